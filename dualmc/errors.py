@@ -1,0 +1,28 @@
+"""The two errors of dualmc's own; every other error is the built-in type that fits.
+
+A wrong kind of argument is a `TypeError`, a wrong value or shape a `ValueError`.
+"""
+
+
+class MissingRuleError(NotImplementedError):
+    """A function without a derivative rule was applied to a Dual.
+
+    Raised instead of returning NaN or a zero derivative.  The message names the function and says
+    how to add a rule (`dualmc.rule`, `dualmc.custom_jvp`).
+    """
+
+
+class TangentLostError(TypeError):
+    """A step would have dropped a derivative silently.
+
+    Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual)`` and by a
+    Dual used after the derivative call that made it has finished.
+    """
+
+
+def missing_rule(name):
+    """The `MissingRuleError` for the function called `name` (dotted, as a user would write it)."""
+    return MissingRuleError(
+        f"dualmc has no derivative rule for {name}. Add one with dualmc.rule({name}, ...) if it is "
+        f"a ufunc, wrap the step in @dualmc.custom_jvp, or rewrite it with functions that have one."
+    )

@@ -1,0 +1,372 @@
+"""Numba loops: a few templates, stamped with the partials of `rules.py`, and the sparse merges.
+
+A stamped kernel evaluates a partial and multiplies it into the tangent in one pass over flat,
+C-contiguous arrays.  It compiles once; later processes load it from Numba's on-disk cache.
+
+Only stamped kernels are cached, never the rules: Numba's key is file, name, line and bytecode, so
+two lambdas on one line would share an entry, and a kernel would stay stale after its rule was
+edited in another file.  A stamped kernel's name therefore carries the template, the function, the
+argument and a digest of `rules.py`.
+
+Every product honours the strong zero: a tangent that is exactly 0 stays 0 whatever multiplies it.
+"""
+
+import hashlib
+import pathlib
+from types import FunctionType
+
+import numba
+import numpy as np
+from numba.extending import overload
+
+from dualmc import rules
+
+__all__ = ["push_one", "push_two"]
+
+_DIGEST = hashlib.sha1(pathlib.Path(rules.__file__).read_bytes()).hexdigest()[:12]
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+@overload(rules.select)
+def _select(condition, a, b):
+    return lambda condition, a, b: a if condition else b
+
+
+def _compile(function):
+    """`function` under njit with the on-disk cache, or without where no cache can be written."""
+    try:
+        dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # no writable cache directory
+        return numba.njit(**_OPTIONS)(function)
+    _load_without_refresh(dispatcher)
+    return dispatcher
+
+
+def _load_without_refresh(dispatcher):
+    """Spare a cache hit the import of every Numba extension (0.35 s in a new process).
+
+    Numba refreshes its whole typing context before it looks into the cache.  A cached kernel is
+    machine code and needs the runtime only; on a miss the normal path runs.
+    """
+    try:
+        from numba.core.caching import FunctionCache
+        from numba.core.runtime import rtsys
+    except ImportError:  # another Numba: the plain cache is right, only slower to start
+        return
+
+    class Cache(FunctionCache):
+        def load_overload(self, sig, target_context):
+            rtsys.initialize(target_context)
+            found = self._load_overload(sig, target_context)
+            return found if found is not None else super().load_overload(sig, target_context)
+
+    if type(dispatcher._cache) is FunctionCache and hasattr(FunctionCache, "_load_overload"):
+        dispatcher._cache = Cache(dispatcher.py_func)
+
+
+# --- Templates: `p`, `p0`, `p1` are the jitted partials of the rule stamped in ------------------
+
+
+def _one(x, y, coef, out):
+    for i in range(x.size):
+        d = p(x[i], y[i])  # noqa: F821
+        for s in range(coef.shape[0]):
+            c = coef[s, i]
+            out[s, i] = c if c == 0 else c * d
+
+
+def _two(a, step_a, b, step_b, y, coef, out):
+    for i in range(y.size):
+        d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
+        for s in range(coef.shape[0]):
+            c = coef[s, i]
+            out[s, i] = c if c == 0 else c * d
+
+
+def _both(a, step_a, b, step_b, y, coef_a, coef_b, out):
+    for i in range(y.size):
+        u = a[i * step_a]
+        v = b[i * step_b]
+        d = p0(u, v, y[i])  # noqa: F821
+        e = p1(u, v, y[i])  # noqa: F821
+        for s in range(coef_a.shape[0]):
+            c = coef_a[s, i]
+            if c != 0:
+                c = c * d
+            g = coef_b[s, i]
+            if g != 0:
+                g = g * e
+            out[s, i] = c + g
+
+
+def _stamp(template, name, **partials):
+    jitted = {key: numba.njit(**_OPTIONS)(partial) for key, partial in partials.items()}
+    name = f"{template.__name__}_{name}_{_DIGEST}"
+    code = template.__code__.replace(co_name=name, co_qualname=name)
+    copy = FunctionType(code, {"range": range, **jitted}, name)
+    copy.__module__ = __name__
+    return _compile(copy)
+
+
+_stamped: dict = {}
+
+
+def _partial_function(partial):
+    """A number as the constant function, so that a kernel can be stamped with it."""
+    if callable(partial):
+        return partial
+    return lambda a, b, y: partial
+
+
+def push_one(function, partial):
+    """Kernel ``(x, y, coef, out)``: ``out = partial(x, y) * coef`` per slot."""
+    kernel = _stamped.get((function, "one"))
+    if kernel is None:
+        kernel = _stamped[function, "one"] = _stamp(_one, function.__name__, p=partial)
+    return kernel
+
+
+def push_two(function, argnum, partial, variant=""):
+    """Kernel ``(a, step_a, b, step_b, y, coef, out)`` for one active argument of two."""
+    key = (function, argnum, variant)
+    kernel = _stamped.get(key)
+    if kernel is None:
+        name = f"{function.__name__}_{argnum}{variant}"
+        kernel = _stamped[key] = _stamp(_two, name, p=partial)
+    return kernel
+
+
+def push_both(function, partials):
+    """Kernel ``(a, step_a, b, step_b, y, coef_a, coef_b, out)`` for two active arguments."""
+    kernel = _stamped.get((function, "both"))
+    if kernel is None:
+        p0, p1 = map(_partial_function, partials)
+        kernel = _stamped[function, "both"] = _stamp(_both, function.__name__, p0=p0, p1=p1)
+    return kernel
+
+
+# --- Products and sums of coefficients -----------------------------------------------------------
+
+
+@_compile
+def multiply(coef, factor, out):
+    """``out[s, i] = coef[s, i] * factor[i]`` with the strong zero; factor may have one entry."""
+    step = 1 if factor.size > 1 else 0
+    for s in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            c = coef[s, i]
+            out[s, i] = c if c == 0 else c * factor[i * step]
+
+
+@_compile
+def scaled_sum(a, scale_a, b, scale_b, out):
+    """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            c = a[s, i]
+            if c != 0:
+                c = c * scale_a[i]
+            g = b[s, i]
+            if g != 0:
+                g = g * scale_b[i]
+            out[s, i] = c + g
+
+
+# --- Sparse structure: slots sorted by column, -1 unused and last ---------------------------------
+
+
+@_compile
+def is_same_structure(a, b):
+    """Whether two column arrays hold the same slots, element by element."""
+    for s in range(a.shape[0]):
+        for i in range(a.shape[1]):
+            if a[s, i] != b[s, i]:
+                return False
+    return True
+
+
+@_compile
+def merged_width(a, b):
+    """Slots the fullest element needs when the columns of `a` and `b` are united."""
+    width = 0
+    for i in range(a.shape[1]):
+        s = 0
+        t = 0
+        used = 0
+        while True:
+            p = a[s, i] if s < a.shape[0] else -1
+            q = b[t, i] if t < b.shape[0] else -1
+            if p < 0 and q < 0:
+                break
+            used += 1
+            if q < 0 or (p >= 0 and p < q):
+                s += 1
+            elif p < 0 or q < p:
+                t += 1
+            else:
+                s += 1
+                t += 1
+        width = max(width, used)
+    return width
+
+
+@_compile
+def merge(a, coef_a, b, coef_b, col, coef):
+    """Unite two sorted slot arrays; equal columns add up.  `col` and `coef` are overwritten."""
+    for i in range(a.shape[1]):
+        s = 0
+        t = 0
+        for r in range(col.shape[0]):
+            p = a[s, i] if s < a.shape[0] else -1
+            q = b[t, i] if t < b.shape[0] else -1
+            if p < 0 and q < 0:
+                col[r, i] = -1
+                coef[r, i] = 0
+            elif q < 0 or (p >= 0 and p < q):
+                col[r, i] = p
+                coef[r, i] = coef_a[s, i]
+                s += 1
+            elif p < 0 or q < p:
+                col[r, i] = q
+                coef[r, i] = coef_b[t, i]
+                t += 1
+            else:
+                col[r, i] = p
+                coef[r, i] = coef_a[s, i] + coef_b[t, i]
+                s += 1
+                t += 1
+
+
+@_compile
+def merge_positions(a, b, col, from_a, from_b):
+    """The same union, but the slot numbers of either side (-1 where absent) instead of sums."""
+    for i in range(a.shape[1]):
+        s = 0
+        t = 0
+        for r in range(col.shape[0]):
+            p = a[s, i] if s < a.shape[0] else -1
+            q = b[t, i] if t < b.shape[0] else -1
+            take_a = p >= 0 and (q < 0 or p <= q)
+            take_b = q >= 0 and (p < 0 or q <= p)
+            col[r, i] = p if take_a else q
+            from_a[r, i] = s if take_a else -1
+            from_b[r, i] = t if take_b else -1
+            s += 1 if take_a else 0
+            t += 1 if take_b else 0
+
+
+@_compile
+def slot_order(col, order, target):
+    """Sort the slots of each element by column and number the distinct columns.
+
+    ``order[:, i]`` lists the slots of element i by ascending column (unused ones last);
+    ``target[r, i]`` is the merged slot of ``order[r, i]``, -1 when unused.  Returns the width.
+    """
+    width = 0
+    for i in range(col.shape[1]):
+        for s in range(col.shape[0]):
+            c = col[s, i]
+            r = s
+            if c >= 0:
+                while r > 0 and (col[order[r - 1, i], i] > c or col[order[r - 1, i], i] < 0):
+                    order[r, i] = order[r - 1, i]
+                    r -= 1
+            order[r, i] = s
+        used = 0
+        last = -1
+        for r in range(col.shape[0]):
+            c = col[order[r, i], i]
+            if c < 0:
+                target[r, i] = -1
+                continue
+            if c != last:
+                used += 1
+                last = c
+            target[r, i] = used - 1
+        width = max(width, used)
+    return width
+
+
+@_compile
+def compact(col, coef, order, target, col_out, coef_out):
+    """Gather slots into the merged ones numbered by `slot_order`; equal columns add up."""
+    for s in range(col_out.shape[0]):
+        for i in range(col_out.shape[1]):
+            col_out[s, i] = -1
+            coef_out[s, i] = 0
+    for r in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            t = target[r, i]
+            if t >= 0:
+                s = order[r, i]
+                col_out[t, i] = col[s, i]
+                coef_out[t, i] += coef[s, i]
+
+
+@_compile
+def scatter_dense(col, coef, block):
+    """``block[col[s, i], i] += coef[s, i]``."""
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            if col[s, i] >= 0:
+                block[col[s, i], i] += coef[s, i]
+
+
+@_compile
+def scatter_sum(col, coef, segment, block):
+    """``block[col[s, i], segment[i]] += coef[s, i]``: a sum over elements, dense in columns."""
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            if col[s, i] >= 0:
+                block[col[s, i], segment[i]] += coef[s, i]
+
+
+@_compile
+def scatter_product(col, coef, matrix, block):
+    """``block[col[s, j], :] += coef[s, j] * matrix[j, :]``: a one-hot seed scales columns."""
+    for s in range(col.shape[0]):
+        for j in range(col.shape[1]):
+            c = coef[s, j]
+            if col[s, j] >= 0 and c != 0:
+                row = col[s, j]
+                for i in range(matrix.shape[1]):
+                    m = matrix[j, i]
+                    if m != 0:
+                        block[row, i] += c * m
+
+
+@_compile
+def take_columns(col, coef, index, col_out, coef_out):
+    """Slots of the elements ``index``; -1 asks for an element without derivative."""
+    for s in range(col.shape[0]):
+        for i in range(index.size):
+            j = index[i]
+            if j < 0:
+                col_out[s, i] = -1
+                coef_out[s, i] = 0
+            else:
+                col_out[s, i] = col[s, j]
+                coef_out[s, i] = coef[s, j]
+
+
+@_compile
+def count_rows(col, indptr):
+    """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
+    for i in range(col.shape[1]):
+        used = 0
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                used += 1
+        indptr[i + 1] = indptr[i] + used
+
+
+@_compile
+def fill_rows(col, coef, indptr, offset, indices, data):
+    """Indices and values of that CSR matrix, in ascending column order."""
+    for i in range(col.shape[1]):
+        k = indptr[i]
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                indices[k] = col[s, i] + offset
+                data[k] = coef[s, i]
+                k += 1

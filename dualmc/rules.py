@@ -1,0 +1,229 @@
+"""THE table: the partial derivatives of every element-wise function.
+
+One row per ufunc, one partial per argument: a number, or a function of (inputs..., output) written
+in `np.*`.  The same text runs on arrays, on scalars inside a Numba kernel, and on Duals (nesting).
+Partials are separate functions, because ``x**2`` at x = -1 must not evaluate ``log(x)``.
+
+A partial keeps its digits over the whole domain: it is never derived from the output where that
+cancels (``1 - tanh(x)**2`` is 4 % wrong at x = 18).  `select` stands for `np.where`; inside a
+kernel it is a plain conditional.  Nothing here knows about tangents, modes or arrays' layouts.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+LN2 = float(np.log(2.0))
+LN10 = float(np.log(10.0))
+DEGREE = np.pi / 180.0
+# Below this the output of a power may have lost digits to gradual underflow.
+TINY = 1e-290
+
+
+def select(condition, a, b):
+    """``a`` where `condition` holds, else ``b``; Numba kernels compile it to a conditional."""
+    return np.where(condition, a, b)
+
+
+class Rule(NamedTuple):
+    """Partials of one element-wise function, one per argument."""
+
+    partials: tuple
+    # Where the value of a tie depends on who is active: partials when no other argument is.
+    alone: tuple | None = None
+    # Partials for complex primals, where the real form is not holomorphic.
+    complex_partials: tuple | None = None
+    # False where the arguments are not all floating point (ldexp), so that no kernel fits.
+    kernel: bool = True
+    # Arguments (0-based) that carry no derivative at all because they must be integers.
+    integer: tuple = ()
+
+
+def _d_power_base(a, b, y):
+    # b*(y/a) avoids the rounding of b - 1, which costs |log a| ulp; where y has under- or
+    # overflowed, or a = 0, the textbook form takes over.  b = 0 gives 0 even at a = 0.
+    usable = (a != 0) & (abs(y) > TINY) & np.isfinite(y)
+    safe = select(usable, 1.0, a)
+    return select(b == 0, 0.0, select(usable, b * (y / a), b * np.power(safe, b - 1)))
+
+
+def _d_power_exponent(a, b, y):
+    # 0**b is constantly 0 for b > 0, so its derivative there is 0 and not 0 * log(0).
+    return select((a == 0) & (y == 0), 0.0, y * np.log(select((a == 0) & (y == 0), 1.0, a)))
+
+
+def _share(p, q):
+    """exp(p) / (exp(p) + exp(q)), with the rounding error of q - p put back (Knuth's TwoDiff)."""
+    s = q - p
+    back = s - q
+    error = (q - (s - back)) - (p + back)
+    odds = np.exp(s) * (1.0 + select(np.isfinite(error), error, 0.0))
+    return select(p == q, 0.5, 1.0 / (1.0 + odds))
+
+
+def _share2(p, q):
+    """The same for powers of two."""
+    s = q - p
+    back = s - q
+    error = (q - (s - back)) - (p + back)
+    odds = np.exp2(s) * (1.0 + LN2 * select(np.isfinite(error), error, 0.0))
+    return select(p == q, 0.5, 1.0 / (1.0 + odds))
+
+
+def _d_sinc(x, y):
+    # cos(pi x) with the argument reduced exactly; near 0 the quotient cancels and a series stands in.
+    r = x - 2.0 * np.rint(0.5 * x)
+    near = abs(x) < 0.5
+    far = select(near, 1.0, x)
+    z = (np.pi * select(near, x, 0.0)) ** 2
+    series = -1.0 / 3.0 + z * (1.0 / 30.0 + z * (-1.0 / 840.0 + z * (1.0 / 45360.0 + z * (
+        -1.0 / 3991680.0 + z * (1.0 / 518918400.0 + z * (-1.0 / 93405312000.0 + z / 22230464256000.0))))))
+    return select(near, np.pi * (np.pi * x) * series, (np.cos(np.pi * r) - y) / far)
+
+
+def _d_arctan(x, y):
+    # 1 + x*x overflows past 1e154, where the derivative is still a normal number.
+    big = abs(x) > 1e8
+    z = select(big, x, 1.0)
+    w = select(big, 1.0, x)
+    return select(big, (1.0 / z) / z, 1.0 / (1.0 + w * w))
+
+
+def _d_hypot(x, y):
+    return select(y == 0, 0.0, x / select(y == 0, 1.0, y))
+
+
+def _d_arctan2(p, q):
+    """p / (p*p + q*q) without overflow."""
+    h = np.hypot(p, q)
+    return (p / h) / h
+
+
+def _greater(p, q, y):
+    # A NaN operand makes the result NaN, and so its derivative.
+    return select(y != y, y, select(p > q, 1.0, 0.0))
+
+
+def _greater_or_shared(p, q, y):
+    return select(y != y, y, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
+
+
+def _greater_or_only(p, q):
+    return select(q != q, 1.0, select(p > q, 1.0, 0.0))
+
+
+def _less_or_only(p, q):
+    return select(q != q, 1.0, select(p < q, 1.0, 0.0))
+
+
+def _less_only_or_shared(p, q):
+    return select(q != q, 1.0, select(p == q, 0.5, select(p < q, 1.0, 0.0)))
+
+
+def _greater_only_or_shared(p, q):
+    return select(q != q, 1.0, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
+
+
+def _d_tanh(x, y):
+    c = np.cosh(x)
+    return (1.0 / c) / c
+
+
+def _d_tan(x, y):
+    c = np.cos(x)
+    return 1.0 / (c * c)
+
+
+def _sign(x, y):
+    return np.sign(x)
+
+
+RULES = {
+    np.positive: Rule((1.0,)),
+    np.negative: Rule((-1.0,)),
+    np.absolute: Rule((_sign,)),
+    np.fabs: Rule((_sign,)),
+    np.conjugate: Rule((1.0,)),
+    np.exp: Rule((lambda x, y: y,)),
+    np.exp2: Rule((lambda x, y: y * LN2,)),
+    np.expm1: Rule((lambda x, y: np.exp(x),)),
+    np.log: Rule((lambda x, y: 1.0 / x,)),
+    np.log2: Rule((lambda x, y: (1.0 / LN2) / x,)),
+    np.log10: Rule((lambda x, y: (1.0 / LN10) / x,)),
+    np.log1p: Rule((lambda x, y: 1.0 / (1.0 + x),)),
+    np.sqrt: Rule((lambda x, y: 0.5 / y,)),
+    np.cbrt: Rule((lambda x, y: 1.0 / (3.0 * (y * y)),)),
+    np.square: Rule((lambda x, y: 2.0 * x,)),
+    np.reciprocal: Rule((lambda x, y: -(y * y),)),
+    np.sin: Rule((lambda x, y: np.cos(x),)),
+    np.cos: Rule((lambda x, y: -np.sin(x),)),
+    np.tan: Rule((_d_tan,)),
+    np.arcsin: Rule(
+        (lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
+        complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
+    ),
+    np.arccos: Rule(
+        (lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
+        complex_partials=(lambda x, y: -1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
+    ),
+    np.arctan: Rule((_d_arctan,), complex_partials=(lambda x, y: 1.0 / (1.0 + x * x),)),
+    np.sinh: Rule((lambda x, y: np.cosh(x),)),
+    np.cosh: Rule((lambda x, y: np.sinh(x),)),
+    np.tanh: Rule((_d_tanh,)),
+    np.arcsinh: Rule(
+        (lambda x, y: 1.0 / np.hypot(1.0, x),),
+        complex_partials=(lambda x, y: 1.0 / np.sqrt(1.0 + x * x),),
+    ),
+    np.arccosh: Rule((lambda x, y: 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),)),
+    np.arctanh: Rule((lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)),)),
+    np.deg2rad: Rule((DEGREE,)),
+    np.radians: Rule((DEGREE,)),
+    np.rad2deg: Rule((1.0 / DEGREE,)),
+    np.degrees: Rule((1.0 / DEGREE,)),
+    np.sinc: Rule((_d_sinc,)),
+    np.add: Rule((1.0, 1.0)),
+    np.subtract: Rule((1.0, -1.0)),
+    np.multiply: Rule((lambda a, b, y: b, lambda a, b, y: a)),
+    np.divide: Rule((lambda a, b, y: 1.0 / b, lambda a, b, y: -(y / b))),
+    np.power: Rule((_d_power_base, _d_power_exponent)),
+    np.float_power: Rule((_d_power_base, _d_power_exponent)),
+    np.arctan2: Rule((lambda a, b, y: _d_arctan2(b, a), lambda a, b, y: -_d_arctan2(a, b))),
+    np.hypot: Rule((lambda a, b, y: _d_hypot(a, y), lambda a, b, y: _d_hypot(b, y))),
+    np.logaddexp: Rule((lambda a, b, y: _share(a, b), lambda a, b, y: _share(b, a))),
+    np.logaddexp2: Rule((lambda a, b, y: _share2(a, b), lambda a, b, y: _share2(b, a))),
+    # max(0, z) is 0 at z = 0: alone, an argument must exceed the constant (document, section 5).
+    np.maximum: Rule(
+        (
+            lambda a, b, y: _greater_or_shared(a, b, y),
+            lambda a, b, y: _greater_or_shared(b, a, y),
+        ),
+        alone=(lambda a, b, y: _greater(a, b, y), lambda a, b, y: _greater(b, a, y)),
+    ),
+    np.minimum: Rule(
+        (
+            lambda a, b, y: _greater_or_shared(b, a, y),
+            lambda a, b, y: _greater_or_shared(a, b, y),
+        ),
+        alone=(lambda a, b, y: _greater(b, a, y), lambda a, b, y: _greater(a, b, y)),
+    ),
+    np.fmax: Rule(
+        (
+            lambda a, b, y: _greater_only_or_shared(a, b),
+            lambda a, b, y: _greater_only_or_shared(b, a),
+        ),
+        alone=(lambda a, b, y: _greater_or_only(a, b), lambda a, b, y: _greater_or_only(b, a)),
+    ),
+    np.fmin: Rule(
+        (
+            lambda a, b, y: _less_only_or_shared(a, b),
+            lambda a, b, y: _less_only_or_shared(b, a),
+        ),
+        alone=(lambda a, b, y: _less_or_only(a, b), lambda a, b, y: _less_or_only(b, a)),
+    ),
+    # a - b*trunc(a/b) and a - b*floor(a/b): the quotient is the integer nearest (a - y)/b.
+    np.fmod: Rule((1.0, lambda a, b, y: -np.rint((a - y) / b))),
+    np.remainder: Rule((1.0, lambda a, b, y: -np.rint((a - y) / b))),
+    np.copysign: Rule((lambda a, b, y: np.sign(a) * np.copysign(1.0, b), 0.0)),
+    np.heaviside: Rule((0.0, lambda a, b, y: select(a == 0, 1.0, 0.0))),
+    np.ldexp: Rule((lambda a, b, y: np.ldexp(1.0, b), 0.0), kernel=False, integer=(1,)),
+}
