@@ -17,11 +17,9 @@ from types import FunctionType
 
 import numba
 import numpy as np
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 from dualmc import rules
-
-__all__ = ["push_one", "push_two"]
 
 _DIGEST = hashlib.sha1(pathlib.Path(rules.__file__).read_bytes()).hexdigest()[:12]
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -30,6 +28,12 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 @overload(rules.select)
 def _select(condition, a, b):
     return lambda condition, a, b: a if condition else b
+
+
+# The helpers that several partials share become callable from compiled partials too.
+for _name, _helper in list(vars(rules).items()):
+    if isinstance(_helper, FunctionType) and _name.startswith("_"):
+        register_jitable(error_model="numpy")(_helper)
 
 
 def _compile(function):

@@ -1,0 +1,70 @@
+"""Levels: which derivative call a Dual belongs to.
+
+Each differentiation opens a level; an inner call opens a later one.  A Dual of an outer level is a
+constant to the inner call (``d/dx x * d/dy (x + y) = 1``), and a Dual of a finished call is an
+error, not a wrong number.
+"""
+
+import itertools
+from contextlib import contextmanager
+
+from dualmc.errors import TangentLostError
+
+_serials = itertools.count(1)
+
+
+class Level:
+    """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
+
+    __slots__ = ("serial", "n", "open")
+
+    def __init__(self, n, serial=None):
+        self.serial = next(_serials) if serial is None else serial
+        self.n = n
+        self.open = True
+
+    def __repr__(self):
+        return f"<Level {self.serial}, n={self.n}>"
+
+
+@contextmanager
+def open_level(n):
+    """A new innermost level, closed on the way out whatever happens inside."""
+    level = Level(n)
+    try:
+        yield level
+    finally:
+        level.open = False
+
+
+# Duals built by hand, `Dual(primal, tangent)`, live on one permanent outermost level per number of
+# tangents; its serial 0 makes them constants to every derivative call.
+_manual: dict = {}
+
+
+def manual_level(k):
+    """The permanent level of hand-made Duals with `k` tangents."""
+    return _manual.setdefault(k, Level(k, serial=0))
+
+
+def innermost(levels):
+    """The latest of `levels`, checked to be open."""
+    top = None
+    for level in levels:
+        if top is None or level.serial > top.serial:
+            top = level
+        elif level is not top and level.serial == top.serial:
+            raise ValueError(
+                f"Duals with different numbers of tangents met: {top.n} and {level.n}. "
+                f"Give all hand-made Duals tangents with the same leading axis."
+            )
+    if not top.open:
+        raise finished()
+    return top
+
+
+def finished():
+    return TangentLostError(
+        "f used a Dual from a derivative call that has already finished. "
+        "Return values from f; do not store Duals outside it."
+    )

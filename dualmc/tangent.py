@@ -1,0 +1,525 @@
+"""Tangents: the Jacobian of an array with respect to the seeded inputs, stored as it is.
+
+`SparseTangent` keeps, per element, the few inputs it depends on; `DenseTangent` keeps a block with
+the basis axis first and a lazy element-wise factor.  Every function here returns new tangents and
+never writes into an argument; `put` alone may, when told that it owns the tangent.
+
+The arrays inside (`coef`, `block`, `scale`) are ndarrays, or Duals of an outer level when
+derivatives are nested; the kernels serve the first, the same formulas in `np.*` the second.
+The policy that switches between the two forms is in `is_wide` and `new_block`.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import kernels
+
+# Bytes that one dense block may take before the driver works in chunks of columns instead.
+MEMORY_BUDGET = 2**28
+# Inputs up to this many start dense: a (16, *S) block costs less than bookkeeping.
+DENSE_INPUTS = 16
+# Slots beyond which merging by insertion costs more than sorting once.
+INSERTION_SLOTS = 48
+
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class ChunkNeeded(BaseException):
+    """A dense block of `level` would pass the budget; run again with `columns` at a time.
+
+    Not an `Exception`, so that a user's ``except Exception`` inside f does not swallow it.
+    """
+
+    def __init__(self, level, columns):
+        super().__init__(f"{columns} columns at a time")
+        self.level = level
+        self.columns = columns
+
+
+def new_block(level, k, shape, dtype):
+    """Zeros of shape (k, *shape), if the memory budget allows them."""
+    need = k * math.prod(shape) * np.dtype(dtype).itemsize
+    if need > MEMORY_BUDGET and k > 1 and level.serial > 0:
+        raise ChunkNeeded(level, max(1, int(k * MEMORY_BUDGET / need)))
+    return np.zeros((k, *shape), dtype)
+
+
+def is_wide(width, n):
+    """Whether elements with `width` slots of `n` inputs are better off dense."""
+    return width > max(8, n // 4)
+
+
+def is_plain(*arrays):
+    """Whether all are ndarrays, not Duals of an outer level."""
+    return all(type(a) is np.ndarray for a in arrays)
+
+
+def fits_kernel(*arrays):
+    """Whether all are plain ndarrays of one real floating dtype that kernels are made for."""
+    dtype = arrays[0].dtype
+    return dtype in FLOATS and all(type(a) is np.ndarray and a.dtype == dtype for a in arrays)
+
+
+def flat(a):
+    """(w, *S) as a C-contiguous (w, size)."""
+    return np.ascontiguousarray(a.reshape(a.shape[0], -1 if a.size else math.prod(a.shape[1:])))
+
+
+def is_zero(a):
+    """Where `a` is exactly zero; a Dual is when its own tangents are too."""
+    if isinstance(a, np.ndarray) or np.isscalar(a):
+        return np.equal(a, 0)
+    zero = is_zero(a.primal)
+    t = a.own_tangent()
+    return zero if t is None else zero & t.is_zero()
+
+
+def values(a):
+    """The plain numbers under any depth of Duals."""
+    while not isinstance(a, np.ndarray) and hasattr(a, "own_tangent"):
+        a = a.primal
+    return a
+
+
+def times(coef, factor):
+    """``coef * factor`` where a coefficient that is exactly 0 stays 0 (strong zero)."""
+    with np.errstate(all="ignore"):
+        out = coef * factor
+    if not np.isfinite(values(out)).all():
+        zero = is_zero(coef)
+        if np.ndim(zero) and zero.shape != out.shape:
+            zero = np.broadcast_to(zero, out.shape)
+        out = np.where(zero, np.zeros((), out.dtype), out)
+    return out
+
+
+def scale_rows(coef, factor):
+    """`times` for a factor of shape S (or ()) against (w, *S), through the kernel if it fits."""
+    if fits_kernel(coef, factor) and factor.shape in ((), coef.shape[1:]):
+        rows = flat(coef)
+        out = np.empty_like(rows)
+        kernels.multiply(rows, np.ascontiguousarray(factor).reshape(-1), out)
+        return out.reshape(coef.shape)
+    return times(coef, factor)
+
+
+def align(a, shape):
+    """(w, *S) broadcast to (w, *shape), the leading axis kept apart."""
+    if a.shape[1:] == shape:
+        return a
+    extra = len(shape) - (a.ndim - 1)
+    a = a.reshape((a.shape[0],) + (1,) * extra + a.shape[1:])
+    return np.broadcast_to(a, (a.shape[0], *shape))
+
+
+class SparseTangent:
+    """Per element at most w inputs: `coef` and `col`, both (w, *S); unused slots hold col -1.
+
+    Slots are sorted by column, unused ones last with coefficient 0.
+    """
+
+    __slots__ = ("level", "coef", "col")
+    is_sparse = True
+
+    def __init__(self, level, coef, col):
+        self.level = level
+        self.coef = coef
+        self.col = col
+
+    @property
+    def shape(self):
+        return self.coef.shape[1:]
+
+    @property
+    def dtype(self):
+        return self.coef.dtype
+
+    def is_zero(self):
+        return is_zero(self.coef).all(axis=0)
+
+    def dense(self):
+        """The full block, (n, *S)."""
+        k = self.level.n
+        if is_plain(self.coef):
+            block = new_block(self.level, k, self.shape, self.dtype)
+            kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
+            return block
+        new_block(self.level, k, self.shape, self.dtype)
+        # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
+        size = math.prod(self.shape)
+        coef, col = self.coef.reshape(self.coef.shape[0], size), flat(self.col)
+        index = np.full((k, size), -1)
+        total = None
+        for s in range(col.shape[0]):
+            used = np.flatnonzero(col[s] >= 0)
+            index[:] = -1
+            index[col[s, used], used] = used
+            part = gather(coef[s : s + 1], index).reshape((k, size))
+            total = part if total is None else total + part
+        return total.reshape((k, *self.shape))
+
+    def to_dense(self):
+        return DenseTangent(self.level, self.dense())
+
+    def map(self, function):
+        """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
+        return SparseTangent(self.level, function(self.coef), function(self.col))
+
+    def broadcast(self, shape):
+        if self.shape == shape:
+            return self
+        return SparseTangent(self.level, align(self.coef, shape), align(self.col, shape))
+
+    def with_coef(self, coef):
+        return SparseTangent(self.level, coef, self.col)
+
+    def times(self, factor):
+        """Times a factor of shape S, () or a number."""
+        if isinstance(factor, (float, int)):
+            return self.with_coef(self.coef * np.asarray(factor, self.dtype))
+        return self.with_coef(scale_rows(self.coef, factor))
+
+    def take(self, index):
+        """Elements at flat positions `index` (any shape); -1 gives one without derivative."""
+        if is_plain(self.coef):
+            col, coef = flat(self.col), flat(self.coef)
+            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            col_out = np.empty((col.shape[0], i.size), col.dtype)
+            coef_out = np.empty((col.shape[0], i.size), coef.dtype)
+            kernels.take_columns(col, coef, i, col_out, coef_out)
+            shape = (col.shape[0], *index.shape)
+            return SparseTangent(self.level, coef_out.reshape(shape), col_out.reshape(shape))
+        shape = (self.col.shape[0], *index.shape)
+        size = math.prod(self.shape)
+        col = flat(self.col)[:, np.maximum(index, 0)] if size else np.full(shape, -1, np.int32)
+        col = np.where(index < 0, np.int32(-1), col)
+        return SparseTangent(self.level, gather_rows(self.coef, index), col)
+
+    def astype(self, dtype):
+        return self if self.dtype == dtype else self.with_coef(self.coef.astype(dtype))
+
+    def sum(self, axes):
+        """Sum over `axes` (negative, of S).  Few slots per result stay sparse."""
+        shape = self.shape
+        kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+        length = math.prod(shape[a] for a in axes)
+        w = self.coef.shape[0]
+        if length == 0 or math.prod(kept) == 0:
+            return None
+        if is_wide(w * length, self.level.n):
+            return self._sum_dense(axes, kept)
+        order = tuple(range(-len(axes), 0))
+        coef = np.moveaxis(self.coef, axes, order).reshape((w, *kept, length))
+        col = np.moveaxis(self.col, axes, order).reshape((w, *kept, length))
+        coef = np.moveaxis(coef, -1, 1).reshape((w * length, *kept))
+        col = np.moveaxis(col, -1, 1).reshape((w * length, *kept))
+        return compacted(self.level, coef, col)
+
+    def _sum_dense(self, axes, kept):
+        if not is_plain(self.coef):
+            return self.to_dense().sum(axes)
+        segment = np.arange(math.prod(kept), dtype=np.int64).reshape(
+            tuple(1 if i - len(self.shape) in axes else n for i, n in enumerate(self.shape))
+        )
+        segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
+        block = new_block(self.level, self.level.n, kept, self.dtype)
+        kernels.scatter_sum(
+            flat(self.col), flat(self.coef), segment, block.reshape(self.level.n, -1)
+        )
+        return DenseTangent(self.level, block)
+
+
+class DenseTangent:
+    """`block`, (k, *S), times a lazy element-wise factor `scale`, S (None: 1)."""
+
+    __slots__ = ("level", "block", "scale")
+    is_sparse = False
+
+    def __init__(self, level, block, scale=None):
+        self.level = level
+        self.block = block
+        self.scale = scale
+
+    @property
+    def shape(self):
+        return self.block.shape[1:]
+
+    @property
+    def dtype(self):
+        return self.block.dtype if self.scale is None else self.scale.dtype
+
+    def is_zero(self):
+        return is_zero(self.dense()).all(axis=0)
+
+    def dense(self):
+        """The full block, the factor applied once and remembered."""
+        if self.scale is not None:
+            need_block(self.level, self.block.shape, self.scale.dtype)
+            block = scale_rows(self.block, self.scale)
+            self.block, self.scale = block, None
+        return self.block
+
+    def to_dense(self):
+        return self
+
+    def map(self, function):
+        scale = None if self.scale is None else function(self.scale[None])[0]
+        return DenseTangent(self.level, function(self.block), scale)
+
+    def broadcast(self, shape):
+        if self.shape == shape:
+            return self
+        scale = None if self.scale is None else align(self.scale[None], shape)[0]
+        return DenseTangent(self.level, align(self.block, shape), scale)
+
+    def times(self, factor):
+        if isinstance(factor, (float, int)):
+            factor = np.full(self.shape, factor, self.dtype)
+        elif factor.shape != self.shape:
+            factor = np.broadcast_to(factor, self.shape)
+        if self.scale is None:
+            return DenseTangent(self.level, self.block, factor)
+        return DenseTangent(self.level, self.block, scale_rows(self.scale[None], factor)[0])
+
+    def take(self, index):
+        block = self.block
+        need_block(self.level, (block.shape[0], *index.shape), block.dtype)
+        scale = None if self.scale is None else gather_rows(self.scale[None], index)[0]
+        return DenseTangent(self.level, gather_rows(block, index), scale)
+
+    def astype(self, dtype):
+        if self.dtype == dtype:
+            return self
+        return DenseTangent(self.level, self.dense().astype(dtype))
+
+    def sum(self, axes):
+        shape = self.shape
+        if math.prod(shape) == 0:
+            return None
+        if self.scale is not None and len(axes) == len(shape) and is_plain(self.block, self.scale):
+            k = self.block.shape[0]
+            with np.errstate(all="ignore"):
+                total = self.block.reshape(k, -1) @ self.scale.reshape(-1)
+            if np.isfinite(total).all():
+                return DenseTangent(self.level, total)
+        return DenseTangent(self.level, self.dense().sum(axis=axes))
+
+
+def need_block(level, shape, dtype):
+    """Raise `ChunkNeeded` if a block of `shape` (k first) would pass the memory budget."""
+    need = math.prod(shape) * np.dtype(dtype).itemsize
+    if need > MEMORY_BUDGET and shape[0] > 1 and level.serial > 0:
+        raise ChunkNeeded(level, max(1, int(shape[0] * MEMORY_BUDGET / need)))
+
+
+def gather(row, index):
+    """Entries of a (1, size) payload at `index`, zero where index is -1; shape of index."""
+    return gather_rows(row, index)[0]
+
+
+def gather_rows(a, index):
+    """(w, *S) at flat positions `index` of S, zeros where index is -1: (w, *index.shape)."""
+    rows = a.reshape((a.shape[0], math.prod(a.shape[1:])))
+    shape = (a.shape[0], *index.shape)
+    if rows.shape[1] == 0:
+        return np.zeros(shape, a.dtype)
+    if type(rows) is np.ndarray:
+        out = rows.take(index.reshape(-1), axis=1, mode="wrap").reshape(shape)
+        if (index < 0).any():
+            out[:, index < 0] = 0
+        return out
+    out = rows[:, np.maximum(index, 0).reshape(-1)].reshape(shape)
+    if (index < 0).any():
+        out = np.where(index < 0, np.zeros((), out.dtype), out)
+    return out
+
+
+# --- Sums of two tangents ------------------------------------------------------------------------
+
+
+def is_same_slots(t, u):
+    """Whether two sparse tangents of one shape have the same columns slot by slot."""
+    a, b = t.col, u.col
+    if a is b:
+        return True
+    if a.shape != b.shape:
+        return False
+    if a.strides == b.strides and a.ctypes.data == b.ctypes.data:
+        return True
+    return bool(kernels.is_same_structure(flat(a), flat(b)))
+
+
+def add(t, u):
+    """The sum of two tangents of one level and one shape."""
+    if t.is_sparse and u.is_sparse:
+        if is_same_slots(t, u):
+            return t.with_coef(t.coef + u.coef)
+        return merged(t, u)
+    t, u = t.to_dense(), u.to_dense()
+    if t.block is u.block and t.scale is not None and u.scale is not None:
+        return DenseTangent(t.level, t.block, t.scale + u.scale)
+    if (
+        t.scale is not None
+        and u.scale is not None
+        and fits_kernel(t.block, u.block, t.scale, u.scale)
+    ):
+        a = flat(t.block)
+        need_block(t.level, t.block.shape, t.dtype)
+        out = np.empty_like(a)
+        kernels.scaled_sum(
+            a,
+            np.ascontiguousarray(t.scale).reshape(-1),
+            flat(u.block),
+            np.ascontiguousarray(u.scale).reshape(-1),
+            out,
+        )
+        return DenseTangent(t.level, out.reshape(t.block.shape))
+    need_block(t.level, t.block.shape, t.dtype)
+    return DenseTangent(t.level, t.dense() + u.dense())
+
+
+def merged(t, u):
+    """The union of the slots of two sparse tangents, element by element."""
+    shape = t.shape
+    a, b = flat(t.col), flat(u.col)
+    width = int(kernels.merged_width(a, b))
+    col = np.empty((width, a.shape[1]), a.dtype)
+    if is_plain(t.coef, u.coef):
+        dtype = np.result_type(t.dtype, u.dtype)
+        coef = np.empty(col.shape, dtype)
+        kernels.merge(
+            a, flat(t.coef).astype(dtype, copy=False), b, flat(u.coef).astype(dtype, copy=False),
+            col, coef,
+        )  # fmt: skip
+    else:
+        from_a, from_b = np.empty_like(col), np.empty_like(col)
+        kernels.merge_positions(a, b, col, from_a, from_b)
+        coef = take_slots(t.coef, from_a) + take_slots(u.coef, from_b)
+    out = SparseTangent(t.level, coef.reshape((width, *shape)), col.reshape((width, *shape)))
+    return out.to_dense() if is_wide(width, t.level.n) else out
+
+
+def take_slots(coef, slots):
+    """(w, *S) rearranged to (w', size): entry [r, i] is slot ``slots[r, i]`` of i, or 0."""
+    size = slots.shape[1]
+    index = np.where(slots < 0, -1, slots.astype(np.int64) * size + np.arange(size))
+    return gather(coef.reshape((1, coef.shape[0] * size)), index)
+
+
+def compacted(level, coef, col):
+    """A `SparseTangent` from unsorted slots that may repeat a column."""
+    slots, shape = col.shape[0], col.shape[1:]
+    columns = flat(col)
+    size = columns.shape[1]
+    if slots <= INSERTION_SLOTS:
+        order = np.empty(columns.shape, np.int32)
+        target = np.empty(columns.shape, np.int32)
+        width = int(kernels.slot_order(columns, order, target))
+    else:
+        order, target, width = _sorted_slots(columns)
+    if is_plain(coef):
+        col_out = np.empty((width, size), columns.dtype)
+        coef_out = np.empty((width, size), coef.dtype)
+        kernels.compact(columns, flat(coef), order, target, col_out, coef_out)
+    else:
+        col_out = np.full((width, size), -1, columns.dtype)
+        rows = coef.reshape((slots, size))
+        coef_out = None
+        for r in range(slots):
+            place = np.where(np.arange(width)[:, None] == target[r], order[r], -1)
+            part = take_slots(rows, place)
+            coef_out = part if coef_out is None else coef_out + part
+            here = np.flatnonzero(target[r] >= 0)
+            col_out[target[r, here], here] = columns[order[r, here], here]
+    out = SparseTangent(level, coef_out.reshape((width, *shape)), col_out.reshape((width, *shape)))
+    return out.to_dense() if is_wide(width, level.n) else out
+
+
+def _sorted_slots(columns):
+    """`kernels.slot_order` by one sort per element, for many slots."""
+    key = np.where(columns < 0, np.iinfo(np.int32).max, columns)
+    order = np.argsort(key, axis=0, kind="stable").astype(np.int32)
+    ranked = np.take_along_axis(columns, order, axis=0)
+    first = np.ones(ranked.shape, bool)
+    first[1:] = ranked[1:] != ranked[:-1]
+    target = np.where(ranked >= 0, np.cumsum(first, axis=0) - 1, -1).astype(np.int32)
+    return order, target, int(target.max(initial=-1)) + 1
+
+
+# --- Several tangents into one -------------------------------------------------------------------
+
+
+def padded(a, width, fill):
+    """(w, M) with rows of `fill` appended up to `width`."""
+    if a.shape[0] == width:
+        return a
+    rest = np.full((width - a.shape[0], a.shape[1]), fill, a.dtype)
+    return np.concatenate([a, rest])
+
+
+def pool(level, parts, dtype):
+    """One tangent of shape (total size,) from flattened parts, each (tangent or None, size)."""
+    active = [t for t, _ in parts if t is not None]
+    if all(t.is_sparse for t in active):
+        width = max(t.coef.shape[0] for t in active)
+        coefs, cols = [], []
+        for t, size in parts:
+            if t is None:
+                coefs.append(np.zeros((width, size), dtype))
+                cols.append(np.full((width, size), -1, np.int32))
+            else:
+                coefs.append(padded(t.coef.reshape((t.coef.shape[0], size)), width, 0))
+                cols.append(padded(flat(t.col), width, -1))
+        return SparseTangent(level, np.concatenate(coefs, axis=1), np.concatenate(cols, axis=1))
+    k = next(t.block.shape[0] for t in active if not t.is_sparse)
+    need_block(level, (k, sum(size for _, size in parts)), dtype)
+    blocks = [
+        np.zeros((k, size), dtype) if t is None else t.to_dense().dense().reshape((k, size))
+        for t, size in parts
+    ]
+    return DenseTangent(level, np.concatenate(blocks, axis=1))
+
+
+def put(t, shape, positions, u, level, dtype, owned):
+    """`t` with the elements at flat `positions` replaced by those of `u` (None: no derivative).
+
+    `positions` and `u` have one shape.  With `owned`, arrays of `t` that fit are written in place.
+    """
+    if t is None and u is None:
+        return None
+    size = math.prod(shape)
+    where = positions.reshape(-1)
+    if owned and t is not None and _put_in_place(t, where, u):
+        return t
+    index = np.arange(size)
+    index[where] = size + np.arange(where.size) if u is not None else -1
+    both = pool(level, [(t, size), (u, where.size)], dtype)
+    return both.take(index.reshape(shape))
+
+
+def _put_in_place(t, where, u):
+    """Write into the arrays of `t`, if `u` fits into them."""
+    arrays = (t.coef, t.col) if t.is_sparse else (t.dense(),)
+    if not is_plain(*arrays) or not all(a.flags.c_contiguous and a.flags.writeable for a in arrays):
+        return False
+    if u is not None:
+        if u.is_sparse and not t.is_sparse:
+            u = u.to_dense()
+        if u.is_sparse != t.is_sparse or u.dtype != t.dtype:
+            return False
+        if t.is_sparse and u.coef.shape[0] > t.coef.shape[0]:
+            return False
+        sources = (u.coef, u.col) if t.is_sparse else (u.dense(),)
+        if not is_plain(*sources):
+            return False
+    for position, a in enumerate(arrays):
+        rows = a.reshape(a.shape[0], -1)
+        unused = -1 if position == 1 else 0
+        if u is None:
+            rows[:, where] = unused
+        else:
+            new = flat(sources[position])
+            rows[: new.shape[0], where] = new
+            rows[new.shape[0] :, where] = unused
+    return True
