@@ -1,0 +1,23 @@
+"""Exact Jacobians of plain NumPy code by forward-mode dual numbers.
+
+>>> import numpy as np, dualmc as dm
+>>> dm.jacobian_fwd(lambda x: np.sin(x) * x[0], [0.0, 1.0])
+array([[0.        , 0.        ],
+       [0.84147098, 0.        ]])
+"""
+
+from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
+
+from dualmc.dual import Dual
+from dualmc.errors import MissingRuleError, TangentLostError
+
+__all__ = [
+    "jacobian_fwd",
+    "value_and_jacobian_fwd",
+    "jvp",
+    "derivative",
+    "Dual",
+    "MissingRuleError",
+    "TangentLostError",
+]
+__version__ = "0.1.0"

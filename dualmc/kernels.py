@@ -365,12 +365,12 @@ def count_rows(col, indptr):
 
 
 @_compile
-def fill_rows(col, coef, indptr, offset, indices, data):
+def fill_rows(col, coef, indptr, indices, data):
     """Indices and values of that CSR matrix, in ascending column order."""
     for i in range(col.shape[1]):
         k = indptr[i]
         for s in range(col.shape[0]):
             if col[s, i] >= 0:
-                indices[k] = col[s, i] + offset
+                indices[k] = col[s, i]
                 data[k] = coef[s, i]
                 k += 1

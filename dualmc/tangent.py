@@ -23,6 +23,8 @@ DENSE_INPUTS = 16
 INSERTION_SLOTS = 48
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+# What the sparse kernels are compiled for; other widths (float16, longdouble) stay dense.
+KERNEL_DTYPES = (*FLOATS, np.dtype(np.complex128), np.dtype(np.complex64))
 
 
 class ChunkNeeded(BaseException):
@@ -197,7 +199,11 @@ class SparseTangent:
         return SparseTangent(self.level, gather_rows(self.coef, index), col)
 
     def astype(self, dtype):
-        return self if self.dtype == dtype else self.with_coef(self.coef.astype(dtype))
+        if self.dtype == dtype:
+            return self
+        if dtype not in KERNEL_DTYPES:
+            return self.to_dense().astype(dtype)
+        return self.with_coef(self.coef.astype(dtype))
 
     def sum(self, axes):
         """Sum over `axes` (negative, of S).  Few slots per result stay sparse."""

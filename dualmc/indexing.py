@@ -1,0 +1,213 @@
+"""Reading and writing Duals by index, with views that write through to their base.
+
+A view remembers its root and how it was taken.  Its tangent is derived from the root's when it is
+read, and again after the root was written to; a write to a view is a write to the root at the flat
+positions that the view selects.
+"""
+
+import math
+from types import EllipsisType
+
+import numpy as np
+
+from dualmc import levels, tangent
+from dualmc.errors import TangentLostError
+
+
+class View:
+    """How a Dual was taken from its root: a function of arrays, with and without a leading axis."""
+
+    __slots__ = ("root", "select", "batched", "seen", "_positions")
+
+    def __init__(self, root, select, batched):
+        self.root = root
+        self.select = select  # S array -> view array
+        self.batched = batched  # (w, *S) array -> (w, *view), or None: gather by position
+        self.seen = -1
+        self._positions = None
+
+    def positions(self):
+        """Flat positions of the view's elements in its root."""
+        if self._positions is None:
+            self._positions = self.select(positions(self.root.shape))
+        return self._positions
+
+    def derive(self):
+        """The view's tangent, from the root's as it is now."""
+        root = self.root
+        t = root._tangent
+        if t is None:
+            return None
+        if self.batched is None or root._owned:
+            # The root will be written in place: take a copy.
+            return t.take(self.positions())
+        return t.map(self.batched)
+
+
+def view_of(parent, select, batched):
+    """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
+    outer = parent._view
+    if outer is None:
+        return View(parent, select, batched)
+    both = None
+    if batched is not None and outer.batched is not None:
+
+        def both(a, first=outer.batched):
+            return batched(first(a))
+
+    return View(outer.root, lambda a: select(outer.select(a)), both)
+
+
+_aranges: dict = {}
+
+
+def positions(shape):
+    """``arange(size).reshape(shape)``; recent small ones are kept, all are read-only."""
+    size = math.prod(shape)
+    found = _aranges.get(size)
+    if found is None:
+        found = np.arange(size)
+        found.flags.writeable = False
+        if size <= 100_000:
+            if len(_aranges) > 16:
+                _aranges.clear()
+            _aranges[size] = found
+    return found.reshape(shape)
+
+
+def plain_key(key):
+    """`key` with the Duals in it replaced by their values (masks, computed integer indices)."""
+    if isinstance(key, tuple):
+        return tuple(plain_key(k) for k in key)
+    if hasattr(key, "own_tangent"):
+        return tangent.values(key)
+    return key
+
+
+def is_basic(key):
+    """Whether `key` takes a view (slices, integers, None, ...) rather than a copy."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        k is None or isinstance(k, (slice, int, np.integer, EllipsisType)) and type(k) is not bool
+        for k in parts
+    )
+
+
+def get(dual, key):
+    """``dual[key]``: a view where NumPy gives one."""
+    if not dual.level.open:
+        raise levels.finished()
+    key = plain_key(key)
+    primal = dual.primal[key]
+    if not is_basic(key):
+        t = dual.own_tangent()
+        t = None if t is None else t.take(positions(dual.shape)[key])
+        return dual.make(primal, t, dual.level)
+    path = (slice(None), *key) if isinstance(key, tuple) else (slice(None), key)
+    if primal.ndim == 0 and not (isinstance(key, tuple) and Ellipsis in key):
+        # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
+        t = dual._tangent if dual._view is None else dual.own_tangent()
+        if t is not None:
+            copy = dual._owned
+            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
+        return dual.make(primal, t, dual.level)
+    view = view_of(dual, lambda a: a[key], lambda a: a[path])
+    return dual.make(primal, None, dual.level, view)
+
+
+def set(dual, key, value):
+    """``dual[key] = value``, for a root or a view."""
+    key = plain_key(key)
+    if not dual.level.open:
+        raise levels.finished()
+    level = dual.level
+    value_level = getattr(value, "level", None)
+    if value_level is not None and value_level.serial > level.serial:
+        raise TangentLostError(
+            "Cannot store a Dual of an inner derivative call in an array of an outer one. "
+            "Allocate the array inside the inner function, e.g. with numpy.zeros_like(dual)."
+        )
+    is_active = value_level is level
+    dual.primal[key] = value.primal if is_active else value
+    t = value.own_tangent() if is_active else None
+    _write_tangent(dual, key, t)
+
+
+def _write_tangent(dual, key, t):
+    root = dual if dual._view is None else dual._view.root
+    if t is None and root._tangent is None:
+        return
+    if dual._view is None:
+        where = _flat_position(key, dual.shape)
+        if where is None:
+            where = positions(dual.shape)[key]
+    else:
+        where = dual._view.positions()[key]
+    where = np.asarray(where)
+    if t is not None:
+        t = t.astype(root.dtype)
+        if t.shape != where.shape:
+            t = _fit(t, where.shape)
+    owned = root._owned
+    root._tangent = tangent.put(
+        root._tangent, root.shape, where, t, root.level, root.dtype, owned
+    )
+    root._owned = True
+    root._writes += 1
+
+
+def _fit(t, shape):
+    """`t` broadcast to `shape`, extra leading axes of length 1 dropped as assignment does."""
+    extra = len(t.shape) - len(shape)
+    if extra > 0:
+        t = t.map(lambda a: a.reshape((a.shape[0], *a.shape[1 + extra :])))
+    return t.broadcast(shape)
+
+
+def _flat_position(key, shape):
+    """The flat position of an element given by integers, without building all positions."""
+    parts = key if type(key) is tuple else (key,)
+    if len(parts) != len(shape) or not all(type(k) is int for k in parts):
+        return None
+    position = 0
+    for k, n in zip(parts, shape, strict=True):
+        position = position * n + (k if k >= 0 else k + n)
+    return position
+
+
+def assign(dual, result):
+    """``dual[...] = result`` with the casting rules of an in-place operator; returns `dual`."""
+    value = result.primal if getattr(result, "level", None) is dual.level else result
+    value_level = getattr(result, "level", None)
+    if value_level is not None and value_level.serial > dual.level.serial:
+        set(dual, ..., result)  # raises
+    np.copyto(dual.primal, value, casting="same_kind")
+    t = result.own_tangent() if value_level is dual.level else None
+    if dual._view is None and (t is None or t.shape == dual.shape):
+        dual._tangent = None if t is None else t.astype(dual.dtype)
+        dual._owned = False
+        dual._writes += 1
+    else:
+        _write_tangent(dual, ..., t)
+    return dual
+
+
+class FlatIterator:
+    """``dual.flat``: reads and writes as ``dual.reshape(-1)`` does."""
+
+    def __init__(self, dual):
+        self._dual = dual
+
+    def __getitem__(self, key):
+        return np.ravel(self._dual)[key]
+
+    def __setitem__(self, key, value):
+        where = positions(self._dual.shape).reshape(-1)[plain_key(key)]
+        index = np.unravel_index(where, self._dual.shape)
+        self._dual[index] = value
+
+    def __iter__(self):
+        return iter(np.ravel(self._dual))
+
+    def __len__(self):
+        return self._dual.size

@@ -1,0 +1,60 @@
+"""Which NumPy function is differentiated by what: the tables the Dual's protocols look into.
+
+`FUNCTIONS` and `UFUNCS` map a NumPy function or ufunc to a handler called with the user's arguments
+and the kind of derivative it has; `REDUCTIONS` does so for pairs (``np.add``, ``"reduce"``) and
+`METHODS` for what holds of every ufunc (``"outer"``).  The
+modules that hold the mathematics fill them: `selection.py`, `linear.py`, `composite.py`, `flat.py`,
+`inplace.py`.  Element-wise rules stand in `rules.RULES`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Entry(NamedTuple):
+    """How one function is differentiated: a kind, for the coverage table, and the handler."""
+
+    kind: str
+    handler: Callable
+
+
+FUNCTIONS: dict = {}
+UFUNCS: dict = {}
+REDUCTIONS: dict = {}
+METHODS: dict = {}
+
+KINDS = ("element-wise", "selection", "linear", "bilinear", "composite", "flat", "in-place")
+
+
+def handles(kind, *functions):
+    """Decorator: the function below handles these NumPy functions, ufuncs or (ufunc, method)."""
+
+    def register(handler):
+        for function in functions:
+            register_one(kind, function, handler)
+        return handler
+
+    return register
+
+
+def register_one(kind, function, handler):
+    if isinstance(function, tuple):
+        table = REDUCTIONS
+    elif isinstance(function, str):
+        table = METHODS
+    else:
+        table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
+    table[function] = Entry(kind, handler)
+
+
+def name_of(function):
+    """The dotted name a user would write for a NumPy function or ufunc."""
+    name = getattr(function, "__name__", str(function))
+    if getattr(np, name, None) is function:
+        return f"numpy.{name}"
+    module = getattr(function, "__module__", None)
+    if module is None:
+        return name
+    return f"{module.removeprefix('numpy._core.').removeprefix('scipy.special._')}.{name}"

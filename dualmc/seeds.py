@@ -1,0 +1,258 @@
+"""Between the user's arrays and the levels: validated inputs, seeds, outputs, assembled Jacobians."""
+
+import math
+
+import numpy as np
+
+from dualmc import kernels, levels
+from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
+from dualmc.tangent import (
+    DENSE_INPUTS,
+    KERNEL_DTYPES,
+    DenseTangent,
+    SparseTangent,
+    flat,
+    is_plain,
+)
+
+# --- Inputs --------------------------------------------------------------------------------------
+
+
+def as_input(x, caller, name):
+    """`x` as a floating array, or as the Dual of an outer derivative call that it is."""
+    if type(x) is Dual:
+        if x.dtype.kind != "f":
+            raise TypeError(_complex_input(caller, name, x.dtype))
+        return x
+    if isinstance(x, (list, tuple)) and has_dual(x):
+        return from_sequence(x)
+    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
+        raise TypeError(
+            f"{caller} needs {name} to be a float, a list or a plain array of floats; got "
+            f"{type(x).__name__}. Convert it first, e.g. with numpy.asarray({name})."
+        )
+    if x is None or isinstance(x, (dict, set, str, bytes)):
+        raise TypeError(
+            f"{caller} needs {name} to be a float, a list or an array of floats; got "
+            f"{type(x).__name__}."
+        )
+    try:
+        a = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{caller}: {name} is not a regular array: {error}") from None
+    if a.dtype == object and has_dual(a):
+        return from_objects(a)
+    if a.dtype.kind in "iu":
+        return a.astype(np.float64)
+    if a.dtype.kind == "c":
+        raise TypeError(_complex_input(caller, name, a.dtype))
+    if a.dtype.kind != "f":
+        raise TypeError(
+            f"{caller} needs {name} to be an array of floats; got dtype {a.dtype}. "
+            f"Convert it with {name}.astype(float) if its entries are numbers."
+        )
+    return a
+
+
+def _complex_input(caller, name, dtype):
+    return (
+        f"{caller} needs a real {name}; got dtype {dtype}. Differentiate with respect to the real "
+        f"and imaginary parts, e.g. f(z[0] + 1j * z[1]) with real z."
+    )
+
+
+def check_argnums(argnums, count, caller):
+    """`argnums` as a tuple of positions, and whether it was given as one."""
+    given = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not given:
+        raise ValueError(f"{caller}: argnums must name at least one argument, got ().")
+    numbers = []
+    for a in given:
+        if isinstance(a, bool) or not isinstance(a, (int, np.integer)):
+            raise TypeError(
+                f"{caller}: argnums must be an int or a tuple of ints, got argnums={argnums!r}."
+            )
+        if not -count <= a < count:
+            raise ValueError(
+                f"{caller}: argnums={argnums!r} is out of range: f is called with {count} "
+                f"positional argument{'s' * (count != 1)}, numbered from 0."
+            )
+        numbers.append(int(a) % count)
+    if len(numbers) != len(frozenset(numbers)):
+        raise ValueError(f"{caller}: argnums={argnums!r} names an argument twice.")
+    return tuple(numbers), isinstance(argnums, (tuple, list))
+
+
+def check_chunk_size(chunk_size, caller):
+    if chunk_size is None:
+        return None
+    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)):
+        raise TypeError(
+            f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size!r}."
+        )
+    if chunk_size < 1:
+        raise ValueError(f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size}.")
+    return int(chunk_size)
+
+
+# --- Seeds ---------------------------------------------------------------------------------------
+
+
+def seed(x, level, offset, is_sparse):
+    """A Dual of `x` whose entry i is column ``offset + i`` of the basis.
+
+    Columns outside [0, level.n) belong to another chunk and carry no tangent.
+    """
+    primal = np.array(x, order="C") if isinstance(x, np.ndarray) else x.copy()
+    size, k = math.prod(x.shape), level.n
+    if not is_sparse or x.dtype not in KERNEL_DTYPES:
+        block = np.zeros((k, size), x.dtype)
+        first, last = max(0, -offset), min(size, k - offset)
+        if last > first:
+            entries = np.arange(first, last)
+            block[entries + offset, entries] = 1
+        return make(primal, DenseTangent(level, block.reshape((k, *x.shape))), level)
+    col = np.arange(offset, offset + size, dtype=np.int32)
+    coef = np.ones(size, x.dtype)
+    if offset < 0 or offset + size > k:
+        outside = (col < 0) | (col >= k)
+        col[outside] = -1
+        coef[outside] = 0
+    shape = (1, *x.shape)
+    return make(primal, SparseTangent(level, coef.reshape(shape), col.reshape(shape)), level)
+
+
+def starts_sparse(n, sparse):
+    """Policy: few inputs start dense; a sparse result keeps the structure from the start."""
+    return sparse or n > DENSE_INPUTS
+
+
+def seed_direction(x, x_dot, level):
+    """A Dual of `x` with the single tangent `x_dot`."""
+    primal = np.array(x, order="C") if isinstance(x, np.ndarray) else x.copy()
+    x_dot = x_dot if x_dot.dtype == x.dtype else x_dot.astype(x.dtype)
+    return make(primal, DenseTangent(level, x_dot.reshape((1, *x.shape))), level)
+
+
+# --- Outputs -------------------------------------------------------------------------------------
+
+
+def as_output(y, caller):
+    """What f returned, as a Dual or a plain array."""
+    if type(y) is not Dual:
+        if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
+            hint = " Did f forget its return statement?" if y is None else ""
+            raise TypeError(
+                f"{caller} needs f to return a number, an array, or a list or tuple of those; "
+                f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
+            )
+        if isinstance(y, (list, tuple)):
+            y = _stacked(y, caller)
+        else:
+            y = as_operand(y)
+    if type(y) is Dual:
+        if not y.level.open:
+            raise levels.finished()
+        return y
+    y = np.asarray(y)
+    if y.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{caller} needs f to return numbers; f returned an array of dtype {y.dtype}."
+        )
+    return y
+
+
+def _stacked(y, caller):
+    try:
+        return from_sequence(y)
+    except ValueError as error:
+        raise ValueError(
+            f"{caller} needs f to return arrays of one shape; f returned a "
+            f"{type(y).__name__} that is ragged. ({error})"
+        ) from None
+
+
+def primal_of(y, level):
+    """The value of an output, with the Duals of outer calls kept."""
+    return y.primal if type(y) is Dual and y.level is level else y
+
+
+def strip(aux, level):
+    """`aux` with the Duals of `level` replaced by their values."""
+    if type(aux) is Dual:
+        return primal_of(aux, level)
+    if isinstance(aux, dict):
+        return {key: strip(value, level) for key, value in aux.items()}
+    if isinstance(aux, (list, tuple)):
+        items = [strip(item, level) for item in aux]
+        return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
+    if isinstance(aux, np.ndarray) and aux.dtype == object and has_dual(aux):
+        return strip(from_objects(aux), level)
+    return aux
+
+
+class Piece:
+    """The columns of one pass: a primal, and the tangent of the output (None: all zero)."""
+
+    __slots__ = ("primal", "tangent", "k", "dtype")
+
+    def __init__(self, y, level, dtype):
+        self.primal = primal_of(y, level)
+        self.tangent = y.own_tangent() if type(y) is Dual and y.level is level else None
+        self.k = level.n
+        y_dtype = self.primal.dtype
+        self.dtype = y_dtype if y_dtype.kind in "fc" else dtype
+
+    def columns(self):
+        """The Jacobian's columns, dense, (*S, k)."""
+        t, shape = self.tangent, self.primal.shape
+        if t is None:
+            return np.zeros((*shape, self.k), self.dtype)
+        if t.is_sparse and is_plain(t.coef):
+            out = np.zeros((math.prod(shape), self.k), t.dtype)
+            kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
+            return out.reshape((*shape, self.k))
+        block = np.moveaxis(t.dense(), 0, -1)
+        return np.ascontiguousarray(block) if isinstance(block, np.ndarray) else block
+
+    def rows(self, caller):
+        """The same columns as a `scipy.sparse.csr_array`, (size, k)."""
+        sparse = import_sparse(caller)
+        t, size = self.tangent, math.prod(self.primal.shape)
+        if t is None:
+            return sparse.csr_array((size, self.k), dtype=self.dtype)
+        if not t.is_sparse:
+            block = t.dense()
+            if not is_plain(block):
+                raise _nested_sparse(caller)
+            return sparse.csr_array(block.reshape(self.k, size).T)
+        if not is_plain(t.coef):
+            raise _nested_sparse(caller)
+        col, coef = flat(t.col), flat(t.coef)
+        is_long = col.size > np.iinfo(np.int32).max
+        indptr = np.zeros(size + 1, np.int64 if is_long else np.int32)
+        kernels.count_rows(col, indptr)
+        indices = np.empty(int(indptr[-1]), indptr.dtype)
+        data = np.empty(int(indptr[-1]), coef.dtype)
+        kernels.fill_rows(col, coef, indptr, indices, data)
+        out = sparse.csr_array((data, indices, indptr), shape=(size, self.k))
+        out.has_canonical_format = True
+        return out
+
+
+def _nested_sparse(caller):
+    return TypeError(
+        f"{caller}: sparse=True cannot hold the Duals of an outer derivative call. Use "
+        f"sparse=False inside, and sparse=True in the outermost call."
+    )
+
+
+def import_sparse(caller):
+    try:
+        import scipy.sparse
+    except ImportError:
+        raise ImportError(
+            f"{caller}: sparse=True returns a scipy.sparse.csr_array and needs SciPy. "
+            f"Install it with: pip install dualmc[sparse]"
+        ) from None
+    return scipy.sparse
