@@ -6,10 +6,11 @@ array([[0.        , 0.        ],
        [0.84147098, 0.        ]])
 """
 
-from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
-
+# The tables fill themselves when their modules are imported.
+from dualmc import composite, flat, linear, methods, order, selection  # noqa: F401, I001
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 
 __all__ = [
     "jacobian_fwd",

@@ -218,13 +218,13 @@ class Dual:
         return apply(ufunc, *inputs)
 
     def __array_function__(self, function, types, args, kwargs):
-        rule = RULES.get(function)
-        if rule is not None:
-            return push(rule, function, args)
         entry = registry.FUNCTIONS.get(function)
-        if entry is None:
+        if entry is not None:
+            return entry.handler(*args, **kwargs)
+        rule = RULES.get(function)
+        if rule is None:
             raise missing_rule(registry.name_of(function))
-        return entry.handler(*args, **kwargs)
+        return push(rule, function, args)
 
     # --- indexing --------------------------------------------------------------------------------
 
@@ -349,13 +349,13 @@ def tangent_at(a, level):
 
 def apply(ufunc, *inputs):
     """`ufunc` on operands of which at least one is a Dual."""
-    rule = RULES.get(ufunc)
-    if rule is not None:
-        return push(rule, ufunc, inputs)
     entry = registry.UFUNCS.get(ufunc)
-    if entry is None:
+    if entry is not None:
+        return entry.handler(*inputs)
+    rule = RULES.get(ufunc)
+    if rule is None:
         raise missing_rule(registry.name_of(ufunc))
-    return entry.handler(*inputs)
+    return push(rule, ufunc, inputs)
 
 
 def push(rule, function, args, options=None):
@@ -408,16 +408,22 @@ def _partials(rule, primals, y, alone):
     return rule.alone if alone and rule.alone is not None else rule.partials
 
 
-def _push_one(rule, function, primals, y, argnum, t):
-    """The tangent of `function` when argument `argnum` alone is active."""
+def _push_one(rule, function, primals, y, argnum, t, alone=True):
+    """The tangent that argument `argnum` of `function` contributes; `alone` if no other is active."""
     shape = y.shape
     if t.shape != shape:
         t = t.broadcast(shape)
-    partial = _partials(rule, primals, y, True)[argnum]
+    partial = _partials(rule, primals, y, alone)[argnum]
     if not callable(partial):
         if partial == 0:
             return None
         t = t if partial == 1 else t.times(partial)
+        return t if t.dtype == y.dtype else t.astype(y.dtype)
+    if function is np.multiply and len(primals) == 2:
+        # The partial is the other operand; a constant that is exactly 0 makes the product 0.
+        other = primals[1 - argnum]
+        other = other if type(other) is Dual else np.asarray(other, y.dtype)
+        t = t.times(other, alone)
         return t if t.dtype == y.dtype else t.astype(y.dtype)
     coefs = _coefficients(t)
     if rule.kernel and _is_kernel_case(y, primals, coefs):
@@ -429,7 +435,7 @@ def _push_one(rule, function, primals, y, argnum, t):
         else:
             a, step_a = _strided(primals[0], y)
             b, step_b = _strided(primals[1], y)
-            variant = "alone" if rule.alone is not None else ""
+            variant = "alone" if alone and rule.alone is not None else ""
             kernel = kernels.push_two(function, argnum, partial, variant)
             kernel(a, step_a, b, step_b, _row(y), coefs, out)
         return _with_coefficients(t, out)
@@ -457,9 +463,8 @@ def _push_both(rule, function, primals, y, active):
                 kernel(a, step_a, b, step_b, _row(y), coefs_t, coefs_u, out)
                 return _with_coefficients(t, out)
     total = None
-    alone = rule._replace(alone=None)
     for (i, _), t in zip(active, tangents, strict=True):
-        part = _push_one(alone, function, primals, y, i, t)
+        part = _push_one(rule, function, primals, y, i, t, alone=False)
         if part is not None:
             total = part if total is None else add(total, part)
     return total
@@ -539,10 +544,12 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
         )
     if kwargs:
         rule = RULES.get(ufunc)
-        if rule is None:
+        if rule is not None:
+            result = push(rule, ufunc, inputs, kwargs)
+        elif ufunc in registry.UFUNCS:
             result = registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
         else:
-            result = push(rule, ufunc, inputs, kwargs)
+            raise missing_rule(registry.name_of(ufunc))
     elif any(type(a) is Dual for a in inputs):
         result = apply(ufunc, *inputs)
     else:

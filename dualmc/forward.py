@@ -278,6 +278,7 @@ def _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux):
     is_sparse = seeds.starts_sparse(n, sparse)
     offsets = np.concatenate([[0], np.cumsum(sizes)]).tolist()
     pieces = []
+    first = first_aux = None
     start = 0
     while start < n or not pieces:
         with open_level(min(step, n - start)) as level:

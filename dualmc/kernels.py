@@ -163,6 +163,17 @@ def multiply(coef, factor, out):
 
 
 @_compile
+def multiply_constant(coef, factor, out):
+    """The same for a constant factor, whose exact zeros give zeros too."""
+    step = 1 if factor.size > 1 else 0
+    for s in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            c = coef[s, i]
+            f = factor[i * step]
+            out[s, i] = 0 if c == 0 or f == 0 else c * f
+
+
+@_compile
 def scaled_sum(a, scale_a, b, scale_b, out):
     """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
     for s in range(out.shape[0]):
@@ -326,17 +337,22 @@ def scatter_sum(col, coef, segment, block):
 
 
 @_compile
-def scatter_product(col, coef, matrix, block):
-    """``block[col[s, j], :] += coef[s, j] * matrix[j, :]``: a one-hot seed scales columns."""
+def scatter_product(col, coef, matrix, block, is_constant):
+    """``block[col[s, i, j], i, :] += coef[s, i, j] * matrix[j, :]``: seeds scale its rows."""
     for s in range(col.shape[0]):
-        for j in range(col.shape[1]):
-            c = coef[s, j]
-            if col[s, j] >= 0 and c != 0:
-                row = col[s, j]
-                for i in range(matrix.shape[1]):
-                    m = matrix[j, i]
-                    if m != 0:
-                        block[row, i] += c * m
+        for i in range(col.shape[1]):
+            for j in range(col.shape[2]):
+                c = coef[s, i, j]
+                row = col[s, i, j]
+                if row < 0 or c == 0:
+                    continue
+                if np.isfinite(c) or not is_constant:
+                    for r in range(matrix.shape[1]):
+                        block[row, i, r] += c * matrix[j, r]
+                else:
+                    for r in range(matrix.shape[1]):
+                        if matrix[j, r] != 0:
+                            block[row, i, r] += c * matrix[j, r]
 
 
 @_compile

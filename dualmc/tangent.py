@@ -84,26 +84,29 @@ def values(a):
     return a
 
 
-def times(coef, factor):
-    """``coef * factor`` where a coefficient that is exactly 0 stays 0 (strong zero)."""
+def times(coef, factor, is_constant=False):
+    """``coef * factor`` where a coefficient that is exactly 0 stays 0 (strong zero).
+
+    A constant factor that is exactly 0 gives 0 too: the product does not depend on the inputs.
+    A partial that happens to be 0 does not: 0 * inf is then unknown, and stays NaN.
+    """
     with np.errstate(all="ignore"):
         out = coef * factor
     if not np.isfinite(values(out)).all():
-        zero = is_zero(coef)
-        if np.ndim(zero) and zero.shape != out.shape:
-            zero = np.broadcast_to(zero, out.shape)
-        out = np.where(zero, np.zeros((), out.dtype), out)
+        zero = is_zero(coef) | is_zero(factor) if is_constant else is_zero(coef)
+        out = np.where(np.broadcast_to(zero, out.shape), np.zeros((), out.dtype), out)
     return out
 
 
-def scale_rows(coef, factor):
+def scale_rows(coef, factor, is_constant=False):
     """`times` for a factor of shape S (or ()) against (w, *S), through the kernel if it fits."""
     if fits_kernel(coef, factor) and factor.shape in ((), coef.shape[1:]):
         rows = flat(coef)
         out = np.empty_like(rows)
-        kernels.multiply(rows, np.ascontiguousarray(factor).reshape(-1), out)
+        kernel = kernels.multiply_constant if is_constant else kernels.multiply
+        kernel(rows, np.ascontiguousarray(factor).reshape(-1), out)
         return out.reshape(coef.shape)
-    return times(coef, factor)
+    return times(coef, factor, is_constant)
 
 
 def align(a, shape):
@@ -176,11 +179,11 @@ class SparseTangent:
     def with_coef(self, coef):
         return SparseTangent(self.level, coef, self.col)
 
-    def times(self, factor):
+    def times(self, factor, is_constant=False):
         """Times a factor of shape S, () or a number."""
         if isinstance(factor, (float, int)):
             return self.with_coef(self.coef * np.asarray(factor, self.dtype))
-        return self.with_coef(scale_rows(self.coef, factor))
+        return self.with_coef(scale_rows(self.coef, factor, is_constant))
 
     def take(self, index):
         """Elements at flat positions `index` (any shape); -1 gives one without derivative."""
@@ -279,11 +282,13 @@ class DenseTangent:
         scale = None if self.scale is None else align(self.scale[None], shape)[0]
         return DenseTangent(self.level, align(self.block, shape), scale)
 
-    def times(self, factor):
+    def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
             factor = np.full(self.shape, factor, self.dtype)
         elif factor.shape != self.shape:
             factor = np.broadcast_to(factor, self.shape)
+        if is_constant and not values(factor).all() and not np.isfinite(values(self.block)).all():
+            return DenseTangent(self.level, scale_rows(self.dense(), factor, True))
         if self.scale is None:
             return DenseTangent(self.level, self.block, factor)
         return DenseTangent(self.level, self.block, scale_rows(self.scale[None], factor)[0])

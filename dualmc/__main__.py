@@ -1,0 +1,213 @@
+"""The command line: the document's worked examples, and its neuron trained.
+
+``python -m dualmc --help`` describes it.  Each subcommand adds itself to the parser in a function
+of its own and returns an exit status: 0 when what it shows is right, 1 when not, 2 for bad options.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualmc import neuron
+from dualmc.document import EXAMPLES, Example
+
+# Closed form and dual numbers round differently, by a few units in the last place at most.
+TOLERANCE = 1e-12
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status."""
+    parser, train = _parser()
+    args = parser.parse_args(argv)
+    if args.command == "examples":
+        return show_examples(args.section)
+    if args.command == "train":
+        return show_training(train, args.steps, args.rate, args.data)
+    status = show_examples(None)
+    print()
+    defaults = train.parse_args([])
+    return max(status, show_training(train, defaults.steps, defaults.rate, defaults.data))
+
+
+# --- Options -------------------------------------------------------------------------------------
+
+
+def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser, and the one of ``train``, whose defaults the bare command takes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dualmc",
+        description="Exact Jacobians by dual numbers, shown on the worked examples of Parr and "
+        'Howard, "The Matrix Calculus You Need For Deep Learning". Without a command: examples, '
+        "then train.",
+        epilog="Exit status: 0 if everything agrees, 1 if an example disagrees with its closed "
+        "form or the loss rises, 2 for bad options or data.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    examples = commands.add_parser(
+        "examples",
+        help="compute every worked example and compare it with its closed form",
+        description="Compute the Jacobian of every worked example and compare it with its closed "
+        f"form; the largest relative difference may be {TOLERANCE:g}.",
+    )
+    examples.add_argument(
+        "--section", metavar="S", help="only this section and its subsections, e.g. 4.5"
+    )
+    train = commands.add_parser(
+        "train",
+        help="train the neuron max(0, w.x + b) by gradient descent",
+        description="Train the neuron max(0, w.x + b) by gradient descent on its mean squared "
+        "error (sections 5 and 6). The features are brought to mean 0 and standard deviation 1 "
+        "first; the weights are printed in the original units.",
+    )
+    train.add_argument(
+        "--steps", type=_steps, default=250, help="gradient steps (default: %(default)s)"
+    )
+    train.add_argument(
+        "--rate", type=_rate, default=0.1, help="learning rate (default: %(default)s)"
+    )
+    train.add_argument(
+        "--data",
+        metavar="CSV",
+        help="a comma-separated table: a line of names, then numbers; the last column is the "
+        "target, which should not be negative (default: Brownlee's stack loss data)",
+    )
+    return parser, train
+
+
+def _steps(text: str) -> int:
+    try:
+        steps = int(text)
+    except ValueError:
+        steps = 0
+    if steps < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, got {text!r}.")
+    return steps
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}.")
+    return rate
+
+
+# --- examples ------------------------------------------------------------------------------------
+
+
+def show_examples(section: str | None) -> int:
+    """Print the worked examples, with the Jacobian computed and its closed form."""
+    chosen = [e for e in EXAMPLES if section is None or _is_within(e.section, section)]
+    if not chosen:
+        known = ", ".join(dict.fromkeys(e.section for e in EXAMPLES))
+        print(
+            f"python -m dualmc examples: error: argument --section: no example is in section "
+            f"{section!r}; there are {known}.",
+            file=sys.stderr,
+        )
+        return 2
+    header = ("section", "function", "by", "Jacobian computed", "closed form", "difference")
+    rows = [_row(e) for e in chosen]
+    print("Worked examples: the Jacobian by dual numbers against the closed form")
+    print()
+    _print_table(header, rows)
+    worst = max(e.difference() for e in chosen)
+    wrong = [e for e in chosen if not e.difference() <= TOLERANCE]
+    print()
+    print(
+        f"{len(chosen) - len(wrong)} of {len(chosen)} agree to {TOLERANCE:g}; the largest relative "
+        f"difference is {worst:.1e}."
+    )
+    for e in wrong:
+        print(f"DISAGREES: section {e.section}, {e.function} by {e.wrt}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _is_within(section: str, chosen: str) -> bool:
+    return section == chosen or section.startswith(chosen + ".")
+
+
+def _row(e: Example) -> tuple[str, str, str, list[str], str, str]:
+    return (
+        e.section,
+        e.function,
+        e.wrt,
+        _lines(e.jacobian()),
+        e.formula,
+        f"{e.difference():.1e}",
+    )
+
+
+def _lines(jacobian: Any) -> list[str]:
+    """A number, a row, or the rows of a matrix."""
+    J = np.asarray(jacobian) + 0.0  # -0. + 0. is 0.
+    if J.ndim < 2:
+        return [_numbers(J.reshape(-1)) if J.ndim else f"{J:.6g}"]
+    return [_numbers(row) for row in J]
+
+
+def _numbers(row: Iterable[float]) -> str:
+    return "[" + "  ".join(f"{entry:.5g}" for entry in row) + "]"
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str | list[str]]]) -> None:
+    """Print rows whose cells may have several lines, in columns of equal width."""
+    cells = [[[c] if isinstance(c, str) else c for c in row] for row in [header, *rows]]
+    widths = [max(len(line) for row in cells for line in row[i]) for i in range(len(header))]
+    cells.insert(1, [["-" * width] for width in widths])
+    for row in cells:
+        for i in range(max(len(cell) for cell in row)):
+            parts = [cell[i] if i < len(cell) else "" for cell in row]
+            print("  ".join(p.ljust(w) for p, w in zip(parts, widths, strict=True)).rstrip())
+
+
+# --- train ---------------------------------------------------------------------------------------
+
+
+def show_training(
+    parser: argparse.ArgumentParser, steps: int, rate: float, data: str | None
+) -> int:
+    """Train the neuron and print the loss as it falls, and the weights in original units."""
+    try:
+        table = neuron.load_table(data)
+        scaling = neuron.Scaling.of(table.X)
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --data: {error}")
+    Z = scaling.standard(table.X)
+    with np.errstate(all="ignore"):
+        training = neuron.train_neuron(Z, table.y, rate=rate, steps=steps)
+    source = "Brownlee's stack loss data" if data is None else data
+    print(f"The neuron max(0, w.x + b) trained on {source}: {table.y.size} samples")
+    print()
+    marks = sorted({0, *np.geomspace(1, steps, 9).round().astype(int).tolist()})
+    active = (Z @ training.path[:, :-1].T + training.path[:, -1] > 0).sum(axis=0)
+    rows = [(str(t), f"{training.losses[t]:.10g}", str(active[t])) for t in marks]
+    _print_table(("step", "loss", "active samples"), rows)
+    rise = training.first_rise
+    if rise is not None:
+        print(
+            f"The loss rises at step {rise}: the rate {rate:g} is too large. Choose a smaller "
+            f"--rate.",
+            file=sys.stderr,
+        )
+        return 1
+    w, b = scaling.original(training.w, training.b)
+    w_line, b_line = neuron.least_squares(table.X, table.y)
+    print()
+    print("Weights in original units, beside those of the least-squares line (all samples active):")
+    print()
+    features = zip(table.names, w, w_line, strict=False)
+    weights = [(name, f"{trained:.6g}", f"{line:.6g}") for name, trained, line in features]
+    weights.append(("bias", f"{b:.6g}", f"{b_line:.6g}"))
+    _print_table((f"weight for {table.names[-1]}", "neuron", "least squares"), weights)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

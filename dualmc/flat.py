@@ -1,0 +1,76 @@
+"""Functions whose derivative is zero wherever it exists: comparisons, rounding, counts, shapes.
+
+They look at the primal only.  Those that return floats still return a Dual, without tangent, so
+that the result may be written to.
+"""
+
+import numpy as np
+
+from dualmc.dual import Dual, make
+from dualmc.registry import register_one
+from dualmc.tangent import values
+
+
+def stripped(a):
+    """`a` with every Dual in it replaced by its values."""
+    if type(a) is Dual:
+        return values(a)
+    if isinstance(a, (list, tuple)):
+        return type(a)(stripped(item) for item in a)
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        return np.array([stripped(item) for item in a.flat], dtype=float).reshape(a.shape)
+    return a
+
+
+def _first_level(args):
+    for a in args:
+        if type(a) is Dual:
+            return a.level
+        if isinstance(a, (list, tuple)):
+            level = _first_level(a)
+            if level is not None:
+                return level
+    return None
+
+
+def flat_handler(function):
+    """`function` on the values; float results become Duals without tangent."""
+
+    def handler(*args, **kwargs):
+        out = kwargs.pop("out", None)
+        y = function(*stripped(args), **{key: stripped(a) for key, a in kwargs.items()})
+        if out is not None:
+            out[...] = y
+            return out
+        if isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
+            level = _first_level((*args, *kwargs.values()))
+            return y if level is None else make(np.asarray(y), None, level)
+        return y
+
+    return handler
+
+
+_NAMES = """
+floor ceil trunc rint fix round around signbit spacing floor_divide
+equal not_equal less less_equal greater greater_equal
+logical_and logical_or logical_xor logical_not isnan isinf isfinite isnat isneginf isposinf
+iscomplex isreal iscomplexobj isrealobj isclose allclose array_equal array_equiv
+all any count_nonzero argmax argmin nanargmax nanargmin argsort lexsort argpartition argwhere
+nonzero flatnonzero searchsorted digitize
+shape ndim size common_type result_type can_cast min_scalar_type
+may_share_memory shares_memory isin
+array_repr array_str array2string format_float_positional format_float_scientific
+""".split()
+
+
+def _register():
+    for name in _NAMES:
+        function = getattr(np, name, None)
+        if function is not None:
+            register_one("flat", function, flat_handler(function))
+    for name in ("logical_and", "logical_or", "logical_xor"):
+        ufunc = getattr(np, name)
+        register_one("flat", (ufunc, "reduce"), flat_handler(ufunc.reduce))
+
+
+_register()

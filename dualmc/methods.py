@@ -1,0 +1,99 @@
+"""The array methods of Dual: each is the NumPy function of the same name."""
+
+import numpy as np
+
+from dualmc import inplace
+from dualmc.dual import Dual
+from dualmc.errors import TangentLostError
+
+# Methods whose function takes the array first and the same arguments after it.
+_SAME_NAME = """
+sum mean std var prod cumsum cumprod max min ptp clip round take compress diagonal trace dot
+repeat searchsorted argmax argmin argsort argpartition nonzero all any squeeze swapaxes choose
+conj conjugate ravel
+""".split()
+# Unary ufuncs, so that NumPy's object loops (np.sin of an object array of Duals) find them.
+_UNARY = """
+sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh exp exp2 expm1 log log2
+log10 log1p sqrt cbrt square reciprocal rint floor ceil trunc fabs deg2rad rad2deg degrees radians
+sign isnan isinf isfinite arctan2 hypot logaddexp logical_not
+""".split()
+
+
+def _delegate(name):
+    function = getattr(np, name)
+
+    def method(self, *args, **kwargs):
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"``numpy.{name}(self, ...)``"
+    return method
+
+
+def _reshape(self, *shape, order="C", copy=None):
+    if len(shape) == 1:
+        shape = shape[0]
+    return np.reshape(self, shape, order=order, copy=copy)
+
+
+def _transpose(self, *axes):
+    if len(axes) == 1:
+        axes = axes[0]
+    return np.transpose(self, axes if axes else None)
+
+
+def _copy(self, order="C"):
+    return np.copy(self, order)
+
+
+def _flatten(self, order="C"):
+    return np.copy(np.ravel(self, order))
+
+
+def _astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    return np.astype(self, dtype, copy=copy)
+
+
+def _item(self, *args):
+    """One element, as a 0-d Dual: a Python float would lose the derivative."""
+    if not args:
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return np.reshape(self, ())
+    if len(args) == 1 and isinstance(args[0], (int, np.integer)):
+        return np.ravel(self)[args[0]]
+    return self[args[0] if len(args) == 1 else args]
+
+
+def _tolist(self):
+    """Nested lists of 0-d Duals."""
+    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self
+
+
+def _view(self, *args, **kwargs):
+    if args or kwargs:
+        raise TangentLostError(
+            "dual.view(dtype) would reinterpret the value and lose the derivative. Use astype."
+        )
+    return self[...]
+
+
+def _attach():
+    for name in _SAME_NAME + _UNARY:
+        setattr(Dual, name, _delegate(name))
+    Dual.reshape = _reshape
+    Dual.transpose = _transpose
+    Dual.copy = _copy
+    Dual.flatten = _flatten
+    Dual.astype = _astype
+    Dual.item = _item
+    Dual.tolist = _tolist
+    Dual.view = _view
+    Dual.fill = inplace.fill
+    Dual.sort = inplace.sort
+    Dual.partition = inplace.partition
+    Dual.put = inplace.put_method
+
+
+_attach()
