@@ -8,6 +8,7 @@ array([[0.        , 0.        ],
 
 # The tables fill themselves when their modules are imported.
 from dualmc import composite, flat, linear, methods, order, selection  # noqa: F401, I001
+from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
@@ -17,6 +18,8 @@ __all__ = [
     "value_and_jacobian_fwd",
     "jvp",
     "derivative",
+    "rule",
+    "custom_jvp",
     "Dual",
     "MissingRuleError",
     "TangentLostError",

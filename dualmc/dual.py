@@ -388,6 +388,8 @@ def push(rule, function, args, options=None):
     y = function(*primals) if options is None else function(*primals, **options)
     if type(y) is not np.ndarray and type(y) is not Dual:
         y = np.asarray(y)
+    if y.dtype == object:  # np.frompyfunc
+        y = from_objects(y) if has_dual(y) else y.astype(np.float64)
     if not active:
         return make(y, None, level)
     if len(active) == 1:

@@ -13,11 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-LN2 = float(np.log(2.0))
-LN10 = float(np.log(10.0))
-DEGREE = np.pi / 180.0
-# Below this the output of a power may have lost digits to gradual underflow.
-TINY = 1e-290
+# Rounded once from the exact numbers; a quotient of two rounded ones would be a bit worse.
+LN2 = 0.6931471805599453
+LOG2_E = 1.4426950408889634
+LOG10_E = 0.4342944819032518
+DEGREE = 0.017453292519943295
+RADIAN = 57.29577951308232
+PI_SQUARED = 9.869604401089358
+# Between these an output has not over- or underflowed, in float32 either.
+SMALL = 1e-30
+LARGE = 1e30
 
 
 def select(condition, a, b):
@@ -40,16 +45,34 @@ class Rule(NamedTuple):
 
 
 def _d_power_base(a, b, y):
-    # b*(y/a) avoids the rounding of b - 1, which costs |log a| ulp; where y has under- or
-    # overflowed, or a = 0, the textbook form takes over.  b = 0 gives 0 even at a = 0.
-    usable = (a != 0) & (abs(y) > TINY) & np.isfinite(y)
-    safe = select(usable, 1.0, a)
-    return select(b == 0, 0.0, select(usable, b * (y / a), b * np.power(safe, b - 1)))
+    # b*(y/a) avoids the rounding of b - 1, which costs |log a| ulp.  Where y may have over- or
+    # underflowed, the square of r = |a|**(b/2) stands in for it; at a = 0 and inf, and where y is
+    # NaN, the textbook form does.  b = 0 gives 0 even at a = 0.
+    usable = (abs(y) > SMALL) & (abs(y) < LARGE) & (a != 0)
+    textbook = (a == 0) | (abs(a) == np.inf) | (y != y)
+    base = select(usable, 1.0, a)
+    r = np.power(select(textbook, base, abs(base)), select(textbook, b - 1.0, 0.5 * b))
+    far = select(textbook, b * r, b * r / base * np.copysign(r, y))
+    return select(b == 0, 0.0, select(usable, b * (y / a), far))
 
 
 def _d_power_exponent(a, b, y):
     # 0**b is constantly 0 for b > 0, so its derivative there is 0 and not 0 * log(0).
-    return select((a == 0) & (y == 0), 0.0, y * np.log(select((a == 0) & (y == 0), 1.0, a)))
+    usable = (abs(y) > SMALL) & (abs(y) < LARGE)
+    constant = (a == 0) & (y == 0)
+    r = np.power(select(usable | constant, 1.0, a), 0.5 * b)
+    log = np.log(select(constant, 1.0, a))
+    return select(usable, y * log, r * log * r)
+
+
+def _d_power_base_complex(a, b, y):
+    usable = (a != 0) & (y != 0)
+    textbook = b * np.power(select(usable, 1.0, a), b - 1.0)
+    return select(b == 0, 0.0, select(usable, b * (y / select(usable, a, 1.0)), textbook))
+
+
+def _d_power_exponent_complex(a, b, y):
+    return y * np.log(select((a == 0) & (y == 0), 1.0, a))
 
 
 def _share(p, q):
@@ -70,15 +93,29 @@ def _share2(p, q):
     return select(p == q, 0.5, 1.0 / (1.0 + odds))
 
 
+def _sinc_series(x):
+    # (cos(pi x) - sinc(x)) / x by its series to (pi x)**20, full precision for |x| <= 0.5.
+    z = PI_SQUARED * x * x
+    s = 1.0 / 22230464256000.0 + z * (-1.0 / 6758061133824000.0 + z / 2554547108585472000.0)
+    s = -1.0 / 3991680.0 + z * (1.0 / 518918400.0 + z * (-1.0 / 93405312000.0 + z * s))
+    s = -1.0 / 3.0 + z * (1.0 / 30.0 + z * (-1.0 / 840.0 + z * (1.0 / 45360.0 + z * s)))
+    return PI_SQUARED * x * s
+
+
 def _d_sinc(x, y):
-    # cos(pi x) with the argument reduced exactly; near 0 the quotient cancels and a series stands in.
+    # (cos(pi x) - sin(pi x)/(pi x)) / x.  The period is removed exactly, r = x modulo 2, and the
+    # cosine taken as a sine, which is exactly 0 where it should be; near 0 the terms cancel.
+    near = abs(x) < 0.5
     r = x - 2.0 * np.rint(0.5 * x)
+    far = select(near, 1.0, x)
+    terms = np.sin(np.pi * (0.5 - abs(r))) - np.sin(np.pi * r) / (np.pi * far)
+    return select(near, _sinc_series(select(near, x, 0.0)), terms / far)
+
+
+def _d_sinc_complex(x, y):
     near = abs(x) < 0.5
     far = select(near, 1.0, x)
-    z = (np.pi * select(near, x, 0.0)) ** 2
-    series = -1.0 / 3.0 + z * (1.0 / 30.0 + z * (-1.0 / 840.0 + z * (1.0 / 45360.0 + z * (
-        -1.0 / 3991680.0 + z * (1.0 / 518918400.0 + z * (-1.0 / 93405312000.0 + z / 22230464256000.0))))))
-    return select(near, np.pi * (np.pi * x) * series, (np.cos(np.pi * r) - y) / far)
+    return select(near, _sinc_series(select(near, x, 0.0)), (np.cos(np.pi * far) - y) / far)
 
 
 def _d_arctan(x, y):
@@ -93,10 +130,10 @@ def _d_hypot(x, y):
     return select(y == 0, 0.0, x / select(y == 0, 1.0, y))
 
 
-def _d_arctan2(p, q):
-    """p / (p*p + q*q) without overflow."""
+def _d_arctan2(p, q, y):
+    """p / (p*p + q*q) without overflow; 0 at infinity, NaN where y is."""
     h = np.hypot(p, q)
-    return (p / h) / h
+    return select(h == np.inf, 0.0 * y, (p / h) / h)
 
 
 def _greater(p, q, y):
@@ -108,20 +145,9 @@ def _greater_or_shared(p, q, y):
     return select(y != y, y, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
 
 
-def _greater_or_only(p, q):
-    return select(q != q, 1.0, select(p > q, 1.0, 0.0))
-
-
-def _less_or_only(p, q):
-    return select(q != q, 1.0, select(p < q, 1.0, 0.0))
-
-
-def _less_only_or_shared(p, q):
-    return select(q != q, 1.0, select(p == q, 0.5, select(p < q, 1.0, 0.0)))
-
-
-def _greater_only_or_shared(p, q):
-    return select(q != q, 1.0, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
+def _unless_nan(q, y, share):
+    # fmax and fmin ignore a NaN operand q: the other argument then has the whole derivative.
+    return select((q != q) & (y == y), 1.0, share)
 
 
 def _d_tanh(x, y):
@@ -147,11 +173,12 @@ RULES = {
     np.exp: Rule((lambda x, y: y,)),
     np.exp2: Rule((lambda x, y: y * LN2,)),
     np.expm1: Rule((lambda x, y: np.exp(x),)),
-    np.log: Rule((lambda x, y: 1.0 / x,)),
-    np.log2: Rule((lambda x, y: (1.0 / LN2) / x,)),
-    np.log10: Rule((lambda x, y: (1.0 / LN10) / x,)),
+    # + 0.0 turns -0.0 into 0.0: the derivative at either zero is the one from the right, +inf.
+    np.log: Rule((lambda x, y: 1.0 / (x + 0.0),)),
+    np.log2: Rule((lambda x, y: LOG2_E / (x + 0.0),)),
+    np.log10: Rule((lambda x, y: LOG10_E / (x + 0.0),)),
     np.log1p: Rule((lambda x, y: 1.0 / (1.0 + x),)),
-    np.sqrt: Rule((lambda x, y: 0.5 / y,)),
+    np.sqrt: Rule((lambda x, y: 0.5 / (y + 0.0),)),
     np.cbrt: Rule((lambda x, y: 1.0 / (3.0 * (y * y)),)),
     np.square: Rule((lambda x, y: 2.0 * x,)),
     np.reciprocal: Rule((lambda x, y: -(y * y),)),
@@ -166,28 +193,37 @@ RULES = {
         (lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
         complex_partials=(lambda x, y: -1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
     ),
-    np.arctan: Rule((_d_arctan,), complex_partials=(lambda x, y: 1.0 / (1.0 + x * x),)),
+    np.arctan: Rule(
+        (_d_arctan,),
+        complex_partials=(lambda x, y: 1.0 / ((1.0 + 1j * x) * (1.0 - 1j * x)),),
+    ),
     np.sinh: Rule((lambda x, y: np.cosh(x),)),
     np.cosh: Rule((lambda x, y: np.sinh(x),)),
     np.tanh: Rule((_d_tanh,)),
     np.arcsinh: Rule(
         (lambda x, y: 1.0 / np.hypot(1.0, x),),
-        complex_partials=(lambda x, y: 1.0 / np.sqrt(1.0 + x * x),),
+        complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 + 1j * x) * np.sqrt(1.0 - 1j * x)),),
     ),
     np.arccosh: Rule((lambda x, y: 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),)),
     np.arctanh: Rule((lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)),)),
     np.deg2rad: Rule((DEGREE,)),
     np.radians: Rule((DEGREE,)),
-    np.rad2deg: Rule((1.0 / DEGREE,)),
-    np.degrees: Rule((1.0 / DEGREE,)),
-    np.sinc: Rule((_d_sinc,)),
+    np.rad2deg: Rule((RADIAN,)),
+    np.degrees: Rule((RADIAN,)),
+    np.sinc: Rule((_d_sinc,), complex_partials=(_d_sinc_complex,)),
     np.add: Rule((1.0, 1.0)),
     np.subtract: Rule((1.0, -1.0)),
     np.multiply: Rule((lambda a, b, y: b, lambda a, b, y: a)),
     np.divide: Rule((lambda a, b, y: 1.0 / b, lambda a, b, y: -(y / b))),
-    np.power: Rule((_d_power_base, _d_power_exponent)),
-    np.float_power: Rule((_d_power_base, _d_power_exponent)),
-    np.arctan2: Rule((lambda a, b, y: _d_arctan2(b, a), lambda a, b, y: -_d_arctan2(a, b))),
+    np.power: Rule(
+        (_d_power_base, _d_power_exponent),
+        complex_partials=(_d_power_base_complex, _d_power_exponent_complex),
+    ),
+    np.float_power: Rule(
+        (_d_power_base, _d_power_exponent),
+        complex_partials=(_d_power_base_complex, _d_power_exponent_complex),
+    ),
+    np.arctan2: Rule((lambda a, b, y: _d_arctan2(b, a, y), lambda a, b, y: -_d_arctan2(a, b, y))),
     np.hypot: Rule((lambda a, b, y: _d_hypot(a, y), lambda a, b, y: _d_hypot(b, y))),
     np.logaddexp: Rule((lambda a, b, y: _share(a, b), lambda a, b, y: _share(b, a))),
     np.logaddexp2: Rule((lambda a, b, y: _share2(a, b), lambda a, b, y: _share2(b, a))),
@@ -208,22 +244,29 @@ RULES = {
     ),
     np.fmax: Rule(
         (
-            lambda a, b, y: _greater_only_or_shared(a, b),
-            lambda a, b, y: _greater_only_or_shared(b, a),
+            lambda a, b, y: _unless_nan(b, y, _greater_or_shared(a, b, y)),
+            lambda a, b, y: _unless_nan(a, y, _greater_or_shared(b, a, y)),
         ),
-        alone=(lambda a, b, y: _greater_or_only(a, b), lambda a, b, y: _greater_or_only(b, a)),
+        alone=(
+            lambda a, b, y: _unless_nan(b, y, _greater(a, b, y)),
+            lambda a, b, y: _unless_nan(a, y, _greater(b, a, y)),
+        ),
     ),
     np.fmin: Rule(
         (
-            lambda a, b, y: _less_only_or_shared(a, b),
-            lambda a, b, y: _less_only_or_shared(b, a),
+            lambda a, b, y: _unless_nan(b, y, _greater_or_shared(b, a, y)),
+            lambda a, b, y: _unless_nan(a, y, _greater_or_shared(a, b, y)),
         ),
-        alone=(lambda a, b, y: _less_or_only(a, b), lambda a, b, y: _less_or_only(b, a)),
+        alone=(
+            lambda a, b, y: _unless_nan(b, y, _greater(b, a, y)),
+            lambda a, b, y: _unless_nan(a, y, _greater(a, b, y)),
+        ),
     ),
-    # a - b*trunc(a/b) and a - b*floor(a/b): the quotient is the integer nearest (a - y)/b.
-    np.fmod: Rule((1.0, lambda a, b, y: -np.rint((a - y) / b))),
-    np.remainder: Rule((1.0, lambda a, b, y: -np.rint((a - y) / b))),
+    # a - b*trunc(a/b) and a - b*floor(a/b): the quotient is the integer nearest (a - y)/b, and
+    # a - y may overflow.
+    np.fmod: Rule((1.0, lambda a, b, y: -np.rint(a / b - y / b))),
+    np.remainder: Rule((1.0, lambda a, b, y: -np.rint(a / b - y / b))),
     np.copysign: Rule((lambda a, b, y: np.sign(a) * np.copysign(1.0, b), 0.0)),
-    np.heaviside: Rule((0.0, lambda a, b, y: select(a == 0, 1.0, 0.0))),
+    np.heaviside: Rule((0.0, lambda a, b, y: select(a != a, a, select(a == 0, 1.0, 0.0)))),
     np.ldexp: Rule((lambda a, b, y: np.ldexp(1.0, b), 0.0), kernel=False, integer=(1,)),
 }

@@ -1,0 +1,180 @@
+"""Users' own derivative rules: `rule` for ufuncs, `custom_jvp` for any function."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.registry import UFUNCS, name_of
+from dualmc.rules import RULES, Rule
+from dualmc.tangent import DenseTangent
+
+_BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
+
+
+def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
+    """Register the derivative of an element-wise function.
+
+    Parameters
+    ----------
+    ufunc : numpy.ufunc
+        With one output: from SciPy, Numba's ``@vectorize``, ``np.frompyfunc``, ...
+    *partials : number or callable
+        One per argument: the partial derivative, a number or a function of (inputs..., output)
+        written in NumPy functions, so that it also serves nested derivatives.
+
+    Raises
+    ------
+    TypeError
+        If `ufunc` is not a ufunc, or a partial is neither a number nor callable.
+    ValueError
+        If the number of partials does not match, or dualmc has its own rule for `ufunc`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> cube = np.frompyfunc(lambda x: x * x * x, 1, 1)
+    >>> dm.rule(cube, lambda x, y: 3 * x**2)
+    >>> dm.jacobian_fwd(cube, [1.0, 2.0])
+    array([[ 3.,  0.],
+           [ 0., 12.]])
+    """
+    if not isinstance(ufunc, np.ufunc):
+        raise TypeError(
+            f"rule needs a ufunc, got {type(ufunc).__name__}. For any other function use "
+            f"@dualmc.custom_jvp."
+        )
+    name = name_of(ufunc)
+    if ufunc in _BUILT_IN:
+        raise ValueError(f"rule: dualmc has its own rule for {name}; it cannot be replaced.")
+    if ufunc.nout != 1 or ufunc.signature is not None:
+        raise ValueError(
+            f"rule needs an element-wise ufunc with one output; {name} has {ufunc.nout} outputs "
+            f"and signature {ufunc.signature}. Use @dualmc.custom_jvp."
+        )
+    if len(partials) != ufunc.nin:
+        raise ValueError(
+            f"rule({name}, ...) needs {ufunc.nin} partials, one per argument; got {len(partials)}."
+        )
+    for i, partial in enumerate(partials):
+        if not callable(partial) and not isinstance(partial, (int, float, np.number)):
+            raise TypeError(
+                f"rule({name}, ...): partial {i} must be a number or a function of the inputs and "
+                f"the output, got {type(partial).__name__}."
+            )
+    kept = tuple(p if callable(p) else float(p) for p in partials)
+    # Compiling is not worth it for a rule that may be redefined, and may call what Numba cannot.
+    RULES[ufunc] = Rule(kept, kernel=False)
+
+
+class custom_jvp:  # noqa: N801 - used as a decorator, like jax.custom_jvp
+    """Decorator: a function of arrays whose derivative the user gives.
+
+    The function itself runs on plain arrays; it may call C extensions, solvers, anything.
+
+    Parameters
+    ----------
+    function : callable
+        Of positional arrays; returns a number, an array, or a tuple of them.  Keyword arguments
+        are passed on and not differentiated.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> @dm.custom_jvp
+    ... def norm(x):
+    ...     return np.linalg.norm(x)
+    >>> @norm.def_jvp
+    ... def norm_jvp(primals, tangents):
+    ...     (x,), (x_dot,) = primals, tangents
+    ...     y = norm(x)
+    ...     return y, x @ x_dot / y
+    >>> dm.jacobian_fwd(norm, [3.0, 4.0])
+    array([0.6, 0.8])
+    """
+
+    def __init__(self, function: Callable) -> None:
+        if not callable(function):
+            raise TypeError(f"custom_jvp decorates a function, got {type(function).__name__}.")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.jvp: Callable | None = None
+
+    def def_jvp(self, jvp: Callable) -> Callable:
+        """Set the rule: ``jvp(primals, tangents, **kwargs) -> (y, y_dot)``, both tuples of arrays.
+
+        Called once per column of the Jacobian; constants have zero tangents.
+        """
+        if not callable(jvp):
+            raise TypeError(f"def_jvp needs a function, got {type(jvp).__name__}.")
+        self.jvp = jvp
+        return jvp
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(as_operand(a) for a in args)
+        if not any(type(a) is Dual for a in args):
+            return self.function(*args, **kwargs)
+        name = getattr(self.function, "__name__", "f")
+        if self.jvp is None:
+            raise TypeError(
+                f"{name} is decorated with custom_jvp but has no derivative. Define it with "
+                f"@{name}.def_jvp."
+            )
+        level = level_of(args)
+        primals = tuple(primal_at(a, level) for a in args)
+        tangents = [tangent_at(a, level) for a in args]
+        active = [t for t in tangents if t is not None]
+        if not active:
+            return self(*primals, **kwargs)
+        blocks = [None if t is None else t.to_dense().dense() for t in tangents]
+        k = next(b.shape[0] for b in blocks if b is not None)
+        columns = []
+        y = None
+        for j in range(k):
+            direction = tuple(
+                np.zeros(np.shape(p)) if b is None else b[j]
+                for p, b in zip(primals, blocks, strict=True)
+            )
+            y, y_dot = self._pair(name, primals, direction, kwargs)
+            columns.append(y_dot)
+        if k == 0:
+            return self(*primals, **kwargs)
+        if isinstance(y, tuple):
+            return tuple(
+                _joined(part, [c[i] for c in columns], level) for i, part in enumerate(y)
+            )
+        return _joined(y, columns, level)
+
+    def _pair(self, name: str, primals: tuple, tangents: tuple, kwargs: dict) -> tuple:
+        """One call of the rule, its result checked."""
+        assert self.jvp is not None
+        out = self.jvp(primals, tangents, **kwargs)
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(
+                f"The JVP of {name} must return a pair (y, y_dot); it returned "
+                f"{type(out).__name__}."
+            )
+        y, y_dot = out
+        pairs = zip(y, y_dot, strict=True) if isinstance(y, tuple) else [(y, y_dot)]
+        for part, part_dot in pairs:
+            if np.shape(part) != np.shape(part_dot):
+                raise ValueError(
+                    f"The JVP of {name} returned y of shape {np.shape(part)} and y_dot of shape "
+                    f"{np.shape(part_dot)}; they must be equal."
+                )
+        return y, y_dot
+
+
+def _joined(y: Any, columns: list, level: Any) -> Dual:
+    y = as_operand(y)
+    y = y if type(y) is Dual else np.asarray(y)
+    if y.dtype.kind in "iu":
+        y = y.astype(np.float64)
+    block = np.stack([as_operand(c) for c in columns])
+    block = np.reshape(block, (len(columns), *y.shape))
+    return make(y, DenseTangent(level, block).astype(y.dtype), level)
