@@ -6,8 +6,9 @@ of its own and returns an exit status: 0 when what it shows is right, 1 when not
 
 import argparse
 import math
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -145,15 +146,16 @@ def _row(e: Example) -> tuple[str, str, str, list[str], str, str]:
 
 
 def _lines(jacobian: Any) -> list[str]:
-    """A number, a row, or the rows of a matrix."""
+    """A number, a row, or the rows of a matrix with their columns aligned."""
     J = np.asarray(jacobian) + 0.0  # -0. + 0. is 0.
-    if J.ndim < 2:
-        return [_numbers(J.reshape(-1)) if J.ndim else f"{J:.6g}"]
-    return [_numbers(row) for row in J]
-
-
-def _numbers(row: Iterable[float]) -> str:
-    return "[" + "  ".join(f"{entry:.5g}" for entry in row) + "]"
+    if J.ndim == 0:
+        return [f"{J:.6g}"]
+    rows = [[f"{entry:.5g}" for entry in row] for row in np.atleast_2d(J)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "[" + "  ".join(entry.rjust(w) for entry, w in zip(row, widths, strict=True)) + "]"
+        for row in rows
+    ]
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str | list[str]]]) -> None:
@@ -210,4 +212,11 @@ def show_training(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe has left (| head); Python would report it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)

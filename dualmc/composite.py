@@ -9,7 +9,8 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from dualmc.dual import Dual, apply, as_operand, level_of, make, primal_at, push, tangent_at
+from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.elementwise import apply, push
 from dualmc.errors import missing_rule
 from dualmc.linear import exact, kept_shape, negative_axes, options_of, summed, with_primal
 from dualmc.registry import handles, name_of, register_one

@@ -98,17 +98,18 @@ class Product(Example):
 
 # --- The points ----------------------------------------------------------------------------------
 
-# No entry is 0 or 1 and no two agree, so a misplaced one shows; w > x holds for one entry only.
-X0 = 1.5
-V = np.array([1.5, 0.75])
+# No entry is 0 or 1 and no two of a vector agree, so a misplaced one shows; w > x holds for one
+# entry only.
+X0 = 1.3
+V = np.array([1.5, 0.5])
 W = np.array([0.5, -2.0, 3.0])
-X = np.array([1.25, 0.25, -1.5])
+X = np.array([1.25, 0.25, -1.75])
 Z0 = -2.5
 A = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
 C = np.array([2.0, -0.5, 1.5])
 
-# w.x = -4.375, exactly: these biases put the neuron below its kink, on it and above it.
-BELOW, KINK, ABOVE = -7.0, 4.375, 6.0
+# w.x = -5.125, exactly: these biases put the neuron below its kink, on it and above it.
+BELOW, KINK, ABOVE = -7.0, 5.125, 6.0
 
 # Five samples; at W and bias 6, w.x_i + b is 9.5, 0.125, -1, 0 and 5.0625.
 SAMPLES = np.array(
@@ -229,7 +230,7 @@ _FIRST = (
         lambda x: x[0] * x[1] * x[2], (X,), lambda x: [x[1] * x[2], x[0] * x[2], x[0] * x[1]]),
     Example("4.1", "(x, x^2): scalar x, vector f", "x", "column [1, 2x]",
         lambda x: [x, x**2], (X0,), lambda x: [1, 2 * x]),
-    Example("4.1", "(x1 x2, x2 x3): vector x, vector f", "x", "m x n [x2, x1, 0], [0, x3, x2]",
+    Example("4.1", "(x1 x2, x2 x3): x, f vectors", "x", "m x n [x2, x1, 0], [0, x3, x2]",
         lambda x: x[:-1] * x[1:], (X,), lambda x: [[x[1], x[0], 0], [0, x[2], x[1]]]),
 )
 
@@ -260,9 +261,9 @@ _VECTORS = (
         lambda w, x: w > x, (W, X), lambda w, x: np.zeros((3, 3))),
     Example("4.2", "w > x", "x", "0",
         lambda w, x: w > x, (W, X), lambda w, x: np.zeros((3, 3)), 1),
-    Example("4.2", "exp(w) * sin(x), f_i(w_i) o g_i(x_i)", "w", "diag(exp(w_i) sin(x_i))",
+    Example("4.2", "exp(w) * sin(x), diagonal", "w", "diag(exp(w_i) sin(x_i))",
         lambda w, x: np.exp(w) * np.sin(x), (W, X), lambda w, x: np.diag(np.exp(w) * np.sin(x))),
-    Example("4.2", "exp(w) * sin(x), f_i(w_i) o g_i(x_i)", "x", "diag(exp(w_i) cos(x_i))",
+    Example("4.2", "exp(w) * sin(x), diagonal", "x", "diag(exp(w_i) cos(x_i))",
         lambda w, x: np.exp(w) * np.sin(x), (W, X), lambda w, x: np.diag(np.exp(w) * np.cos(x)), 1),
     Example("4.3", "x + z", "x", "I",
         lambda x, z: x + z, (X, Z0), lambda x, z: np.eye(3)),
@@ -317,11 +318,11 @@ _SINGLE_VARIABLE = (
 _TOTAL_DERIVATIVE = (
     Example("4.5.2", "x + x^2", "x", "1 + 2x",
         lambda x: x + x**2, (X0,), lambda x: 1 + 2 * x),
-    _product("4.5.2", "x + x^2, both paths", "1 + 1 2x",
+    _product("4.5.2", "x + x^2, both paths", "1 + 1 * 2x",
         X0, lambda x: 1 + 2 * x, lambda x: [x, x**2], lambda u: u[0] + u[1]),
     Example("4.5.2", "sin(x + x^2)", "x", "cos(x + x^2)(1 + 2x)",
         lambda x: np.sin(x + x**2), (X0,), lambda x: np.cos(x + x * x) * (1 + 2 * x)),
-    _product("4.5.2", "sin(x + x^2), both paths", "cos(u2) (1 + 1 2x)",
+    _product("4.5.2", "sin(x + x^2), both paths", "cos(u2) (1 + 1 * 2x)",
         X0, lambda x: np.cos(x + x * x) * (1 + 2 * x), lambda x: [x, x**2], lambda u: u[0] + u[1],
         np.sin),
     Example("4.5.2", "u2 = x u1", "x", "u1",
@@ -330,7 +331,7 @@ _TOTAL_DERIVATIVE = (
         lambda x, u: x * u, (X0, X0 * X0), lambda x, u: x, 1),
     Example("4.5.2", "x x^2", "x", "3x^2",
         lambda x: x * x**2, (X0,), lambda x: 3 * x * x),
-    _product("4.5.2", "x x^2, both paths", "u1 + x 2x",
+    _product("4.5.2", "x x^2, both paths", "u1 + x * 2x",
         X0, lambda x: 3 * x * x, lambda x: [x, x**2], lambda u: u[0] * u[1]),
 )
 
@@ -345,19 +346,19 @@ _VECTOR = (
     _product("4.5.3", "[ln(x^2), sin(3x)], product", "[1/g1, 0], [0, cos g2] [2x, 3]",
         X0, lambda x: [2 / x, 3 * np.cos(3 * x)], lambda x: [x**2, 3 * x],
         lambda g: [np.log(g[0]), np.sin(g[1])]),
-    _product("4.5.3", "x, u, f scalar", "df/du du/dx",
+    _product("4.5.3", "exp(u), u = x^2", "(1 x 1)(1 x 1): 2x exp(x^2)",
         X0, lambda x: 2 * x * np.exp(x * x), np.square, np.exp),
-    _product("4.5.3", "x scalar, u vector, f scalar", "(1 x k)(k x 1)",
+    _product("4.5.3", "u.u, u = (x, x^2)", "(1 x k)(k x 1): 2x + 4x^3",
         X0, lambda x: 2 * x + 4 * x**3, lambda x: [x, x**2], lambda u: np.sum(u * u)),
-    _product("4.5.3", "x, u vector, f scalar", "(1 x k)(k x n)",
+    _product("4.5.3", "c.u, u = x * x", "(1 x k)(k x n): 2 c_j x_j",
         X, lambda x: C * 2 * x, np.square, lambda u: np.sum(C * u)),
-    _product("4.5.3", "x, u scalar, f vector", "(m x 1)(1 x 1)",
+    _product("4.5.3", "(ln u, exp u), u = x^2", "(m x 1)(1 x 1): 2/x, 2x exp(x^2)",
         X0, lambda x: [2 * x / (x * x), 2 * x * np.exp(x * x)], np.square,
         lambda u: [np.log(u), np.exp(u)]),
-    _product("4.5.3", "x scalar, u, f vector", "(m x k)(k x 1)",
+    _product("4.5.3", "A u, u = sin(c x)", "(m x k)(k x 1): A (c * cos(c x))",
         X0, lambda x: [np.sum(row * C * np.cos(C * x)) for row in A], lambda x: np.sin(C * x),
         lambda u: A @ u),
-    _product("4.5.3", "x, u, f vector", "(m x k)(k x n)",
+    _product("4.5.3", "A u, u = x * x", "(m x k)(k x n): A diag(2x)",
         X, lambda x: [row * 2 * x for row in A], np.square, lambda u: A @ u),
     _product("4.5.3", "sin(x^2), f and g element-wise", "diag(cos(u_i)) diag(2x_i)",
         X, lambda x: np.diag(np.cos(x * x) * 2 * x), np.square, np.sin),
@@ -414,7 +415,7 @@ _LOSS = (
         loss, (W, ALL, SAMPLES, TARGETS), _d_loss_b, 1),
     Example("6.2", "C, none active", "b", "0",
         loss, (W, NONE, SAMPLES, TARGETS), _d_loss_b, 1),
-    Example("6", "C folded, w^ = [w, b], x^ = [x, 1]", "w^", "[dC/dw, dC/db]",
+    Example("6", "C folded, w^.x^ = [w, b].[x, 1]", "w^", "[dC/dw, dC/db]",
         folded_loss, (np.append(W, SOME), np.column_stack([SAMPLES, np.ones(5)]), TARGETS),
         _d_folded),
 )

@@ -151,13 +151,20 @@ def _unless_nan(q, y, share):
 
 
 def _d_tanh(x, y):
+    # 1/cosh(x)**2 through one exponential that cannot overflow.
+    e = np.exp(-2.0 * abs(x))
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+
+def _d_tanh_complex(x, y):
     c = np.cosh(x)
     return (1.0 / c) / c
 
 
-def _d_tan(x, y):
+def _d_tan_complex(x, y):
+    # 1 + y*y cancels near the limits y = i and -i.
     c = np.cos(x)
-    return 1.0 / (c * c)
+    return (1.0 / c) / c
 
 
 def _sign(x, y):
@@ -184,7 +191,7 @@ RULES = {
     np.reciprocal: Rule((lambda x, y: -(y * y),)),
     np.sin: Rule((lambda x, y: np.cos(x),)),
     np.cos: Rule((lambda x, y: -np.sin(x),)),
-    np.tan: Rule((_d_tan,)),
+    np.tan: Rule((lambda x, y: 1.0 + y * y,), complex_partials=(_d_tan_complex,)),
     np.arcsin: Rule(
         (lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
         complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
@@ -199,7 +206,7 @@ RULES = {
     ),
     np.sinh: Rule((lambda x, y: np.cosh(x),)),
     np.cosh: Rule((lambda x, y: np.sinh(x),)),
-    np.tanh: Rule((_d_tanh,)),
+    np.tanh: Rule((_d_tanh,), complex_partials=(_d_tanh_complex,)),
     np.arcsinh: Rule(
         (lambda x, y: 1.0 / np.hypot(1.0, x),),
         complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 + 1j * x) * np.sqrt(1.0 - 1j * x)),),

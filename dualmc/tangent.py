@@ -179,6 +179,15 @@ class SparseTangent:
     def with_coef(self, coef):
         return SparseTangent(self.level, coef, self.col)
 
+    def coefficients(self):
+        """What an element-wise function changes, (w, *S)."""
+        return self.coef
+
+    def with_rows(self, rows):
+        """The tangent with its coefficients replaced by `rows`, (w, size)."""
+        coef = rows if rows.shape == self.coef.shape else rows.reshape(self.coef.shape)
+        return SparseTangent(self.level, coef, self.col)
+
     def times(self, factor, is_constant=False):
         """Times a factor of shape S, () or a number."""
         if isinstance(factor, (float, int)):
@@ -240,7 +249,7 @@ class SparseTangent:
 
 
 class DenseTangent:
-    """`block`, (k, *S), times a lazy element-wise factor `scale`, S (None: 1)."""
+    """`block`, (k, *S), times a lazy element-wise factor `scale`, (1, *S) (None: 1)."""
 
     __slots__ = ("level", "block", "scale")
     is_sparse = False
@@ -265,38 +274,46 @@ class DenseTangent:
         """The full block, the factor applied once and remembered."""
         if self.scale is not None:
             need_block(self.level, self.block.shape, self.scale.dtype)
-            block = scale_rows(self.block, self.scale)
-            self.block, self.scale = block, None
+            self.block, self.scale = scale_rows(self.block, self.scale[0]), None
         return self.block
 
     def to_dense(self):
         return self
 
+    def coefficients(self):
+        """What an element-wise function changes: the lazy factor, (1, *S)."""
+        if self.scale is None:
+            return np.ones((1, *self.block.shape[1:]), self.block.dtype)
+        return self.scale
+
+    def with_rows(self, rows):
+        shape = (1, *self.block.shape[1:])
+        return DenseTangent(
+            self.level, self.block, rows if rows.shape == shape else rows.reshape(shape)
+        )
+
     def map(self, function):
-        scale = None if self.scale is None else function(self.scale[None])[0]
+        scale = None if self.scale is None else function(self.scale)
         return DenseTangent(self.level, function(self.block), scale)
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        scale = None if self.scale is None else align(self.scale[None], shape)[0]
+        scale = None if self.scale is None else align(self.scale, shape)
         return DenseTangent(self.level, align(self.block, shape), scale)
 
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
-            factor = np.full(self.shape, factor, self.dtype)
-        elif factor.shape != self.shape:
-            factor = np.broadcast_to(factor, self.shape)
+            factor = np.asarray(factor, self.dtype)
         if is_constant and not values(factor).all() and not np.isfinite(values(self.block)).all():
+            factor = np.broadcast_to(factor, self.shape)
             return DenseTangent(self.level, scale_rows(self.dense(), factor, True))
-        if self.scale is None:
-            return DenseTangent(self.level, self.block, factor)
-        return DenseTangent(self.level, self.block, scale_rows(self.scale[None], factor)[0])
+        return DenseTangent(self.level, self.block, scale_rows(self.coefficients(), factor))
 
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
-        scale = None if self.scale is None else gather_rows(self.scale[None], index)[0]
+        scale = None if self.scale is None else gather_rows(self.scale, index)
         return DenseTangent(self.level, gather_rows(block, index), scale)
 
     def astype(self, dtype):
@@ -380,9 +397,9 @@ def add(t, u):
         out = np.empty_like(a)
         kernels.scaled_sum(
             a,
-            np.ascontiguousarray(t.scale).reshape(-1),
+            flat(t.scale)[0],
             flat(u.block),
-            np.ascontiguousarray(u.scale).reshape(-1),
+            flat(u.scale)[0],
             out,
         )
         return DenseTangent(t.level, out.reshape(t.block.shape))

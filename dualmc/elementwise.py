@@ -1,0 +1,355 @@
+"""Element-wise functions on Duals: ``y_dot = sum p_i x_i_dot`` over the active arguments.
+
+The partials come from `rules.py`, and for plain floats from the kernels stamped with them; nested
+Duals, complex numbers and odd dtypes take the same partials as NumPy expressions.  Ufunc calls and
+operators of a Dual both arrive here.
+"""
+
+import numpy as np
+
+from dualmc import indexing, kernels, levels, registry
+from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
+from dualmc.errors import TangentLostError, missing_rule
+from dualmc.rules import RULES
+from dualmc.tangent import add, is_same_slots, values
+
+FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
+
+
+def apply(ufunc, *inputs):
+    """`ufunc` on operands of which at least one is a Dual."""
+    entry = registry.UFUNCS.get(ufunc)
+    if entry is not None:
+        return entry.handler(*inputs)
+    rule = RULES.get(ufunc)
+    if rule is None:
+        raise missing_rule(registry.name_of(ufunc))
+    return push(rule, ufunc, inputs)
+
+
+def push(rule, function, args, options=None):
+    """Propagate an element-wise `function` of one or more operands with its `rule`."""
+    level = None
+    for a in args:
+        kind = type(a)
+        if kind is Dual:
+            if level is None:
+                level = a.level
+            elif a.level is not level:
+                level = levels.innermost((level, a.level))
+        elif kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object):
+            args = tuple(as_operand(b) for b in args)
+            level = level_of(*args)
+            break
+    if not level.open:
+        raise levels.finished()
+    primals = []
+    active = []
+    for i, a in enumerate(args):
+        if type(a) is Dual and a.level is level:
+            primals.append(a.primal)
+            if a._view is None:
+                a._owned = False
+                t = a._tangent
+            else:
+                t = a.own_tangent()
+            if t is not None:
+                active.append((i, t))
+        else:
+            primals.append(a)
+    y = function(*primals) if options is None else function(*primals, **options)
+    if type(y) is not np.ndarray and type(y) is not Dual:
+        y = np.asarray(y)
+    if y.dtype == object:  # np.frompyfunc
+        y = from_objects(y) if has_dual(y) else y.astype(np.float64)
+    if not active:
+        return make(y, None, level)
+    if len(active) == 1:
+        i, t = active[0]
+        return make(y, _one_active(rule, function, primals, y, i, t, True), level)
+    return make(y, _many_active(rule, function, primals, y, active), level)
+
+
+def _partials(rule, primals, y, alone):
+    """The row of partials that fits: for complex numbers, or for an argument active alone."""
+    if rule.complex_partials is not None and (
+        y.dtype.kind == "c" or any(getattr(p, "dtype", y.dtype).kind == "c" for p in primals)
+    ):
+        return rule.complex_partials
+    return rule.alone if alone and rule.alone is not None else rule.partials
+
+
+def _one_active(rule, function, primals, y, argnum, t, alone):
+    """The tangent that argument `argnum` contributes; `alone` if no other argument is active."""
+    if t.shape != y.shape:
+        t = t.broadcast(y.shape)
+    partial = _partials(rule, primals, y, alone)[argnum]
+    if not callable(partial):
+        if partial == 0:
+            return None
+        t = t if partial == 1 else t.times(partial)
+    elif function is np.multiply:
+        # The partial is the other operand; a constant that is exactly 0 makes the product 0.
+        other = primals[1 - argnum]
+        t = t.times(other if type(other) is Dual else np.asarray(other, y.dtype), alone)
+    elif rule.kernel and (rows := _rows(t, y, primals)) is not None:
+        out = np.empty_like(rows)
+        if len(primals) == 1:
+            kernel = kernels.push_one(function, partial)
+            kernel(_flat(primals[0], y.dtype), _flat(y, y.dtype), rows, out)
+        else:
+            a, step_a = _strided(primals[0], y)
+            b, step_b = _strided(primals[1], y)
+            variant = "alone" if alone and rule.alone is not None else ""
+            kernel = kernels.push_two(function, argnum, partial, variant)
+            kernel(a, step_a, b, step_b, _flat(y, y.dtype), rows, out)
+        return t.with_rows(out)
+    else:
+        with np.errstate(all="ignore"):
+            factor = partial(*primals, y)
+        t = t.times(factor if type(factor) is Dual else np.asarray(factor))
+    return t if t.dtype == y.dtype else t.astype(y.dtype)
+
+
+def _many_active(rule, function, primals, y, active):
+    """The tangent when several arguments are active."""
+    shape = y.shape
+    active = [(i, t if t.shape == shape else t.broadcast(shape)) for i, t in active]
+    partials = _partials(rule, primals, y, False)
+    if len(active) == 2 and rule.kernel and (callable(partials[0]) or callable(partials[1])):
+        t, u = active[0][1], active[1][1]
+        if _is_slot_by_slot(t, u):
+            rows_t = _rows(t, y, primals)
+            rows_u = None if rows_t is None else _rows(u, y, primals)
+            if rows_u is not None:
+                a, step_a = _strided(primals[0], y)
+                b, step_b = _strided(primals[1], y)
+                out = np.empty_like(rows_t)
+                kernel = kernels.push_both(function, partials)
+                kernel(a, step_a, b, step_b, _flat(y, y.dtype), rows_t, rows_u, out)
+                return t.with_rows(out)
+    total = None
+    for i, t in active:
+        part = _one_active(rule, function, primals, y, i, t, False)
+        if part is not None:
+            total = part if total is None else add(total, part)
+    return total
+
+
+def _is_slot_by_slot(t, u):
+    """Whether two tangents combine row by row: the same columns, or factors of one block."""
+    if t.is_sparse != u.is_sparse:
+        return False
+    return is_same_slots(t, u) if t.is_sparse else t.block is u.block
+
+
+def _rows(t, y, primals):
+    """What an element-wise step changes in `t`, as contiguous rows, if a kernel serves.
+
+    Kernels serve plain float64 or float32 results; other operands follow NumPy's promotion.
+    """
+    dtype = y.dtype
+    if type(y) is not np.ndarray or (dtype is not FLOAT64 and dtype != FLOAT64 and dtype != FLOAT32):
+        return None
+    rows = t.coefficients()
+    if type(rows) is not np.ndarray or rows.dtype != dtype:
+        return None
+    for p in primals:
+        if type(p) is np.ndarray:
+            if p.dtype is not dtype and not np.can_cast(p.dtype, dtype):
+                return None
+        elif type(p) is Dual:
+            return None
+    if rows.ndim != 2:
+        rows = rows.reshape(rows.shape[0], y.size)
+    return rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)
+
+
+def _flat(x, dtype):
+    """`x` as a contiguous vector of `dtype`."""
+    if x.dtype is dtype and x.flags.c_contiguous:
+        return x if x.ndim == 1 else x.reshape(-1)
+    return np.ascontiguousarray(x, dtype).reshape(-1)
+
+
+def _strided(a, y):
+    """`a` flat in y's dtype, with the step that walks it along y: 0 for one repeated number."""
+    if type(a) is not np.ndarray:
+        return np.array([a], y.dtype), 0
+    if a.shape == y.shape:
+        return _flat(a, y.dtype), 1
+    if a.size == 1:
+        return np.asarray(a, y.dtype).reshape(-1), 0
+    return _flat(np.broadcast_to(a, y.shape), y.dtype), 1
+
+
+# --- The ufunc protocol --------------------------------------------------------------------------
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    if method != "__call__":
+        entry = registry.REDUCTIONS.get((ufunc, method))
+        if entry is not None:
+            return entry.handler(*inputs, **kwargs)
+        entry = registry.METHODS.get(method)
+        if entry is None:
+            raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
+        return entry.handler(ufunc, *inputs, **kwargs)
+    return _ufunc_with_options(ufunc, inputs, kwargs) if kwargs else apply(ufunc, *inputs)
+
+
+@registry.handles("element-wise", np.sinc)
+def _sinc(x):
+    return push(RULES[np.sinc], np.sinc, (x,))
+
+
+def _ufunc_with_options(ufunc, inputs, kwargs):
+    """A ufunc call with ``out=``, ``where=``, ``dtype=``, ... given."""
+    out = kwargs.pop("out", None)
+    where = kwargs.pop("where", True)
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if isinstance(out, tuple):
+        raise missing_rule(f"{registry.name_of(ufunc)} with several out arrays")
+    is_plain_out = out is not None and type(out) is not Dual
+    if is_plain_out and any(type(a) is Dual and a.own_tangent() is not None for a in inputs):
+        raise TangentLostError(
+            f"numpy.{ufunc.__name__} cannot write a Dual into a plain {out.dtype} array (out=, or "
+            f"an in-place operator such as a += dual). Allocate with numpy.zeros_like(dual), or "
+            f"use a = a + dual."
+        )
+    if kwargs:
+        rule = RULES.get(ufunc)
+        if rule is not None:
+            result = push(rule, ufunc, inputs, kwargs)
+        elif ufunc in registry.UFUNCS:
+            result = registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
+        else:
+            raise missing_rule(registry.name_of(ufunc))
+    elif any(type(a) is Dual for a in inputs):
+        result = apply(ufunc, *inputs)
+    else:
+        result = ufunc(*inputs)
+    if where is not True:
+        where = values(where) if type(where) is Dual else where
+        if out is None:
+            base = np.zeros(result.shape, result.dtype)
+            return np.where(where, result, base)
+        result = np.where(where, result, out)
+    if out is None:
+        return result
+    if type(out) is not Dual:
+        np.copyto(out, values(result) if type(result) is Dual else result, casting="same_kind")
+        return out
+    return indexing.assign(out, result)
+
+
+# --- Operators -----------------------------------------------------------------------------------
+
+
+def _unary(ufunc):
+    rule = RULES[ufunc]
+
+    def method(self):
+        return push(rule, ufunc, (self,))
+
+    return method
+
+
+def _binary(ufunc):
+    rule = RULES.get(ufunc)
+    if rule is None:
+
+        def method(self, other):
+            return NotImplemented if _defers(other) else apply(ufunc, self, other)
+
+        def reflected(self, other):
+            return apply(ufunc, other, self)
+    else:
+
+        def method(self, other):
+            return NotImplemented if _defers(other) else push(rule, ufunc, (self, other))
+
+        def reflected(self, other):
+            return push(rule, ufunc, (other, self))
+
+    def in_place(self, other):
+        if self.ndim == 0:
+            return method(self, other)
+        return indexing.assign(self, method(self, other))
+
+    return method, reflected, in_place
+
+
+def _defers(other):
+    """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
+    if type(other) is Dual or isinstance(other, (float, int, np.ndarray, np.generic, list, tuple)):
+        return False
+    return not isinstance(other, complex)
+
+
+def _attach_operators():
+    Dual.__array_ufunc__ = _array_ufunc
+    for name, ufunc in {
+        "add": np.add,
+        "sub": np.subtract,
+        "mul": np.multiply,
+        "truediv": np.divide,
+        "floordiv": np.floor_divide,
+        "mod": np.remainder,
+        "matmul": np.matmul,
+    }.items():
+        method, reflected, in_place = _binary(ufunc)
+        setattr(Dual, f"__{name}__", method)
+        setattr(Dual, f"__r{name}__", reflected)
+        setattr(Dual, f"__i{name}__", in_place)
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(ufunc))
+    Dual.__neg__ = _unary(np.negative)
+    Dual.__pos__ = _unary(np.positive)
+    Dual.__abs__ = lambda self: apply(np.absolute, self)
+    Dual.__divmod__ = lambda self, other: apply(np.divmod, self, other)
+    Dual.__rdivmod__ = lambda self, other: apply(np.divmod, other, self)
+    _, Dual.__rpow__, _ = _binary(np.power)
+    Dual.__pow__ = _power
+    Dual.__ipow__ = lambda self, other: (
+        _power(self, other) if self.ndim == 0 else indexing.assign(self, _power(self, other))
+    )
+
+
+def _comparison(ufunc):
+    def method(self, other):
+        other = as_operand(other)
+        other = values(other) if type(other) is Dual else other
+        return ufunc(values(self.primal), other)
+
+    return method
+
+
+_POWER = RULES[np.power]
+
+
+def _power(self, other):
+    """``x ** p``, with NumPy's own shortcuts for the primal."""
+    if _defers(other):
+        return NotImplemented
+    if type(other) is int or type(other) is float:
+        if other == 2:
+            return push(RULES[np.square], np.square, (self,))
+        if other == 0.5:
+            return push(RULES[np.sqrt], np.sqrt, (self,))
+        if other == 1:
+            return push(RULES[np.positive], np.positive, (self,))
+        if other == -1:
+            return push(RULES[np.reciprocal], np.reciprocal, (self,))
+    return push(_POWER, np.power, (self, other))
+
+
+_attach_operators()
