@@ -202,7 +202,9 @@ def _others(x):
 @handles("composite", np.prod)
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
     where = values(where)
-    y = np.prod(a.primal, axis, dtype, keepdims=keepdims, where=where, **options_of(initial=initial))
+    y = np.prod(
+        a.primal, axis, dtype, keepdims=keepdims, where=where, **options_of(initial=initial)
+    )
     y = y if type(y) is Dual else np.asarray(y)
     if where is not True:
         a = np.where(where, a, np.ones((), a.dtype))
@@ -391,7 +393,11 @@ def conjugate(x):
         return push(RULES[np.conjugate], np.conjugate, (x,))
     t = x.own_tangent()
     if t is not None:
-        t = t.with_coef(np.conj(t.coef)) if t.is_sparse else DenseTangent(x.level, np.conj(t.dense()))
+        t = (
+            t.with_coef(np.conj(t.coef))
+            if t.is_sparse
+            else DenseTangent(x.level, np.conj(t.dense()))
+        )
     return make(np.conjugate(x.primal), t, x.level)
 
 
@@ -399,7 +405,9 @@ def conjugate(x):
 def sign(x):
     """Flat for reals; z/|z| for complex numbers."""
     if x.dtype.kind != "c":
-        return make(np.sign(x.primal) if type(x.primal) is not Dual else sign(x.primal), None, x.level)
+        return make(
+            np.sign(x.primal) if type(x.primal) is not Dual else sign(x.primal), None, x.level
+        )
     return exact(np.sign, lambda z: z / np.absolute(z), x)
 
 
@@ -513,9 +521,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         level = f.level
         primals = np.gradient(f.primal, *varargs, axis=axis, edge_order=edge_order)
         primals = primals if isinstance(primals, (list, tuple)) else [primals]
-        found = [
-            make(p, tangent_at(y, level), level) for p, y in zip(primals, found, strict=True)
-        ]
+        found = [make(p, tangent_at(y, level), level) for p, y in zip(primals, found, strict=True)]
     return found[0] if len(found) == 1 else tuple(found)
 
 

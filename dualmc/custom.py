@@ -145,9 +145,7 @@ class custom_jvp:  # noqa: N801 - used as a decorator, like jax.custom_jvp
         if k == 0:
             return self(*primals, **kwargs)
         if isinstance(y, tuple):
-            return tuple(
-                _joined(part, [c[i] for c in columns], level) for i, part in enumerate(y)
-            )
+            return tuple(_joined(part, [c[i] for c in columns], level) for i, part in enumerate(y))
         return _joined(y, columns, level)
 
     def _pair(self, name: str, primals: tuple, tangents: tuple, kwargs: dict) -> tuple:

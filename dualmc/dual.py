@@ -200,7 +200,9 @@ class Dual:
         return self.copy()
 
     def __reduce__(self):
-        raise TypeError("A Dual cannot be pickled: it belongs to a derivative call of this process.")
+        raise TypeError(
+            "A Dual cannot be pickled: it belongs to a derivative call of this process."
+        )
 
     # --- protocols -------------------------------------------------------------------------------
 
@@ -234,7 +236,9 @@ def make(primal, tangent, level, view=None):
     With a `view`, the Dual shares memory with the view's root and derives its tangent from it.
     """
     out = Dual.__new__(Dual)
-    out.primal = primal if type(primal) is np.ndarray or type(primal) is Dual else np.asarray(primal)
+    out.primal = (
+        primal if type(primal) is np.ndarray or type(primal) is Dual else np.asarray(primal)
+    )
     out.level = level
     out._tangent = tangent
     out._view = view

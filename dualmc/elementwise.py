@@ -38,7 +38,9 @@ def push(rule, function, args, options=None):
                 level = a.level
             elif a.level is not level:
                 level = levels.innermost((level, a.level))
-        elif kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object):
+        elif (
+            kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object)
+        ):
             args = tuple(as_operand(b) for b in args)
             level = level_of(*args)
             break
@@ -150,7 +152,9 @@ def _rows(t, y, primals):
     Kernels serve plain float64 or float32 results; other operands follow NumPy's promotion.
     """
     dtype = y.dtype
-    if type(y) is not np.ndarray or (dtype is not FLOAT64 and dtype != FLOAT64 and dtype != FLOAT32):
+    if type(y) is not np.ndarray or (
+        dtype is not FLOAT64 and dtype != FLOAT64 and dtype != FLOAT32
+    ):
         return None
     rows = t.coefficients()
     if type(rows) is not np.ndarray or rows.dtype != dtype:
@@ -184,10 +188,168 @@ def _strided(a, y):
     return _flat(np.broadcast_to(a, y.shape), y.dtype), 1
 
 
+# --- The short way: vectors of float64 -------------------------------------------------------------
+#
+# The general path above inspects everything an operand may be, which costs more than the kernel on
+# small arrays.  Here one operand, or two of one level, are float64 vectors with contiguous rows;
+# whatever is not gets None and goes the general way.
+
+_unary_kernels: dict = {}
+_binary_kernels: dict = {}
+
+
+def _vector(x):
+    """Primal and tangent of a Dual that the short way takes, else None."""
+    p = x.primal
+    if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64:
+        return None
+    if x._view is None:
+        x._owned = False
+        t = x._tangent
+    else:
+        t = x.own_tangent()
+    return None if t is None or not x.level.open else t
+
+
+def _fast_rows(t):
+    """The coefficients of a vector's tangent as a contiguous float64 (w, size), or None."""
+    rows = t.coef if t.is_sparse else t.scale
+    if type(rows) is np.ndarray and rows.dtype is FLOAT64 and rows.flags.c_contiguous:
+        return rows
+    return None
+
+
+def _push_unary(ufunc, x):
+    kernel = _unary_kernels.get(ufunc)
+    if kernel is None:
+        rule = RULES.get(ufunc)
+        if (
+            rule is None
+            or not rule.kernel
+            or len(rule.partials) != 1
+            or not callable(rule.partials[0])
+        ):
+            return None
+        kernel = _unary_kernels[ufunc] = kernels.push_one(ufunc, rule.partials[0])
+    t = _vector(x)
+    if t is None:
+        return None
+    p = x.primal
+    rows = _fast_rows(t)
+    if rows is None or not p.flags.c_contiguous:
+        return None
+    y = ufunc(p)
+    if y.dtype is not FLOAT64:
+        return None
+    out = np.empty_like(rows)
+    kernel(p, y, rows, out)
+    return make(y, t.with_rows(out), x.level)
+
+
+def _push_binary(ufunc, a, b):
+    row = _binary_kernels.get(ufunc)
+    if row is None:
+        row = _binary_kernels[ufunc] = _binary_row(ufunc)
+    if row is False:
+        return None
+    if type(a) is Dual:
+        t = _vector(a)
+        if t is None:
+            return None
+        if type(b) is Dual:
+            if b.level is not a.level:
+                return None
+            u = _vector(b)
+            return None if u is None else _push_two_vectors(ufunc, row, a, t, b, u)
+        return _push_vector_constant(ufunc, row, 0, a, t, b)
+    t = _vector(b)
+    return None if t is None else _push_vector_constant(ufunc, row, 1, b, t, a)
+
+
+def _binary_row(ufunc):
+    """Signs (1, -1) of a linear ufunc, or its kernels: per argument alone, and for both."""
+    rule = RULES.get(ufunc)
+    if ufunc is np.add or ufunc is np.subtract:
+        return rule.partials
+    if rule is None or not rule.kernel or len(rule.partials) != 2:
+        return False
+    if ufunc is np.multiply:
+        return (None, None, kernels.push_both(ufunc, rule.partials))
+    if rule.alone is not None or not all(map(callable, rule.partials)):
+        return False
+    return (
+        kernels.push_two(ufunc, 0, rule.partials[0]),
+        kernels.push_two(ufunc, 1, rule.partials[1]),
+        kernels.push_both(ufunc, rule.partials),
+    )
+
+
+def _push_two_vectors(ufunc, row, a, t, b, u):
+    p, q = a.primal, b.primal
+    if p.shape != q.shape or t.is_sparse != u.is_sparse:
+        return None
+    if (t.col is not u.col) if t.is_sparse else (t.block is not u.block):
+        return None
+    rows, other = _fast_rows(t), _fast_rows(u)
+    if rows is None or other is None:
+        return None
+    y = ufunc(p, q)
+    if len(row) == 2:
+        out = rows + other if row[1] == 1.0 else rows - other
+    else:
+        if not (p.flags.c_contiguous and q.flags.c_contiguous):
+            return None
+        out = np.empty_like(rows)
+        row[2](p, 1, q, 1, y, rows, other, out)
+    return make(y, t.with_rows(out), a.level)
+
+
+def _push_vector_constant(ufunc, row, argnum, x, t, c):
+    p = x.primal
+    kind = type(c)
+    if kind is np.ndarray:
+        if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
+            return None
+        constant, step = c, 1
+    elif kind is float or kind is int:
+        constant, step = np.empty(1), 0
+        constant[0] = c
+    else:
+        return None
+    y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
+    if y.dtype is not FLOAT64:
+        return None
+    if len(row) == 2 and row[argnum] == 1.0:
+        return make(y, t, x.level) if t.dtype is FLOAT64 else None
+    rows = _fast_rows(t)
+    if rows is None or not p.flags.c_contiguous:
+        return None
+    if len(row) == 2:
+        return make(y, t.with_rows(-rows), x.level)
+    out = np.empty_like(rows)
+    if row[0] is None:
+        if not t.is_sparse and not t.is_finite():
+            return None  # a factor that is exactly 0 must meet the block itself
+        kernels.multiply_constant(rows, constant, out)
+    elif argnum == 0:
+        row[0](p, 1, constant, step, y, rows, out)
+    else:
+        row[1](constant, step, p, 1, y, rows, out)
+    return make(y, t.with_rows(out), x.level)
+
+
 # --- The ufunc protocol --------------------------------------------------------------------------
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    if method == "__call__" and not kwargs:
+        if len(inputs) == 1:
+            y = _push_unary(ufunc, self)
+        elif len(inputs) == 2:
+            y = _push_binary(ufunc, *inputs)
+        else:
+            y = None
+        return apply(ufunc, *inputs) if y is None else y
     if method != "__call__":
         entry = registry.REDUCTIONS.get((ufunc, method))
         if entry is not None:
@@ -196,7 +358,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         if entry is None:
             raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
         return entry.handler(ufunc, *inputs, **kwargs)
-    return _ufunc_with_options(ufunc, inputs, kwargs) if kwargs else apply(ufunc, *inputs)
+    return _ufunc_with_options(ufunc, inputs, kwargs)
 
 
 @registry.handles("element-wise", np.sinc)
@@ -248,35 +410,30 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
 
 
 def _unary(ufunc):
-    rule = RULES[ufunc]
-
     def method(self):
-        return push(rule, ufunc, (self,))
+        y = _push_unary(ufunc, self)
+        return apply(ufunc, self) if y is None else y
 
     return method
 
 
 def _binary(ufunc):
-    rule = RULES.get(ufunc)
-    if rule is None:
+    """The operator, its reflection and its in-place form."""
 
-        def method(self, other):
+    def method(self, other):
+        y = _push_binary(ufunc, self, other)
+        if y is None:
             return NotImplemented if _defers(other) else apply(ufunc, self, other)
+        return y
 
-        def reflected(self, other):
-            return apply(ufunc, other, self)
-    else:
-
-        def method(self, other):
-            return NotImplemented if _defers(other) else push(rule, ufunc, (self, other))
-
-        def reflected(self, other):
-            return push(rule, ufunc, (other, self))
+    def reflected(self, other):
+        y = _push_binary(ufunc, other, self)
+        return apply(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
         if self.ndim == 0:
             return method(self, other)
-        return indexing.assign(self, method(self, other))
+        return indexing.assign(self, apply(ufunc, self, other))
 
     return method, reflected, in_place
 
@@ -333,23 +490,20 @@ def _comparison(ufunc):
     return method
 
 
-_POWER = RULES[np.power]
+_SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 
 def _power(self, other):
     """``x ** p``, with NumPy's own shortcuts for the primal."""
-    if _defers(other):
-        return NotImplemented
     if type(other) is int or type(other) is float:
-        if other == 2:
-            return push(RULES[np.square], np.square, (self,))
-        if other == 0.5:
-            return push(RULES[np.sqrt], np.sqrt, (self,))
-        if other == 1:
-            return push(RULES[np.positive], np.positive, (self,))
-        if other == -1:
-            return push(RULES[np.reciprocal], np.reciprocal, (self,))
-    return push(_POWER, np.power, (self, other))
+        ufunc = _SHORTCUTS.get(other)
+        if ufunc is not None:
+            y = _push_unary(ufunc, self)
+            return apply(ufunc, self) if y is None else y
+    y = _push_binary(np.power, self, other)
+    if y is None:
+        return NotImplemented if _defers(other) else apply(np.power, self, other)
+    return y
 
 
 _attach_operators()

@@ -193,9 +193,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
         raise ValueError(
             f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
         )
-    _, J, _ = _differentiate(
-        "derivative", f, (x, *args), 0, None, False, "numerator", False
-    )
+    _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return _scalar(J)
 
 
@@ -244,9 +242,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
         seeds.as_input(args[i], caller, "x" if len(args) == 1 else f"argument {i}") for i in numbers
     ]
     sizes = [math.prod(x.shape) for x in xs]
-    y, pieces, aux = _passes(
-        caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux
-    )
+    y, pieces, aux = _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux)
     joined = pieces[0] if len(pieces) == 1 else _joined(pieces, sparse)
     jacobians = []
     start = 0
@@ -317,5 +313,3 @@ def _with_aux(out, caller):
             f"f returned {type(out).__name__}."
         )
     return out
-
-

@@ -149,9 +149,7 @@ def _write_tangent(dual, key, t):
         if t.shape != where.shape:
             t = _fit(t, where.shape)
     owned = root._owned
-    root._tangent = tangent.put(
-        root._tangent, root.shape, where, t, root.level, root.dtype, owned
-    )
+    root._tangent = tangent.put(root._tangent, root.shape, where, t, root.level, root.dtype, owned)
     root._owned = True
     root._writes += 1
 

@@ -205,7 +205,9 @@ def _contracted(t, other, is_constant):
             t = t.to_dense()
         elif not is_wide(t.coef.shape[0] * length, t.level.n):
             return _contracted_slots(t, other, is_constant)
-        elif len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef):
+        elif (
+            len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
+        ):
             return _contracted_columns(t, other, is_constant)
         else:
             t = t.to_dense()
@@ -558,7 +560,9 @@ def correlate(a, v, mode="valid"):
     def formula(a, v):
         # Where v is the longer one NumPy swaps the operands and reverses the result.
         swap = mode == "valid" and v.shape[0] > a.shape[0]
-        return _sliding(a, np.conj(v)[::-1], mode) if not swap else _sliding(np.conj(v)[::-1], a, mode)
+        return (
+            _sliding(a, np.conj(v)[::-1], mode) if not swap else _sliding(np.conj(v)[::-1], a, mode)
+        )
 
     return exact(lambda a, v: np.correlate(a, v, mode), formula, a, v)
 

@@ -91,7 +91,9 @@ def check_chunk_size(chunk_size, caller):
             f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size!r}."
         )
     if chunk_size < 1:
-        raise ValueError(f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size}.")
+        raise ValueError(
+            f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size}."
+        )
     return int(chunk_size)
 
 
@@ -111,7 +113,9 @@ def seed(x, level, offset, is_sparse):
         if last > first:
             entries = np.arange(first, last)
             block[entries + offset, entries] = 1
-        return make(primal, DenseTangent(level, block.reshape((k, *x.shape))), level)
+        # With its factor from the start, element-wise steps find it in place.
+        scale = np.ones((1, *x.shape), x.dtype)
+        return make(primal, DenseTangent(level, block.reshape((k, *x.shape)), scale, True), level)
     col = np.arange(offset, offset + size, dtype=np.int32)
     coef = np.ones(size, x.dtype)
     if offset < 0 or offset + size > k:

@@ -136,9 +136,7 @@ def by_position(function, a, *args, **kwargs):
         return function(p, *args, **kwargs)
 
     if isinstance(y, (list, tuple)):
-        return type(y)(
-            result(part, a, lambda p, i=i: select(p)[i]) for i, part in enumerate(y)
-        )
+        return type(y)(result(part, a, lambda p, i=i: select(p)[i]) for i, part in enumerate(y))
     return result(y, a, select)
 
 
@@ -191,7 +189,9 @@ def trim_zeros(filt, trim="fb", axis=None):
     kept = np.ones(filt.shape, bool)
     shape = np.trim_zeros(values(filt), trim, axis).shape
     nonzero = np.argwhere(values(filt))
-    starts = nonzero.min(axis=0) if nonzero.size and "f" in trim.lower() else np.zeros(kept.ndim, int)
+    starts = (
+        nonzero.min(axis=0) if nonzero.size and "f" in trim.lower() else np.zeros(kept.ndim, int)
+    )
     axes = range(kept.ndim) if axis is None else normalize_axis_tuple(axis, kept.ndim)
     key = tuple(
         slice(int(s), int(s) + n) if i in axes else slice(None)

@@ -251,13 +251,20 @@ class SparseTangent:
 class DenseTangent:
     """`block`, (k, *S), times a lazy element-wise factor `scale`, (1, *S) (None: 1)."""
 
-    __slots__ = ("level", "block", "scale")
+    __slots__ = ("level", "block", "scale", "finite")
     is_sparse = False
 
-    def __init__(self, level, block, scale=None):
+    def __init__(self, level, block, scale=None, finite=None):
         self.level = level
         self.block = block
         self.scale = scale
+        self.finite = finite  # whether the block is, or None: not looked at yet
+
+    def is_finite(self):
+        """Whether the block is finite, so that a factor of 0 gives 0."""
+        if self.finite is None:
+            self.finite = bool(np.isfinite(values(self.block)).all())
+        return self.finite
 
     @property
     def shape(self):
@@ -275,6 +282,7 @@ class DenseTangent:
         if self.scale is not None:
             need_block(self.level, self.block.shape, self.scale.dtype)
             self.block, self.scale = scale_rows(self.block, self.scale[0]), None
+            self.finite = None
         return self.block
 
     def to_dense(self):
@@ -288,9 +296,8 @@ class DenseTangent:
 
     def with_rows(self, rows):
         shape = (1, *self.block.shape[1:])
-        return DenseTangent(
-            self.level, self.block, rows if rows.shape == shape else rows.reshape(shape)
-        )
+        rows = rows if rows.shape == shape else rows.reshape(shape)
+        return DenseTangent(self.level, self.block, rows, self.finite)
 
     def map(self, function):
         scale = None if self.scale is None else function(self.scale)
@@ -305,10 +312,11 @@ class DenseTangent:
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
             factor = np.asarray(factor, self.dtype)
-        if is_constant and not values(factor).all() and not np.isfinite(values(self.block)).all():
+        if is_constant and not self.is_finite() and not values(factor).all():
             factor = np.broadcast_to(factor, self.shape)
             return DenseTangent(self.level, scale_rows(self.dense(), factor, True))
-        return DenseTangent(self.level, self.block, scale_rows(self.coefficients(), factor))
+        rows = scale_rows(self.coefficients(), factor)
+        return DenseTangent(self.level, self.block, rows, self.finite)
 
     def take(self, index):
         block = self.block
