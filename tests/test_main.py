@@ -39,6 +39,17 @@ def test_bare_command_shows_examples_then_training():
     assert max(map(len, done.stdout.splitlines())) <= 130
 
 
+def test_a_closed_pipe_is_no_traceback():
+    """As in ``python -m dualmc | head``, here with a reader that leaves at once."""
+    command = [sys.executable, "-m", "dualmc", "examples"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
 def test_examples_shows_the_jacobian_and_its_closed_form(capsys):
     assert status_of("examples", "--section", "4") == 0
     out = capsys.readouterr().out
@@ -118,6 +129,7 @@ def test_help(capsys, arguments):
         (["train", "--steps", "0"], "argument --steps: must be a positive integer, got '0'."),
         (["train", "--steps", "many"], "argument --steps: must be a positive integer, got 'many'."),
         (["train", "--rate", "-1"], "argument --rate: must be a positive number, got '-1'."),
+        (["train", "--rate", "fast"], "argument --rate: must be a positive number, got 'fast'."),
         (["train", "--rate", "nan"], "argument --rate: must be a positive number, got 'nan'."),
         (["train", "--data", "no-such-file.csv"], "argument --data: "),
         (["examples", "--section", "7"], "no example is in section '7'; there are 2, 3, 4, 4.1"),
