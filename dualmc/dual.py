@@ -208,9 +208,11 @@ class Dual:
 
     def __array_function__(self, function, types, args, kwargs):
         entry = registry.FUNCTIONS.get(function)
-        if entry is None:
-            raise missing_rule(registry.name_of(function))
-        return entry.handler(*args, **kwargs)
+        if entry is not None:
+            return entry.handler(*args, **kwargs)
+        if function in registry.CREATION:  # called with like=dual
+            return _created_like(self, function, args, kwargs)
+        raise missing_rule(registry.name_of(function))
 
     # --- indexing --------------------------------------------------------------------------------
 
@@ -252,6 +254,16 @@ Dual.make = staticmethod(make)
 
 def is_dual(a):
     return type(a) is Dual
+
+
+def _created_like(dual, function, args, kwargs):
+    """``np.zeros(n, like=dual)`` and its kin: a Dual that may be written to."""
+    if has_dual(args):
+        y = args[0] if type(args[0]) is Dual else from_sequence(args[0])
+        dtype = kwargs.get("dtype")
+        return np.copy(y) if dtype is None else y.astype(dtype)
+    y = function(*args, **kwargs)
+    return make(y, None, dual.level) if y.dtype.kind in "fc" else y
 
 
 # --- Operands ------------------------------------------------------------------------------------

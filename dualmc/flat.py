@@ -58,6 +58,7 @@ iscomplex isreal iscomplexobj isrealobj isclose allclose array_equal array_equiv
 all any count_nonzero argmax argmin nanargmax nanargmin argsort lexsort argpartition argwhere
 nonzero flatnonzero searchsorted digitize
 shape ndim size common_type result_type can_cast min_scalar_type
+diag_indices_from tril_indices_from triu_indices_from unravel_index ravel_multi_index einsum_path
 may_share_memory shares_memory isin
 array_repr array_str array2string format_float_positional format_float_scientific
 """.split()

@@ -17,12 +17,13 @@ from dualmc.errors import TangentLostError
 class View:
     """How a Dual was taken from its root: a function of arrays, with and without a leading axis."""
 
-    __slots__ = ("root", "select", "batched", "seen", "_positions")
+    __slots__ = ("root", "select", "batched", "key", "seen", "_positions")
 
-    def __init__(self, root, select, batched):
+    def __init__(self, root, select, batched, key=None):
         self.root = root
         self.select = select  # S array -> view array
         self.batched = batched  # (w, *S) array -> (w, *view), or None: gather by position
+        self.key = key  # the index of the root, if that is all the view is
         self.seen = -1
         self._positions = None
 
@@ -40,15 +41,17 @@ class View:
             return None
         if self.batched is None or root._owned:
             # The root will be written in place: take a copy.
+            if self.batched is not None:
+                return t.map(lambda a: self.batched(a).copy())
             return t.take(self.positions())
         return t.map(self.batched)
 
 
-def view_of(parent, select, batched):
+def view_of(parent, select, batched, key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
     if outer is None:
-        return View(parent, select, batched)
+        return View(parent, select, batched, key)
     both = None
     if batched is not None and outer.batched is not None:
 
@@ -111,7 +114,7 @@ def get(dual, key):
             copy = dual._owned
             t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
         return dual.make(primal, t, dual.level)
-    view = view_of(dual, lambda a: a[key], lambda a: a[path])
+    view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
 
 
@@ -122,6 +125,8 @@ def set(dual, key, value):
         raise levels.finished()
     level = dual.level
     value_level = getattr(value, "level", None)
+    if value_level is level and _is_own_view(dual, key, value):
+        return  # the second half of dual[key] += ..., already written through the view
     if value_level is not None and value_level.serial > level.serial:
         raise TangentLostError(
             "Cannot store a Dual of an inner derivative call in an array of an outer one. "
@@ -133,23 +138,72 @@ def set(dual, key, value):
     _write_tangent(dual, key, t)
 
 
+def _is_own_view(dual, key, value):
+    """Whether `value` is the view ``dual[key]`` itself."""
+    view = value._view
+    if view is None or view.root is not dual or view.key is None:
+        return False
+    return view.key == (key if isinstance(key, tuple) else (key,))
+
+
+class Place:
+    """Where a write goes: an index of the root (basic keys), or flat positions in it."""
+
+    __slots__ = ("shape", "key", "_positions")
+
+    def __init__(self, shape, key, where):
+        self.shape = shape
+        self.key = key
+        self._positions = where
+
+    def positions(self):
+        if self._positions is None:
+            self._positions = np.asarray(positions(self.shape)[self.key])
+        return self._positions
+
+    def selected(self):
+        """The shape of what the place selects."""
+        if self._positions is None and self.key is not None:
+            return np.broadcast_to(_NOTHING, self.shape)[self.key].shape
+        return self._positions.shape
+
+    def write(self, a, new):
+        """Set the selected elements of every row of `a`, (w, *S), to `new`, (w, *selected)."""
+        if self.key is not None:
+            a[(slice(None), *self.key)] = new
+            return
+        where = self._positions.reshape(-1)
+        new = new if np.ndim(new) == 0 else new.reshape(new.shape[0], where.size)
+        a.reshape(a.shape[0], -1)[:, where] = new
+
+
+_NOTHING = np.zeros(())
+
+
+def _place(dual, key):
+    """The `Place` in the root of `dual` that ``dual[key]`` selects."""
+    if dual._view is not None:
+        if key is Ellipsis and dual._view.key is not None:
+            return Place(dual._view.root.shape, dual._view.key, None)
+        return Place(dual._view.root.shape, None, np.asarray(dual._view.positions()[key]))
+    if is_basic(key):
+        return Place(dual.shape, key if isinstance(key, tuple) else (key,), None)
+    return Place(dual.shape, None, np.asarray(positions(dual.shape)[key]))
+
+
 def _write_tangent(dual, key, t):
     root = dual if dual._view is None else dual._view.root
     if t is None and root._tangent is None:
         return
-    if dual._view is None:
-        where = _flat_position(key, dual.shape)
-        if where is None:
-            where = positions(dual.shape)[key]
-    else:
-        where = dual._view.positions()[key]
-    where = np.asarray(where)
+    place = _place(dual, key)
     if t is not None:
         t = t.astype(root.dtype)
-        if t.shape != where.shape:
-            t = _fit(t, where.shape)
-    owned = root._owned
-    root._tangent = tangent.put(root._tangent, root.shape, where, t, root.level, root.dtype, owned)
+        selected = place.selected()
+        if t.shape != selected:
+            t = _fit(t, selected)
+    root._tangent = tangent.put(
+        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned
+    )
     root._owned = True
     root._writes += 1
 
@@ -160,17 +214,6 @@ def _fit(t, shape):
     if extra > 0:
         t = t.map(lambda a: a.reshape((a.shape[0], *a.shape[1 + extra :])))
     return t.broadcast(shape)
-
-
-def _flat_position(key, shape):
-    """The flat position of an element given by integers, without building all positions."""
-    parts = key if type(key) is tuple else (key,)
-    if len(parts) != len(shape) or not all(type(k) is int for k in parts):
-        return None
-    position = 0
-    for k, n in zip(parts, shape, strict=True):
-        position = position * n + (k if k >= 0 else k + n)
-    return position
 
 
 def assign(dual, result):

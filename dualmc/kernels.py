@@ -253,6 +253,30 @@ def merge(a, coef_a, b, coef_b, col, coef):
 
 
 @_compile
+def pattern_exceptions(a, b, from_a, from_b, exceptions):
+    """Elements where slots ``from_a[r]`` of `a` and ``from_b[r]`` of `b` do not unite in order.
+
+    In order means: slots paired hold equal columns, and columns ascend with r (-1: no slot of that
+    side).  Lists them in `exceptions` and returns how many; more than fit return the size plus 1.
+    """
+    found = 0
+    for i in range(a.shape[1]):
+        last = -1
+        for r in range(from_a.size):
+            s = from_a[r]
+            t = from_b[r]
+            c = a[s, i] if s >= 0 else b[t, i]
+            if c <= last or (s >= 0 and t >= 0 and b[t, i] != c):
+                if found == exceptions.size:
+                    return found + 1
+                exceptions[found] = i
+                found += 1
+                break
+            last = c
+    return found
+
+
+@_compile
 def merge_positions(a, b, col, from_a, from_b):
     """The same union, but the slot numbers of either side (-1 where absent) instead of sums."""
     for i in range(a.shape[1]):

@@ -24,6 +24,13 @@ FUNCTIONS: dict = {}
 UFUNCS: dict = {}
 REDUCTIONS: dict = {}
 METHODS: dict = {}
+# Functions that make arrays and reach a Dual only through their argument like=.
+CREATION = frozenset(
+    {
+        np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require,
+        np.zeros, np.ones, np.empty, np.full, np.eye, np.identity, np.tri, np.arange,
+    }
+)  # fmt: skip
 
 KINDS = ("element-wise", "selection", "linear", "bilinear", "composite", "flat", "in-place")
 
@@ -54,7 +61,5 @@ def name_of(function):
     name = getattr(function, "__name__", str(function))
     if getattr(np, name, None) is function:
         return f"numpy.{name}"
-    module = getattr(function, "__module__", None)
-    if module is None:
-        return name
-    return f"{module.removeprefix('numpy._core.').removeprefix('scipy.special._')}.{name}"
+    module = getattr(function, "__module__", None) or ""
+    return f"{module}.{name}" if module.startswith("numpy") else name

@@ -7,6 +7,10 @@ Partials are separate functions, because ``x**2`` at x = -1 must not evaluate ``
 A partial keeps its digits over the whole domain: it is never derived from the output where that
 cancels (``1 - tanh(x)**2`` is 4 % wrong at x = 18).  `select` stands for `np.where`; inside a
 kernel it is a plain conditional.  Nothing here knows about tangents, modes or arrays' layouts.
+
+Partials are differentiated again when derivatives are nested, so each branch of a `select` must be
+the function itself around the points where it is taken: no `abs` in a smooth even function, and no
+constant that merely equals the partial at a point.
 """
 
 from typing import NamedTuple
@@ -45,15 +49,15 @@ class Rule(NamedTuple):
 
 
 def _d_power_base(a, b, y):
-    # b*(y/a) avoids the rounding of b - 1, which costs |log a| ulp.  Where y may have over- or
+    # b*y/a avoids the rounding of b - 1, which costs |log a| ulp.  Where y may have over- or
     # underflowed, the square of r = |a|**(b/2) stands in for it; at a = 0 and inf, and where y is
-    # NaN, the textbook form does.  b = 0 gives 0 even at a = 0.
+    # NaN, the textbook form b*a**(b-1) does, made 0 for 0**0.
     usable = (abs(y) > SMALL) & (abs(y) < LARGE) & (a != 0)
     textbook = (a == 0) | (abs(a) == np.inf) | (y != y)
     base = select(usable, 1.0, a)
     r = np.power(select(textbook, base, abs(base)), select(textbook, b - 1.0, 0.5 * b))
-    far = select(textbook, b * r, b * r / base * np.copysign(r, y))
-    return select(b == 0, 0.0, select(usable, b * (y / a), far))
+    plain = select(b == 0, 0.0, b * r)
+    return select(usable, b * y / a, select(textbook, plain, b * r / base * np.copysign(r, y)))
 
 
 def _d_power_exponent(a, b, y):
@@ -68,7 +72,7 @@ def _d_power_exponent(a, b, y):
 def _d_power_base_complex(a, b, y):
     usable = (a != 0) & (y != 0)
     textbook = b * np.power(select(usable, 1.0, a), b - 1.0)
-    return select(b == 0, 0.0, select(usable, b * (y / select(usable, a, 1.0)), textbook))
+    return select(b == 0, 0.0, select(usable, b * y / select(usable, a, 1.0), textbook))
 
 
 def _d_power_exponent_complex(a, b, y):
@@ -76,12 +80,15 @@ def _d_power_exponent_complex(a, b, y):
 
 
 def _share(p, q):
-    """exp(p) / (exp(p) + exp(q)), with the rounding error of q - p put back (Knuth's TwoDiff)."""
+    """exp(p) / (exp(p) + exp(q)), with the rounding error of q - p put back (Knuth's TwoDiff).
+
+    Equal infinities, whose difference s is NaN, share equally.
+    """
     s = q - p
     back = s - q
     error = (q - (s - back)) - (p + back)
     odds = np.exp(s) * (1.0 + select(np.isfinite(error), error, 0.0))
-    return select(p == q, 0.5, 1.0 / (1.0 + odds))
+    return select((p == q) & (s != s), 0.5, 1.0 / (1.0 + odds))
 
 
 def _share2(p, q):
@@ -90,7 +97,7 @@ def _share2(p, q):
     back = s - q
     error = (q - (s - back)) - (p + back)
     odds = np.exp2(s) * (1.0 + LN2 * select(np.isfinite(error), error, 0.0))
-    return select(p == q, 0.5, 1.0 / (1.0 + odds))
+    return select((p == q) & (s != s), 0.5, 1.0 / (1.0 + odds))
 
 
 def _sinc_series(x):
@@ -108,7 +115,7 @@ def _d_sinc(x, y):
     near = abs(x) < 0.5
     r = x - 2.0 * np.rint(0.5 * x)
     far = select(near, 1.0, x)
-    terms = np.sin(np.pi * (0.5 - abs(r))) - np.sin(np.pi * r) / (np.pi * far)
+    terms = np.sin(np.pi * (0.5 - select(r < 0, -r, r))) - np.sin(np.pi * r) / (np.pi * far)
     return select(near, _sinc_series(select(near, x, 0.0)), terms / far)
 
 
@@ -152,7 +159,7 @@ def _unless_nan(q, y, share):
 
 def _d_tanh(x, y):
     # 1/cosh(x)**2 through one exponential that cannot overflow.
-    e = np.exp(-2.0 * abs(x))
+    e = np.exp(2.0 * select(x < 0, x, -x))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
 

@@ -169,6 +169,7 @@ for _function in (
     np.rollaxis, np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, np.unstack,
     np.tile, np.repeat, np.roll, np.flip, np.fliplr, np.flipud, np.rot90, np.take, np.diagonal,
     np.linalg.diagonal, np.linalg.matrix_transpose, np.take_along_axis, np.resize, np.delete,
+    np.lib.stride_tricks.sliding_window_view, np.fft.fftshift, np.fft.ifftshift,
 ):  # fmt: skip
     _register_by_position(_function)
 
@@ -207,6 +208,11 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False, ax
     y = np.ravel(ar)[index] if axis is None else np.take(ar, index, axis)
     rest = found[1:] if return_index else found[2:]
     return (y, *rest) if rest else y
+
+
+@handles("selection", np.union1d)
+def union1d(ar1, ar2):
+    return np.unique(np.concatenate([np.ravel(as_operand(ar1)), np.ravel(as_operand(ar2))]))
 
 
 @handles("selection", np.unique_values)

@@ -183,6 +183,9 @@ class SparseTangent:
         """What an element-wise function changes, (w, *S)."""
         return self.coef
 
+    def coefficient_rows(self):
+        return self.coef.shape[0]
+
     def with_rows(self, rows):
         """The tangent with its coefficients replaced by `rows`, (w, size)."""
         coef = rows if rows.shape == self.coef.shape else rows.reshape(self.coef.shape)
@@ -293,6 +296,9 @@ class DenseTangent:
         if self.scale is None:
             return np.ones((1, *self.block.shape[1:]), self.block.dtype)
         return self.scale
+
+    def coefficient_rows(self):
+        return self.block.shape[0]
 
     def with_rows(self, rows):
         shape = (1, *self.block.shape[1:])
@@ -419,21 +425,76 @@ def merged(t, u):
     """The union of the slots of two sparse tangents, element by element."""
     shape = t.shape
     a, b = flat(t.col), flat(u.col)
-    width = int(kernels.merged_width(a, b))
-    col = np.empty((width, a.shape[1]), a.dtype)
     if is_plain(t.coef, u.coef):
         dtype = np.result_type(t.dtype, u.dtype)
-        coef = np.empty(col.shape, dtype)
-        kernels.merge(
-            a, flat(t.coef).astype(dtype, copy=False), b, flat(u.coef).astype(dtype, copy=False),
-            col, coef,
-        )  # fmt: skip
+        coef_a = flat(t.coef).astype(dtype, copy=False)
+        coef_b = flat(u.coef).astype(dtype, copy=False)
+        col, coef = _merged_alike(a, coef_a, b, coef_b) or _merged_each(a, coef_a, b, coef_b)
     else:
+        col = np.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
         from_a, from_b = np.empty_like(col), np.empty_like(col)
         kernels.merge_positions(a, b, col, from_a, from_b)
         coef = take_slots(t.coef, from_a) + take_slots(u.coef, from_b)
+    width = col.shape[0]
     out = SparseTangent(t.level, coef.reshape((width, *shape)), col.reshape((width, *shape)))
     return out.to_dense() if is_wide(width, t.level.n) else out
+
+
+def _merged_each(a, coef_a, b, coef_b):
+    """The merge that looks at every element by itself."""
+    col = np.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
+    coef = np.empty(col.shape, coef_a.dtype)
+    kernels.merge(a, coef_a, b, coef_b, col, coef)
+    return col, coef
+
+
+def _merged_alike(a, coef_a, b, coef_b):
+    """The merge, row by row, if slots interleave alike in all elements but a few; else None.
+
+    Stencils, shifted slices and chains do, their ends apart: the way of the middle element is
+    tried on all, and the exceptions are merged one by one.
+    """
+    if a.shape[1] < 64 or a.shape[0] + b.shape[0] > 64:
+        return None
+    middle = a.shape[1] // 2
+    p = [c for c in a[:, middle].tolist() if c >= 0]
+    q = [c for c in b[:, middle].tolist() if c >= 0]
+    columns = sorted({*p, *q})
+    if not columns:
+        return None
+    from_a = np.array([p.index(c) if c in p else -1 for c in columns], np.int32)
+    from_b = np.array([q.index(c) if c in q else -1 for c in columns], np.int32)
+    exceptions = np.empty(32, np.int64)
+    # A slot beyond those of the middle element would be lost: such elements are exceptions too.
+    if (len(p) < a.shape[0] and (a[len(p) :] >= 0).any()) or (
+        len(q) < b.shape[0] and (b[len(q) :] >= 0).any()
+    ):
+        return None
+    count = int(kernels.pattern_exceptions(a, b, from_a, from_b, exceptions))
+    if count > exceptions.size:
+        return None
+    width = used = len(columns)
+    if count:
+        few = exceptions[:count]
+        few_col, few_coef = _merged_each(
+            *(np.ascontiguousarray(x[:, few]) for x in (a, coef_a, b, coef_b))
+        )
+        width = max(width, few_col.shape[0])
+    col = np.empty((width, a.shape[1]), a.dtype)
+    coef = np.empty(col.shape, coef_a.dtype)
+    for r, (i, j) in enumerate(zip(from_a.tolist(), from_b.tolist(), strict=True)):
+        col[r] = a[i] if i >= 0 else b[j]
+        if i >= 0 and j >= 0:
+            np.add(coef_a[i], coef_b[j], out=coef[r])
+        else:
+            coef[r] = coef_a[i] if i >= 0 else coef_b[j]
+    col[used:] = -1
+    coef[used:] = 0
+    if count:
+        rows = few_col.shape[0]
+        col[:rows, few], coef[:rows, few] = few_col, few_coef
+        col[rows:, few], coef[rows:, few] = -1, 0
+    return col, coef
 
 
 def take_slots(coef, slots):
@@ -517,45 +578,61 @@ def pool(level, parts, dtype):
     return DenseTangent(level, np.concatenate(blocks, axis=1))
 
 
-def put(t, shape, positions, u, level, dtype, owned):
-    """`t` with the elements at flat `positions` replaced by those of `u` (None: no derivative).
+def put(t, shape, place, u, level, dtype, owned):
+    """`t` with the elements at `place` replaced by those of `u` (None: without derivative).
 
-    `positions` and `u` have one shape.  With `owned`, arrays of `t` that fit are written in place.
+    `u` has the shape that `place` selects.  With `owned`, arrays of `t` that fit are written in
+    place, so that filling an array element by element costs what it writes.
     """
     if t is None and u is None:
         return None
+    if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
+        return _put_by_position(t, shape, place, u, level, dtype)
+    is_sparse = all(x.is_sparse for x in (t, u) if x is not None)
+    if not is_sparse:
+        t, u = (x if x is None else x.to_dense() for x in (t, u))
+    new = () if u is None else arrays_of(u)
+    width = max(x.coefficient_rows() for x in (t, u) if x is not None)
+    arrays = None if t is None else arrays_of(t)
+    fits = owned and t is not None and width == arrays[0].shape[0] and arrays[0].dtype == dtype
+    if not fits:
+        arrays = _writable(level, arrays, width, shape, dtype, is_sparse)
+    for number, a in enumerate(arrays):
+        unused = -1 if number == 1 else 0
+        if u is None:
+            place.write(a, unused)
+        else:
+            rows = new[number].shape[0]
+            place.write(a[:rows], new[number])
+            if rows < width:
+                place.write(a[rows:], unused)
+    return SparseTangent(level, *arrays) if is_sparse else DenseTangent(level, *arrays)
+
+
+def arrays_of(t):
+    """The arrays a tangent is made of, the lazy factor applied."""
+    return (t.coef, t.col) if t.is_sparse else (t.dense(),)
+
+
+def _writable(level, arrays, width, shape, dtype, is_sparse):
+    """Copies of `arrays` (None: nothing yet) with room for `width` rows."""
+    if not is_sparse:
+        return (new_block(level, width, shape, dtype),) if arrays is None else (
+            arrays[0].astype(dtype, order="C"),
+        )
+    coef = np.zeros((width, *shape), dtype)
+    col = np.full((width, *shape), -1, np.int32)
+    if arrays is not None:
+        rows = arrays[0].shape[0]
+        coef[:rows], col[:rows] = arrays
+    return coef, col
+
+
+def _put_by_position(t, shape, place, u, level, dtype):
+    """The same for Duals of an outer level, which are joined and gathered."""
     size = math.prod(shape)
-    where = positions.reshape(-1)
-    if owned and t is not None and _put_in_place(t, where, u):
-        return t
+    where = place.positions().reshape(-1)
     index = np.arange(size)
     index[where] = size + np.arange(where.size) if u is not None else -1
     both = pool(level, [(t, size), (u, where.size)], dtype)
     return both.take(index.reshape(shape))
-
-
-def _put_in_place(t, where, u):
-    """Write into the arrays of `t`, if `u` fits into them."""
-    arrays = (t.coef, t.col) if t.is_sparse else (t.dense(),)
-    if not is_plain(*arrays) or not all(a.flags.c_contiguous and a.flags.writeable for a in arrays):
-        return False
-    if u is not None:
-        if u.is_sparse and not t.is_sparse:
-            u = u.to_dense()
-        if u.is_sparse != t.is_sparse or u.dtype != t.dtype:
-            return False
-        if t.is_sparse and u.coef.shape[0] > t.coef.shape[0]:
-            return False
-        sources = (u.coef, u.col) if t.is_sparse else (u.dense(),)
-        if not is_plain(*sources):
-            return False
-    for position, a in enumerate(arrays):
-        rows = a.reshape(a.shape[0], -1)
-        unused = -1 if position == 1 else 0
-        if u is None:
-            rows[:, where] = unused
-        else:
-            new = flat(sources[position])
-            rows[: new.shape[0], where] = new
-            rows[new.shape[0] :, where] = unused
-    return True
