@@ -1,0 +1,814 @@
+"""The spec table of the element-wise rules: for each function a domain, its derivative, its edges.
+
+One `Case` per row of `rules.RULES`.  Derivatives are closed forms evaluated by mpmath at the exact
+values of the floating-point arguments; edge rows are written by hand from the conventions of the
+library.  Nothing here is read from the rule table, so a wrong rule cannot agree with itself.
+
+How an error is counted (`error_in_ulps`):
+- in units in the last place of the exact derivative, rounded to the result's own format;
+- past the largest finite number inf is expected (the largest number itself, if that close);
+- below the smallest normal number any result is accepted that is as small: a subnormal
+  derivative may be flushed to zero or keep fewer digits, but never becomes NaN or normal;
+- a derivative that is exactly 0 must be exactly 0.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+
+import mpmath
+import numpy as np
+from mpmath import mp
+
+DIGITS = 60
+INF = math.inf
+NAN = math.nan
+# Sampling limits: normal numbers whose reciprocal is normal too.
+TINY = 1e-300
+HUGE = 1e300
+
+
+class Case(NamedTuple):
+    """What the derivatives of one function have to be."""
+
+    function: Callable
+    # Regions the arguments are drawn from; each is ``(rng, count) -> (array, ...)``.
+    domain: list
+    # One mpmath function of the arguments per argument; None where there is no derivative.
+    derivatives: list
+    # ``(x, ...) -> (dx, ...)`` with all arguments active.
+    edges: list = []
+    # The same when each argument is the only active one; needed where ties tell them apart.
+    edges_alone: list | None = None
+    # Allowed error.  More than 4, or another `size`, needs the reason.
+    ulps: float = 4
+    reason: str = ""
+    # Size against which the error is counted, where the derivative has zeros between the floats.
+    size: Callable | None = None
+    # Derivatives for complex arguments; None where the function is not holomorphic.
+    complex_derivatives: list | None = None
+    # Allowed error there, in units of 2.2e-16 relative to the modulus.
+    complex_ulps: float = 8
+
+    @property
+    def name(self):
+        return self.function.__name__
+
+    @property
+    def argument_names(self):
+        return ("x",) if len(self.derivatives) == 1 else ("a", "b")
+
+
+# --- Sampling ------------------------------------------------------------------------------------
+
+
+def spread(low, high):
+    """Positive, uniform in the logarithm."""
+    return lambda rng, n: np.exp(rng.uniform(math.log(low), math.log(high), n)).clip(low, high)
+
+
+def signed(low, high):
+    """Both signs, uniform in the logarithm."""
+    return lambda rng, n: spread(low, high)(rng, n) * rng.choice([-1.0, 1.0], n)
+
+
+def uniform(low, high):
+    return lambda rng, n: rng.uniform(low, high, n)
+
+
+def near(point, low, high, sides=(-1.0, 1.0)):
+    """`point` plus or minus offsets from `low` to `high`, uniform in their logarithm."""
+    return lambda rng, n: point + spread(low, high)(rng, n) * rng.choice(sides, n)
+
+
+def multiples(step, low, high):
+    """Whole multiples of `step`, as close as floats come, from `low` to `high` of them."""
+    return lambda rng, n: step * np.rint(signed(low, high)(rng, n))
+
+
+def one(sampler):
+    """A region of one argument."""
+    return lambda rng, n: (sampler(rng, n),)
+
+
+def pair(a, b):
+    """A region of two independent arguments."""
+    return lambda rng, n: (a(rng, n), b(rng, n))
+
+
+def linked(a, relation):
+    """A region whose second argument is ``relation(rng, first)``."""
+
+    def region(rng, n):
+        first = a(rng, n)
+        return first, np.asarray(relation(rng, first), float)
+
+    return region
+
+
+def shifted(shift):
+    """b = a + a number drawn from `shift`."""
+    return lambda rng, a: a + shift(rng, a.size)
+
+
+def scaled(ratio):
+    """b = a * a number drawn from `ratio`, kept inside the normal range."""
+
+    def relation(rng, a):
+        with np.errstate(over="ignore"):
+            b = a * ratio(rng, a.size)
+        return np.sign(b) * np.abs(b).clip(TINY, HUGE)
+
+    return relation
+
+
+def exponent(logarithm):
+    """b such that log(|a|**b) is drawn from `logarithm`."""
+
+    def relation(rng, a):
+        with np.errstate(all="ignore"):
+            b = logarithm(rng, a.size) / np.log(np.abs(a))
+        return np.where(np.isfinite(b), b, 3.0)
+
+    return relation
+
+
+def whole(relation):
+    """The same relation, b rounded to an integer."""
+    return lambda rng, a: np.rint(relation(rng, a))
+
+
+WIDE = one(signed(TINY, HUGE))
+POSITIVE = one(spread(TINY, HUGE))
+WIDE_PAIR = pair(signed(TINY, HUGE), signed(TINY, HUGE))
+MODERATE_PAIR = pair(signed(1e-3, 1e3), signed(1e-3, 1e3))
+CLOSE_PAIR = linked(signed(TINY, HUGE), scaled(near(1.0, 1e-15, 0.5)))
+RATIO_PAIR = linked(signed(1e-150, 1e150), scaled(signed(1e-20, 1e20)))
+ANGLES = [
+    WIDE,
+    one(uniform(-10, 10)),
+    one(multiples(math.pi / 2, 1, 1e6)),
+    one(multiples(math.pi / 2, 1e6, 1e18)),
+]
+
+
+# --- Derivatives that are not a line of mpmath ----------------------------------------------------
+
+
+def _quotient(a, b):
+    return Fraction(*_ratio(a)) / Fraction(*_ratio(b))
+
+
+def _ratio(x):
+    """An mpf as an exact quotient of integers."""
+    sign, mantissa, power, _ = x._mpf_
+    mantissa = -mantissa if sign else mantissa
+    return (mantissa << power, 1) if power >= 0 else (mantissa, 1 << -power)
+
+
+def _d_power_base(a, b):
+    # Only real results: a negative base needs a whole exponent.
+    size = b * mp.power(abs(a), b - 1)
+    return size if a > 0 or mp.fmod(b, 2) != 0 else -size
+
+
+def _d_power_exponent(a, b):
+    return mp.power(a, b) * mp.log(a) if a > 0 else mp.nan
+
+
+def _d_sinc(x):
+    # The two terms agree to 2*log10(1/x) digits near 0, which the working precision makes up for.
+    with mp.extradps(2 * max(0, -int(mp.log10(abs(x))))):
+        return (mp.cospi(x) - mp.sincpi(x)) / x
+
+
+def _size_sinc(x):
+    return max(abs(_d_sinc(x)), abs(mp.cospi(x) / x))
+
+
+def _less(a, b):
+    # Close pairs may meet in a tie, which is shared.
+    return mp.mpf(0.5 if a == b else a < b)
+
+
+def _greater(a, b):
+    return _less(b, a)
+
+
+def _minus_square(x):
+    return (1 - x) * (1 + x)
+
+
+# --- The table -----------------------------------------------------------------------------------
+# Edge rows: arguments -> derivatives.  NaN stands for NaN; 0 stands for either zero.
+
+NOWHERE = (NAN, NAN)
+
+CASES = [
+    Case(np.positive, [WIDE], [lambda x: mp.mpf(1)], [(0.0, 1), (-0.0, 1), (INF, 1)]),
+    Case(np.negative, [WIDE], [lambda x: mp.mpf(-1)], [(0.0, -1), (-0.0, -1), (INF, -1)]),
+    Case(
+        np.absolute,
+        [WIDE],
+        [mp.sign],
+        [(0.0, 0), (-0.0, 0), (INF, 1), (-INF, -1), NOWHERE],
+    ),
+    Case(np.fabs, [WIDE], [mp.sign], [(0.0, 0), (-0.0, 0), (INF, 1), (-INF, -1), NOWHERE]),
+    Case(np.conjugate, [WIDE], [lambda x: mp.mpf(1)], [(0.0, 1), (-0.0, 1), (INF, 1)]),
+    Case(
+        np.exp,
+        [one(signed(TINY, 745)), one(uniform(-750, 711))],
+        [mp.exp],
+        [(0.0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (1e300, INF), (-1e300, 0), NOWHERE],
+        complex_derivatives=[mp.exp],
+    ),
+    Case(
+        np.exp2,
+        [one(signed(TINY, 1074)), one(uniform(-1080, 1025))],
+        [lambda x: mp.power(2, x) * mp.ln2],
+        [(0.0, math.log(2)), (INF, INF), (-INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: mp.power(2, x) * mp.ln2],
+    ),
+    Case(
+        np.expm1,
+        [one(signed(TINY, 745)), one(uniform(-750, 711))],
+        [mp.exp],
+        [(0.0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (-1e300, 0), NOWHERE],
+        complex_derivatives=[mp.exp],
+    ),
+    Case(
+        np.log,
+        [POSITIVE, one(near(1.0, 1e-15, 0.9))],
+        [lambda x: 1 / x],
+        [(0.0, INF), (-0.0, INF), (1.0, 1), (INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / x],
+    ),
+    Case(
+        np.log2,
+        [POSITIVE, one(near(1.0, 1e-15, 0.9))],
+        [lambda x: 1 / (x * mp.ln2)],
+        [(0.0, INF), (-0.0, INF), (INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (x * mp.ln2)],
+    ),
+    Case(
+        np.log10,
+        [POSITIVE, one(near(1.0, 1e-15, 0.9))],
+        [lambda x: 1 / (x * mp.ln10)],
+        [(0.0, INF), (-0.0, INF), (INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (x * mp.ln10)],
+    ),
+    Case(
+        np.log1p,
+        [POSITIVE, one(signed(TINY, 0.99)), one(near(-1.0, 1e-15, 0.9, sides=(1.0,)))],
+        [lambda x: 1 / (1 + x)],
+        [(0.0, 1), (-0.0, 1), (-1.0, INF), (INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (1 + x)],
+    ),
+    Case(
+        np.sqrt,
+        [POSITIVE],
+        [lambda x: 1 / (2 * mp.sqrt(x))],
+        [(0.0, INF), (-0.0, INF), (1.0, 0.5), (INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (2 * mp.sqrt(x))],
+    ),
+    Case(
+        np.cbrt,
+        [WIDE],
+        [lambda x: 1 / (3 * mp.cbrt(abs(x)) ** 2)],
+        [(0.0, INF), (-0.0, INF), (INF, 0), (-INF, 0), NOWHERE],
+    ),
+    Case(
+        np.square,
+        [WIDE],
+        [lambda x: 2 * x],
+        [(0.0, 0), (-0.0, 0), (INF, INF), (-INF, -INF), (1e308, INF), NOWHERE],
+        complex_derivatives=[lambda x: 2 * x],
+    ),
+    Case(
+        np.reciprocal,
+        [WIDE, one(signed(1e-150, 1e150))],
+        [lambda x: -1 / x**2],
+        [(0.0, -INF), (-0.0, -INF), (INF, 0), (-INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: -1 / x**2],
+    ),
+    Case(
+        np.sin,
+        ANGLES,
+        [mp.cos],
+        [(0.0, 1), (-0.0, 1), (INF, NAN), (-INF, NAN), NOWHERE],
+        complex_derivatives=[mp.cos],
+    ),
+    Case(
+        np.cos,
+        ANGLES,
+        [lambda x: -mp.sin(x)],
+        [(0.0, 0), (-0.0, 0), (INF, NAN), (-INF, NAN), NOWHERE],
+        complex_derivatives=[lambda x: -mp.sin(x)],
+    ),
+    Case(
+        np.tan,
+        ANGLES,
+        [lambda x: mp.sec(x) ** 2],
+        [(0.0, 1), (-0.0, 1), (INF, NAN), (-INF, NAN), NOWHERE],
+        complex_derivatives=[lambda x: mp.sec(x) ** 2],
+    ),
+    Case(
+        np.arcsin,
+        [one(signed(TINY, 1.0)), one(uniform(-1, 1)), one(near(1.0, 1e-16, 0.5, (-1.0,)))],
+        [lambda x: 1 / mp.sqrt(_minus_square(x))],
+        [(0.0, 1), (-0.0, 1), (1.0, INF), (-1.0, INF), (1.5, NAN), (INF, NAN), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (mp.sqrt(1 - x) * mp.sqrt(1 + x))],
+    ),
+    Case(
+        np.arccos,
+        [one(signed(TINY, 1.0)), one(uniform(-1, 1)), one(near(-1.0, 1e-16, 0.5, (1.0,)))],
+        [lambda x: -1 / mp.sqrt(_minus_square(x))],
+        [(0.0, -1), (-0.0, -1), (1.0, -INF), (-1.0, -INF), (-1.5, NAN), (INF, NAN), NOWHERE],
+        complex_derivatives=[lambda x: -1 / (mp.sqrt(1 - x) * mp.sqrt(1 + x))],
+    ),
+    Case(
+        np.arctan,
+        [WIDE, one(signed(1e-3, 1e3)), one(near(1e8, 1.0, 9e7))],
+        [lambda x: 1 / (1 + x * x)],
+        [(0.0, 1), (-0.0, 1), (INF, 0), (-INF, 0), (1e200, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / ((1 + 1j * x) * (1 - 1j * x))],
+    ),
+    Case(
+        np.sinh,
+        [one(signed(TINY, 711)), one(uniform(-712, 712))],
+        [mp.cosh],
+        [(0.0, 1), (-0.0, 1), (INF, INF), (-INF, INF), NOWHERE],
+        complex_derivatives=[mp.cosh],
+    ),
+    Case(
+        np.cosh,
+        [one(signed(TINY, 711)), one(uniform(-712, 712))],
+        [mp.sinh],
+        [(0.0, 0), (-0.0, 0), (INF, INF), (-INF, -INF), NOWHERE],
+        complex_derivatives=[mp.sinh],
+    ),
+    Case(
+        np.tanh,
+        [one(signed(TINY, 800)), one(uniform(-20, 20)), one(uniform(-380, 380))],
+        [lambda x: mp.sech(x) ** 2],
+        [(0.0, 1), (-0.0, 1), (INF, 0), (-INF, 0), (1e300, 0), NOWHERE],
+        complex_derivatives=[lambda x: mp.sech(x) ** 2],
+    ),
+    Case(
+        np.arcsinh,
+        [WIDE, one(signed(1e-3, 1e3))],
+        [lambda x: 1 / mp.sqrt(1 + x * x)],
+        [(0.0, 1), (-0.0, 1), (INF, 0), (-INF, 0), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (mp.sqrt(1 + 1j * x) * mp.sqrt(1 - 1j * x))],
+    ),
+    Case(
+        np.arccosh,
+        [one(spread(1.0000001, HUGE)), one(near(1.0, 3e-16, 10.0, sides=(1.0,)))],
+        [lambda x: 1 / mp.sqrt((x - 1) * (x + 1))],
+        [(1.0, INF), (INF, 0), (0.5, NAN), (-2.0, NAN), NOWHERE],
+        complex_derivatives=[lambda x: 1 / (mp.sqrt(x - 1) * mp.sqrt(x + 1))],
+    ),
+    Case(
+        np.arctanh,
+        [one(signed(TINY, 0.999)), one(uniform(-1, 1)), one(near(-1.0, 1e-16, 0.5, (1.0,)))],
+        [lambda x: 1 / _minus_square(x)],
+        [(0.0, 1), (-0.0, 1), (1.0, INF), (-1.0, INF), NOWHERE],
+        complex_derivatives=[lambda x: 1 / _minus_square(x)],
+    ),
+    Case(np.deg2rad, [WIDE], [lambda x: mp.pi / 180], [(0.0, math.pi / 180), (INF, math.pi / 180)]),
+    Case(np.radians, [WIDE], [lambda x: mp.pi / 180], [(0.0, math.pi / 180), (INF, math.pi / 180)]),
+    Case(np.rad2deg, [WIDE], [lambda x: 180 / mp.pi], [(0.0, 180 / math.pi), (INF, 180 / math.pi)]),
+    Case(np.degrees, [WIDE], [lambda x: 180 / mp.pi], [(0.0, 180 / math.pi), (INF, 180 / math.pi)]),
+    Case(
+        np.sinc,
+        [
+            one(signed(TINY, 0.6)),
+            one(uniform(-3, 3)),
+            one(uniform(-100, 100)),
+            one(signed(1, HUGE)),
+            one(multiples(0.5, 1, 1e15)),
+            one(near(0.5, 1e-10, 0.1)),
+        ],
+        [_d_sinc],
+        [(0.0, 0), (-0.0, 0), (1.0, -1), (2.0, 0.5), (INF, NAN), NOWHERE],
+        size=_size_sinc,
+        reason="zeros at tan(pi x) = pi x lie between floats: counted in the larger of two terms",
+        complex_derivatives=[_d_sinc],
+        # cos(pi x) for x up to 7, with pi x rounded.
+        complex_ulps=32,
+    ),
+    Case(
+        np.add,
+        [WIDE_PAIR],
+        [lambda a, b: mp.mpf(1), lambda a, b: mp.mpf(1)],
+        [((0.0, -0.0), (1, 1)), ((INF, 1.0), (1, 1)), ((INF, -INF), (1, 1))],
+    ),
+    Case(
+        np.subtract,
+        [WIDE_PAIR],
+        [lambda a, b: mp.mpf(1), lambda a, b: mp.mpf(-1)],
+        [((0.0, -0.0), (1, -1)), ((INF, INF), (1, -1))],
+    ),
+    Case(
+        np.multiply,
+        [WIDE_PAIR],
+        [lambda a, b: b, lambda a, b: a],
+        [((0.0, 2.0), (2, 0)), ((INF, 0.0), (0, INF)), ((NAN, 2.0), (2, NAN))],
+        complex_derivatives=[lambda a, b: b, lambda a, b: a],
+    ),
+    Case(
+        np.divide,
+        [WIDE_PAIR, RATIO_PAIR, MODERATE_PAIR],
+        [lambda a, b: 1 / b, lambda a, b: -a / b**2],
+        [
+            ((0.0, 2.0), (0.5, 0)),
+            ((1.0, 0.0), (INF, -INF)),
+            ((1.0, -0.0), (-INF, -INF)),
+            ((-1.0, 0.0), (INF, INF)),
+            ((1.0, INF), (0, 0)),
+            ((INF, 2.0), (0.5, -INF)),
+            ((NAN, 2.0), (0.5, NAN)),
+            ((1.0, NAN), (NAN, NAN)),
+        ],
+        complex_derivatives=[lambda a, b: 1 / b, lambda a, b: -a / b**2],
+    ),
+    *(
+        Case(
+            function,
+            [
+                pair(spread(1e-3, 1e3), uniform(-10, 10)),
+                pair(spread(TINY, HUGE), signed(TINY, 1e-5)),
+                linked(spread(TINY, HUGE), exponent(signed(1e-10, 720))),
+                linked(spread(TINY, HUGE), exponent(uniform(-760, 760))),
+                linked(near(1.0, 1e-15, 0.5), exponent(signed(1e-3, 720))),
+                linked(near(1.0, 1e-15, 0.5), exponent(uniform(-760, 760))),
+                linked(spread(1e-3, 1e3), exponent(near(-708.0, 1e-3, 60.0))),
+                linked(spread(1e-3, 1e3), exponent(near(709.0, 1e-3, 60.0))),
+                linked(signed(1e-3, 1e3), whole(lambda rng, a: rng.uniform(-20, 20, a.size))),
+                linked(signed(TINY, HUGE), whole(exponent(uniform(-760, 760)))),
+                linked(near(-1.0, 1e-12, 0.5), whole(exponent(uniform(-760, 760)))),
+            ],
+            [_d_power_base, _d_power_exponent],
+            [
+                ((0.0, 0.0), (0, -INF)),
+                ((2.0, 0.0), (0, math.log(2))),
+                ((0.0, 2.0), (0, 0)),
+                ((-0.0, 3.0), (0, 0)),
+                ((0.0, 1.0), (1, 0)),
+                ((0.0, 0.5), (INF, 0)),
+                ((-0.0, 0.5), (INF, 0)),
+                ((0.0, 1.5), (0, 0)),
+                ((0.0, -1.0), (-INF, -INF)),
+                ((1.0, 5.0), (5, 0)),
+                ((1.0, INF), (INF, 0)),
+                ((-1.0, 2.0), (-2, NAN)),
+                ((-2.0, 3.0), (12, NAN)),
+                ((-2.0, 0.5), (NAN, NAN)),
+                ((INF, 2.0), (INF, INF)),
+                ((INF, 1.0), (1, INF)),
+                ((INF, 0.5), (0, INF)),
+                ((INF, -1.0), (0, NAN)),
+                ((0.5, INF), (NAN, 0)),
+                ((NAN, 2.0), (NAN, NAN)),
+                ((NAN, 0.0), (NAN, NAN)),
+                ((2.0, NAN), (NAN, NAN)),
+            ],
+            complex_derivatives=[
+                lambda a, b: b * mp.power(a, b - 1),
+                lambda a, b: mp.power(a, b) * mp.log(a),
+            ],
+            # NumPy's complex power is exp(b log a), off by |b log a| of these units itself.
+            complex_ulps=64,
+        )
+        for function in (np.power, np.float_power)
+    ),
+    Case(
+        np.arctan2,
+        [WIDE_PAIR, CLOSE_PAIR, RATIO_PAIR, MODERATE_PAIR],
+        [lambda a, b: b / (a * a + b * b), lambda a, b: -a / (a * a + b * b)],
+        [
+            ((0.0, 2.0), (0.5, 0)),
+            ((-0.0, -2.0), (-0.5, 0)),
+            ((2.0, 0.0), (0, -0.5)),
+            ((0.0, 0.0), (NAN, NAN)),
+            ((1.0, INF), (0, 0)),
+            ((1.0, -INF), (0, 0)),
+            ((INF, 1.0), (0, 0)),
+            ((INF, INF), (0, 0)),
+            ((NAN, 1.0), (NAN, NAN)),
+            ((INF, NAN), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.hypot,
+        [WIDE_PAIR, CLOSE_PAIR, RATIO_PAIR, MODERATE_PAIR],
+        [lambda a, b: a / mp.hypot(a, b), lambda a, b: b / mp.hypot(a, b)],
+        [
+            ((0.0, 0.0), (0, 0)),
+            ((-0.0, 0.0), (0, 0)),
+            ((0.0, -2.0), (0, -1)),
+            ((3.0, 4.0), (0.6, 0.8)),
+            ((1.0, INF), (0, NAN)),
+            ((NAN, 1.0), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.logaddexp,
+        [
+            pair(uniform(-700, 700), uniform(-700, 700)),
+            linked(uniform(-1000, 1000), shifted(uniform(-745, 745))),
+            linked(uniform(-100, 100), shifted(signed(1e-15, 1.0))),
+            linked(signed(1e-5, HUGE), shifted(uniform(-30, 30))),
+            pair(uniform(-1, 1), signed(TINY, 1.0)),
+            WIDE_PAIR,
+        ],
+        [lambda a, b: 1 / (1 + mp.exp(b - a)), lambda a, b: 1 / (1 + mp.exp(a - b))],
+        [
+            ((0.0, 0.0), (0.5, 0.5)),
+            ((0.0, -0.0), (0.5, 0.5)),
+            ((INF, 1.0), (1, 0)),
+            ((-INF, 1.0), (0, 1)),
+            ((INF, INF), (0.5, 0.5)),
+            ((-INF, -INF), (0.5, 0.5)),
+            ((-INF, INF), (0, 1)),
+            ((NAN, 1.0), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.logaddexp2,
+        [
+            pair(uniform(-1000, 1000), uniform(-1000, 1000)),
+            linked(uniform(-1000, 1000), shifted(uniform(-1074, 1074))),
+            linked(uniform(-100, 100), shifted(signed(1e-15, 1.0))),
+            linked(signed(1e-5, HUGE), shifted(uniform(-30, 30))),
+            pair(uniform(-1, 1), signed(TINY, 1.0)),
+            WIDE_PAIR,
+        ],
+        [lambda a, b: 1 / (1 + mp.power(2, b - a)), lambda a, b: 1 / (1 + mp.power(2, a - b))],
+        [
+            ((0.0, 0.0), (0.5, 0.5)),
+            ((INF, 1.0), (1, 0)),
+            ((-INF, 1.0), (0, 1)),
+            ((INF, INF), (0.5, 0.5)),
+            ((-INF, -INF), (0.5, 0.5)),
+            ((NAN, 1.0), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.maximum,
+        [WIDE_PAIR, CLOSE_PAIR],
+        [_greater, _less],
+        [
+            ((2.0, 1.0), (1, 0)),
+            ((1.0, 1.0), (0.5, 0.5)),
+            ((0.0, -0.0), (0.5, 0.5)),
+            ((INF, INF), (0.5, 0.5)),
+            ((INF, 1.0), (1, 0)),
+            ((-INF, 1.0), (0, 1)),
+            ((NAN, 1.0), (NAN, NAN)),
+            ((1.0, NAN), (NAN, NAN)),
+        ],
+        edges_alone=[
+            ((2.0, 1.0), (1, 0)),
+            ((1.0, 1.0), (0, 0)),
+            ((0.0, -0.0), (0, 0)),
+            ((NAN, 1.0), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.minimum,
+        [WIDE_PAIR, CLOSE_PAIR],
+        [_less, _greater],
+        [
+            ((2.0, 1.0), (0, 1)),
+            ((1.0, 1.0), (0.5, 0.5)),
+            ((0.0, -0.0), (0.5, 0.5)),
+            ((-INF, -INF), (0.5, 0.5)),
+            ((INF, 1.0), (0, 1)),
+            ((-INF, 1.0), (1, 0)),
+            ((NAN, 1.0), (NAN, NAN)),
+            ((1.0, NAN), (NAN, NAN)),
+        ],
+        edges_alone=[
+            ((2.0, 1.0), (0, 1)),
+            ((1.0, 1.0), (0, 0)),
+            ((-0.0, 0.0), (0, 0)),
+            ((1.0, NAN), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.fmax,
+        [WIDE_PAIR, CLOSE_PAIR],
+        [_greater, _less],
+        [
+            ((2.0, 1.0), (1, 0)),
+            ((1.0, 1.0), (0.5, 0.5)),
+            ((NAN, 1.0), (0, 1)),
+            ((1.0, NAN), (1, 0)),
+            ((-INF, NAN), (1, 0)),
+            ((NAN, NAN), (NAN, NAN)),
+        ],
+        edges_alone=[
+            ((1.0, 1.0), (0, 0)),
+            ((NAN, 1.0), (0, 1)),
+            ((1.0, NAN), (1, 0)),
+            ((NAN, NAN), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.fmin,
+        [WIDE_PAIR, CLOSE_PAIR],
+        [_less, _greater],
+        [
+            ((2.0, 1.0), (0, 1)),
+            ((1.0, 1.0), (0.5, 0.5)),
+            ((NAN, 1.0), (0, 1)),
+            ((1.0, NAN), (1, 0)),
+            ((INF, NAN), (1, 0)),
+            ((NAN, NAN), (NAN, NAN)),
+        ],
+        edges_alone=[
+            ((1.0, 1.0), (0, 0)),
+            ((NAN, 1.0), (0, 1)),
+            ((1.0, NAN), (1, 0)),
+            ((NAN, NAN), (NAN, NAN)),
+        ],
+    ),
+    Case(
+        np.fmod,
+        [
+            MODERATE_PAIR,
+            WIDE_PAIR,
+            linked(signed(1e-100, 1e100), scaled(signed(1e-20, 10.0))),
+            linked(multiples(1.0, 1, 1e6), scaled(spread(0.9, 1.1))),
+            pair(multiples(3.0, 1, 1e6), uniform(2.5, 3.5)),
+            pair(signed(1e308, 1.7e308), signed(1e307, 1.7e308)),
+        ],
+        [lambda a, b: mp.mpf(1), lambda a, b: mp.mpf(-math.trunc(_quotient(a, b)))],
+        [
+            ((0.0, 2.0), (1, 0)),
+            ((6.0, 3.0), (1, -2)),
+            ((-7.0, 2.0), (1, 3)),
+            ((5.0, INF), (1, 0)),
+            ((5.0, 0.0), (1, NAN)),
+            ((INF, 2.0), (1, NAN)),
+            ((NAN, 2.0), (1, NAN)),
+        ],
+    ),
+    Case(
+        np.remainder,
+        [
+            MODERATE_PAIR,
+            WIDE_PAIR,
+            linked(signed(1e-100, 1e100), scaled(signed(1e-20, 10.0))),
+            linked(multiples(1.0, 1, 1e6), scaled(spread(0.9, 1.1))),
+            pair(multiples(3.0, 1, 1e6), uniform(2.5, 3.5)),
+            pair(signed(1e308, 1.7e308), signed(1e307, 1.7e308)),
+        ],
+        [lambda a, b: mp.mpf(1), lambda a, b: mp.mpf(-math.floor(_quotient(a, b)))],
+        [
+            ((0.0, 2.0), (1, 0)),
+            ((6.0, 3.0), (1, -2)),
+            ((-7.0, 2.0), (1, 4)),
+            ((-1e-300, 1.0), (1, 1)),
+            ((5.0, INF), (1, 0)),
+            ((5.0, 0.0), (1, NAN)),
+            ((NAN, 2.0), (1, NAN)),
+        ],
+    ),
+    Case(
+        np.copysign,
+        [WIDE_PAIR],
+        [lambda a, b: mp.sign(a) * mp.sign(b), lambda a, b: mp.mpf(0)],
+        [
+            ((2.0, -0.0), (-1, 0)),
+            ((-2.0, 0.0), (-1, 0)),
+            ((0.0, -1.0), (0, 0)),
+            ((-0.0, -1.0), (0, 0)),
+            ((INF, -1.0), (-1, 0)),
+            ((NAN, 1.0), (NAN, 0)),
+        ],
+    ),
+    Case(
+        np.heaviside,
+        [WIDE_PAIR],
+        [lambda a, b: mp.mpf(0), lambda a, b: mp.mpf(0)],
+        [
+            ((0.0, 0.5), (0, 1)),
+            ((-0.0, 0.5), (0, 1)),
+            ((2.0, 0.5), (0, 0)),
+            ((INF, 0.5), (0, 0)),
+            ((NAN, 0.5), (0, NAN)),
+        ],
+    ),
+    Case(
+        np.ldexp,
+        [pair(signed(TINY, HUGE), lambda rng, n: rng.integers(-1022, 1023, n))],
+        [lambda a, b: mp.ldexp(1, int(b)), None],
+        [((0.0, 3), (8, None)), ((3.0, -2), (0.25, None)), ((1.0, 2000), (INF, None))],
+    ),
+]
+
+CASE_OF = {case.function: case for case in CASES}
+
+
+# --- Measuring -----------------------------------------------------------------------------------
+
+
+class Samples(NamedTuple):
+    """Arguments of one case, and the exact derivative with respect to one of them."""
+
+    arguments: tuple
+    exact: list
+    # What the error is counted in; the exact values themselves unless the case says otherwise.
+    size: list
+
+
+@cache
+def arguments(function, count, seed, dtype="float64"):
+    """`count` draws from each region of a case, as arrays of `dtype`."""
+    case = CASE_OF[function]
+    rng = np.random.default_rng([seed, len(case.name), *case.name.encode()])
+    drawn = [region(rng, count) for region in case.domain]
+    columns = [np.concatenate(column) for column in zip(*drawn, strict=True)]
+    columns = [_fit(column, np.finfo(dtype)) for column in columns]
+    usable = np.logical_and.reduce([np.isfinite(column) for column in columns])
+    return tuple(column[usable] for column in columns)
+
+
+def _fit(x, limits):
+    """`x` as floats of one format: exponents it cannot hold are divided by 8 (308 becomes 38)."""
+    if x.dtype.kind == "i":
+        return x
+    size = np.abs(x)
+    fits = (size >= limits.tiny) & (size <= limits.max) | ~np.isfinite(x) | (x == 0)
+    return np.where(fits, x, np.sign(x) * size**0.125).astype(limits.dtype)
+
+
+@cache
+def samples(function, argnum, count, seed=0, dtype="float64"):
+    """Draws of a case with the exact derivative; poles, met by rounding, are edge rows."""
+    case = CASE_OF[function]
+    columns = arguments(function, count, seed, dtype)
+    exact, size, kept = [], [], []
+    with mp.workdps(DIGITS):
+        for i, row in enumerate(zip(*columns, strict=True)):
+            xs = [mp.mpf(float(x)) for x in row]
+            try:
+                value = case.derivatives[argnum](*xs)
+            except ZeroDivisionError:
+                continue
+            if isinstance(value, mpmath.mpc):
+                continue  # outside the real domain after rounding
+            kept.append(i)
+            exact.append(value)
+            size.append(value if case.size is None else case.size(*xs))
+    return Samples(tuple(c[kept] for c in columns), exact, size)
+
+
+def error_in_ulps(got, exact, size, dtype="float64"):
+    """Error of the float `got` against the mpf `exact`; see the module's docstring."""
+    limits = np.finfo(dtype)
+    top, tiny, eps = float(limits.max), float(limits.tiny), float(limits.eps)
+    if mpmath.isnan(exact) or math.isnan(got):
+        return 0.0 if mpmath.isnan(exact) and math.isnan(got) else INF
+    if math.isinf(got):
+        return 0.0 if exact * math.copysign(1.0, got) > top * (1 - 4 * eps) else INF
+    if exact == 0:
+        return 0.0 if got == 0 else INF
+    if abs(size) < tiny:
+        return 0.0 if abs(got) <= tiny else INF
+    with mp.workdps(DIGITS):
+        _, power = mp.frexp(abs(size))
+        return float(abs(mp.mpf(got) - exact) / mp.ldexp(1, power - 1 - limits.nmant))
+
+
+def errors_in_ulps(got, known, dtype="float64"):
+    """`error_in_ulps` of an array against `Samples`."""
+    got = np.broadcast_to(got, len(known.exact)).tolist()
+    triples = zip(got, known.exact, known.size, strict=True)
+    return np.array([error_in_ulps(*triple, dtype) for triple in triples])
+
+
+def by_array(rule, function, argnum, columns):
+    """The partial as one NumPy expression on whole arrays."""
+    partial = rule.partials[argnum]
+    with np.errstate(all="ignore"):
+        y = function(*columns)
+        return partial(*columns, y) if callable(partial) else np.full(y.shape, partial, y.dtype)
+
+
+def by_kernel(rule, function, argnum, columns, kernels):
+    """The partial as the compiled kernel gives it, times a coefficient of 1."""
+    with np.errstate(all="ignore"):
+        y = function(*columns)
+    ones = np.ones((1, y.size), y.dtype)
+    out = np.empty_like(ones)
+    if len(columns) == 1:
+        kernels.push_one(function, rule.partials[argnum])(*columns, y, ones, out)
+    else:
+        kernel = kernels.push_two(function, argnum, rule.partials[argnum])
+        kernel(columns[0], 1, columns[1], 1, y, ones, out)
+    return out[0]
