@@ -433,7 +433,11 @@ def _part(function, x):
             if t.is_sparse
             else DenseTangent(x.level, function(t.dense()).copy())
         )
-    return make(function(x.primal).copy(), t, x.level)
+    primal = function(x.primal).copy()
+    if type(primal) is np.ndarray:
+        # NumPy gives a view here; a write to this copy must not go unnoticed.
+        primal.flags.writeable = False
+    return make(primal, t, x.level)
 
 
 @handles("composite", np.angle)

@@ -124,13 +124,28 @@ class Dual:
     def real(self):
         return np.real(self)
 
+    @real.setter
+    def real(self, value):
+        self[...] = value if self.dtype.kind != "c" else value + 1j * self.imag
+
     @property
     def imag(self):
         return np.imag(self)
 
+    @imag.setter
+    def imag(self, value):
+        if self.dtype.kind != "c":
+            raise TypeError("cannot set the imaginary part of a real array")
+        self[...] = self.real + 1j * as_operand(value)
+
     @property
     def flat(self):
         return indexing.FlatIterator(self)
+
+    @flat.setter
+    def flat(self, value):
+        value = np.ravel(as_operand(value))
+        self[...] = np.reshape(np.resize(value, self.size), self.shape)
 
     def __repr__(self):
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"

@@ -370,40 +370,43 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
     """A ufunc call with ``out=``, ``where=``, ``dtype=``, ... given."""
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True)
+    where = values(where) if type(where) is Dual else where
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     if isinstance(out, tuple):
         raise missing_rule(f"{registry.name_of(ufunc)} with several out arrays")
-    is_plain_out = out is not None and type(out) is not Dual
-    if is_plain_out and any(type(a) is Dual and a.own_tangent() is not None for a in inputs):
-        raise TangentLostError(
-            f"numpy.{ufunc.__name__} cannot write a Dual into a plain {out.dtype} array (out=, or "
-            f"an in-place operator such as a += dual). Allocate with numpy.zeros_like(dual), or "
-            f"use a = a + dual."
-        )
-    if kwargs:
-        rule = RULES.get(ufunc)
-        if rule is not None:
-            result = push(rule, ufunc, inputs, kwargs)
-        elif ufunc in registry.UFUNCS:
-            result = registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
-        else:
-            raise missing_rule(registry.name_of(ufunc))
-    elif any(type(a) is Dual for a in inputs):
-        result = apply(ufunc, *inputs)
-    else:
-        result = ufunc(*inputs)
+    # Elements that `where` leaves out are computed too, but neither kept nor warned about.
+    with np.errstate(all=None if where is True else "ignore"):
+        result = _ufunc_result(ufunc, inputs, kwargs)
     if where is not True:
-        where = values(where) if type(where) is Dual else where
-        if out is None:
-            base = np.zeros(result.shape, result.dtype)
-            return np.where(where, result, base)
-        result = np.where(where, result, out)
+        rest = np.zeros(result.shape, result.dtype) if out is None else out
+        result = np.where(where, result, rest)
     if out is None:
         return result
-    if type(out) is not Dual:
-        np.copyto(out, values(result) if type(result) is Dual else result, casting="same_kind")
-        return out
-    return indexing.assign(out, result)
+    if type(out) is Dual:
+        return indexing.assign(out, result)
+    if type(result) is Dual:
+        if result.own_tangent() is not None:
+            raise TangentLostError(
+                f"{registry.name_of(ufunc)} cannot write a Dual into a plain {out.dtype} array "
+                f"(out=, or an in-place operator such as a += dual). Allocate with "
+                f"numpy.zeros_like(dual), or use a = a + dual."
+            )
+        result = values(result)
+    np.copyto(out, result, casting="same_kind")
+    return out
+
+
+def _ufunc_result(ufunc, inputs, kwargs):
+    if not any(type(a) is Dual for a in inputs):
+        return ufunc(*inputs, **kwargs)
+    if not kwargs:
+        return apply(ufunc, *inputs)
+    rule = RULES.get(ufunc)
+    if rule is not None:
+        return push(rule, ufunc, inputs, kwargs)
+    if ufunc in registry.UFUNCS:
+        return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
+    raise missing_rule(registry.name_of(ufunc))
 
 
 # --- Operators -----------------------------------------------------------------------------------
@@ -471,7 +474,7 @@ def _attach_operators():
         setattr(Dual, f"__{name}__", _comparison(ufunc))
     Dual.__neg__ = _unary(np.negative)
     Dual.__pos__ = _unary(np.positive)
-    Dual.__abs__ = lambda self: apply(np.absolute, self)
+    Dual.__abs__ = _abs
     Dual.__divmod__ = lambda self, other: apply(np.divmod, self, other)
     Dual.__rdivmod__ = lambda self, other: apply(np.divmod, other, self)
     _, Dual.__rpow__, _ = _binary(np.power)
@@ -479,6 +482,14 @@ def _attach_operators():
     Dual.__ipow__ = lambda self, other: (
         _power(self, other) if self.ndim == 0 else indexing.assign(self, _power(self, other))
     )
+
+
+def _abs(self):
+    y = apply(np.absolute, self)
+    if self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
+        # Python's abs of a complex scalar rounds differently from the ufunc's loop.
+        y.primal = np.asarray(abs(self.primal[()]))
+    return y
 
 
 def _comparison(ufunc):

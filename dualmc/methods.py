@@ -8,7 +8,7 @@ from dualmc.errors import TangentLostError
 
 # Methods whose function takes the array first and the same arguments after it.
 _SAME_NAME = """
-sum mean std var prod cumsum cumprod max min ptp clip round take compress diagonal trace dot
+sum mean std var prod cumsum cumprod max min ptp clip round take diagonal trace dot
 repeat searchsorted argmax argmin argsort argpartition nonzero all any squeeze swapaxes choose
 conj conjugate ravel
 """.split()
@@ -41,6 +41,10 @@ def _transpose(self, *axes):
     if len(axes) == 1:
         axes = axes[0]
     return np.transpose(self, axes if axes else None)
+
+
+def _compress(self, condition, axis=None, out=None):
+    return np.compress(condition, self, axis, out)
 
 
 def _copy(self, order="C"):
@@ -84,6 +88,7 @@ def _attach():
         setattr(Dual, name, _delegate(name))
     Dual.reshape = _reshape
     Dual.transpose = _transpose
+    Dual.compress = _compress
     Dual.copy = _copy
     Dual.flatten = _flatten
     Dual.astype = _astype

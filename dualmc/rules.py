@@ -51,11 +51,12 @@ class Rule(NamedTuple):
 def _d_power_base(a, b, y):
     # b*y/a avoids the rounding of b - 1, which costs |log a| ulp.  Where y may have over- or
     # underflowed, the square of r = |a|**(b/2) stands in for it; at a = 0 and inf, and where y is
-    # NaN, the textbook form b*a**(b-1) does, made 0 for 0**0.
+    # NaN, the textbook form b*a**(b-1) does, made 0 for 0**0.  Elsewhere r is 1**0, a cheap power.
     usable = (abs(y) > SMALL) & (abs(y) < LARGE) & (a != 0)
     textbook = (a == 0) | (abs(a) == np.inf) | (y != y)
     base = select(usable, 1.0, a)
-    r = np.power(select(textbook, base, abs(base)), select(textbook, b - 1.0, 0.5 * b))
+    power = select(usable, 0.0, select(textbook, b - 1.0, 0.5 * b))
+    r = np.power(select(textbook, base, abs(base)), power)
     plain = select(b == 0, 0.0, b * r)
     return select(usable, b * y / a, select(textbook, plain, b * r / base * np.copysign(r, y)))
 
@@ -64,7 +65,8 @@ def _d_power_exponent(a, b, y):
     # 0**b is constantly 0 for b > 0, so its derivative there is 0 and not 0 * log(0).
     usable = (abs(y) > SMALL) & (abs(y) < LARGE)
     constant = (a == 0) & (y == 0)
-    r = np.power(select(usable | constant, 1.0, a), 0.5 * b)
+    is_one = usable | constant
+    r = np.power(select(is_one, 1.0, a), select(is_one, 0.0, 0.5 * b))
     log = np.log(select(constant, 1.0, a))
     return select(usable, y * log, r * log * r)
 

@@ -15,7 +15,7 @@ from dualmc import indexing
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.indexing import plain_key, positions, view_of
 from dualmc.registry import handles, register_one
-from dualmc.tangent import pool, values
+from dualmc.tangent import align, pool, values
 
 
 def result(y, x, select, batched=None):
@@ -111,8 +111,9 @@ def squeeze(a, axis=None):
 def broadcast_to(array, shape, subok=False):
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     y = np.broadcast_to(array.primal, shape)
-    t = array.own_tangent()
-    return make(y, None if t is None else t.broadcast(y.shape), array.level)
+    shape = y.shape
+    view = view_of(array, lambda p: np.broadcast_to(p, shape), lambda p: align(p, shape))
+    return make(y, None, array.level, view)
 
 
 @handles("selection", np.broadcast_arrays)
@@ -516,19 +517,24 @@ def _pad_by_axis(array, pad_width, mode, kwargs):
     return make(primal, y.own_tangent(), y.level)
 
 
+def _odd_border(x, width, skip):
+    """Twice the edge minus the reflection; `skip` leaves the edge itself out of it."""
+    rows = []
+    while len(rows) < width:  # reflect again where the pad is longer than the axis
+        source = [x[i] for i in range(x.shape[0])]
+        source = rows[::-1] + source
+        count = min(width - len(rows), x.shape[0] - skip if not rows else len(source) - skip)
+        if count <= 0:
+            rows.extend([source[0]] * (width - len(rows)))
+            break
+        rows.extend([2 * source[0] - source[i + skip] for i in range(count)])
+    return np.stack(rows) if rows else x[:0]
+
+
 def _border(x, width, mode, kwargs, axis, side, ndim):
     """`width` rows outward from ``x[0]``."""
-    if mode == "reflect":
-        rows = []
-        while len(rows) < width:  # repeat the reflection when the pad is longer than the axis
-            edge = x[0] if not rows else rows[-1]
-            source = x if not rows else np.concatenate([np.stack(rows)[::-1], x])
-            step = min(width - len(rows), x.shape[0] - 1)
-            if step == 0:
-                rows.extend([edge] * (width - len(rows)))
-                break
-            rows.extend([2 * edge - source[i] for i in range(1, step + 1)])
-        return np.stack(rows) if rows else x[:0]
+    if mode in ("reflect", "symmetric"):
+        return _odd_border(x, width, 1 if mode == "reflect" else 0)
     steps = np.arange(1, width + 1).reshape((-1,) + (1,) * (x.ndim - 1))
     if mode == "linear_ramp":
         end = np.broadcast_to(as_operand(kwargs.get("end_values", 0)), (ndim, 2))[axis, side]
