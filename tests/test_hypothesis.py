@@ -1,0 +1,223 @@
+"""Random programs of analytic NumPy steps against the complex step."""
+
+import numpy as np
+from function_cases import complex_step, extrapolated
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import dualmc as dm
+
+thorough = settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def squash(v):
+    """Into [1, 2], where every function below is analytic; its own slope is never tiny for long."""
+    return 1.5 + 0.5 * np.sin(v)
+
+
+def half_swapped(v):
+    h = len(v) // 2
+    return np.concatenate([v[h:], 2.0 * v[:h]])
+
+
+def written(v):
+    y = v * 1.0
+    y[1:] = y[:-1] * v[1:]
+    y[0] += v[-1]
+    return y
+
+
+def written_mask(v):
+    y = np.zeros_like(v)
+    y[::2] = v[::2] ** 2
+    y[1::2] = v[0]
+    return y
+
+
+def looped(v):
+    y = np.empty_like(v)
+    y[0] = v[-1]
+    for i in range(1, len(v)):
+        y[i] = v[i] * np.sin(y[i - 1])
+    return y
+
+
+def multiplied(v):
+    A = np.random.default_rng(len(v)).normal(size=(len(v), len(v))) / len(v)
+    return A @ v
+
+
+def multiplied_left(v):
+    A = np.random.default_rng(len(v) + 1).normal(size=(len(v), len(v))) / len(v)
+    return v @ A
+
+
+UNARY = {
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": lambda v: np.tan(0.5 * v),
+    "exp": np.exp,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "reciprocal": np.reciprocal,
+    "negative": np.negative,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "arcsin": lambda v: np.arcsin(0.4 * v),
+    "arccos": lambda v: np.arccos(0.4 * v),
+    "arctan": np.arctan,
+    "arcsinh": np.arcsinh,
+    "arccosh": lambda v: np.arccosh(1.0 + v),
+    "arctanh": lambda v: np.arctanh(0.4 * v),
+    "sinc": np.sinc,
+    "power 3": lambda v: v**3,
+    "power -1.5": lambda v: v**-1.5,
+    "power of 2": lambda v: 2.0**v,
+}
+STRUCTURAL = {
+    "reverse": lambda v: v[::-1],
+    "roll": lambda v: np.roll(v, 1),
+    "take": lambda v: v[np.arange(len(v)) // 2],
+    "permute": lambda v: v[np.argsort(np.cos(np.arange(len(v))))],
+    "difference": lambda v: np.concatenate([v[:1], np.diff(v)]),
+    "half swapped": half_swapped,
+    "pad": lambda v: np.pad(v[1:], (0, 1)),
+    "where": lambda v: np.where(np.arange(len(v)) % 3 == 0, v, 1.3),
+    "transposed": lambda v: np.stack([v, v * v]).T.sum(axis=1),
+    "written": written,
+    "written mask": written_mask,
+    "looped": looped,
+    "matmul": multiplied,
+    "matmul left": multiplied_left,
+    "cumsum": lambda v: np.cumsum(v) / len(v),
+    "cumprod": lambda v: np.cumprod(0.6 * v),
+    "sum": lambda v: v * np.sum(v) / len(v),
+    "mean": lambda v: v - np.mean(v),
+    "prod": lambda v: v + np.prod(0.7 * v),
+    "dot": lambda v: v * (v @ v[::-1]) / len(v),
+    "outer": lambda v: np.outer(v, v).sum(axis=0) / len(v),
+    "convolve": lambda v: np.convolve(v, [0.5, -1.0, 0.25], mode="same"),
+    "einsum": lambda v: np.einsum("i,j,j->i", v, v, np.cos(np.arange(len(v)))) / len(v),
+    "element": lambda v: v * v[0] + v[-1],
+}
+BINARY = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "power": np.power,
+    "where": lambda v, w: np.where(np.arange(len(v)) % 2 == 0, v, w),
+    "stack": lambda v, w: np.stack([v, w]).prod(axis=0),
+    "concatenate": lambda v, w: np.concatenate([v, w])[1 : len(v) + 1],
+    "dot": lambda v, w: v * np.dot(v, w) / len(v),
+    "outer": lambda v, w: np.cos(np.add.outer(v, w)).sum(axis=1) / len(v),
+    "assign": lambda v, w: assigned(v, w),
+}
+ENDINGS = {
+    "vector": lambda v: v,
+    "sum": np.sum,
+    "prod": np.prod,
+    "element": lambda v: v[1],
+    "list": lambda v: [v[0] * v[1], v[-1]],
+    "outer": lambda v: np.outer(v[:2], v[1:4]),
+}
+
+
+def assigned(v, w):
+    y = v * 1.0
+    y[1] = w[0] * v[0]
+    y[2:] *= w[2:]
+    return y
+
+
+def steps():
+    position = st.integers(0, 5)
+    return st.one_of(
+        st.tuples(st.sampled_from(sorted(UNARY)), position),
+        st.tuples(st.sampled_from(sorted(STRUCTURAL)), position),
+        st.tuples(st.sampled_from(sorted(BINARY)), position, position),
+    )
+
+
+programs = st.tuples(st.lists(steps(), min_size=1, max_size=8), st.sampled_from(sorted(ENDINGS)))
+
+
+def run(program, x):
+    """Each step reads two of the values so far (counted back from the last), squashed."""
+    body, ending = program
+    values = [x]
+    for name, *operands in body:
+        arguments = [squash(values[-1 - p % len(values)]) for p in operands]
+        table = BINARY if len(operands) == 2 else UNARY if name in UNARY else STRUCTURAL
+        values.append(table[name](*arguments))
+    return ENDINGS[ending](values[-1])
+
+
+def points(n):
+    return st.lists(st.floats(-2.0, 2.0), min_size=n, max_size=n).map(np.array)
+
+
+def assert_close(expected, actual):
+    assert expected.shape == actual.shape
+    scale = max(1.0, np.max(np.abs(expected), initial=0.0))
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-13 * scale)
+
+
+def check(program, x):
+    def f(x):
+        return run(program, x)
+
+    expected = complex_step(f, x)
+    y, J = dm.value_and_jacobian_fwd(f, x)
+    assert np.array_equal(np.asarray(f(x)), y)
+    assert_close(expected, J)
+    J = dm.jacobian_fwd(f, x, sparse=True).toarray()
+    assert_close(expected, J.reshape(expected.shape))
+    assert_close(expected, dm.jacobian_fwd(f, x, chunk_size=3))
+
+
+@thorough
+@given(programs, st.integers(3, 6).flatmap(points))
+def test_few_inputs(program, x):
+    check(program, x)
+
+
+@thorough
+@given(programs, st.sampled_from([17, 24]).flatmap(points))
+def test_many_inputs(program, x):
+    check(program, x)
+
+
+@thorough
+@given(programs, st.integers(3, 6).flatmap(points))
+def test_hessian(program, x):
+    """By nesting, against differences of the complex step."""
+
+    def g(x):
+        y = run(program, x)
+        return sum(y) if isinstance(y, list) else np.sum(y)
+
+    H = dm.jacobian_fwd(lambda x: dm.jacobian_fwd(g, x), x)
+    scale = max(1.0, np.max(np.abs(H)))
+    np.testing.assert_allclose(H, H.T, rtol=1e-10, atol=1e-11 * scale)
+
+    def quotient(e):
+        return (complex_step(g, x + e) - complex_step(g, x - e)) / (2 * np.max(e))
+
+    for i, row in enumerate(H):
+        e = np.zeros(x.size)
+        e[i] = 1e-3
+        expected = extrapolated([quotient(e), quotient(e / 2)])
+        np.testing.assert_allclose(row, expected, rtol=1e-6, atol=1e-7 * scale)

@@ -1,0 +1,179 @@
+"""Every way of asking for a Jacobian gives the same one: no mode changes a result."""
+
+import numpy as np
+import pytest
+from function_cases import CASES
+
+import dualmc as dm
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+DUMMIES = 40
+
+
+def assert_same(expected, actual, rtol=1e-12):
+    """Up to the rounding of sums taken in another order, relative to the largest entry."""
+    assert expected.shape == np.shape(actual)
+    scale = max(1.0, np.max(np.abs(expected), initial=0.0))
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=0.1 * rtol * scale)
+
+
+def reference(case):
+    return dm.jacobian_fwd(case.f, case.x)
+
+
+def among_dummies(case):
+    """The case as a function of a vector with inputs it does not look at, so that n > 16."""
+    x = case.x
+    z = np.concatenate([x.ravel(), np.linspace(-1.0, 1.0, DUMMIES)])
+    return lambda z: case.f(z[: x.size].reshape(x.shape)), z
+
+
+def direction(case):
+    return np.random.default_rng(7).normal(size=case.x.shape)
+
+
+def contracted(J, v):
+    return np.tensordot(J, v, axes=v.ndim)
+
+
+@every_case
+def test_chunk_sizes(case):
+    n = case.x.size
+    expected = reference(case)
+    for chunk_size in sorted({1, n // 3, n - 1, n, n + 1} - {0}):
+        assert_same(expected, dm.jacobian_fwd(case.f, case.x, chunk_size=chunk_size))
+
+
+@every_case
+def test_sparse_result(case):
+    expected = reference(case)
+    for chunk_size in (None, 2):
+        J = dm.jacobian_fwd(case.f, case.x, sparse=True, chunk_size=chunk_size)
+        assert (expected.size // case.x.size, case.x.size) == J.shape
+        assert J.has_canonical_format
+        assert_same(expected, J.toarray().reshape(expected.shape))
+
+
+@every_case
+def test_sparse_start(case):
+    expected = reference(case)
+    n, y_shape = case.x.size, expected.shape[: expected.ndim - case.x.ndim]
+    g, z = among_dummies(case)
+    for options in ({}, {"sparse": True}, {"chunk_size": 7}, {"chunk_size": 17}):
+        J = dm.jacobian_fwd(g, z, **options)
+        J = J.toarray() if "sparse" in options else J
+        J = J.reshape((*y_shape, n + DUMMIES))
+        assert_same(expected, J[..., :n].reshape(expected.shape))
+        assert not J[..., n:].any()
+
+
+@every_case
+def test_memory_layouts(case):
+    x = case.x
+    expected = reference(case)
+    wide = np.zeros(tuple(2 * s for s in x.shape))
+    wide[tuple(slice(None, None, 2) for _ in x.shape)] = x
+    backwards = tuple(slice(None, None, -1) for _ in x.shape)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    for layout in (
+        np.asfortranarray(x) if x.ndim else x,
+        wide[tuple(slice(None, None, 2) for _ in x.shape)],
+        x[backwards].copy()[backwards],
+        read_only,
+    ):
+        before = layout.copy()
+        assert_same(expected, dm.jacobian_fwd(case.f, layout))
+        assert np.array_equal(before, layout, equal_nan=True)
+
+
+@every_case
+def test_jvp_is_jacobian_times_vector(case):
+    v = direction(case)
+    y, y_dot = dm.jvp(case.f, case.x, v)
+    assert_same(contracted(reference(case), v), y_dot, rtol=1e-11)
+    assert np.array_equal(np.asarray(case.f(case.x.copy())), y, equal_nan=True)
+
+
+@every_case
+def test_derivative_along_a_line(case):
+    x, v = case.x, direction(case)
+    actual = dm.derivative(lambda t: case.f(x + t * v), 0.0)
+    assert_same(contracted(reference(case), v), actual, rtol=1e-11)
+
+
+@every_case
+def test_derivative_along_a_line_inside_a_jacobian(case):
+    """d/dt f(x + t v) at each s of an outer argument that has no influence, and at the point."""
+    x, v = case.x, direction(case)
+    y, J = dm.value_and_jacobian_fwd(
+        lambda s: dm.derivative(lambda t: case.f(x + t * v), 0.0) * s[0], np.array([2.0, 3.0])
+    )
+    expected = contracted(reference(case), v)
+    assert_same(2.0 * expected, y, rtol=1e-11)
+    assert_same(np.stack([expected, 0.0 * expected], axis=-1), J, rtol=1e-11)
+
+
+@every_case
+def test_argnums(case):
+    expected = reference(case)
+    v = direction(case)
+    J = dm.jacobian_fwd(lambda a, z: case.f(z), "unused", case.x, argnums=1)
+    assert_same(expected, J)
+    J = dm.jacobian_fwd(lambda a, z: case.f(z), "unused", case.x, argnums=-1)
+    assert_same(expected, J)
+    by_t, by_x = dm.jacobian_fwd(lambda t, z: case.f(z + t * v), 0.0, case.x, argnums=(0, 1))
+    assert_same(expected, by_x)
+    assert_same(contracted(expected, v), by_t, rtol=1e-11)
+    by_x, by_t = dm.jacobian_fwd(lambda t, z: case.f(z + t * v), 0.0, case.x, argnums=(1, 0))
+    assert_same(expected, by_x)
+    assert_same(contracted(expected, v), by_t, rtol=1e-11)
+
+
+@every_case
+def test_denominator_layout(case):
+    expected = reference(case)
+    y_ndim = expected.ndim - case.x.ndim
+    transposed = np.moveaxis(expected, range(y_ndim), range(-y_ndim, 0)) if y_ndim else expected
+    assert_same(transposed, dm.jacobian_fwd(case.f, case.x, layout="denominator"))
+    sparse = dm.jacobian_fwd(case.f, case.x, layout="denominator", sparse=True)
+    assert (case.x.size, expected.size // case.x.size) == sparse.shape
+    assert_same(transposed, sparse.toarray().reshape(transposed.shape))
+
+
+@every_case
+def test_auxiliary_output(case):
+    J, aux = dm.jacobian_fwd(
+        lambda x: (case.f(x.copy()), {"x": x, "label": "kept"}), case.x, has_aux=True
+    )
+    assert_same(reference(case), J)
+    assert "kept" == aux["label"]
+    assert type(aux["x"]) is np.ndarray
+    assert np.array_equal(case.x, aux["x"], equal_nan=True)
+    (y, aux), J = dm.value_and_jacobian_fwd(lambda x: (case.f(x), [1]), case.x, has_aux=True)
+    assert [1] == aux
+    assert np.array_equal(np.asarray(case.f(case.x.copy())), y, equal_nan=True)
+
+
+def test_argnums_of_three_arguments_in_chunks():
+    """The columns of a chunk may belong to several arguments."""
+    a, b, c = np.array([0.5, 1.5]), np.array([[1.0, -2.0], [0.3, 0.7]]), 2.0
+
+    def f(a, b, c):
+        return b @ a * c + a
+
+    expected_a = b * c + np.eye(2)
+    expected_b = c * np.einsum("ik,l->ikl", np.eye(2), a)
+    expected_c = b @ a
+    for options in ({}, {"chunk_size": 1}, {"chunk_size": 2}, {"chunk_size": 5}):
+        J_a, J_b, J_c = dm.jacobian_fwd(f, a, b, c, argnums=(0, 1, 2), **options)
+        assert_same(expected_a, J_a)
+        assert_same(expected_b, J_b)
+        assert_same(expected_c, J_c)
+    for sparse_J, expected in zip(
+        dm.jacobian_fwd(f, a, b, c, argnums=(0, 1, 2), sparse=True, chunk_size=3),
+        (expected_a, expected_b, expected_c),
+        strict=True,
+    ):
+        assert_same(expected.reshape(2, -1), sparse_J.toarray())
