@@ -160,9 +160,9 @@ def _unless_nan(q, y, share):
 
 
 def _d_tanh(x, y):
-    # 1/cosh(x)**2 through one exponential that cannot overflow.
+    # 1/cosh(x)**2 through one exponential that cannot overflow; the sum is (1 + e)**2.
     e = np.exp(2.0 * select(x < 0, x, -x))
-    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+    return 4.0 * e / (1.0 + e * (2.0 + e))
 
 
 def _d_tanh_complex(x, y):

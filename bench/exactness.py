@@ -1,0 +1,93 @@
+"""How exact are the partial derivatives?  Worst error per function and argument, against mpmath.
+
+    python bench/exactness.py [--samples N] [--seed S] [--markdown] [function ...]
+
+Draws N arguments from every region of `tests/cases.py`, evaluates each partial as a NumPy
+expression and in its compiled kernel, and counts the error in units in the last place.  Exits with
+status 1 if an error is beyond what its case allows.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from cases import CASES, by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
+
+from dualmc import kernels  # noqa: E402
+from dualmc.rules import RULES  # noqa: E402
+
+HEADER = ("function", "d/d", "array", "kernel", "allowed", "worst at", "samples", "note")
+
+
+def measure(case, argnum, count, seed):
+    """One row of the table, and whether it is within the allowance."""
+    rule = RULES[case.function]
+    known = samples(case.function, argnum, count, seed)
+    forms = {"array": by_array(rule, case.function, argnum, known.arguments)}
+    if rule.kernel and callable(rule.partials[argnum]):
+        forms["kernel"] = by_kernel(rule, case.function, argnum, known.arguments, kernels)
+    errors = {form: errors_in_ulps(got, known) for form, got in forms.items()}
+    worst_form = max(errors, key=lambda form: errors[form].max())
+    worst = errors[worst_form].max()
+    i = int(np.argmax(errors[worst_form]))
+    at = ", ".join(f"{column[i]:.17g}" for column in known.arguments) if worst > 0 else ""
+    row = (
+        case.name,
+        case.argument_names[argnum],
+        f"{errors['array'].max():.2f}",
+        f"{errors['kernel'].max():.2f}" if "kernel" in errors else "-",
+        f"{case.ulps:g}",
+        at,
+        str(len(known.exact)),
+        case.reason,
+    )
+    return row, worst <= case.ulps
+
+
+def as_text(rows):
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def as_markdown(rows):
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("functions", nargs="*", metavar="function", help="all by default")
+    parser.add_argument("--samples", type=int, default=1000, help="per region of a domain")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    unknown = set(options.functions) - {case.name for case in CASES}
+    if unknown:
+        parser.error(f"no case for {', '.join(sorted(unknown))}")
+    rows, beyond = [HEADER], []
+    for case in CASES:
+        if options.functions and case.name not in options.functions:
+            continue
+        for argnum, derivative in enumerate(case.derivatives):
+            if derivative is None:
+                continue
+            row, is_within = measure(case, argnum, options.samples, options.seed)
+            rows.append(row)
+            if not is_within:
+                beyond.append(f"{row[0]} d/d{row[1]}")
+    print((as_markdown if options.markdown else as_text)(rows))
+    if beyond:
+        sys.exit(f"Beyond the allowance: {', '.join(beyond)}.")
+
+
+if __name__ == "__main__":
+    main()
