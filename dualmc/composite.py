@@ -658,16 +658,16 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
 def _filled_like(function):
     def handler(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
         dtype = a.dtype if dtype is None else np.dtype(dtype)
-        y = function(a.shape if shape is None else shape, dtype)
+        y = function(values(a), dtype, shape=a.shape if shape is None else shape)
         return make(y, None, a.level) if dtype.kind in "fc" else y
 
     return handler
 
 
 def _register_filled_like():
-    register_one("flat", np.zeros_like, _filled_like(np.zeros))
-    register_one("flat", np.ones_like, _filled_like(np.ones))
-    register_one("flat", np.empty_like, _filled_like(np.empty))
+    register_one("flat", np.zeros_like, _filled_like(np.zeros_like))
+    register_one("flat", np.ones_like, _filled_like(np.ones_like))
+    register_one("flat", np.empty_like, _filled_like(np.empty_like))
 
 
 _register_filled_like()

@@ -36,7 +36,7 @@ class Dual:
     array([0.        , 2.16120922])
     """
 
-    __slots__ = ("primal", "level", "_tangent", "_view", "_writes", "_owned", "__weakref__")
+    __slots__ = ("_primal", "level", "_tangent", "_view", "_writes", "_owned", "__weakref__")
     __array_priority__ = 1000.0
     __hash__ = None
 
@@ -52,7 +52,7 @@ class Dual:
             )
         dtype = np.result_type(primal, tangent)
         level = levels.manual_level(tangent.shape[0])
-        self.primal = primal.astype(dtype)
+        self._primal = primal.astype(dtype)
         self.level = level
         self._tangent = DenseTangent(level, tangent.astype(dtype))
         self._view = None
@@ -60,6 +60,19 @@ class Dual:
         self._owned = False
 
     # --- what it holds ---------------------------------------------------------------------------
+
+    @property
+    def primal(self):
+        """The value: an ndarray, or a Dual of an outer derivative call."""
+        view = self._view
+        if view is not None and type(view.root._primal) is not type(self._primal):
+            # The root came to hold Duals of an outer call after this view was taken.
+            self._primal = view.select(view.root._primal)
+        return self._primal
+
+    def replace_primal(self, primal):
+        """The same memory, now with the tangents of an outer call, as `primal`."""
+        self._primal = primal
 
     @property
     def tangent(self):
@@ -253,7 +266,7 @@ def make(primal, tangent, level, view=None):
     With a `view`, the Dual shares memory with the view's root and derives its tangent from it.
     """
     out = Dual.__new__(Dual)
-    out.primal = (
+    out._primal = (
         primal if type(primal) is np.ndarray or type(primal) is Dual else np.asarray(primal)
     )
     out.level = level

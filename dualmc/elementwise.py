@@ -50,11 +50,12 @@ def push(rule, function, args, options=None):
     active = []
     for i, a in enumerate(args):
         if type(a) is Dual and a.level is level:
-            primals.append(a.primal)
             if a._view is None:
                 a._owned = False
+                primals.append(a._primal)
                 t = a._tangent
             else:
+                primals.append(a.primal)
                 t = a.own_tangent()
             if t is not None:
                 active.append((i, t))
@@ -200,7 +201,7 @@ _binary_kernels: dict = {}
 
 def _vector(x):
     """Primal and tangent of a Dual that the short way takes, else None."""
-    p = x.primal
+    p = x._primal if x._view is None else x.primal
     if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64:
         return None
     if x._view is None:
@@ -234,7 +235,7 @@ def _push_unary(ufunc, x):
     t = _vector(x)
     if t is None:
         return None
-    p = x.primal
+    p = x._primal
     rows = _fast_rows(t)
     if rows is None or not p.flags.c_contiguous:
         return None
@@ -285,7 +286,7 @@ def _binary_row(ufunc):
 
 
 def _push_two_vectors(ufunc, row, a, t, b, u):
-    p, q = a.primal, b.primal
+    p, q = a._primal, b._primal
     if p.shape != q.shape or t.is_sparse != u.is_sparse:
         return None
     if (t.col is not u.col) if t.is_sparse else (t.block is not u.block):
@@ -305,7 +306,7 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
 
 
 def _push_vector_constant(ufunc, row, argnum, x, t, c):
-    p = x.primal
+    p = x._primal
     kind = type(c)
     if kind is np.ndarray:
         if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
@@ -488,7 +489,7 @@ def _abs(self):
     y = apply(np.absolute, self)
     if self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
         # Python's abs of a complex scalar rounds differently from the ufunc's loop.
-        y.primal = np.asarray(abs(self.primal[()]))
+        y.replace_primal(np.asarray(abs(self.primal[()])))
     return y
 
 

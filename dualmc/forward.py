@@ -256,7 +256,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
         if layout == "denominator":
             order = (*range(y.ndim, y.ndim + len(x.shape)), *range(y.ndim))
             J = np.transpose(J, order)
-        jacobians.append(np.ascontiguousarray(J) if len(xs) > 1 and type(J) is np.ndarray else J)
+        jacobians.append(np.array(J, order="C") if type(J) is np.ndarray else J)
     return _scalar(y), tuple(jacobians) if is_tuple else jacobians[0], aux
 
 

@@ -133,9 +133,27 @@ def set(dual, key, value):
             "Allocate the array inside the inner function, e.g. with numpy.zeros_like(dual)."
         )
     is_active = value_level is level
-    dual.primal[key] = value.primal if is_active else value
     t = value.own_tangent() if is_active else None
+    value = value.primal if is_active else value
+    _promote(dual, value)
+    dual.primal[key] = value
     _write_tangent(dual, key, t)
+
+
+def _promote(dual, value):
+    """Let the array that `dual` is or views hold Duals of an outer call, if `value` is one."""
+    level = getattr(value, "level", None)
+    if level is None:
+        return
+    root = dual if dual._view is None else dual._view.root
+    inner = root.primal
+    if hasattr(inner, "own_tangent"):
+        if level.serial > inner.level.serial:
+            root.replace_primal(root.make(inner, None, level))
+        elif level.serial < inner.level.serial:
+            _promote(inner, value)
+    else:
+        root.replace_primal(root.make(inner, None, level))
 
 
 def _is_own_view(dual, key, value):
@@ -222,6 +240,7 @@ def assign(dual, result):
     value_level = getattr(result, "level", None)
     if value_level is not None and value_level.serial > dual.level.serial:
         set(dual, ..., result)  # raises
+    _promote(dual, value)
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None
     if dual._view is None and (t is None or t.shape == dual.shape):
