@@ -9,9 +9,10 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from dualmc import indexing
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.elementwise import apply, push
-from dualmc.errors import missing_rule
+from dualmc.errors import TangentLostError, missing_rule
 from dualmc.linear import exact, kept_shape, negative_axes, options_of, summed, with_primal
 from dualmc.registry import handles, name_of, register_one
 from dualmc.rules import RULES
@@ -332,10 +333,14 @@ def ufunc_outer(ufunc, a, b, /, out=None):
 def ufunc_at(ufunc, a, indices, b=None, /):
     """``ufunc.at``: unbuffered, so repeated indices apply the ufunc repeatedly."""
     if type(a) is not Dual:
-        raise TypeError(
-            f"{name_of(ufunc)}.at cannot write a Dual into a plain array. Allocate it with "
-            f"numpy.zeros_like(dual)."
-        )
+        if any(type(x) is Dual and x.own_tangent() is not None for x in (b,)):
+            raise TangentLostError(
+                f"{name_of(ufunc)}.at cannot write a Dual into a plain array: the derivative would "
+                f"be lost. Allocate it with numpy.zeros_like(dual)."
+            )
+        ufunc.at(a, values(indices), values(b))
+        return
+    indices = indexing.plain_key(indices)
     where = np.arange(a.size).reshape(a.shape)[indices]
     flat_view = np.ravel(a)
     if b is None:

@@ -89,6 +89,8 @@ class Dual:
     def own_tangent(self):
         """The structured tangent, or None when nothing here depends on the inputs."""
         view = self._view
+        if not self.level.open:
+            raise levels.finished()
         if view is None:
             self._owned = False
             return self._tangent
@@ -210,6 +212,9 @@ class Dual:
         return values(self.primal).item()
 
     def __float__(self):
+        if self.own_tangent() is None:
+            return float(self.primal)
+        self.level.lost = True
         raise TangentLostError(
             "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
             "Dual in a float array). Use the NumPy function on the Dual itself, allocate with "
@@ -217,6 +222,9 @@ class Dual:
         )
 
     def __complex__(self):
+        if self.own_tangent() is None:
+            return complex(self.primal)
+        self.level.lost = True
         raise TangentLostError(
             "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions."
         )

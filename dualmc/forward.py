@@ -159,7 +159,7 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
             )
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        y = seeds.as_output(_call(f, duals), "jvp")
+        y = seeds.as_output(_call(f, duals, level), "jvp")
         piece = seeds.Piece(y, level, xs[0].dtype)
         return _scalar(piece.primal), _scalar(piece.columns()[..., 0])
 
@@ -198,8 +198,10 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 
 def _scalar(a):
-    """A 0-d array as the scalar NumPy would return."""
-    return a[()] if type(a) is np.ndarray else a
+    """A 0-d array as the scalar NumPy would return; arrays as the caller's own, writable."""
+    if type(a) is not np.ndarray:
+        return a
+    return a[()] if a.ndim == 0 else a if a.flags.writeable else a.copy()
 
 
 def _check_callable(f, caller):
@@ -210,13 +212,16 @@ def _check_callable(f, caller):
         )
 
 
-def _call(f, args):
+def _call(f, args, level):
     """``f(*args)``; a Dual that NumPy refused to store in a float array is reported as that."""
     try:
         return f(*args)
     except (ValueError, TypeError) as error:
-        cause = error.__cause__
-        if isinstance(cause, TangentLostError) and not isinstance(error, TangentLostError):
+        is_lost = isinstance(error.__cause__, TangentLostError) or (
+            # ndarray.flat reports the refusal without its cause.
+            level.lost and "setting" in str(error) and "array" in str(error)
+        )
+        if is_lost and not isinstance(error, TangentLostError):
             lost = TangentLostError(
                 "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
                 "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the "
@@ -256,7 +261,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
         if layout == "denominator":
             order = (*range(y.ndim, y.ndim + len(x.shape)), *range(y.ndim))
             J = np.transpose(J, order)
-        jacobians.append(np.array(J, order="C") if type(J) is np.ndarray else J)
+        jacobians.append(J.copy() if len(xs) > 1 and type(J) is np.ndarray else J)
     return _scalar(y), tuple(jacobians) if is_tuple else jacobians[0], aux
 
 
@@ -282,7 +287,7 @@ def _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux):
             for i, x, offset in zip(numbers, xs, offsets, strict=False):
                 call[i] = seeds.seed(x, level, offset - start, is_sparse)
             try:
-                out, aux = _call(f, call), None
+                out, aux = _call(f, call, level), None
                 if has_aux:
                     out, aux = _with_aux(out, caller)
                     aux = seeds.strip(aux, level)

@@ -50,6 +50,8 @@ class View:
 def view_of(parent, select, batched, key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
+    if not parent.level.open:
+        raise levels.finished()
     if outer is None:
         return View(parent, select, batched, key)
     both = None

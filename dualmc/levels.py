@@ -16,12 +16,13 @@ _serials = itertools.count(1)
 class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
-    __slots__ = ("serial", "n", "open")
+    __slots__ = ("serial", "n", "open", "lost")
 
     def __init__(self, n, serial=None):
         self.serial = next(_serials) if serial is None else serial
         self.n = n
         self.open = True
+        self.lost = False  # whether a conversion to float was refused
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"

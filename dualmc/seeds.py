@@ -105,7 +105,7 @@ def seed(x, level, offset, is_sparse):
 
     Columns outside [0, level.n) belong to another chunk and carry no tangent.
     """
-    primal = np.array(x, order="C") if isinstance(x, np.ndarray) else x.copy()
+    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
     size, k = math.prod(x.shape), level.n
     if not is_sparse or x.dtype not in KERNEL_DTYPES:
         block = np.zeros((k, size), x.dtype)
@@ -133,8 +133,8 @@ def starts_sparse(n, sparse):
 
 def seed_direction(x, x_dot, level):
     """A Dual of `x` with the single tangent `x_dot`."""
-    primal = np.array(x, order="C") if isinstance(x, np.ndarray) else x.copy()
-    x_dot = x_dot if x_dot.dtype == x.dtype else x_dot.astype(x.dtype)
+    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
+    x_dot = np.array(x_dot, x.dtype) if isinstance(x_dot, np.ndarray) else x_dot.copy()
     return make(primal, DenseTangent(level, x_dot.reshape((1, *x.shape))), level)
 
 
@@ -167,6 +167,7 @@ def as_output(y, caller):
 
 
 def _stacked(y, caller):
+    _check_numbers(y, caller)
     try:
         return from_sequence(y)
     except ValueError as error:
@@ -174,6 +175,19 @@ def _stacked(y, caller):
             f"{caller} needs f to return arrays of one shape; f returned a "
             f"{type(y).__name__} that is ragged. ({error})"
         ) from None
+
+
+def _check_numbers(y, caller):
+    """Every entry of a nest of lists must be a number, an array of numbers or a Dual."""
+    for item in y:
+        if isinstance(item, (list, tuple)):
+            _check_numbers(item, caller)
+        elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
+            if not has_dual(item):
+                raise TypeError(
+                    f"{caller} needs f to return numbers; f returned a list that holds a "
+                    f"{type(item).__name__}."
+                )
 
 
 def primal_of(y, level):

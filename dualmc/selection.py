@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualmc import indexing
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.errors import TangentLostError
 from dualmc.indexing import plain_key, positions, view_of
 from dualmc.registry import handles, register_one
 from dualmc.tangent import align, pool, values
@@ -34,12 +35,21 @@ def result(y, x, select, batched=None):
     return make(y, t if t.dtype == y.dtype else t.astype(y.dtype), x.level)
 
 
+def memory_order(a, order):
+    """`order` with "A" and, where one of both fits, "K" resolved to "C" or "F"."""
+    flags = values(a).flags
+    if order in ("A", "K") and flags.f_contiguous and not flags.c_contiguous:
+        return "F"
+    return "C" if order in (None, "A") or order == "K" and flags.c_contiguous else order
+
+
 # --- Reshapings that act on the leading-axis arrays too -------------------------------------------
 
 
 @handles("selection", np.reshape)
 def reshape(a, /, shape, order="C", *, copy=None):
-    if order not in ("C", None):
+    order = memory_order(a, order)
+    if order != "C":
         return by_position(np.reshape, a, shape, order=order, copy=copy)
     y = np.reshape(a.primal, shape) if copy is None else np.reshape(a.primal, shape, copy=copy)
     shape = y.shape
@@ -48,6 +58,12 @@ def reshape(a, /, shape, order="C", *, copy=None):
 
 @handles("selection", np.ravel)
 def ravel(a, order="C"):
+    order = memory_order(a, order)
+    if order == "K":
+        # Along the memory, whatever its strides: number the elements in an array laid out alike.
+        index = np.empty_like(values(a), dtype=np.intp)
+        index[...] = positions(a.shape)
+        return gathered(np.ravel(a.primal, "K"), a, np.ravel(index, "K"))
     if order != "C":
         return by_position(np.ravel, a, order)
     y = np.ravel(a.primal)
@@ -155,15 +171,18 @@ def _register_by_position(function):
 
 
 def written(out, y):
-    """`y`, stored in the Dual `out` if one was given."""
+    """`y`, stored in `out` if one was given."""
     if out is None:
         return y
-    if type(out) is not Dual:
-        raise TypeError(
-            "out= is a plain array, but the result depends on the inputs. Allocate out with "
-            "numpy.zeros_like(dual), or leave out= away."
+    if type(out) is Dual:
+        return indexing.assign(out, y)
+    if type(y) is Dual and y.own_tangent() is not None:
+        raise TangentLostError(
+            f"out= is a plain {out.dtype} array, where the derivative would be lost. Allocate it "
+            f"with numpy.zeros_like(dual), or leave out= away."
         )
-    return indexing.assign(out, y)
+    np.copyto(out, values(y) if type(y) is Dual else y, casting="same_kind")
+    return out
 
 
 for _function in (
