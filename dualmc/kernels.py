@@ -46,6 +46,16 @@ def _compile(function):
     return dispatcher
 
 
+def _on_first_call(function):
+    """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
+
+    def first_call(*args):
+        dispatcher = globals()[function.__name__] = _compile(function)
+        return dispatcher(*args)
+
+    return first_call
+
+
 def _load_without_refresh(dispatcher):
     """Spare a cache hit the import of every Numba extension (0.35 s in a new process).
 
@@ -152,7 +162,7 @@ def push_both(function, partials):
 # --- Products and sums of coefficients -----------------------------------------------------------
 
 
-@_compile
+@_on_first_call
 def multiply(coef, factor, out):
     """``out[s, i] = coef[s, i] * factor[i]`` with the strong zero; factor may have one entry."""
     step = 1 if factor.size > 1 else 0
@@ -162,7 +172,7 @@ def multiply(coef, factor, out):
             out[s, i] = c if c == 0 else c * factor[i * step]
 
 
-@_compile
+@_on_first_call
 def multiply_constant(coef, factor, out):
     """The same for a constant factor, whose exact zeros give zeros too."""
     step = 1 if factor.size > 1 else 0
@@ -173,7 +183,7 @@ def multiply_constant(coef, factor, out):
             out[s, i] = 0 if c == 0 or f == 0 else c * f
 
 
-@_compile
+@_on_first_call
 def scaled_sum(a, scale_a, b, scale_b, out):
     """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
     for s in range(out.shape[0]):
@@ -190,7 +200,7 @@ def scaled_sum(a, scale_a, b, scale_b, out):
 # --- Sparse structure: slots sorted by column, -1 unused and last ---------------------------------
 
 
-@_compile
+@_on_first_call
 def is_same_structure(a, b):
     """Whether two column arrays hold the same slots, element by element."""
     for s in range(a.shape[0]):
@@ -200,7 +210,7 @@ def is_same_structure(a, b):
     return True
 
 
-@_compile
+@_on_first_call
 def merged_width(a, b):
     """Slots the fullest element needs when the columns of `a` and `b` are united."""
     width = 0
@@ -225,7 +235,7 @@ def merged_width(a, b):
     return width
 
 
-@_compile
+@_on_first_call
 def merge(a, coef_a, b, coef_b, col, coef):
     """Unite two sorted slot arrays; equal columns add up.  `col` and `coef` are overwritten."""
     for i in range(a.shape[1]):
@@ -252,7 +262,7 @@ def merge(a, coef_a, b, coef_b, col, coef):
                 t += 1
 
 
-@_compile
+@_on_first_call
 def pattern_exceptions(a, b, from_a, from_b, exceptions):
     """Elements where slots ``from_a[r]`` of `a` and ``from_b[r]`` of `b` do not unite in order.
 
@@ -276,7 +286,7 @@ def pattern_exceptions(a, b, from_a, from_b, exceptions):
     return found
 
 
-@_compile
+@_on_first_call
 def merge_positions(a, b, col, from_a, from_b):
     """The same union, but the slot numbers of either side (-1 where absent) instead of sums."""
     for i in range(a.shape[1]):
@@ -294,7 +304,7 @@ def merge_positions(a, b, col, from_a, from_b):
             t += 1 if take_b else 0
 
 
-@_compile
+@_on_first_call
 def slot_order(col, order, target):
     """Sort the slots of each element by column and number the distinct columns.
 
@@ -326,7 +336,7 @@ def slot_order(col, order, target):
     return width
 
 
-@_compile
+@_on_first_call
 def compact(col, coef, order, target, col_out, coef_out):
     """Gather slots into the merged ones numbered by `slot_order`; equal columns add up."""
     for s in range(col_out.shape[0]):
@@ -342,7 +352,7 @@ def compact(col, coef, order, target, col_out, coef_out):
                 coef_out[t, i] += coef[s, i]
 
 
-@_compile
+@_on_first_call
 def scatter_dense(col, coef, block):
     """``block[col[s, i], i] += coef[s, i]``."""
     for s in range(col.shape[0]):
@@ -351,7 +361,7 @@ def scatter_dense(col, coef, block):
                 block[col[s, i], i] += coef[s, i]
 
 
-@_compile
+@_on_first_call
 def scatter_sum(col, coef, segment, block):
     """``block[col[s, i], segment[i]] += coef[s, i]``: a sum over elements, dense in columns."""
     for s in range(col.shape[0]):
@@ -360,7 +370,7 @@ def scatter_sum(col, coef, segment, block):
                 block[col[s, i], segment[i]] += coef[s, i]
 
 
-@_compile
+@_on_first_call
 def scatter_product(col, coef, matrix, block, is_constant):
     """``block[col[s, i, j], i, :] += coef[s, i, j] * matrix[j, :]``: seeds scale its rows."""
     for s in range(col.shape[0]):
@@ -379,7 +389,7 @@ def scatter_product(col, coef, matrix, block, is_constant):
                             block[row, i, r] += c * matrix[j, r]
 
 
-@_compile
+@_on_first_call
 def take_columns(col, coef, index, col_out, coef_out):
     """Slots of the elements ``index``; -1 asks for an element without derivative."""
     for s in range(col.shape[0]):
@@ -393,7 +403,7 @@ def take_columns(col, coef, index, col_out, coef_out):
                 coef_out[s, i] = coef[s, j]
 
 
-@_compile
+@_on_first_call
 def count_rows(col, indptr):
     """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
     for i in range(col.shape[1]):
@@ -404,7 +414,7 @@ def count_rows(col, indptr):
         indptr[i + 1] = indptr[i] + used
 
 
-@_compile
+@_on_first_call
 def fill_rows(col, coef, indptr, indices, data):
     """Indices and values of that CSR matrix, in ascending column order."""
     for i in range(col.shape[1]):
