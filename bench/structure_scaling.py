@@ -94,7 +94,9 @@ def main():
     options = parser.parse_args()
     rng = np.random.default_rng(1)
     failed = False
-    print(f"{'problem':22s}{'n':>9s}{'J/f':>8s}{'growth':>9s}{'ns/nonzero':>12s}{'peak arrays':>13s}")
+    print(
+        f"{'problem':22s}{'n':>9s}{'J/f':>8s}{'growth':>9s}{'ns/nonzero':>12s}{'peak arrays':>13s}"
+    )
     for name, (f, product) in PROBLEMS.items():
         before = None
         for n in options.sizes:

@@ -1,6 +1,6 @@
 """Which of NumPy's functions are differentiated, and how: the table in `docs/coverage.md`.
 
-    python -m dualmc.coverage > docs/coverage.md
+python -m dualmc.coverage > docs/coverage.md
 """
 
 import numpy as np

@@ -617,8 +617,10 @@ def arrays_of(t):
 def _writable(level, arrays, width, shape, dtype, is_sparse):
     """Copies of `arrays` (None: nothing yet) with room for `width` rows."""
     if not is_sparse:
-        return (new_block(level, width, shape, dtype),) if arrays is None else (
-            arrays[0].astype(dtype, order="C"),
+        return (
+            (new_block(level, width, shape, dtype),)
+            if arrays is None
+            else (arrays[0].astype(dtype, order="C"),)
         )
     coef = np.zeros((width, *shape), dtype)
     col = np.full((width, *shape), -1, np.int32)
