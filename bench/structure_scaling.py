@@ -87,6 +87,19 @@ def peak_bytes(function):
     return peak
 
 
+def measured(f, product, n, repeat, rng):
+    """Relative error, seconds of f and of its Jacobian, nonzeros, peak in arrays of n floats."""
+    x = rng.uniform(0.5, 1.5, n)
+    v = rng.standard_normal(n)
+    J = dm.jacobian_fwd(f, x, sparse=True)
+    expected = product(x, v)
+    error = np.max(np.abs(J @ v - expected)) / np.max(np.abs(expected))
+    time_f = best(lambda: f(x), 3 * repeat)
+    time_j = best(lambda: dm.jacobian_fwd(f, x, sparse=True), repeat)
+    peak = peak_bytes(lambda: dm.jacobian_fwd(f, x, sparse=True)) / x.nbytes
+    return error, time_f, time_j, J.nnz, peak
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
@@ -100,22 +113,15 @@ def main():
     for name, (f, product) in PROBLEMS.items():
         before = None
         for n in options.sizes:
-            x = rng.uniform(0.5, 1.5, n)
-            v = rng.standard_normal(n)
-            J = dm.jacobian_fwd(f, x, sparse=True)
-            expected = product(x, v)
-            error = np.max(np.abs(J @ v - expected)) / np.max(np.abs(expected))
-            failed |= not error < 1e-13
-            time_f = best(lambda: f(x), 3 * options.repeat)
-            time_j = best(lambda: dm.jacobian_fwd(f, x, sparse=True), options.repeat)
-            peak = peak_bytes(lambda: dm.jacobian_fwd(f, x, sparse=True)) / x.nbytes
-            growth = "" if before is None else f"{time_j / before:9.1f}"
+            error, time_f, time_j, nnz, peak = measured(f, product, n, options.repeat, rng)
+            growth = "" if before is None else f"{time_j / before:.1f}"
             before = time_j
             print(
-                f"{name:22s}{n:9d}{time_j / time_f:8.1f}{growth:>9s}{time_j / J.nnz * 1e9:12.1f}"
+                f"{name:22s}{n:9d}{time_j / time_f:8.1f}{growth:>9s}{time_j / nnz * 1e9:12.1f}"
                 f"{peak:13.1f}"
             )
             if not error < 1e-13:
+                failed = True
                 print(f"  wrong Jacobian: relative error {error:.1e}")
     return int(failed)
 

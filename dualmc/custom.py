@@ -69,7 +69,7 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
     RULES[ufunc] = Rule(kept, kernel=False)
 
 
-class custom_jvp:  # noqa: N801 - used as a decorator, like jax.custom_jvp
+class custom_jvp:
     """Decorator: a function of arrays whose derivative the user gives.
 
     The function itself runs on plain arrays; it may call C extensions, solvers, anything.

@@ -189,7 +189,7 @@ def _strided(a, y):
     return _flat(np.broadcast_to(a, y.shape), y.dtype), 1
 
 
-# --- The short way: vectors of float64 -------------------------------------------------------------
+# --- The short way: vectors of float64 -----------------------------------------------------------
 #
 # The general path above inspects everything an operand may be, which costs more than the kernel on
 # small arrays.  Here one operand, or two of one level, are float64 vectors with contiguous rows;

@@ -27,7 +27,7 @@ from dualmc.tangent import (
 
 
 def negative_axes(axis, ndim):
-    """`axis` (None: all) as a tuple counted from the end, so that a leading axis does not move it."""
+    """`axis` (None: all) as a tuple counted from the end, where a leading axis changes nothing."""
     if axis is None:
         return tuple(range(-ndim, 0))
     return tuple(a - ndim for a in normalize_axis_tuple(axis, ndim))

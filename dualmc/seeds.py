@@ -1,4 +1,4 @@
-"""Between the user's arrays and the levels: validated inputs, seeds, outputs, assembled Jacobians."""
+"""Between the user's arrays and the levels: inputs, seeds, outputs, assembled Jacobians."""
 
 import math
 
