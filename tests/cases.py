@@ -186,7 +186,9 @@ def _d_sinc(x):
 
 
 def _size_sinc(x):
-    return max(abs(_d_sinc(x)), abs(mp.cospi(x) / x))
+    if abs(x) < 1:
+        return _d_sinc(x)
+    return (abs(mp.cospi(x)) + abs(mp.sincpi(x))) / x
 
 
 def _less(a, b):
@@ -395,7 +397,7 @@ CASES = [
         [_d_sinc],
         [(0.0, 0), (-0.0, 0), (1.0, -1), (2.0, 0.5), (INF, NAN), NOWHERE],
         size=_size_sinc,
-        reason="zeros at tan(pi x) = pi x lie between floats: counted in the larger of two terms",
+        reason="the zeros tan(pi x) = pi x lie between floats: counted in the sum of its two terms",
         complex_derivatives=[_d_sinc],
         # cos(pi x) for x up to 7, with pi x rounded.
         complex_ulps=32,

@@ -32,27 +32,43 @@ COUNT = 60
 # the square of one.
 ULPS32 = 10
 
-
 PARTIALS = [
     (case, argnum)
     for case in CASES
     for argnum, derivative in enumerate(case.derivatives)
     if derivative is not None
 ]
-every_partial = pytest.mark.parametrize(
-    "case, argnum", PARTIALS, ids=[f"{c.name}-{c.argument_names[i]}" for c, i in PARTIALS]
-)
-every_case = pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
-holomorphic = [c for c in CASES if c.complex_derivatives is not None]
+# Constants need no kernel, and a few functions have none.
+COMPILED = [
+    (case, argnum)
+    for case, argnum in PARTIALS
+    if RULE_OF[case.function].kernel and callable(RULE_OF[case.function].partials[argnum])
+]
+
+
+def is_compiled(case):
+    return any(case is compiled for compiled, _ in COMPILED)
+
+
+def parametrize_partials(partials):
+    ids = [f"{case.name}-{case.argument_names[argnum]}" for case, argnum in partials]
+    return pytest.mark.parametrize("case, argnum", partials, ids=ids)
+
+
+def parametrize_cases(cases):
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
+
+
+every_partial = parametrize_partials(PARTIALS)
+every_case = parametrize_cases(CASES)
 
 
 def _worst(case, argnum, got, known, dtype="float64"):
     errors = errors_in_ulps(got, known, dtype)
     i = int(np.argmax(errors))
     at = tuple(float(column[i]) for column in known.arguments)
-    return errors[
-        i
-    ], f"{case.name} at {at}: {errors[i]:.3g} ulp off d/d{case.argument_names[argnum]}"
+    what = f"d/d{case.argument_names[argnum]} of {case.name} at {at}: {errors[i]:.3g} ulp off"
+    return errors[i], what
 
 
 # --- The tables agree about what exists -----------------------------------------------------------
@@ -100,25 +116,19 @@ def test_partial_on_arrays(case, argnum):
     assert error <= case.ulps, message
 
 
-@every_partial
+@parametrize_partials(COMPILED)
 def test_partial_in_its_kernel(case, argnum):
     rule = RULE_OF[case.function]
-    if not rule.kernel or not callable(rule.partials[argnum]):
-        pytest.skip("a constant, or no kernel")
     known = samples(case.function, argnum, COUNT)
     got = by_kernel(rule, case.function, argnum, known.arguments, kernels)
     error, message = _worst(case, argnum, got, known)
     assert error <= case.ulps, message
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if len(c.derivatives) == 2], ids=lambda case: case.name
-)
+@parametrize_cases([c for c in CASES if len(c.derivatives) == 2 and is_compiled(c)])
 def test_kernel_of_both_arguments(case):
     """One pass gives ``c*da + g*db``: slots (1, 0), (0, 1) and (2, -3) show each and the sum."""
     rule = RULE_OF[case.function]
-    if not rule.kernel or not any(map(callable, rule.partials)):
-        pytest.skip("constants, or no kernel")
     a, b = arguments(case.function, COUNT, 0)
     with np.errstate(all="ignore"):
         y = case.function(a, b)
@@ -227,7 +237,7 @@ def test_edges_with_one_argument_active(case):
 # --- Other payloads ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", holomorphic, ids=lambda case: case.name)
+@parametrize_cases([c for c in CASES if c.complex_derivatives is not None])
 def test_complex_values_of_a_real_parameter(case, rng):
     """``t -> f(t z)`` at t = 1 has derivative ``sum z_i df/dz_i``, each z_i active in turn."""
     count = 40
