@@ -59,7 +59,7 @@ def differences(f, x, step=1e-2):
     for i in np.ndindex(x.shape):
 
         def quotient(h, i=i):
-            up, down = x.copy(), x.copy()
+            up, down = x.copy(order="K"), x.copy(order="K")
             up[i] += h
             down[i] -= h
             return (np.array(f(up)) - np.array(f(down))) / (2 * h)
@@ -76,6 +76,12 @@ def second_difference(f, x, v, step=1e-2):
         return (np.array(f(x + h * v)) - 2 * middle + np.array(f(x - h * v))) / h**2
 
     return extrapolated(quotient(step / 2**k) for k in range(4))
+
+
+def among_dummies(f, x, dummies):
+    """`f` as a function of a vector with `dummies` inputs that it does not look at."""
+    z = np.concatenate([x.ravel(), np.linspace(-1.0, 1.0, dummies)])
+    return lambda z: f(z[: x.size].reshape(x.shape)), z
 
 
 def expected_jacobian(case):

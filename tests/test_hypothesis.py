@@ -4,6 +4,7 @@ import numpy as np
 from function_cases import complex_step, extrapolated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 import dualmc as dm
 
@@ -221,3 +222,236 @@ def test_hessian(program, x):
         e[i] = 1e-3
         expected = extrapolated([quotient(e), quotient(e / 2)])
         np.testing.assert_allclose(row, expected, rtol=1e-6, atol=1e-7 * scale)
+
+
+# --- Any index, read and written -----------------------------------------------------------------
+
+
+def keys(shape):
+    basic = npst.basic_indices(shape, allow_newaxis=True)
+    length = st.integers(0, 3)
+    advanced = npst.integer_array_indices(
+        shape, result_shape=npst.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3)
+    )
+    mask = npst.arrays(bool, shape)
+    first_axis = length.flatmap(
+        lambda k: st.lists(st.integers(-shape[0], shape[0] - 1), min_size=k, max_size=k)
+    )
+    row_mask = st.lists(st.booleans(), min_size=shape[0], max_size=shape[0])
+    last_axis = st.lists(st.integers(-shape[-1], shape[-1] - 1), max_size=3).map(
+        lambda k: (..., np.array(k, int))
+    )
+    mixed = st.tuples(
+        st.integers(-shape[0], shape[0] - 1),
+        *(st.slices(s) for s in shape[1:-1]),
+        st.lists(st.integers(-shape[-1], shape[-1] - 1), min_size=1, max_size=3),
+    )
+    candidates = [basic, advanced, mask, first_axis, row_mask, last_axis]
+    return st.one_of(*candidates, mixed) if len(shape) > 1 else st.one_of(*candidates)
+
+
+arrays_and_keys = st.sampled_from([(3,), (2, 3), (2, 2, 3), (5, 4), (3, 1, 2)]).flatmap(
+    lambda shape: st.tuples(st.just(shape), keys(shape))
+)
+
+
+@thorough
+@given(arrays_and_keys)
+def test_any_index_selects_rows_of_the_identity(shape_and_key):
+    shape, key = shape_and_key
+    n = int(np.prod(shape))
+    x = np.linspace(0.5, 2.5, n).reshape(shape)
+    # Entry [i] of this array is the gradient of x[i].
+    parts = key if isinstance(key, tuple) else (key,)
+    full = (
+        (*parts, slice(None)) if any(k is Ellipsis for k in parts) else (*parts, ..., slice(None))
+    )
+    expected = np.eye(n).reshape((*shape, n))[full]
+    for sparse in (False, True):
+        y, J = dm.value_and_jacobian_fwd(lambda x: x[key], x, sparse=sparse)
+        assert np.array_equal(x[key], y)
+        J = J.toarray() if sparse else J
+        assert np.array_equal(expected.reshape(np.shape(y) + (n,)).ravel(), J.ravel())
+
+
+@thorough
+@given(arrays_and_keys, st.booleans(), st.sampled_from(["=", "+=", "*=", "view", "flat"]))
+def test_any_assignment(shape_and_key, is_scalar, operator):
+    shape, key = shape_and_key
+    x = np.linspace(0.5, 2.5, int(np.prod(shape))).reshape(shape)
+
+    def f(x):
+        y = 3.0 * x
+        new = x[0].sum() if is_scalar else np.sin(y[key]) * x.sum()
+        if operator == "=":
+            y[key] = new
+        elif operator == "+=":
+            y[key] += new
+        elif operator == "*=":
+            y[key] *= new
+        elif operator == "view":
+            z = y[::-1]
+            z[key] = new
+            z[key] = z[key] * 2.0
+        else:
+            z = y.reshape(-1)
+            z[::2] = x.sum()
+            y[key] = new
+            y = y * z.reshape(shape)
+        return y
+
+    expected = complex_step(f, x)
+    assert_close(expected, dm.jacobian_fwd(f, x))
+    J = dm.jacobian_fwd(f, x, sparse=True).toarray()
+    assert_close(expected, J.reshape(expected.shape))
+
+
+# --- Any sequence of views and writes ------------------------------------------------------------
+
+VIEWS = {
+    "tail": lambda a: a[1:],
+    "head": lambda a: a[:2],
+    "reversed": lambda a: a[::-1],
+    "step": lambda a: a[::2],
+    "last axis": lambda a: a[..., 1:],
+    "column": lambda a: a[..., -1:],
+    "first": lambda a: a[0:1],
+    "row": lambda a: a[0] if a.ndim > 1 else a,
+    "transpose": lambda a: a.T,
+    "newaxis": lambda a: a[None],
+    "ravel": lambda a: a.ravel(),
+    "reshape": lambda a: a.reshape(-1),
+    "swapaxes": lambda a: np.swapaxes(a, 0, -1),
+    "flip": np.flip,
+    "expand": lambda a: np.expand_dims(a, -1),
+    "squeeze": np.squeeze,
+    "copy": lambda a: a.copy(),
+    "fancy": lambda a: a[[0, -1, 0]],
+    "mask": lambda a: a[np.arange(len(a)) % 2 == 0],
+    "result": lambda a: 0.5 * np.sin(a) + 1.0,
+    "same": lambda a: a,
+    "ellipsis": lambda a: a[...],
+}
+
+
+def write_first(a, v):
+    a[0] = v
+
+
+def write_corner(a, v):
+    a[(-1,) * a.ndim] = v * a[(0,) * a.ndim]
+
+
+def write_all(a, v):
+    a[...] = v
+
+
+def scale_some(a, v):
+    a[::2] *= v
+
+
+def add_all(a, v):
+    a += v
+
+
+def write_reversed(a, v):
+    a[:] = 0.5 * a[::-1] * v
+
+
+def shift(a, v):
+    a[1:] = a[:-1]
+
+
+def write_fancy(a, v):
+    a[[0, -1]] = v
+
+
+def add_fancy(a, v):
+    a[[0, 0]] += v
+
+
+def write_mask(a, v):
+    a[np.arange(len(a)) % 2 == 1] = v
+
+
+def square_in_place(a, v):
+    a *= a
+    a *= 0.5
+
+
+def swap_ends(a, v):
+    a[0], a[-1] = a[-1].copy(), a[0].copy()
+
+
+def write_sine(a, v):
+    np.sin(a, out=a)
+
+
+def copyto(a, v):
+    np.copyto(a, v, where=np.arange(a.shape[-1]) % 2 == 0)
+
+
+def write_constant(a, v):
+    a[:1] = 1.25
+
+
+def fill(a, v):
+    a.fill(v)
+
+
+WRITES = [
+    write_first,
+    write_corner,
+    write_all,
+    scale_some,
+    add_all,
+    write_reversed,
+    shift,
+    write_fancy,
+    add_fancy,
+    write_mask,
+    square_in_place,
+    swap_ends,
+    write_sine,
+    copyto,
+    write_constant,
+    fill,
+]
+actions = st.one_of(
+    st.tuples(st.sampled_from(sorted(VIEWS)), st.integers(0, 7)),
+    st.tuples(st.sampled_from(WRITES), st.integers(0, 7), st.integers(0, 7), st.integers(0, 50)),
+)
+
+
+def play(steps, x):
+    """Take views of views and write through them; all that is left is returned."""
+    pool = [x, 1.5 * x]
+    for step in steps:
+        a = pool[step[1] % len(pool)]
+        if len(step) == 2:
+            taken = VIEWS[step[0]](a)
+            if taken.ndim and taken.ndim < 5 and taken.size:
+                pool.append(taken)
+        else:
+            write, _, source, position = step
+            source = pool[source % len(pool)]
+            index = np.unravel_index(position % source.size, source.shape)
+            write(a, squash(source[index]))
+    return np.concatenate([a.reshape(-1) for a in pool])
+
+
+@settings(thorough, max_examples=300)
+@given(
+    st.lists(actions, min_size=2, max_size=12), st.sampled_from([(3,), (2, 3), (2, 1, 2), (5, 4)])
+)
+def test_any_sequence_of_views_and_writes(steps, shape):
+    def f(x):
+        return play(steps, x)
+
+    x = np.cos(np.arange(np.prod(shape))).reshape(shape) + 1.5
+    expected = complex_step(f, x)
+    y, J = dm.value_and_jacobian_fwd(f, x)
+    assert np.array_equal(f(x.copy()), y)
+    assert_close(expected, J)
+    J = dm.jacobian_fwd(f, x, sparse=True).toarray()
+    assert_close(expected, J.reshape(expected.shape))

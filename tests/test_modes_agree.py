@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from function_cases import CASES
+from function_cases import CASES, among_dummies, expected_jacobian
 
 import dualmc as dm
 
@@ -20,13 +20,6 @@ def assert_same(expected, actual, rtol=1e-12):
 
 def reference(case):
     return dm.jacobian_fwd(case.f, case.x)
-
-
-def among_dummies(case):
-    """The case as a function of a vector with inputs it does not look at, so that n > 16."""
-    x = case.x
-    z = np.concatenate([x.ravel(), np.linspace(-1.0, 1.0, DUMMIES)])
-    return lambda z: case.f(z[: x.size].reshape(x.shape)), z
 
 
 def direction(case):
@@ -59,7 +52,7 @@ def test_sparse_result(case):
 def test_sparse_start(case):
     expected = reference(case)
     n, y_shape = case.x.size, expected.shape[: expected.ndim - case.x.ndim]
-    g, z = among_dummies(case)
+    g, z = among_dummies(case.f, case.x, DUMMIES)
     for options in ({}, {"sparse": True}, {"chunk_size": 7}, {"chunk_size": 17}):
         J = dm.jacobian_fwd(g, z, **options)
         J = J.toarray() if "sparse" in options else J
@@ -84,8 +77,14 @@ def test_memory_layouts(case):
         read_only,
     ):
         before = layout.copy()
-        assert_same(expected, dm.jacobian_fwd(case.f, layout))
+        y, J = dm.value_and_jacobian_fwd(case.f, layout)
         assert np.array_equal(before, layout, equal_nan=True)
+        assert np.array_equal(np.asarray(case.f(layout.copy(order="K"))), y, equal_nan=True)
+        if np.array_equal(np.asarray(case.f(x.copy())), y, equal_nan=True):
+            assert_same(expected, J)
+        else:
+            # reshape, ravel: whether they are views follows the memory, and so does the result.
+            assert_same(expected_jacobian(case._replace(x=layout)), J, rtol=1e-8)
 
 
 @every_case
