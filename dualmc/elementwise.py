@@ -7,7 +7,7 @@ operators of a Dual both arrive here.
 
 import numpy as np
 
-from dualmc import indexing, kernels, levels, registry
+from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.rules import RULES
@@ -97,7 +97,7 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
         other = primals[1 - argnum]
         t = t.times(other if type(other) is Dual else np.asarray(other, y.dtype), alone)
     elif rule.kernel and (rows := _rows(t, y, primals)) is not None:
-        out = np.empty_like(rows)
+        out = buffers.empty_like(rows)
         if len(primals) == 1:
             kernel = kernels.push_one(function, partial)
             kernel(_flat(primals[0], y.dtype), _flat(y, y.dtype), rows, out)
@@ -128,7 +128,7 @@ def _many_active(rule, function, primals, y, active):
             if rows_u is not None:
                 a, step_a = _strided(primals[0], y)
                 b, step_b = _strided(primals[1], y)
-                out = np.empty_like(rows_t)
+                out = buffers.empty_like(rows_t)
                 kernel = kernels.push_both(function, partials)
                 kernel(a, step_a, b, step_b, _flat(y, y.dtype), rows_t, rows_u, out)
                 return t.with_rows(out)
@@ -168,7 +168,7 @@ def _rows(t, y, primals):
             return None
     if rows.ndim != 2:
         rows = rows.reshape(rows.shape[0], y.size)
-    return rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)
+    return buffers.contiguous(rows)
 
 
 def _flat(x, dtype):
@@ -242,7 +242,7 @@ def _push_unary(ufunc, x):
     y = ufunc(p)
     if y.dtype is not FLOAT64:
         return None
-    out = np.empty_like(rows)
+    out = buffers.empty_like(rows)
     kernel(p, y, rows, out)
     return make(y, t.with_rows(out), x.level)
 
@@ -300,7 +300,7 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     else:
         if not (p.flags.c_contiguous and q.flags.c_contiguous):
             return None
-        out = np.empty_like(rows)
+        out = buffers.empty_like(rows)
         row[2](p, 1, q, 1, y, rows, other, out)
     return make(y, t.with_rows(out), a.level)
 
@@ -327,7 +327,7 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
         return None
     if len(row) == 2:
         return make(y, t.with_rows(-rows), x.level)
-    out = np.empty_like(rows)
+    out = buffers.empty_like(rows)
     if row[0] is None:
         if not t.is_sparse and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself

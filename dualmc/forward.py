@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import seeds
+from dualmc import buffers, seeds
 from dualmc.errors import TangentLostError
 from dualmc.levels import open_level
 from dualmc.tangent import ChunkNeeded
@@ -308,6 +308,8 @@ def _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux):
             first, first_aux = piece.primal, aux
         pieces.append(columns)
         start += level.n
+        del out, call, piece  # the last holders of this pass's tangents
+        buffers.trim()
     return first, pieces, first_aux
 
 

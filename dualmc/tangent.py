@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from dualmc import kernels
+from dualmc import buffers, kernels
 
 # Bytes that one dense block may take before the driver works in chunks of columns instead.
 MEMORY_BUDGET = 2**28
@@ -65,7 +65,9 @@ def fits_kernel(*arrays):
 
 def flat(a):
     """(w, *S) as a C-contiguous (w, size)."""
-    return np.ascontiguousarray(a.reshape(a.shape[0], -1 if a.size else math.prod(a.shape[1:])))
+    if a.ndim != 2:
+        a = buffers.contiguous(a).reshape(a.shape[0], math.prod(a.shape[1:]))
+    return buffers.contiguous(a)
 
 
 def is_zero(a):
@@ -102,7 +104,7 @@ def scale_rows(coef, factor, is_constant=False):
     """`times` for a factor of shape S (or ()) against (w, *S), through the kernel if it fits."""
     if fits_kernel(coef, factor) and factor.shape in ((), coef.shape[1:]):
         rows = flat(coef)
-        out = np.empty_like(rows)
+        out = buffers.empty_like(rows)
         kernel = kernels.multiply_constant if is_constant else kernels.multiply
         kernel(rows, np.ascontiguousarray(factor).reshape(-1), out)
         return out.reshape(coef.shape)
@@ -202,8 +204,8 @@ class SparseTangent:
         if is_plain(self.coef):
             col, coef = flat(self.col), flat(self.coef)
             i = np.ascontiguousarray(index.reshape(-1), np.int64)
-            col_out = np.empty((col.shape[0], i.size), col.dtype)
-            coef_out = np.empty((col.shape[0], i.size), coef.dtype)
+            col_out = buffers.empty((col.shape[0], i.size), col.dtype)
+            coef_out = buffers.empty((col.shape[0], i.size), coef.dtype)
             kernels.take_columns(col, coef, i, col_out, coef_out)
             shape = (col.shape[0], *index.shape)
             return SparseTangent(self.level, coef_out.reshape(shape), col_out.reshape(shape))
@@ -380,6 +382,12 @@ def gather_rows(a, index):
 # --- Sums of two tangents ------------------------------------------------------------------------
 
 
+def summed_arrays(a, b):
+    if not is_plain(a, b) or a.dtype != b.dtype or a.nbytes < buffers.LARGE:
+        return a + b
+    return np.add(a, b, out=buffers.empty(a.shape, a.dtype))
+
+
 def is_same_slots(t, u):
     """Whether two sparse tangents of one shape have the same columns slot by slot."""
     a, b = t.col, u.col
@@ -396,7 +404,7 @@ def add(t, u):
     """The sum of two tangents of one level and one shape."""
     if t.is_sparse and u.is_sparse:
         if is_same_slots(t, u):
-            return t.with_coef(t.coef + u.coef)
+            return t.with_coef(summed_arrays(t.coef, u.coef))
         return merged(t, u)
     t, u = t.to_dense(), u.to_dense()
     if t.block is u.block and t.scale is not None and u.scale is not None:
@@ -442,8 +450,8 @@ def merged(t, u):
 
 def _merged_each(a, coef_a, b, coef_b):
     """The merge that looks at every element by itself."""
-    col = np.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
-    coef = np.empty(col.shape, coef_a.dtype)
+    col = buffers.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
+    coef = buffers.empty(col.shape, coef_a.dtype)
     kernels.merge(a, coef_a, b, coef_b, col, coef)
     return col, coef
 
@@ -480,8 +488,8 @@ def _merged_alike(a, coef_a, b, coef_b):
             *(np.ascontiguousarray(x[:, few]) for x in (a, coef_a, b, coef_b))
         )
         width = max(width, few_col.shape[0])
-    col = np.empty((width, a.shape[1]), a.dtype)
-    coef = np.empty(col.shape, coef_a.dtype)
+    col = buffers.empty((width, a.shape[1]), a.dtype)
+    coef = buffers.empty(col.shape, coef_a.dtype)
     for r, (i, j) in enumerate(zip(from_a.tolist(), from_b.tolist(), strict=True)):
         col[r] = a[i] if i >= 0 else b[j]
         if i >= 0 and j >= 0:
@@ -622,11 +630,13 @@ def _writable(level, arrays, width, shape, dtype, is_sparse):
             if arrays is None
             else (arrays[0].astype(dtype, order="C"),)
         )
-    coef = np.zeros((width, *shape), dtype)
-    col = np.full((width, *shape), -1, np.int32)
+    coef = buffers.empty((width, *shape), dtype)
+    col = buffers.empty((width, *shape), np.int32)
+    rows = 0
     if arrays is not None:
         rows = arrays[0].shape[0]
         coef[:rows], col[:rows] = arrays
+    coef[rows:], col[rows:] = 0, -1
     return coef, col
 
 

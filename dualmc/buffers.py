@@ -1,0 +1,88 @@
+"""Large arrays for tangents, reused within and between derivative calls.
+
+A fresh array of a megabyte costs more in page faults than the arithmetic that fills it.  Each
+thread keeps the buffers it has allocated and hands one out again once no array looks into it any
+more, which its reference count tells.  `trim` bounds what is kept when a derivative call ends.
+"""
+
+import math
+import sys
+import threading
+
+import numpy as np
+
+# Below this many bytes the allocator itself keeps memory at hand.
+LARGE = 2**17
+# Bytes that a thread keeps between derivative calls.
+KEPT = 2**26
+
+
+class _Pool(threading.local):
+    def __init__(self):
+        self.buffers = []
+
+
+_pool = _Pool()
+
+
+def _counts(buffers):
+    return [sys.getrefcount(b) for b in buffers]
+
+
+def _is_count_reliable():
+    """Whether a reference count tells a buffer in use from a free one (not without a GIL)."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    one = [np.empty(16, np.uint8)]
+    view = one[0][:8].view(np.float64)
+    in_use = _counts(one)[0]
+    del view
+    return in_use == _counts(one)[0] + 1
+
+
+_FREE = _counts([np.empty(1, np.uint8)])[0]
+_IS_RELIABLE = _is_count_reliable()
+
+
+def empty(shape, dtype):
+    """``np.empty(shape, dtype)``, from a kept buffer when it is large."""
+    need = math.prod(shape) * np.dtype(dtype).itemsize
+    if need < LARGE or not _IS_RELIABLE:
+        return np.empty(shape, dtype)
+    buffers = _pool.buffers
+    for i, count in enumerate(_counts(buffers)):
+        if count == _FREE and need <= buffers[i].size <= 2 * need:
+            buffer = buffers[i]
+            break
+    else:
+        # Sizes in steps of an eighth, so that slices of one array share their buffers.
+        step = 1 << max(0, need.bit_length() - 4)
+        buffer = np.empty(-(-need // step) * step, np.uint8)
+        buffers.append(buffer)
+    return buffer[:need].view(dtype).reshape(shape)
+
+
+def empty_like(a):
+    """A C-contiguous array of the shape and dtype of `a`."""
+    return np.empty_like(a, order="C") if a.nbytes < LARGE else empty(a.shape, a.dtype)
+
+
+def contiguous(a):
+    """`a` itself if it is C-contiguous, else a copy that is."""
+    if a.flags.c_contiguous:
+        return a
+    out = empty_like(a)
+    out[...] = a
+    return out
+
+
+def trim(limit=KEPT):
+    """Let go of free buffers beyond `limit` bytes; called when a derivative call ends."""
+    total = 0
+    kept = []
+    buffers = _pool.buffers
+    for buffer, count in zip(buffers, _counts(buffers), strict=True):
+        total += buffer.size
+        if total <= limit and count == _FREE:
+            kept.append(buffer)
+    _pool.buffers = kept
