@@ -287,14 +287,18 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue,
            where=True):  # fmt: skip
     """``ufunc.reduce`` from left to right, for ufuncs without a rule of their own for it."""
-    if where is not True or dtype is not None or not isinstance(axis, (int, np.integer)):
-        raise missing_rule(f"{name_of(ufunc)}.reduce with where, dtype or several axes")
-    x = np.moveaxis(array, axis, 0)
+    if where is not True or dtype is not None:
+        raise missing_rule(f"{name_of(ufunc)}.reduce with where or dtype")
+    axes = negative_axes(axis, array.ndim)
+    x = np.moveaxis(array, axes, range(len(axes)))
+    x = np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
     total = None if initial is np._NoValue else initial
     for i in range(x.shape[0]):
         total = x[i] if total is None else apply(ufunc, total, x[i])
-    y = np.expand_dims(total, axis) if keepdims else total
     primal = ufunc.reduce(array.primal, axis, keepdims=keepdims, **options_of(initial=initial))
+    if type(total) is not Dual:  # no elements: the identity of the ufunc, or initial
+        return written(out, primal)
+    y = np.reshape(total, np.shape(primal))
     return written(out, with_primal(primal, y))
 
 
@@ -431,18 +435,7 @@ def imag(val):
 def _part(function, x):
     if x.dtype.kind != "c":
         return x
-    t = x.own_tangent()
-    if t is not None:
-        t = (
-            t.with_coef(function(t.coef).copy())
-            if t.is_sparse
-            else DenseTangent(x.level, function(t.dense()).copy())
-        )
-    primal = function(x.primal).copy()
-    if type(primal) is np.ndarray:
-        # NumPy gives a view here; a write to this copy must not go unnoticed.
-        primal.flags.writeable = False
-    return make(primal, t, x.level)
+    return make(function(x.primal), None, x.level, indexing.PartView(x, function))
 
 
 @handles("composite", np.angle)

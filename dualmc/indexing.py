@@ -47,6 +47,31 @@ class View:
         return t.map(self.batched)
 
 
+class PartView:
+    """The real or imaginary part of a complex Dual, as a view: a write sets that part of it."""
+
+    __slots__ = ("base", "part", "root", "key", "seen")
+
+    def __init__(self, base, part):
+        self.base = base
+        self.part = part  # numpy.real or numpy.imag
+        self.root = base if base._view is None else base._view.root
+        self.key = None
+        self.seen = -1
+
+    def select(self, a):
+        return self.part(a if self.base._view is None else self.base._view.select(a))
+
+    def derive(self):
+        t = self.base.own_tangent()
+        return None if t is None else tangent.part(t, self.part)
+
+    def set(self, key, value):
+        old = self.base[key]
+        new = value + 1j * np.imag(old) if self.part is np.real else np.real(old) + 1j * value
+        self.base[key] = new
+
+
 def view_of(parent, select, batched, key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
@@ -54,6 +79,10 @@ def view_of(parent, select, batched, key=None):
         raise levels.finished()
     if outer is None:
         return View(parent, select, batched, key)
+    if type(outer) is PartView:
+        base = outer.base
+        inner = view_of(base, select, batched, key)
+        return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
     both = None
     if batched is not None and outer.batched is not None:
 
@@ -134,6 +163,9 @@ def set(dual, key, value):
             "Cannot store a Dual of an inner derivative call in an array of an outer one. "
             "Allocate the array inside the inner function, e.g. with numpy.zeros_like(dual)."
         )
+    if type(dual._view) is PartView:
+        dual._view.set(key, value)
+        return
     is_active = value_level is level
     t = value.own_tangent() if is_active else None
     value = value.primal if is_active else value
@@ -194,7 +226,7 @@ class Place:
             return
         where = self._positions.reshape(-1)
         new = new if np.ndim(new) == 0 else new.reshape(new.shape[0], where.size)
-        a.reshape(a.shape[0], -1)[:, where] = new
+        a.reshape(a.shape[0], math.prod(self.shape))[:, where] = new
 
 
 _NOTHING = np.zeros(())
@@ -242,6 +274,9 @@ def assign(dual, result):
     value_level = getattr(result, "level", None)
     if value_level is not None and value_level.serial > dual.level.serial:
         set(dual, ..., result)  # raises
+    if type(dual._view) is PartView:
+        dual._view.set(..., result)
+        return dual
     _promote(dual, value)
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None

@@ -70,9 +70,18 @@ def _load_without_refresh(dispatcher):
 
     class Cache(FunctionCache):
         def load_overload(self, sig, target_context):
-            rtsys.initialize(target_context)
-            found = self._load_overload(sig, target_context)
-            return found if found is not None else super().load_overload(sig, target_context)
+            try:
+                rtsys.initialize(target_context)
+                found = self._load_overload(sig, target_context)
+                return found if found is not None else super().load_overload(sig, target_context)
+            except OSError:  # the cache went away: compile
+                return None
+
+        def save_overload(self, sig, data):
+            try:
+                super().save_overload(sig, data)
+            except OSError:  # a full or read-only disk costs time, not the result
+                pass
 
     if type(dispatcher._cache) is FunctionCache and hasattr(FunctionCache, "_load_overload"):
         dispatcher._cache = Cache(dispatcher.py_func)

@@ -201,7 +201,7 @@ def _contracted(t, other, is_constant):
     """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
     if t.is_sparse:
         length = t.shape[-1]
-        if length == 0:
+        if length == 0 or 0 in t.shape or 0 in other.shape:
             t = t.to_dense()
         elif not is_wide(t.coef.shape[0] * length, t.level.n):
             return _contracted_slots(t, other, is_constant)

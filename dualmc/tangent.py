@@ -164,6 +164,8 @@ class SparseTangent:
             index[col[s, used], used] = used
             part = gather(coef[s : s + 1], index).reshape((k, size))
             total = part if total is None else total + part
+        if total is None:
+            return np.zeros((k, *self.shape), self.dtype)
         return total.reshape((k, *self.shape))
 
     def to_dense(self):
@@ -348,6 +350,13 @@ class DenseTangent:
             if np.isfinite(total).all():
                 return DenseTangent(self.level, total)
         return DenseTangent(self.level, self.dense().sum(axis=axes))
+
+
+def part(t, function):
+    """The real or imaginary part of a complex tangent."""
+    if t.is_sparse:
+        return t.with_coef(np.copy(function(t.coef)))
+    return DenseTangent(t.level, np.copy(function(t.dense())))
 
 
 def need_block(level, shape, dtype):
@@ -537,6 +546,8 @@ def compacted(level, coef, col):
             coef_out = part if coef_out is None else coef_out + part
             here = np.flatnonzero(target[r] >= 0)
             col_out[target[r, here], here] = columns[order[r, here], here]
+    if coef_out is None or width == 0:
+        coef_out = np.zeros((width, size), coef.dtype)
     out = SparseTangent(level, coef_out.reshape((width, *shape)), col_out.reshape((width, *shape)))
     return out.to_dense() if is_wide(width, level.n) else out
 
