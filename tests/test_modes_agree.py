@@ -5,6 +5,7 @@ import pytest
 from function_cases import CASES, among_dummies, expected_jacobian
 
 import dualmc as dm
+from dualmc import linear, seeds, tangent
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -153,6 +154,50 @@ def test_auxiliary_output(case):
     (y, aux), J = dm.value_and_jacobian_fwd(lambda x: (case.f(x), [1]), case.x, has_aux=True)
     assert [1] == aux
     assert np.array_equal(np.asarray(case.f(case.x.copy())), y, equal_nan=True)
+
+
+# --- Policies: when to be sparse, when to work in chunks -----------------------------------------
+
+
+POLICIES = ["never wide", "always wide", "sort many slots", "dense start", "small memory budget"]
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request, monkeypatch):
+    if request.param in ("never wide", "sort many slots", "always wide"):
+        for module in (tangent, linear):
+            monkeypatch.setattr(module, "is_wide", lambda w, n: request.param == "always wide")
+    if request.param == "sort many slots":
+        monkeypatch.setattr(tangent, "INSERTION_SLOTS", 1)
+    if request.param == "dense start":
+        monkeypatch.setattr(seeds, "DENSE_INPUTS", 10**9)
+    if request.param == "small memory budget":
+        monkeypatch.setattr(tangent, "MEMORY_BUDGET", 500)
+    return request.param
+
+
+@every_case
+def test_policies_change_no_result(case, policy):
+    expected = expected_jacobian(case)
+    g, z = among_dummies(case.f, case.x, 17)
+    J = dm.jacobian_fwd(g, z)
+    assert_same(expected, J[..., : case.x.size].reshape(expected.shape), rtol=1e-8)
+    assert not J[..., case.x.size :].any()
+    J = dm.jacobian_fwd(g, z, sparse=True).toarray()
+    assert_same(expected.ravel(), J[:, : case.x.size].ravel(), rtol=1e-8)
+
+
+@every_case
+@pytest.mark.parametrize("policy", ["never wide", "small memory budget"], indirect=True)
+def test_policies_change_no_nested_result(case, policy):
+    v = direction(case)
+    g, z = among_dummies(case.f, case.x, 17)
+    u = np.concatenate([v.ravel(), np.zeros(17)])
+    _, expected = dm.jvp(lambda x: dm.jvp(case.f, x, v)[1], case.x, v)
+    J = dm.jacobian_fwd(lambda z: dm.jvp(g, z, u)[1], z)
+    assert_same(expected, J @ u, rtol=1e-9)
+    _, J_dot = dm.jvp(lambda z: dm.jacobian_fwd(g, z), z, u)
+    assert_same(expected, J_dot @ u, rtol=1e-9)
 
 
 def test_argnums_of_three_arguments_in_chunks():

@@ -367,18 +367,20 @@ def sparse_start(case, v):
 def test_sparse_jacobian_of_jvp(case):
     v = direction(case)
     f, z, u = sparse_start(case, v)
-    J = dm.jacobian_fwd(lambda z: dm.jvp(f, z, u)[1], z)
-    assert not J[..., case.x.size :].any()
-    assert_second(case, v, J @ u)
+    for chunk_size in (None, 7):
+        J = dm.jacobian_fwd(lambda z: dm.jvp(f, z, u)[1], z, chunk_size=chunk_size)
+        assert not J[..., case.x.size :].any()
+        assert_second(case, v, J @ u)
 
 
 @every_case
 def test_jvp_of_sparse_jacobian(case):
     v = direction(case)
     f, z, u = sparse_start(case, v)
-    _, J_dot = dm.jvp(lambda z: dm.jacobian_fwd(f, z), z, u)
-    assert not J_dot[..., case.x.size :].any()
-    assert_second(case, v, J_dot @ u)
+    for chunk_size in (None, 7):
+        _, J_dot = dm.jvp(lambda z, k=chunk_size: dm.jacobian_fwd(f, z, chunk_size=k), z, u)
+        assert not J_dot[..., case.x.size :].any()
+        assert_second(case, v, J_dot @ u)
 
 
 # --- After an exception --------------------------------------------------------------------------
