@@ -7,7 +7,25 @@ array([[0.        , 0.        ],
 """
 
 # The tables fill themselves when their modules are imported.
-from dualmc import composite, elementwise, flat, linalg, linear, methods, order, selection  # noqa: F401
+from dualmc import (  # noqa: F401
+    bilinear,
+    calculus,
+    composite,
+    creation,
+    einsum,
+    elementwise,
+    flat,
+    joining,
+    linalg,
+    linear,
+    methods,
+    order,
+    padding,
+    parts,
+    reductions,
+    selection,
+    statistics,
+)
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError

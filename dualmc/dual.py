@@ -16,7 +16,8 @@ import numpy as np
 
 from dualmc import indexing, levels, registry
 from dualmc.errors import TangentLostError, missing_rule
-from dualmc.tangent import DenseTangent, values
+from dualmc.payload import values
+from dualmc.tangent import DenseTangent
 
 
 class Dual:

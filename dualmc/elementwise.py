@@ -10,8 +10,10 @@ import numpy as np
 from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_rule
+from dualmc.payload import values
 from dualmc.rules import RULES
-from dualmc.tangent import add, is_same_slots, values
+from dualmc.tangent import add, is_same_slots
+from dualmc.vectors import push_binary, push_unary
 
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)
@@ -189,165 +191,15 @@ def _strided(a, y):
     return _flat(np.broadcast_to(a, y.shape), y.dtype), 1
 
 
-# --- The short way: vectors of float64 -----------------------------------------------------------
-#
-# The general path above inspects everything an operand may be, which costs more than the kernel on
-# small arrays.  Here one operand, or two of one level, are float64 vectors with contiguous rows;
-# whatever is not gets None and goes the general way.
-
-_unary_kernels: dict = {}
-_binary_kernels: dict = {}
-
-
-def _vector(x):
-    """Primal and tangent of a Dual that the short way takes, else None."""
-    p = x._primal if x._view is None else x.primal
-    if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64:
-        return None
-    if x._view is None:
-        x._owned = False
-        t = x._tangent
-    else:
-        t = x.own_tangent()
-    return None if t is None or not x.level.open else t
-
-
-def _fast_rows(t):
-    """The coefficients of a vector's tangent as a contiguous float64 (w, size), or None."""
-    rows = t.coef if t.is_sparse else t.scale
-    if type(rows) is np.ndarray and rows.dtype is FLOAT64 and rows.flags.c_contiguous:
-        return rows
-    return None
-
-
-def _push_unary(ufunc, x):
-    kernel = _unary_kernels.get(ufunc)
-    if kernel is None:
-        rule = RULES.get(ufunc)
-        if (
-            rule is None
-            or not rule.kernel
-            or len(rule.partials) != 1
-            or not callable(rule.partials[0])
-        ):
-            return None
-        kernel = _unary_kernels[ufunc] = kernels.push_one(ufunc, rule.partials[0])
-    t = _vector(x)
-    if t is None:
-        return None
-    p = x._primal
-    rows = _fast_rows(t)
-    if rows is None or not p.flags.c_contiguous:
-        return None
-    y = ufunc(p)
-    if y.dtype is not FLOAT64:
-        return None
-    out = buffers.empty_like(rows)
-    kernel(p, y, rows, out)
-    return make(y, t.with_rows(out), x.level)
-
-
-def _push_binary(ufunc, a, b):
-    row = _binary_kernels.get(ufunc)
-    if row is None:
-        row = _binary_kernels[ufunc] = _binary_row(ufunc)
-    if row is False:
-        return None
-    if type(a) is Dual:
-        t = _vector(a)
-        if t is None:
-            return None
-        if type(b) is Dual:
-            if b.level is not a.level:
-                return None
-            u = _vector(b)
-            return None if u is None else _push_two_vectors(ufunc, row, a, t, b, u)
-        return _push_vector_constant(ufunc, row, 0, a, t, b)
-    t = _vector(b)
-    return None if t is None else _push_vector_constant(ufunc, row, 1, b, t, a)
-
-
-def _binary_row(ufunc):
-    """Signs (1, -1) of a linear ufunc, or its kernels: per argument alone, and for both."""
-    rule = RULES.get(ufunc)
-    if ufunc is np.add or ufunc is np.subtract:
-        return rule.partials
-    if rule is None or not rule.kernel or len(rule.partials) != 2:
-        return False
-    if ufunc is np.multiply:
-        return (None, None, kernels.push_both(ufunc, rule.partials))
-    if rule.alone is not None or not all(map(callable, rule.partials)):
-        return False
-    return (
-        kernels.push_two(ufunc, 0, rule.partials[0]),
-        kernels.push_two(ufunc, 1, rule.partials[1]),
-        kernels.push_both(ufunc, rule.partials),
-    )
-
-
-def _push_two_vectors(ufunc, row, a, t, b, u):
-    p, q = a._primal, b._primal
-    if p.shape != q.shape or t.is_sparse != u.is_sparse:
-        return None
-    if (t.col is not u.col) if t.is_sparse else (t.block is not u.block):
-        return None
-    rows, other = _fast_rows(t), _fast_rows(u)
-    if rows is None or other is None:
-        return None
-    y = ufunc(p, q)
-    if len(row) == 2:
-        out = rows + other if row[1] == 1.0 else rows - other
-    else:
-        if not (p.flags.c_contiguous and q.flags.c_contiguous):
-            return None
-        out = buffers.empty_like(rows)
-        row[2](p, 1, q, 1, y, rows, other, out)
-    return make(y, t.with_rows(out), a.level)
-
-
-def _push_vector_constant(ufunc, row, argnum, x, t, c):
-    p = x._primal
-    kind = type(c)
-    if kind is np.ndarray:
-        if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
-            return None
-        constant, step = c, 1
-    elif kind is float or kind is int:
-        constant, step = np.empty(1), 0
-        constant[0] = c
-    else:
-        return None
-    y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
-    if y.dtype is not FLOAT64:
-        return None
-    if len(row) == 2 and row[argnum] == 1.0:
-        return make(y, t, x.level) if t.dtype is FLOAT64 else None
-    rows = _fast_rows(t)
-    if rows is None or not p.flags.c_contiguous:
-        return None
-    if len(row) == 2:
-        return make(y, t.with_rows(-rows), x.level)
-    out = buffers.empty_like(rows)
-    if row[0] is None:
-        if not t.is_sparse and not t.is_finite():
-            return None  # a factor that is exactly 0 must meet the block itself
-        kernels.multiply_constant(rows, constant, out)
-    elif argnum == 0:
-        row[0](p, 1, constant, step, y, rows, out)
-    else:
-        row[1](constant, step, p, 1, y, rows, out)
-    return make(y, t.with_rows(out), x.level)
-
-
 # --- The ufunc protocol --------------------------------------------------------------------------
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method == "__call__" and not kwargs:
         if len(inputs) == 1:
-            y = _push_unary(ufunc, self)
+            y = push_unary(ufunc, self)
         elif len(inputs) == 2:
-            y = _push_binary(ufunc, *inputs)
+            y = push_binary(ufunc, *inputs)
         else:
             y = None
         return apply(ufunc, *inputs) if y is None else y
@@ -415,7 +267,7 @@ def _ufunc_result(ufunc, inputs, kwargs):
 
 def _unary(ufunc):
     def method(self):
-        y = _push_unary(ufunc, self)
+        y = push_unary(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
     return method
@@ -425,13 +277,13 @@ def _binary(ufunc):
     """The operator, its reflection and its in-place form."""
 
     def method(self, other):
-        y = _push_binary(ufunc, self, other)
+        y = push_binary(ufunc, self, other)
         if y is None:
             return NotImplemented if _defers(other) else apply(ufunc, self, other)
         return y
 
     def reflected(self, other):
-        y = _push_binary(ufunc, other, self)
+        y = push_binary(ufunc, other, self)
         return apply(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
@@ -510,9 +362,9 @@ def _power(self, other):
     if type(other) is int or type(other) is float:
         ufunc = _SHORTCUTS.get(other)
         if ufunc is not None:
-            y = _push_unary(ufunc, self)
+            y = push_unary(ufunc, self)
             return apply(ufunc, self) if y is None else y
-    y = _push_binary(np.power, self, other)
+    y = push_binary(np.power, self, other)
     if y is None:
         return NotImplemented if _defers(other) else apply(np.power, self, other)
     return y

@@ -7,8 +7,8 @@ that the result may be written to.
 import numpy as np
 
 from dualmc.dual import Dual, make
+from dualmc.payload import values
 from dualmc.registry import register_one
-from dualmc.tangent import values
 
 
 def stripped(a):

@@ -12,6 +12,7 @@ import numpy as np
 
 from dualmc import levels, tangent
 from dualmc.errors import TangentLostError
+from dualmc.payload import values
 
 
 class View:
@@ -114,7 +115,7 @@ def plain_key(key):
     if isinstance(key, tuple):
         return tuple(plain_key(k) for k in key)
     if hasattr(key, "own_tangent"):
-        return tangent.values(key)
+        return values(key)
     return key
 
 

@@ -6,8 +6,8 @@ from dualmc import indexing
 from dualmc.dual import Dual, as_operand
 from dualmc.errors import TangentLostError
 from dualmc.indexing import positions
+from dualmc.payload import values
 from dualmc.registry import handles, name_of
-from dualmc.tangent import values
 
 
 def _needs_dual(a, function):

@@ -1,29 +1,15 @@
-"""Linear and bilinear functions: sums, running sums, and every kind of product of arrays.
-
-A product of arrays is contracted where its structure is cheapest: few dependencies per result are
-multiplied and summed as sparse slots, a one-hot tangent against a constant matrix is a column
-scaling, and only what is dense anyway goes through BLAS, basis axis first.
-"""
+"""Sums and running sums, and the tools that all reductions share."""
 
 import math
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import kernels
-from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.selection import written
-from dualmc.tangent import (
-    DenseTangent,
-    add,
-    is_plain,
-    is_wide,
-    is_zero,
-    need_block,
-    new_block,
-    values,
-)
+from dualmc.tangent import DenseTangent
 
 
 def negative_axes(axis, ndim):
@@ -54,6 +40,32 @@ def summed(t, axes, shape, dtype):
 def options_of(**kwargs):
     """Keyword arguments that were given."""
     return {key: value for key, value in kwargs.items() if value is not np._NoValue}
+
+
+def with_primal(y, dual):
+    """`dual` with NumPy's own value `y`, where the formula rounds differently."""
+    if type(dual) is not Dual:
+        return y
+    y = y if type(y) is Dual else np.asarray(y)
+    t = dual.own_tangent()
+    return make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
+
+
+def exact(function, formula, *args, **options):
+    """`formula(*args)`, with the primal that `function` itself gives."""
+    args = [as_operand(a) for a in args]
+    level = level_of(args)
+    y = function(*(primal_at(a, level) for a in args), **options)
+    return with_primal(y, formula(*args, **options))
+
+
+def not_nan(a):
+    return ~np.isnan(values(a))
+
+
+def valued(y, dual):
+    """`with_primal` for plain primals; under nesting the formula's own primal stands."""
+    return with_primal(y, dual) if type(dual.primal) is np.ndarray else dual
 
 
 # --- Sums ----------------------------------------------------------------------------------------
@@ -139,443 +151,3 @@ def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=Fal
         first[axis] = 1
         y = np.concatenate([np.zeros(first, y.dtype), y], axis=axis)
     return written(out, y)
-
-
-# --- Products of two arrays ----------------------------------------------------------------------
-
-
-@handles("bilinear", np.matmul)
-def matmul(a, b, /):
-    """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    a, b = as_operand(a), as_operand(b)
-    level = level_of(a, b)
-    p, q = primal_at(a, level), primal_at(b, level)
-    y = np.matmul(p, q)
-    y = y if type(y) is Dual else np.asarray(y)
-    t, u = tangent_at(a, level), tangent_at(b, level)
-    p, q = _as_row(p), _as_column(q)
-    total = None
-    if t is not None:
-        t = t.map(_row_batch) if a.ndim == 1 else t
-        total = _shaped(_contracted(t, q, u is None), y)
-    if u is not None:
-        # a @ b_dot is the transpose of b_dot.T @ a.T.
-        u = u.map(_column_batch) if b.ndim == 1 else u
-        half = _contracted(u.map(_swapped), np.swapaxes(p, -1, -2), t is None).map(_swapped)
-        half = _shaped(half, y)
-        total = half if total is None else add(total, half)
-    return make(y, total, level)
-
-
-def _as_row(a):
-    a = a if type(a) is Dual else np.asarray(a)
-    return a.reshape((1, -1)) if a.ndim == 1 else a
-
-
-def _as_column(a):
-    a = a if type(a) is Dual else np.asarray(a)
-    return a.reshape((-1, 1)) if a.ndim == 1 else a
-
-
-def _row_batch(a):
-    return a.reshape((a.shape[0], 1, a.shape[1]))
-
-
-def _column_batch(a):
-    return a.reshape((a.shape[0], a.shape[1], 1))
-
-
-def _swapped(a):
-    return np.swapaxes(a, -1, -2)
-
-
-def _shaped(t, y):
-    """`t` with the axes of length 1 that 1-D operands were given dropped, in y's dtype."""
-    shape = y.shape
-    if t.shape != shape:
-        t = t.map(lambda a: a.reshape((a.shape[0], *shape)))
-    return t if t.dtype == y.dtype else t.astype(y.dtype)
-
-
-def _contracted(t, other, is_constant):
-    """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
-    if t.is_sparse:
-        length = t.shape[-1]
-        if length == 0 or 0 in t.shape or 0 in other.shape:
-            t = t.to_dense()
-        elif not is_wide(t.coef.shape[0] * length, t.level.n):
-            return _contracted_slots(t, other, is_constant)
-        elif (
-            len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
-        ):
-            return _contracted_columns(t, other, is_constant)
-        else:
-            t = t.to_dense()
-    block = t.dense()
-    k = block.shape[0]
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
-    shape = (*batch, t.shape[-2], other.shape[-1])
-    dtype = np.result_type(block.dtype, other.dtype)
-    need_block(t.level, (k, *shape), dtype)
-    with np.errstate(all="ignore"):
-        if other.ndim == 2:
-            # One product for all directions and rows.
-            rows = block.reshape((math.prod(block.shape[:-1]), block.shape[-1]))
-            out = (rows @ other).reshape((k, *shape))
-        else:
-            extra = len(batch) - len(t.shape) + 2
-            block = block.reshape((k,) + (1,) * extra + t.shape)
-            out = np.matmul(block, other)
-    if not np.isfinite(values(out)).all():
-        block = block.reshape((k,) + (1,) * (len(shape) - len(t.shape)) + t.shape)
-        out = _strong_zero_product(block, other, is_constant)
-    return DenseTangent(t.level, out)
-
-
-def _strong_zero_product(block, other, is_constant):
-    """``block @ other`` term by term, so that exact zeros stay zero beside infinities."""
-    out = 0.0
-    for j in range(block.shape[-1]):
-        column, row = block[..., :, j, None], other[..., j, None, :]
-        with np.errstate(all="ignore"):
-            term = column * row
-        zero = is_zero(column) | is_zero(row) if is_constant else is_zero(column)
-        zero = np.broadcast_to(zero, term.shape)
-        out = out + np.where(zero, np.zeros((), term.dtype), term)
-    return out
-
-
-def _contracted_slots(t, other, is_constant):
-    """Multiply and sum: every result keeps the few slots of the elements it is made of."""
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
-    m, p, q = *t.shape[-2:], other.shape[-1]
-    t = t.map(lambda a: a.reshape((*a.shape, 1))).broadcast((*batch, m, p, q))
-    factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
-    return t.times(factor, is_constant).sum((-2,))
-
-
-def _contracted_columns(t, other, is_constant):
-    """A tangent with few slots against a constant matrix: rows of the matrix, scaled."""
-    dtype = np.result_type(t.dtype, other.dtype)
-    n = t.level.n
-    block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
-    kernels.scatter_product(
-        t.col,
-        t.coef.astype(dtype, copy=False),
-        np.ascontiguousarray(other, dtype),
-        block,
-        is_constant,
-    )
-    return DenseTangent(t.level, block)
-
-
-def with_primal(y, dual):
-    """`dual` with NumPy's own value `y`, where the formula rounds differently."""
-    if type(dual) is not Dual:
-        return y
-    y = y if type(y) is Dual else np.asarray(y)
-    t = dual.own_tangent()
-    return make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
-
-
-def exact(function, formula, *args, **options):
-    """`formula(*args)`, with the primal that `function` itself gives."""
-    args = [as_operand(a) for a in args]
-    level = level_of(args)
-    y = function(*(primal_at(a, level) for a in args), **options)
-    return with_primal(y, formula(*args, **options))
-
-
-@handles("bilinear", np.dot)
-def dot(a, b, out=None):
-    a, b = as_operand(a), as_operand(b)
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return written(out, np.multiply(a, b))
-    if np.ndim(b) == 1 or np.ndim(a) <= 2 and np.ndim(b) == 2:
-        return written(out, exact(np.dot, np.matmul, a, b))
-    return written(out, exact(np.dot, lambda a, b: np.tensordot(a, b, (-1, -2)), a, b))
-
-
-@handles("bilinear", np.vdot)
-def vdot(a, b, /):
-    return exact(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)), a, b)
-
-
-@handles("bilinear", np.inner)
-def inner(a, b, /):
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    return exact(np.inner, lambda a, b: np.tensordot(a, b, (-1, -1)), a, b)
-
-
-@handles("bilinear", np.outer, np.linalg.outer)
-def outer(a, b, out=None):
-    a, b = np.ravel(as_operand(a)), np.ravel(as_operand(b))
-    return written(out, np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1))))
-
-
-@handles("bilinear", np.vecdot)
-def vecdot(x1, x2, /, axis=-1):
-    def formula(a, b):
-        a, b = np.conj(np.moveaxis(a, axis, -1)), np.moveaxis(b, axis, -1)
-        return np.matmul(np.expand_dims(a, -2), np.expand_dims(b, -1))[..., 0, 0]
-
-    return exact(lambda a, b: np.vecdot(a, b, axis=axis), formula, x1, x2)
-
-
-@handles("bilinear", np.linalg.vecdot)
-def linalg_vecdot(x1, x2, /, *, axis=-1):
-    return np.vecdot(x1, x2, axis=axis)
-
-
-@handles("bilinear", np.linalg.matmul)
-def linalg_matmul(x1, x2, /):
-    return np.matmul(x1, x2)
-
-
-@handles("bilinear", np.matvec)
-def matvec(x1, x2, /):
-    return exact(np.matvec, lambda a, b: np.matmul(a, np.expand_dims(b, -1))[..., 0], x1, x2)
-
-
-@handles("bilinear", np.vecmat)
-def vecmat(x1, x2, /):
-    return exact(
-        np.vecmat, lambda a, b: np.matmul(np.expand_dims(np.conj(a), -2), b)[..., 0, :], x1, x2
-    )
-
-
-@handles("bilinear", np.tensordot, np.linalg.tensordot)
-def tensordot(a, b, axes=2):
-    a, b = as_operand(a), as_operand(b)
-    if isinstance(axes, (int, np.integer)):
-        axes_a, axes_b = range(a.ndim - axes, a.ndim), range(axes)
-    else:
-        axes_a, axes_b = axes
-    axes_a = normalize_axis_tuple(axes_a, a.ndim)
-    axes_b = normalize_axis_tuple(axes_b, b.ndim)
-    free_a = [i for i in range(a.ndim) if i not in axes_a]
-    free_b = [i for i in range(b.ndim) if i not in axes_b]
-    shape = [a.shape[i] for i in free_a] + [b.shape[i] for i in free_b]
-
-    def formula(a, b):
-        length = math.prod(a.shape[i] for i in axes_a)
-        left = np.transpose(a, (*free_a, *axes_a))
-        right = np.transpose(b, (*axes_b, *free_b))
-        left = np.reshape(left, (math.prod(a.shape[i] for i in free_a), length))
-        right = np.reshape(right, (length, math.prod(b.shape[i] for i in free_b)))
-        return np.reshape(np.matmul(left, right), shape)
-
-    return exact(lambda a, b: np.tensordot(a, b, (axes_a, axes_b)), formula, a, b)
-
-
-@handles("bilinear", np.kron)
-def kron(a, b):
-    a, b = as_operand(a), as_operand(b)
-    ndim = max(a.ndim, b.ndim)
-    a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
-    b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)
-    left = np.reshape(a, tuple(n for m in a.shape for n in (m, 1)))
-    right = np.reshape(b, tuple(n for m in b.shape for n in (1, m)))
-    shape = tuple(m * n for m, n in zip(a.shape, b.shape, strict=True))
-    return np.reshape(np.multiply(left, right), shape)
-
-
-@handles("bilinear", np.cross)
-def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a = np.moveaxis(as_operand(a), axisa, -1)
-    b = np.moveaxis(as_operand(b), axisb, -1)
-    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError(
-            f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
-            f"{a.shape[-1]} and {b.shape[-1]} dimensional instead."
-        )
-    a2 = a[..., 2] if a.shape[-1] == 3 else 0.0
-    b2 = b[..., 2] if b.shape[-1] == 3 else 0.0
-    a0, a1, b0, b1 = a[..., 0], a[..., 1], b[..., 0], b[..., 1]
-    last = a0 * b1 - a1 * b0
-    if a.shape[-1] == 2 and b.shape[-1] == 2:
-        return last
-    parts = np.broadcast_arrays(a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, last)
-    return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
-
-
-@handles("bilinear", np.linalg.cross)
-def linalg_cross(x1, x2, /, *, axis=-1):
-    return np.cross(x1, x2, axis=axis)
-
-
-@handles("bilinear", np.trace)
-def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
-    y = np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
-    return written(out, with_primal(np.trace(a.primal, offset, axis1, axis2, dtype), y))
-
-
-@handles("bilinear", np.linalg.trace)
-def linalg_trace(x, /, *, offset=0, dtype=None):
-    return np.trace(x, offset, -2, -1, dtype)
-
-
-# --- einsum --------------------------------------------------------------------------------------
-
-
-@handles("bilinear", np.einsum)
-def einsum(*operands, out=None, optimize=False, **kwargs):
-    """Any subscripts NumPy takes, operand by operand, each pair as one matrix product."""
-    subscripts, arrays = _einsum_arguments(operands)
-    arrays = [as_operand(a) for a in arrays]
-    level = level_of(arrays)
-    y = np.einsum(*_rebuilt(operands, [primal_at(a, level) for a in arrays]),
-                  optimize=optimize, **kwargs)  # fmt: skip
-    terms, target = _einsum_terms(subscripts, [np.ndim(a) for a in arrays])
-    pending = [_diagonalised(a, term) for a, term in zip(arrays, terms, strict=True)]
-    while len(pending) > 1:
-        (a, left), (b, right) = pending.pop(0), pending.pop(0)
-        later = set(target).union(*(term for _, term in pending))
-        pending.insert(0, _pair(a, left, b, right, later))
-    a, term = pending[0]
-    a, term = _summed_out(a, term, set(target))
-    return written(out, with_primal(y, np.transpose(a, [term.index(c) for c in target])))
-
-
-def _einsum_arguments(operands):
-    """Subscripts as a string, and the arrays, of either calling form."""
-    if isinstance(operands[0], str):
-        return operands[0].replace(" ", ""), list(operands[1:])
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-    def text(sublist):
-        return "".join("..." if s is Ellipsis else letters[s] for s in sublist)
-
-    count = len(operands) // 2
-    subscripts = ",".join(text(s) for s in operands[1 : 2 * count : 2])
-    if len(operands) % 2:
-        subscripts += "->" + text(operands[-1])
-    return subscripts, list(operands[0 : 2 * count : 2])
-
-
-def _rebuilt(operands, arrays):
-    if isinstance(operands[0], str):
-        return [operands[0], *arrays]
-    out = list(operands)
-    out[0 : 2 * len(arrays) : 2] = arrays
-    return out
-
-
-def _einsum_terms(subscripts, ndims):
-    """Labels of every operand and of the result, ellipses spelled out as unused letters."""
-    inputs, _, target = subscripts.partition("->")
-    terms = inputs.split(",")
-    spare = [chr(c) for c in range(0x4E00, 0x4E00 + 64)]
-    longest = 0
-    for i, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
-        if "..." in term:
-            count = ndim - len(term.replace("...", ""))
-            longest = max(longest, count)
-            terms[i] = term.replace("...", "".join(spare[64 - count :]) if count else "")
-    ellipsis = "".join(spare[64 - longest :]) if longest else ""
-    if "->" in subscripts:
-        target = target.replace("...", ellipsis)
-    else:
-        every = "".join(terms)
-        target = ellipsis + "".join(
-            sorted(c for c in set(every) if every.count(c) == 1 and c not in spare)
-        )
-    return terms, target
-
-
-def _diagonalised(a, term):
-    """`a` with repeated labels replaced by its diagonal."""
-    while len(term) != len(frozenset(term)):
-        label = next(c for c in term if term.count(c) > 1)
-        i = term.index(label)
-        j = term.index(label, i + 1)
-        a = np.diagonal(a, 0, i, j)
-        term = "".join(c for n, c in enumerate(term) if n not in (i, j)) + label
-    return a, term
-
-
-def _summed_out(a, term, needed):
-    """Sum over the labels that nothing else needs."""
-    axes = tuple(i for i, c in enumerate(term) if c not in needed)
-    if axes:
-        a = np.sum(a, axis=axes)
-        term = "".join(c for c in term if c in needed)
-    return a, term
-
-
-def _pair(a, left, b, right, later):
-    """Two operands into one, as a batched matrix product of reshaped operands."""
-    a, left = _summed_out(a, left, later | set(right))
-    b, right = _summed_out(b, right, later | set(left))
-    size = dict(zip(left, np.shape(a), strict=True))
-    for c, n in zip(right, np.shape(b), strict=True):
-        # An axis of length 1 broadcasts against a longer one.
-        if size.get(c, n) != n and 1 in (size[c], n):
-            if n == 1:
-                b = np.squeeze(b, right.index(c))
-                right = right.replace(c, "")
-            else:
-                a = np.squeeze(a, left.index(c))
-                left = left.replace(c, "")
-                size[c] = n
-        else:
-            size[c] = n
-    both = [c for c in left if c in right]
-    batch = [c for c in both if c in later]
-    contracted = [c for c in both if c not in later]
-    rows = [c for c in left if c not in right]
-    columns = [c for c in right if c not in left]
-
-    def arranged(x, term, *groups):
-        order = [term.index(c) for group in groups for c in group]
-        shape = [size[c] for c in batch]
-        shape += [math.prod(size[c] for c in group) for group in groups[1:]]
-        return np.reshape(np.transpose(x, order), shape)
-
-    x = arranged(a, left, batch, rows, contracted)
-    y = arranged(b, right, batch, contracted, columns)
-    if contracted:
-        z = np.matmul(x, y)
-    else:
-        z = np.multiply(np.reshape(x, (*x.shape[:-1], 1)), np.reshape(y, (*y.shape[:-2], 1, -1)))
-        z = np.reshape(z, (*x.shape[:-1], y.shape[-1]))
-    term = "".join([*batch, *rows, *columns])
-    return np.reshape(z, [size[c] for c in term]), term
-
-
-# --- Convolution ---------------------------------------------------------------------------------
-
-
-@handles("bilinear", np.convolve)
-def convolve(a, v, mode="full"):
-    a, v = np.ravel(as_operand(a)), np.ravel(as_operand(v))
-    return exact(lambda a, v: np.convolve(a, v, mode), lambda a, v: _sliding(a, v, mode), a, v)
-
-
-@handles("bilinear", np.correlate)
-def correlate(a, v, mode="valid"):
-    def formula(a, v):
-        # Where v is the longer one NumPy swaps the operands and reverses the result.
-        swap = mode == "valid" and v.shape[0] > a.shape[0]
-        return (
-            _sliding(a, np.conj(v)[::-1], mode) if not swap else _sliding(np.conj(v)[::-1], a, mode)
-        )
-
-    return exact(lambda a, v: np.correlate(a, v, mode), formula, a, v)
-
-
-def _sliding(a, v, mode):
-    """``y[i] = sum_j a[i - j] v[j]``, by windows of the longer operand."""
-    if v.shape[0] > a.shape[0]:
-        a, v = v, a
-    n, m = a.shape[0], v.shape[0]
-    first, count = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}[
-        mode
-    ]
-    window = np.arange(first, first + count)[:, None] - np.arange(m)
-    padded = np.concatenate([a, np.zeros(1, a.dtype)])
-    rows = padded[np.where((window >= 0) & (window < n), window, n)]
-    return np.sum(rows * v, axis=-1)

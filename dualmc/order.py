@@ -12,9 +12,10 @@ from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_rule
 from dualmc.indexing import positions
 from dualmc.linear import kept_shape, negative_axes, options_of, summed
+from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.selection import gathered, written
-from dualmc.tangent import add, values
+from dualmc.tangent import add
 
 # Ties of up to this many elements are gathered one by one; more are summed with weights.
 GATHERED_TIES = 8

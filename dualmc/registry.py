@@ -2,9 +2,8 @@
 
 `FUNCTIONS` and `UFUNCS` map a NumPy function or ufunc to a handler called with the user's arguments
 and the kind of derivative it has; `REDUCTIONS` does so for pairs (``np.add``, ``"reduce"``) and
-`METHODS` for what holds of every ufunc (``"outer"``).  The
-modules that hold the mathematics fill them: `selection.py`, `linear.py`, `composite.py`, `flat.py`,
-`inplace.py`.  Element-wise rules stand in `rules.RULES`.
+`METHODS` for what holds of every ufunc (``"outer"``).  The modules that hold the mathematics fill
+them, by `handles`.  Element-wise rules stand in `rules.RULES`.
 """
 
 from collections.abc import Callable

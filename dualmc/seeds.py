@@ -6,14 +6,8 @@ import numpy as np
 
 from dualmc import kernels, levels
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
-from dualmc.tangent import (
-    DENSE_INPUTS,
-    KERNEL_DTYPES,
-    DenseTangent,
-    SparseTangent,
-    flat,
-    is_plain,
-)
+from dualmc.payload import KERNEL_DTYPES, flat, is_plain
+from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
 
 # --- Inputs --------------------------------------------------------------------------------------
 

@@ -14,6 +14,18 @@ import math
 import numpy as np
 
 from dualmc import buffers, kernels
+from dualmc.payload import (
+    KERNEL_DTYPES,
+    align,
+    fits_kernel,
+    flat,
+    gather,
+    gather_rows,
+    is_plain,
+    is_zero,
+    scale_rows,
+    values,
+)
 
 # Bytes that one dense block may take before the driver works in chunks of columns instead.
 MEMORY_BUDGET = 2**28
@@ -21,10 +33,6 @@ MEMORY_BUDGET = 2**28
 DENSE_INPUTS = 16
 # Slots beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
-
-FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-# What the sparse kernels are compiled for; other widths (float16, longdouble) stay dense.
-KERNEL_DTYPES = (*FLOATS, np.dtype(np.complex128), np.dtype(np.complex64))
 
 
 class ChunkNeeded(BaseException):
@@ -50,74 +58,6 @@ def new_block(level, k, shape, dtype):
 def is_wide(width, n):
     """Whether elements with `width` slots of `n` inputs are better off dense."""
     return width > max(8, n // 4)
-
-
-def is_plain(*arrays):
-    """Whether all are ndarrays, not Duals of an outer level."""
-    return all(type(a) is np.ndarray for a in arrays)
-
-
-def fits_kernel(*arrays):
-    """Whether all are plain ndarrays of one real floating dtype that kernels are made for."""
-    dtype = arrays[0].dtype
-    return dtype in FLOATS and all(type(a) is np.ndarray and a.dtype == dtype for a in arrays)
-
-
-def flat(a):
-    """(w, *S) as a C-contiguous (w, size)."""
-    if a.ndim != 2:
-        a = buffers.contiguous(a).reshape(a.shape[0], math.prod(a.shape[1:]))
-    return buffers.contiguous(a)
-
-
-def is_zero(a):
-    """Where `a` is exactly zero; a Dual is when its own tangents are too."""
-    if isinstance(a, np.ndarray) or np.isscalar(a):
-        return np.equal(a, 0)
-    zero = is_zero(a.primal)
-    t = a.own_tangent()
-    return zero if t is None else zero & t.is_zero()
-
-
-def values(a):
-    """The plain numbers under any depth of Duals."""
-    while not isinstance(a, np.ndarray) and hasattr(a, "own_tangent"):
-        a = a.primal
-    return a
-
-
-def times(coef, factor, is_constant=False):
-    """``coef * factor`` where a coefficient that is exactly 0 stays 0 (strong zero).
-
-    A constant factor that is exactly 0 gives 0 too: the product does not depend on the inputs.
-    A partial that happens to be 0 does not: 0 * inf is then unknown, and stays NaN.
-    """
-    with np.errstate(all="ignore"):
-        out = coef * factor
-    if not np.isfinite(values(out)).all():
-        zero = is_zero(coef) | is_zero(factor) if is_constant else is_zero(coef)
-        out = np.where(np.broadcast_to(zero, out.shape), np.zeros((), out.dtype), out)
-    return out
-
-
-def scale_rows(coef, factor, is_constant=False):
-    """`times` for a factor of shape S (or ()) against (w, *S), through the kernel if it fits."""
-    if fits_kernel(coef, factor) and factor.shape in ((), coef.shape[1:]):
-        rows = flat(coef)
-        out = buffers.empty_like(rows)
-        kernel = kernels.multiply_constant if is_constant else kernels.multiply
-        kernel(rows, np.ascontiguousarray(factor).reshape(-1), out)
-        return out.reshape(coef.shape)
-    return times(coef, factor, is_constant)
-
-
-def align(a, shape):
-    """(w, *S) broadcast to (w, *shape), the leading axis kept apart."""
-    if a.shape[1:] == shape:
-        return a
-    extra = len(shape) - (a.ndim - 1)
-    a = a.reshape((a.shape[0],) + (1,) * extra + a.shape[1:])
-    return np.broadcast_to(a, (a.shape[0], *shape))
 
 
 class SparseTangent:
@@ -364,28 +304,6 @@ def need_block(level, shape, dtype):
     need = math.prod(shape) * np.dtype(dtype).itemsize
     if need > MEMORY_BUDGET and shape[0] > 1 and level.serial > 0:
         raise ChunkNeeded(level, max(1, int(shape[0] * MEMORY_BUDGET / need)))
-
-
-def gather(row, index):
-    """Entries of a (1, size) payload at `index`, zero where index is -1; shape of index."""
-    return gather_rows(row, index)[0]
-
-
-def gather_rows(a, index):
-    """(w, *S) at flat positions `index` of S, zeros where index is -1: (w, *index.shape)."""
-    rows = a.reshape((a.shape[0], math.prod(a.shape[1:])))
-    shape = (a.shape[0], *index.shape)
-    if rows.shape[1] == 0:
-        return np.zeros(shape, a.dtype)
-    if type(rows) is np.ndarray:
-        out = rows.take(index.reshape(-1), axis=1, mode="wrap").reshape(shape)
-        if (index < 0).any():
-            out[:, index < 0] = 0
-        return out
-    out = rows[:, np.maximum(index, 0).reshape(-1)].reshape(shape)
-    if (index < 0).any():
-        out = np.where(index < 0, np.zeros((), out.dtype), out)
-    return out
 
 
 # --- Sums of two tangents ------------------------------------------------------------------------

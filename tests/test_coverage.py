@@ -82,7 +82,8 @@ def test_every_differentiated_function_has_a_case(name):
     """Its derivative is compared with an independent oracle in the function or rule tests."""
     function = FUNCTIONS[name]
     text = "".join(
-        (ROOT / file).read_text() for file in ("function_cases.py", "cases.py", "test_functions.py")
+        (ROOT / file).read_text()
+        for file in ("function_cases.py", "cases.py", "test_functions.py", "test_linalg.py")
     )
     spellings = {n for n, f in FUNCTIONS.items() if f is function}
     found = [s for s in spellings if re.search(rf"\bnp\.{re.escape(s[6:])}\b", text)]

@@ -1,0 +1,135 @@
+"""`np.einsum`, operand by operand, each pair as one batched matrix product."""
+
+import math
+
+import numpy as np
+
+from dualmc.dual import as_operand, level_of, primal_at
+from dualmc.linear import with_primal
+from dualmc.registry import handles
+from dualmc.selection import written
+
+
+@handles("bilinear", np.einsum)
+def einsum(*operands, out=None, optimize=False, **kwargs):
+    """Any subscripts NumPy takes, operand by operand, each pair as one matrix product."""
+    subscripts, arrays = _einsum_arguments(operands)
+    arrays = [as_operand(a) for a in arrays]
+    level = level_of(arrays)
+    y = np.einsum(*_rebuilt(operands, [primal_at(a, level) for a in arrays]),
+                  optimize=optimize, **kwargs)  # fmt: skip
+    terms, target = _einsum_terms(subscripts, [np.ndim(a) for a in arrays])
+    pending = [_diagonalised(a, term) for a, term in zip(arrays, terms, strict=True)]
+    while len(pending) > 1:
+        (a, left), (b, right) = pending.pop(0), pending.pop(0)
+        later = set(target).union(*(term for _, term in pending))
+        pending.insert(0, _pair(a, left, b, right, later))
+    a, term = pending[0]
+    a, term = _summed_out(a, term, set(target))
+    return written(out, with_primal(y, np.transpose(a, [term.index(c) for c in target])))
+
+
+def _einsum_arguments(operands):
+    """Subscripts as a string, and the arrays, of either calling form."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), list(operands[1:])
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    def text(sublist):
+        return "".join("..." if s is Ellipsis else letters[s] for s in sublist)
+
+    count = len(operands) // 2
+    subscripts = ",".join(text(s) for s in operands[1 : 2 * count : 2])
+    if len(operands) % 2:
+        subscripts += "->" + text(operands[-1])
+    return subscripts, list(operands[0 : 2 * count : 2])
+
+
+def _rebuilt(operands, arrays):
+    if isinstance(operands[0], str):
+        return [operands[0], *arrays]
+    out = list(operands)
+    out[0 : 2 * len(arrays) : 2] = arrays
+    return out
+
+
+def _einsum_terms(subscripts, ndims):
+    """Labels of every operand and of the result, ellipses spelled out as unused letters."""
+    inputs, _, target = subscripts.partition("->")
+    terms = inputs.split(",")
+    spare = [chr(c) for c in range(0x4E00, 0x4E00 + 64)]
+    longest = 0
+    for i, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
+        if "..." in term:
+            count = ndim - len(term.replace("...", ""))
+            longest = max(longest, count)
+            terms[i] = term.replace("...", "".join(spare[64 - count :]) if count else "")
+    ellipsis = "".join(spare[64 - longest :]) if longest else ""
+    if "->" in subscripts:
+        target = target.replace("...", ellipsis)
+    else:
+        every = "".join(terms)
+        target = ellipsis + "".join(
+            sorted(c for c in set(every) if every.count(c) == 1 and c not in spare)
+        )
+    return terms, target
+
+
+def _diagonalised(a, term):
+    """`a` with repeated labels replaced by its diagonal."""
+    while len(term) != len(frozenset(term)):
+        label = next(c for c in term if term.count(c) > 1)
+        i = term.index(label)
+        j = term.index(label, i + 1)
+        a = np.diagonal(a, 0, i, j)
+        term = "".join(c for n, c in enumerate(term) if n not in (i, j)) + label
+    return a, term
+
+
+def _summed_out(a, term, needed):
+    """Sum over the labels that nothing else needs."""
+    axes = tuple(i for i, c in enumerate(term) if c not in needed)
+    if axes:
+        a = np.sum(a, axis=axes)
+        term = "".join(c for c in term if c in needed)
+    return a, term
+
+
+def _pair(a, left, b, right, later):
+    """Two operands into one, as a batched matrix product of reshaped operands."""
+    a, left = _summed_out(a, left, later | set(right))
+    b, right = _summed_out(b, right, later | set(left))
+    size = dict(zip(left, np.shape(a), strict=True))
+    for c, n in zip(right, np.shape(b), strict=True):
+        # An axis of length 1 broadcasts against a longer one.
+        if size.get(c, n) != n and 1 in (size[c], n):
+            if n == 1:
+                b = np.squeeze(b, right.index(c))
+                right = right.replace(c, "")
+            else:
+                a = np.squeeze(a, left.index(c))
+                left = left.replace(c, "")
+                size[c] = n
+        else:
+            size[c] = n
+    both = [c for c in left if c in right]
+    batch = [c for c in both if c in later]
+    contracted = [c for c in both if c not in later]
+    rows = [c for c in left if c not in right]
+    columns = [c for c in right if c not in left]
+
+    def arranged(x, term, *groups):
+        order = [term.index(c) for group in groups for c in group]
+        shape = [size[c] for c in batch]
+        shape += [math.prod(size[c] for c in group) for group in groups[1:]]
+        return np.reshape(np.transpose(x, order), shape)
+
+    x = arranged(a, left, batch, rows, contracted)
+    y = arranged(b, right, batch, contracted, columns)
+    if contracted:
+        z = np.matmul(x, y)
+    else:
+        z = np.multiply(np.reshape(x, (*x.shape[:-1], 1)), np.reshape(y, (*y.shape[:-2], 1, -1)))
+        z = np.reshape(z, (*x.shape[:-1], y.shape[-1]))
+    term = "".join([*batch, *rows, *columns])
+    return np.reshape(z, [size[c] for c in term]), term

@@ -1,0 +1,145 @@
+"""Functions that place the elements of several arrays: concatenate, stack, where, insert, ...
+
+The same rule as for one array: the function runs once more on positions, those of the active arrays
+numbered one after the other, -1 for every element of a constant.
+"""
+
+import numpy as np
+
+from dualmc.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.indexing import plain_key, positions
+from dualmc.payload import values
+from dualmc.registry import handles, register_one
+from dualmc.selection import written
+from dualmc.tangent import pool
+
+
+class Leaves:
+    """The arrays of a call, active ones numbered one after the other by flat position."""
+
+    def __init__(self, level):
+        self.level = level
+        self.parts = []
+        self.offset = 0
+
+    def index(self, a):
+        """Positions in the pool for an active array, -1 for every element of a constant."""
+        if type(a) is Dual and a.level is self.level:
+            t = a.own_tangent()
+            if t is not None:
+                self.parts.append((t, a.size))
+                self.offset += a.size
+                return positions(a.shape) + (self.offset - a.size)
+        return np.full(np.shape(a), -1)
+
+    def tree(self, a):
+        if isinstance(a, (list, tuple)):
+            return [self.tree(item) for item in a]
+        return self.index(a)
+
+    def take(self, y, index):
+        """The Dual for `y`, its elements found in the pool at `index`."""
+        if not isinstance(y, (np.ndarray, Dual)):
+            y = np.asarray(y)
+        if not self.parts:
+            return make(y, None, self.level)
+        parts = [(t.astype(y.dtype), size) for t, size in self.parts]
+        return make(y, pool(self.level, parts, y.dtype).take(np.asarray(index)), self.level)
+
+
+def joined(function, arrays, *args, **kwargs):
+    """`function(arrays, ...)` for a function that places the elements of several arrays."""
+    arrays = [as_operand(a) for a in arrays]
+    level = level_of(arrays)
+    y = function([primal_at(a, level) for a in arrays], *args, **kwargs)
+    leaves = Leaves(level)
+    kwargs.pop("dtype", None)
+    kwargs.pop("casting", None)
+    index = function([leaves.index(a) for a in arrays], *args, **kwargs)
+    return leaves.take(y, index)
+
+
+def _register_joined(function):
+    def handler(arrays, *args, out=None, **kwargs):
+        if type(arrays) is Dual:
+            arrays = list(arrays)
+        return written(out, joined(function, arrays, *args, **kwargs))
+
+    register_one("selection", function, handler)
+
+
+for _function in (np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack):
+    _register_joined(_function)
+
+
+@handles("selection", np.block)
+def block(arrays):
+    level = level_of(arrays)
+    leaves = Leaves(level)
+    y = np.block(_plain_tree(arrays, level))
+    return leaves.take(y, np.block(leaves.tree(arrays)))
+
+
+def _plain_tree(a, level):
+    if isinstance(a, (list, tuple)):
+        return [_plain_tree(item, level) for item in a]
+    return primal_at(a, level)
+
+
+@handles("selection", np.append)
+def append(arr, values, axis=None):
+    if axis is None:
+        return np.concatenate([np.ravel(as_operand(arr)), np.ravel(as_operand(values))])
+    return np.concatenate([arr, values], axis=axis)
+
+
+@handles("selection", np.insert)
+def insert(arr, obj, values, axis=None):
+    arr, new = as_operand(arr), as_operand(values)
+    level = level_of(arr, new)
+    obj = plain_key(obj)
+    leaves = Leaves(level)
+    y = np.insert(primal_at(arr, level), obj, primal_at(new, level), axis)
+    return leaves.take(y, np.insert(leaves.index(arr), obj, leaves.index(new), axis))
+
+
+@handles("selection", np.where)
+def where(condition, x=None, y=None, /):
+    condition = values(condition)
+    if x is None and y is None:
+        return np.where(condition)
+    x, y = as_operand(x), as_operand(y)
+    if type(x) is not Dual and type(y) is not Dual:
+        return np.where(condition, x, y)
+    level = level_of(x, y)
+    leaves = Leaves(level)
+    value = np.where(condition, primal_at(x, level), primal_at(y, level))
+    return leaves.take(value, np.where(condition, leaves.index(x), leaves.index(y)))
+
+
+@handles("selection", np.choose)
+def choose(a, choices, out=None, mode="raise"):
+    a = values(a)
+    choices = list(choices) if isinstance(choices, Dual) else [as_operand(c) for c in choices]
+    if not any(type(c) is Dual for c in choices):
+        return np.choose(a, choices, mode=mode)
+    level = level_of(choices)
+    leaves = Leaves(level)
+    index = np.choose(a, [leaves.index(c) for c in choices], mode=mode)
+    # Through this handler again where the primals are Duals of an outer level.
+    y = choose(a, primal_at(choices, level), mode=mode)
+    return written(out, leaves.take(y, index))
+
+
+@handles("selection", np.select)
+def select(condlist, choicelist, default=0):
+    condlist = [values(c) for c in condlist]
+    choices = [as_operand(c) for c in choicelist]
+    default = as_operand(default)
+    if not any(type(c) is Dual for c in (*choices, default)):
+        return np.select(condlist, choices, default)
+    level = level_of(choices, default)
+    leaves = Leaves(level)
+    y = np.select(condlist, [primal_at(c, level) for c in choices], primal_at(default, level))
+    index = np.select(condlist, [leaves.index(c) for c in choices], leaves.index(default))
+    return leaves.take(y, index)

@@ -1,0 +1,205 @@
+"""Products along axes, and the methods that every ufunc has: reduce, accumulate, outer, at.
+
+A product is differentiated without division, so that zeros among its factors are exact.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import indexing
+from dualmc.dual import Dual, as_operand, make
+from dualmc.elementwise import apply
+from dualmc.errors import TangentLostError, missing_rule
+from dualmc.linear import (
+    kept_shape,
+    negative_axes,
+    not_nan,
+    options_of,
+    summed,
+    valued,
+    with_primal,
+)
+from dualmc.payload import values
+from dualmc.registry import handles, name_of
+from dualmc.selection import written
+
+# --- Products ------------------------------------------------------------------------------------
+
+
+def _others(x):
+    """Along the last axis, the product of all other elements: exact with zeros, no division."""
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+    before = np.concatenate([one, np.cumprod(x[..., :-1], axis=-1)], axis=-1)
+    after = np.concatenate([one, np.cumprod(x[..., :0:-1], axis=-1)], axis=-1)[..., ::-1]
+    return before * after
+
+
+@handles("composite", np.prod)
+def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
+    where = values(where)
+    y = np.prod(
+        a.primal, axis, dtype, keepdims=keepdims, where=where, **options_of(initial=initial)
+    )
+    y = y if type(y) is Dual else np.asarray(y)
+    if where is not True:
+        a = np.where(where, a, np.ones((), a.dtype))
+    axes = negative_axes(axis, a.ndim)
+    order = tuple(range(-len(axes), 0))
+    kept = kept_shape(a.shape, axes, False)
+    rows = np.reshape(np.moveaxis(a, axes, order), (*kept, math.prod(a.shape[i] for i in axes)))
+    t = rows.own_tangent()
+    if t is not None and rows.size:
+        factor = _others(rows.primal)
+        factor = factor if initial is np._NoValue else factor * initial
+        t = summed(t.times(factor), (-1,), y.shape, y.dtype)
+    return written(out, make(y, t if rows.size else None, a.level))
+
+
+@handles("composite", (np.multiply, "reduce"))
+def multiply_reduce(
+    array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True
+):
+    return prod(array, axis, dtype, out, keepdims, initial, where)
+
+
+@handles("composite", np.cumprod)
+def cumprod(a, axis=None, dtype=None, out=None):
+    y = np.cumprod(a.primal, axis, dtype)
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    x = np.moveaxis(a if dtype is None else a.astype(dtype), axis, 0)
+    running, parts = None, []
+    for i in range(x.shape[0]):
+        running = x[i] if running is None else running * x[i]
+        parts.append(running)
+    if not parts:
+        return written(out, make(y, None, a.level))
+    return written(out, with_primal(y, np.moveaxis(np.stack(parts), 0, axis)))
+
+
+@handles("composite", (np.multiply, "accumulate"))
+def multiply_accumulate(array, axis=0, dtype=None, out=None):
+    return cumprod(array, axis, dtype, out)
+
+
+@handles("composite", np.cumulative_prod)
+def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError(
+                "For arrays which have more than one dimension ``axis`` argument is required."
+            )
+        axis = 0
+    y = np.cumprod(x, axis, dtype)
+    if include_initial:
+        first = list(y.shape)
+        first[axis] = 1
+        y = np.concatenate([np.ones(first, y.dtype), y], axis=axis)
+    return written(out, y)
+
+
+@handles("composite", np.nanprod)
+def nanprod(a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
+    a = np.where(not_nan(a), a, np.ones((), a.dtype))
+    return np.prod(a, axis, dtype, out, keepdims, initial, values(where))
+
+
+@handles("composite", np.nancumsum)
+def nancumsum(a, axis=None, dtype=None, out=None):
+    return np.cumsum(np.where(not_nan(a), a, np.zeros((), a.dtype)), axis, dtype, out)
+
+
+@handles("composite", np.nancumprod)
+def nancumprod(a, axis=None, dtype=None, out=None):
+    return np.cumprod(np.where(not_nan(a), a, np.ones((), a.dtype)), axis, dtype, out)
+
+
+# --- Any ufunc's methods -------------------------------------------------------------------------
+
+
+@handles("composite", "reduce")
+def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue,
+           where=True):  # fmt: skip
+    """``ufunc.reduce`` from left to right, for ufuncs without a rule of their own for it."""
+    if where is not True or dtype is not None:
+        raise missing_rule(f"{name_of(ufunc)}.reduce with where or dtype")
+    axes = negative_axes(axis, array.ndim)
+    x = np.moveaxis(array, axes, range(len(axes)))
+    x = np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
+    total = None if initial is np._NoValue else initial
+    for i in range(x.shape[0]):
+        total = x[i] if total is None else apply(ufunc, total, x[i])
+    primal = ufunc.reduce(array.primal, axis, keepdims=keepdims, **options_of(initial=initial))
+    if type(total) is not Dual:  # no elements: the identity of the ufunc, or initial
+        return written(out, primal)
+    y = np.reshape(total, np.shape(primal))
+    return written(out, with_primal(primal, y))
+
+
+@handles("composite", "accumulate")
+def accumulate(ufunc, array, axis=0, dtype=None, out=None):
+    x = np.moveaxis(array, axis, 0)
+    parts = [x[0]]
+    for i in range(1, x.shape[0]):
+        parts.append(apply(ufunc, parts[-1], x[i]))
+    y = np.moveaxis(np.stack(parts), 0, axis)
+    return written(out, with_primal(ufunc.accumulate(array.primal, axis, dtype), y))
+
+
+@handles("composite", "reduceat")
+def reduceat(ufunc, array, indices, axis=0, dtype=None, out=None):
+    x = np.moveaxis(array, axis, 0)
+    indices = [int(i) for i in values(indices)]
+    parts = []
+    for i, start in enumerate(indices):
+        stop = indices[i + 1] if i + 1 < len(indices) else x.shape[0]
+        parts.append(ufunc.reduce(x[start:stop], axis=0) if stop > start else x[start])
+    y = np.moveaxis(np.stack(parts), 0, axis)
+    return written(out, with_primal(ufunc.reduceat(array.primal, values(indices), axis, dtype), y))
+
+
+@handles("composite", "outer")
+def ufunc_outer(ufunc, a, b, /, out=None):
+    a, b = as_operand(a), as_operand(b)
+    a = np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b)))
+    if type(a) is not Dual and type(b) is not Dual:
+        return ufunc(a, b)
+    return written(out, apply(ufunc, a, b))
+
+
+@handles("in-place", "at")
+def ufunc_at(ufunc, a, indices, b=None, /):
+    """``ufunc.at``: unbuffered, so repeated indices apply the ufunc repeatedly."""
+    if type(a) is not Dual:
+        if any(type(x) is Dual and x.own_tangent() is not None for x in (b,)):
+            raise TangentLostError(
+                f"{name_of(ufunc)}.at cannot write a Dual into a plain array: the derivative would "
+                f"be lost. Allocate it with numpy.zeros_like(dual)."
+            )
+        ufunc.at(a, values(indices), values(b))
+        return
+    indices = indexing.plain_key(indices)
+    where = np.arange(a.size).reshape(a.shape)[indices]
+    flat_view = np.ravel(a)
+    if b is None:
+        for i in np.ravel(where):
+            flat_view[int(i)] = apply(ufunc, flat_view[int(i)])
+    else:
+        b = np.ravel(np.broadcast_to(as_operand(b), np.shape(where)))
+        for i, value in zip(np.ravel(where), b, strict=True):
+            flat_view[int(i)] = apply(ufunc, flat_view[int(i)], value)
+    if flat_view._view is None:
+        a[...] = np.reshape(flat_view, a.shape)
+
+
+@handles("linear", np.bincount)
+def bincount(x, /, weights=None, minlength=0):
+    """Counts are flat; weights are summed per bin."""
+    x = values(x)
+    if type(weights) is not Dual:
+        return np.bincount(x, weights, minlength)
+    y = np.bincount(x, values(weights), minlength)
+    total = np.zeros_like(weights, shape=y.shape)
+    ufunc_at(np.add, total, np.asarray(x), weights)
+    return valued(y, total)

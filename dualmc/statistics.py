@@ -1,0 +1,180 @@
+"""Statistics: variance, deviation, weighted means, covariance, and the forms that skip NaN.
+
+Each is its definition, with NumPy's own value in the primal.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc.dual import Dual, as_operand, make
+from dualmc.linear import (
+    exact,
+    negative_axes,
+    not_nan,
+    summed,
+    valued,
+    with_primal,
+)
+from dualmc.payload import values
+from dualmc.registry import handles
+from dualmc.selection import written
+from dualmc.tangent import DenseTangent
+
+
+def _central(a, axis, ddof, keepdims, where):
+    """Sum of squared deviations per lane, with its count minus ddof.
+
+    The mean's own tangent drops out: the deviations from it sum to zero.
+    """
+    axes = negative_axes(axis, a.ndim)
+    centre = np.mean(a.primal, axis, keepdims=True, where=where)
+    with np.errstate(invalid="ignore"):
+        deviation = a.primal - centre
+    if where is True:
+        count = math.prod(a.shape[i] for i in axes) - ddof
+    else:
+        where = np.broadcast_to(where, a.shape)
+        count = np.sum(where, axis, keepdims=True) - ddof
+        deviation = np.where(where, deviation, np.zeros((), a.dtype))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.conj(deviation) * (2.0 / np.asarray(count, deviation.real.dtype)), axes
+
+
+def _var_tangent(a, axis, ddof, keepdims, where, y):
+    factor, axes = _central(a, axis, ddof, keepdims, where)
+    t = a.own_tangent()
+    if t is None:
+        return None
+    if a.dtype.kind == "c":
+        t = DenseTangent(a.level, np.real(t.times(factor).to_dense().dense()))
+    else:
+        t = t.times(factor)
+    return summed(t, axes, y.shape, y.dtype)
+
+
+@handles("composite", np.var)
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
+        mean=np._NoValue, correction=np._NoValue):  # fmt: skip
+    ddof = ddof if correction is np._NoValue else correction
+    where = values(where)
+    a = a if dtype is None else a.astype(dtype)
+    y = np.var(a.primal, axis, ddof=ddof, keepdims=keepdims, where=where)
+    y = y if type(y) is Dual else np.asarray(y)
+    return written(out, make(y, _var_tangent(a, axis, ddof, keepdims, where, y), a.level))
+
+
+@handles("composite", np.std)
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
+        mean=np._NoValue, correction=np._NoValue):  # fmt: skip
+    v = var(a, axis, dtype, None, ddof, keepdims, where=where, correction=correction)
+    y = np.std(a.primal if dtype is None else a.primal.astype(dtype), axis, ddof=values(ddof)
+               if correction is np._NoValue else correction, keepdims=keepdims,
+               where=values(where))  # fmt: skip
+    return written(out, with_primal(y, _root(v)))
+
+
+def _root(v):
+    """Square root with derivative 0 at 0, where the standard deviation has its minimum."""
+    zero = values(v) == 0
+    safe = np.where(zero, np.ones((), v.dtype), v)
+    return np.where(zero, np.zeros((), v.dtype), np.sqrt(safe))
+
+
+@handles("composite", np.nansum)
+def nansum(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
+    a = np.where(not_nan(a), a, np.zeros((), a.dtype))
+    return np.sum(a, axis, dtype, out, keepdims, initial, values(where))
+
+
+@handles("composite", np.nanmean)
+def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
+    total = np.mean(a, axis, dtype, None, keepdims, where=mask)
+    y = np.nanmean(values(a), axis, dtype, keepdims=keepdims, where=values(where))
+    return written(out, valued(y, total))
+
+
+@handles("composite", np.nanvar)
+def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
+           mean=np._NoValue, correction=np._NoValue):  # fmt: skip
+    mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
+    v = var(a, axis, dtype, None, ddof, keepdims, where=mask, correction=correction)
+    ddof = ddof if correction is np._NoValue else correction
+    y = np.nanvar(values(a), axis, dtype, ddof=ddof, keepdims=keepdims, where=values(where))
+    return written(out, valued(y, v))
+
+
+@handles("composite", np.nanstd)
+def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
+           mean=np._NoValue, correction=np._NoValue):  # fmt: skip
+    v = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, correction=correction)
+    ddof = ddof if correction is np._NoValue else correction
+    y = np.nanstd(values(a), axis, dtype, ddof=ddof, keepdims=keepdims, where=values(where))
+    return written(out, valued(y, _root(v)))
+
+
+@handles("composite", np.average)
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    a = as_operand(a)
+    if weights is None:
+        mean = np.mean(a, axis, keepdims=keepdims)
+        count = np.full(mean.shape, a.size / max(mean.size, 1))
+        return (mean, count) if returned else mean
+    weights = as_operand(weights)
+    if np.shape(weights) != np.shape(a):
+        axes = negative_axes(axis, np.ndim(a))
+        shape = [np.shape(a)[i] if i - np.ndim(a) in axes else 1 for i in range(np.ndim(a))]
+        order = np.argsort(np.argsort(axes))
+        weights = np.reshape(np.transpose(weights, order), shape)
+    weights = np.broadcast_to(weights, np.shape(a))
+    total = np.sum(weights, axis, keepdims=keepdims)
+    mean = np.sum(a * weights, axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+@handles("composite", np.cov)
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    def formula(*arrays):
+        x = np.atleast_2d(arrays[0])
+        x = x if rowvar or x.shape[0] == 1 else x.T
+        if len(arrays) > 1:
+            z = np.atleast_2d(arrays[1])
+            x = np.concatenate([x, z if rowvar or z.shape[0] == 1 else z.T])
+        degrees = (0 if bias else 1) if ddof is None else ddof
+        w = None
+        if fweights is not None:
+            w = np.asarray(fweights, float)
+        if aweights is not None:
+            w = np.asarray(aweights, float) if w is None else w * aweights
+        if w is None:
+            total, norm = x.shape[1], x.shape[1] - degrees
+            deviation = x - np.mean(x, axis=1, keepdims=True)
+            weighted = deviation
+        else:
+            total = w.sum()
+            norm = total - degrees * ((w * aweights).sum() / total if aweights is not None else 1)
+            deviation = x - np.sum(x * w, axis=1, keepdims=True) / total
+            weighted = deviation * w
+        return np.squeeze(np.matmul(weighted, np.conj(deviation).T) / norm)
+
+    arrays = (m,) if y is None else (m, y)
+    options = {"bias": bias, "ddof": ddof, "fweights": fweights, "aweights": aweights}
+
+    def primal(*plain):
+        return np.cov(*plain, rowvar=rowvar, **options)
+
+    return exact(primal, formula, *arrays)
+
+
+@handles("composite", np.corrcoef)
+def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    def formula(*arrays):
+        c = np.cov(*arrays, rowvar=rowvar)
+        if c.ndim == 0:
+            return c / c
+        d = np.sqrt(np.real(np.diag(c)))
+        return c / d[:, None] / d[None, :]
+
+    arrays = (x,) if y is None else (x, y)
+    return exact(lambda *plain: np.corrcoef(*plain, rowvar=rowvar), formula, *arrays)
