@@ -6,6 +6,7 @@ analytic and NumPy takes complex arrays throughout it, else "differences"; both 
 only.  References: Squire and Trapp (1998) for the complex step, Richardson (1911).
 """
 
+import math
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
@@ -343,6 +344,10 @@ def as_position(x):
     return x[int(x[2])] * x[round(x[0])]
 
 
+def rounded_by_math(x):
+    return x * math.floor(x[0]) + math.ceil(x[1]) * x[0] + math.trunc(x[2]) * x[1]
+
+
 def compares(x):
     mask = (x > 0) & (x <= 2) | ~(x >= -1) ^ (x < 5)
     return np.where(mask, x**2, 3 * x) + (x == x) * x + (x != 0.5) * x
@@ -424,6 +429,7 @@ OPERATORS = [
     Case("builtin-any-all", lambda x: x[0] * any(x > 2) + x[1] * all(x > -2), V, DIFF),
     Case("builtin-round", lambda x: x * round(x[0]) + round(x[1], 1) * x[2], V, DIFF),
     Case("builtin-int", lambda x: x * int(x[2]), V, DIFF),
+    Case("math-floor-ceil-trunc", rounded_by_math, V, DIFF),
     Case("functools-reduce", lambda x: reduce(lambda a, b: a * np.sin(b), x), V),
     Case("list-tuple-of-x", lambda x: list(x)[0] * tuple(x)[1], V),
     Case("unpacking", first_of_rest, V),

@@ -156,6 +156,30 @@ def test_auxiliary_output(case):
     assert np.array_equal(np.asarray(case.f(case.x.copy())), y, equal_nan=True)
 
 
+# --- Other widths --------------------------------------------------------------------------------
+
+# Object arrays and Python's own numbers: NumPy computes these in float64 whatever x is.
+PYTHON_NUMBERS = ("object-array", "asarray", "builtin-sorted", "method-item", "method-tolist")
+PYTHON_NUMBERS += ("sum-of-list", "vectorize", "dtype-of-x", "questions-about-dtype")
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if not c.name.startswith(PYTHON_NUMBERS)], ids=lambda case: case.name
+)
+def test_float32_stays_where_numpy_keeps_it(case):
+    x = case.x.astype(np.float32)
+    expected = np.asarray(case.f(x.copy()))
+    exact = dm.jacobian_fwd(case.f, x.astype(float))
+    scale = max(1.0, np.max(np.abs(exact), initial=0.0))
+    for sparse in (False, True):
+        y, J = dm.value_and_jacobian_fwd(case.f, x, sparse=sparse)
+        assert expected.dtype == np.asarray(y).dtype
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+        assert (expected.dtype if expected.dtype.kind in "fc" else np.float32) == J.dtype
+        J = J.toarray().reshape(exact.shape) if sparse else J
+        np.testing.assert_allclose(J, exact, rtol=1e-4, atol=2e-5 * scale)
+
+
 # --- Policies: when to be sparse, when to work in chunks -----------------------------------------
 
 
