@@ -111,6 +111,10 @@ class SparseTangent:
     def to_dense(self):
         return DenseTangent(self.level, self.dense())
 
+    def like(self, rows):
+        """The tangent with coefficients `rows` of the same shape."""
+        return SparseTangent(self.level, rows, self.col)
+
     def map(self, function):
         """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
         return SparseTangent(self.level, function(self.coef), function(self.col))
@@ -247,6 +251,9 @@ class DenseTangent:
     def with_rows(self, rows):
         shape = (1, *self.block.shape[1:])
         rows = rows if rows.shape == shape else rows.reshape(shape)
+        return DenseTangent(self.level, self.block, rows, self.finite)
+
+    def like(self, rows):
         return DenseTangent(self.level, self.block, rows, self.finite)
 
     def map(self, function):

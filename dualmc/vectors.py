@@ -12,22 +12,24 @@ from dualmc.dual import Dual, make
 from dualmc.rules import RULES
 
 FLOAT64 = np.dtype(np.float64)
+LARGE = buffers.LARGE
 
 _unary_kernels: dict = {}
 _binary_kernels: dict = {}
 
 
 def _vector(x):
-    """Primal and tangent of a Dual that the short way takes, else None."""
-    p = x._primal if x._view is None else x.primal
+    """The tangent of a Dual whose primal is a float64 vector, else None."""
+    if x._view is None:
+        p = x._primal
+        if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64 or not x.level.open:
+            return None
+        x._owned = False
+        return x._tangent
+    p = x.primal
     if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64:
         return None
-    if x._view is None:
-        x._owned = False
-        t = x._tangent
-    else:
-        t = x.own_tangent()
-    return None if t is None or not x.level.open else t
+    return x.own_tangent()
 
 
 def _fast_rows(t):
@@ -54,15 +56,20 @@ def push_unary(ufunc, x):
     if t is None:
         return None
     p = x._primal
-    rows = _fast_rows(t)
-    if rows is None or not p.flags.c_contiguous:
+    rows = t.coef if t.is_sparse else t.scale
+    if (
+        type(rows) is not np.ndarray
+        or rows.dtype is not FLOAT64
+        or not rows.flags.c_contiguous
+        or not p.flags.c_contiguous
+    ):
         return None
     y = ufunc(p)
     if y.dtype is not FLOAT64:
         return None
-    out = buffers.empty_like(rows)
+    out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     kernel(p, y, rows, out)
-    return make(y, t.with_rows(out), x.level)
+    return make(y, t.like(out), x.level)
 
 
 def push_binary(ufunc, a, b):
@@ -118,9 +125,9 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     else:
         if not (p.flags.c_contiguous and q.flags.c_contiguous):
             return None
-        out = buffers.empty_like(rows)
+        out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
         row[2](p, 1, q, 1, y, rows, other, out)
-    return make(y, t.with_rows(out), a.level)
+    return make(y, t.like(out), a.level)
 
 
 def _push_vector_constant(ufunc, row, argnum, x, t, c):
@@ -144,8 +151,8 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if rows is None or not p.flags.c_contiguous:
         return None
     if len(row) == 2:
-        return make(y, t.with_rows(-rows), x.level)
-    out = buffers.empty_like(rows)
+        return make(y, t.like(-rows), x.level)
+    out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     if row[0] is None:
         if not t.is_sparse and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself
@@ -154,4 +161,4 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
         row[0](p, 1, constant, step, y, rows, out)
     else:
         row[1](constant, step, p, 1, y, rows, out)
-    return make(y, t.with_rows(out), x.level)
+    return make(y, t.like(out), x.level)
