@@ -68,15 +68,10 @@ PROBLEMS = {
 }
 
 
-def best(function, repeat):
-    """The least of `repeat` times, in seconds, with the garbage collector out of the way."""
-    gc.collect()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def peak_bytes(function):
@@ -97,8 +92,13 @@ def measured(f, product, n, repeat, rng):
     J = dm.jacobian_fwd(f, x, sparse=True)
     expected = product(x, v)
     error = np.max(np.abs(J @ v - expected)) / np.max(np.abs(expected))
-    time_f = best(lambda: f(x), 3 * repeat)
-    time_j = best(lambda: dm.jacobian_fwd(f, x, sparse=True), repeat)
+    # Interleaved, so that both meet the same machine; the least of either is the cost itself.
+    gc.collect()
+    times_f, times_j = [], []
+    for _ in range(repeat):
+        times_j.append(seconds(lambda: dm.jacobian_fwd(f, x, sparse=True)))
+        times_f += [seconds(lambda: f(x)) for _ in range(3)]
+    time_f, time_j = min(times_f), min(times_j)
     peak = peak_bytes(lambda: dm.jacobian_fwd(f, x, sparse=True)) / x.nbytes
     return error, time_f, time_j, J.nnz, peak
 
@@ -106,7 +106,7 @@ def measured(f, product, n, repeat, rng):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--repeat", type=int, default=15)
     options = parser.parse_args()
     rng = np.random.default_rng(1)
     failed = False

@@ -15,6 +15,8 @@ import numpy as np
 LARGE = 2**17
 # Bytes that a thread keeps between derivative calls.
 KEPT = 2**26
+# How many times larger than needed a buffer handed out may be.
+SPARE = 4
 
 
 class _Pool(threading.local):
@@ -50,16 +52,33 @@ def empty(shape, dtype):
     if need < LARGE or not _IS_RELIABLE:
         return np.empty(shape, dtype)
     buffers = _pool.buffers
+    best = None
     for i, count in enumerate(_counts(buffers)):
-        if count == _FREE and need <= buffers[i].size <= 2 * need:
-            buffer = buffers[i]
-            break
-    else:
-        # Sizes in steps of an eighth, so that slices of one array share their buffers.
-        step = 1 << max(0, need.bit_length() - 4)
+        if count == _FREE:
+            size = buffers[i].size
+            if need <= size <= SPARE * need and (best is None or size < buffers[best].size):
+                best = i
+    if best is None:
+        # Sizes in steps of about a sixteenth, so that slices of one array share their buffers.
+        step = 1 << max(0, need.bit_length() - 5)
+        _make_room(buffers, need)
         buffer = np.empty(-(-need // step) * step, np.uint8)
         buffers.append(buffer)
+    else:
+        buffer = buffers[best]
     return buffer[:need].view(dtype).reshape(shape)
+
+
+def _make_room(buffers, need):
+    """Let go of free buffers, all too small for `need`, beyond a third of what is in use."""
+    counts = _counts(buffers)
+    used = sum(b.size for b, count in zip(buffers, counts, strict=True) if count != _FREE)
+    allowed = (used + need) // 3
+    for i in range(len(buffers) - 1, -1, -1):
+        if counts[i] == _FREE:
+            allowed -= buffers[i].size
+            if allowed < 0:
+                del buffers[i]
 
 
 def empty_like(a):

@@ -197,13 +197,13 @@ class Dual:
         return int(self.primal)
 
     def __trunc__(self):
-        return math.trunc(self.primal)
+        return math.trunc(self.item_value())
 
     def __floor__(self):
-        return math.floor(self.primal)
+        return math.floor(self.item_value())
 
     def __ceil__(self):
-        return math.ceil(self.primal)
+        return math.ceil(self.item_value())
 
     def __round__(self, digits=None):
         value = self.item_value()

@@ -40,12 +40,17 @@ class View:
         t = root._tangent
         if t is None:
             return None
-        if self.batched is None or root._owned:
-            # The root will be written in place: take a copy.
-            if self.batched is not None:
-                return t.map(lambda a: self.batched(a).copy())
+        if self.batched is None:
             return t.take(self.positions())
-        return t.map(self.batched)
+        if not root._owned:
+            return t.map(self.batched)
+        # The root may be written in place.  A small view takes a copy; a large one shares the
+        # arrays instead, and the next write to the root copies them.
+        part = t.map(self.batched)
+        if 2 * math.prod(part.shape) < root.size:
+            return t.map(lambda a: self.batched(a).copy())
+        root._owned = False
+        return part
 
 
 class PartView:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc import kernels, levels
+from dualmc import buffers, kernels, levels
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
@@ -111,7 +111,8 @@ def seed(x, level, offset, is_sparse):
         scale = np.ones((1, *x.shape), x.dtype)
         return make(primal, DenseTangent(level, block.reshape((k, *x.shape)), scale, True), level)
     col = np.arange(offset, offset + size, dtype=np.int32)
-    coef = np.ones(size, x.dtype)
+    coef = buffers.empty((size,), x.dtype)
+    coef.fill(1)
     if offset < 0 or offset + size > k:
         outside = (col < 0) | (col >= k)
         col[outside] = -1

@@ -142,7 +142,7 @@ class SparseTangent:
     def times(self, factor, is_constant=False):
         """Times a factor of shape S, () or a number."""
         if isinstance(factor, (float, int)):
-            return self.with_coef(self.coef * np.asarray(factor, self.dtype))
+            return self.with_coef(scale_rows(self.coef, np.asarray(factor, self.dtype)))
         return self.with_coef(scale_rows(self.coef, factor, is_constant))
 
     def take(self, index):
@@ -501,6 +501,9 @@ def padded(a, width, fill):
 
 def pool(level, parts, dtype):
     """One tangent of shape (total size,) from flattened parts, each (tangent or None, size)."""
+    if len(parts) == 1:
+        t, size = parts[0]
+        return t.map(lambda a: a.reshape((a.shape[0], size)))
     active = [t for t, _ in parts if t is not None]
     if all(t.is_sparse for t in active):
         width = max(t.coef.shape[0] for t in active)

@@ -121,7 +121,8 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
         return None
     y = ufunc(p, q)
     if len(row) == 2:
-        out = rows + other if row[1] == 1.0 else rows - other
+        out = buffers.empty_like(rows)
+        (np.add if row[1] == 1.0 else np.subtract)(rows, other, out=out)
     else:
         if not (p.flags.c_contiguous and q.flags.c_contiguous):
             return None
@@ -151,7 +152,8 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if rows is None or not p.flags.c_contiguous:
         return None
     if len(row) == 2:
-        return make(y, t.like(-rows), x.level)
+        out = np.negative(rows, out=buffers.empty_like(rows))
+        return make(y, t.like(out), x.level)
     out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     if row[0] is None:
         if not t.is_sparse and not t.is_finite():
