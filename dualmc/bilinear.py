@@ -144,9 +144,15 @@ def _contracted_columns(t, other, is_constant):
     return DenseTangent(t.level, block)
 
 
+def _as_array(a):
+    """An operand as an array: unlike ufuncs, these functions do not treat Python numbers apart."""
+    a = as_operand(a)
+    return a if type(a) is Dual else np.asarray(a)
+
+
 @handles("bilinear", np.dot)
 def dot(a, b, out=None):
-    a, b = as_operand(a), as_operand(b)
+    a, b = _as_array(a), _as_array(b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return written(out, np.multiply(a, b))
     if np.ndim(b) == 1 or np.ndim(a) <= 2 and np.ndim(b) == 2:
@@ -229,7 +235,7 @@ def tensordot(a, b, axes=2):
 
 @handles("bilinear", np.kron)
 def kron(a, b):
-    a, b = as_operand(a), as_operand(b)
+    a, b = _as_array(a), _as_array(b)
     ndim = max(a.ndim, b.ndim)
     a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
     b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)

@@ -6,7 +6,7 @@ Each is its definition in public NumPy functions, with NumPy's own value in the 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.dual import Dual, as_operand, level_of, primal_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import values
 from dualmc.registry import handles
@@ -36,10 +36,10 @@ def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
 @handles("linear", np.ediff1d)
 def ediff1d(ary, to_end=None, to_begin=None):
     ary = np.ravel(as_operand(ary))
-    parts = [] if to_begin is None else [np.ravel(as_operand(to_begin))]
+    parts = [] if to_begin is None else [np.ravel(as_operand(to_begin)).astype(ary.dtype)]
     parts.append(ary[1:] - ary[:-1])
     if to_end is not None:
-        parts.append(np.ravel(as_operand(to_end)))
+        parts.append(np.ravel(as_operand(to_end)).astype(ary.dtype))
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
@@ -79,10 +79,9 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         y = _gradient_first_axis(x, h, edge_order)
         found.append(np.moveaxis(y, 0, i))
     if not any(type(v) is Dual for v in varargs):
-        level = f.level
         primals = np.gradient(f.primal, *varargs, axis=axis, edge_order=edge_order)
         primals = primals if isinstance(primals, (list, tuple)) else [primals]
-        found = [make(p, tangent_at(y, level), level) for p, y in zip(primals, found, strict=True)]
+        found = [with_primal(p, y) for p, y in zip(primals, found, strict=True)]
     return found[0] if len(found) == 1 else tuple(found)
 
 

@@ -34,8 +34,16 @@ def ufunc_clip(a, low, high):
 
 @handles("composite", np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    y = np.nan_to_num(values(x), nan=values(nan), posinf=posinf, neginf=neginf)
-    kept = np.where(np.isfinite(values(x)), x, y)
+    x = as_operand(x)
+    number = values(x) if type(x) is Dual else x
+    fills = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    plain = {key: None if type(v) is Dual else v for key, v in fills.items()}
+    plain["nan"] = 0.0 if plain["nan"] is None else plain["nan"]
+    kept = np.where(np.isfinite(number), x, np.nan_to_num(number, **plain))
+    where = {"nan": np.isnan, "posinf": np.isposinf, "neginf": np.isneginf}
+    for key, fill in fills.items():
+        if type(fill) is Dual:
+            kept = np.where(where[key](number), fill, kept)
     if not copy:
         x[...] = kept
         return x

@@ -93,7 +93,7 @@ def vander(x, N=None, increasing=False):
 @handles("composite", np.polyval)
 def polyval(p, x):
     p, x = as_operand(p), as_operand(x)
-    y = np.zeros(np.shape(x))
+    y = np.zeros_like(x)
     for i in range(len(p)):
         y = y * x + p[i]
     return y

@@ -9,7 +9,7 @@ import numpy as np
 
 from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
-from dualmc.errors import TangentLostError, missing_rule
+from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.payload import values
 from dualmc.rules import RULES
 from dualmc.tangent import add, is_same_slots
@@ -204,6 +204,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
             y = None
         return apply(ufunc, *inputs) if y is None else y
     if method != "__call__":
+        if isinstance(kwargs.get("out"), tuple):
+            (kwargs["out"],) = kwargs["out"]
         entry = registry.REDUCTIONS.get((ufunc, method))
         if entry is not None:
             return entry.handler(*inputs, **kwargs)
@@ -226,7 +228,7 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
     where = values(where) if type(where) is Dual else where
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     if isinstance(out, tuple):
-        raise missing_rule(f"{registry.name_of(ufunc)} with several out arrays")
+        raise missing_case(registry.name_of(ufunc), "with several out arrays")
     # Elements that `where` leaves out are computed too, but neither kept nor warned about.
     with np.errstate(all=None if where is True else "ignore"):
         result = _ufunc_result(ufunc, inputs, kwargs)

@@ -20,6 +20,14 @@ class TangentLostError(TypeError):
     """
 
 
+def missing_case(name, what):
+    """The `MissingRuleError` for a function that has a rule, but not for this use of it."""
+    return MissingRuleError(
+        f"dualmc differentiates {name}, but not {what}. Rewrite that step with functions that have "
+        f"a rule, or wrap it in @dualmc.custom_jvp."
+    )
+
+
 def missing_rule(name):
     """The `MissingRuleError` for the function called `name` (dotted, as a user would write it)."""
     return MissingRuleError(

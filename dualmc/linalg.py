@@ -7,7 +7,7 @@ distance between two coinciding points should contribute.
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, make
-from dualmc.errors import missing_rule
+from dualmc.errors import missing_case
 from dualmc.linear import kept_shape, negative_axes, summed, with_primal
 from dualmc.payload import values
 from dualmc.registry import handles
@@ -66,7 +66,7 @@ def _simple_norm(size, ord, axes, keepdims):
 def _matrix_norm(x, ord, axes, keepdims):
     """Largest or smallest absolute sum of a column (1, -1) or row (inf, -inf)."""
     if ord not in (1, -1, np.inf, -np.inf):
-        raise missing_rule(f"numpy.linalg.norm of matrices with ord={ord!r}")
+        raise missing_case("numpy.linalg.norm", f"for matrices with ord={ord!r}")
     row, column = axes
     added, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = np.sum(np.absolute(x), added, keepdims=True)

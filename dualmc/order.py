@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, make
-from dualmc.errors import missing_rule
+from dualmc.errors import missing_case
 from dualmc.indexing import positions
 from dualmc.linear import kept_shape, negative_axes, options_of, summed
 from dualmc.payload import values
@@ -41,7 +41,8 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
 
 @handles("selection", np.sort_complex)
 def sort_complex(a):
-    return np.sort(a).astype(np.result_type(a.dtype, np.complex64))
+    # As NumPy: single precision only for small integers, which are no Duals.
+    return np.sort(a) if a.dtype.kind == "c" else np.sort(a).astype(np.complex128)
 
 
 def _permuted(a, y, axis):
@@ -61,8 +62,11 @@ def _permuted(a, y, axis):
 def extremum(function, a, axis=None, out=None, keepdims=False, initial=np._NoValue, where=True):
     a = as_operand(a)
     where = values(where)
+    if type(initial) is Dual:
+        y = extremum(function, a, axis, None, keepdims, np._NoValue, where)
+        return written(out, _PAIRWISE[function](y, initial))
     x = values(a)
-    options = options_of(initial=values(initial) if type(initial) is Dual else initial)
+    options = options_of(initial=initial)
     if where is not True:
         options["where"] = where
     y = np.asarray(function(x, axis, keepdims=keepdims, **options))
@@ -73,11 +77,14 @@ def extremum(function, a, axis=None, out=None, keepdims=False, initial=np._NoVal
         chosen = chosen & where
     if initial is not np._NoValue:
         # The constant wins a tie, as in max(0, z).
-        chosen = chosen & (x != values(initial))
+        chosen = chosen & (x != initial)
     primal = y
     if type(a.primal) is Dual:
         primal = extremum(function, a.primal, axis, None, keepdims, initial, where)
     return written(out, make(primal, _shared(a, chosen, axes, y), a.level))
+
+
+_PAIRWISE = {np.max: np.maximum, np.min: np.minimum, np.nanmax: np.fmax, np.nanmin: np.fmin}
 
 
 def _shared(a, chosen, axes, y):
@@ -176,9 +183,9 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
     """
     a = as_operand(a)
     if type(q) is Dual or type(a) is not Dual:
-        raise missing_rule(f"numpy.{function.__name__} with respect to q")
+        raise missing_case(f"numpy.{function.__name__}", "with respect to q")
     if options.get("weights") is not None:
-        raise missing_rule(f"numpy.{function.__name__} with weights")
+        raise missing_case(f"numpy.{function.__name__}", "with weights")
     options.pop("weights", None)
     x = values(a)
     y = np.asarray(function(x, q, axis, keepdims=keepdims, **options))

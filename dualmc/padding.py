@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, make
+from dualmc.dual import Dual, as_operand, has_dual
 from dualmc.indexing import positions
+from dualmc.linear import with_primal
 from dualmc.registry import handles
 from dualmc.selection import by_position, gathered
 
@@ -34,7 +35,11 @@ def _pad_constant(array, pad_width, constant_values):
     """Zero elsewhere by position; a constant (or active) border is joined axis by axis."""
     ndim = array.ndim
     if not isinstance(constant_values, (int, float)) or type(array) is not Dual:
-        borders = as_operand(constant_values)
+        borders = (
+            np.asarray(as_operand(constant_values), array.dtype)
+            if not has_dual(constant_values)
+            else as_operand(constant_values)
+        )
         y = array
         for axis, (before, after) in enumerate(_widths(pad_width, ndim)):
             left, right = np.broadcast_to(borders, (ndim, 2))[axis]
@@ -57,7 +62,7 @@ def _pad_by_axis(array, pad_width, mode, kwargs):
         right = _border(x[::-1], after, mode, kwargs, axis, 1, array.ndim)
         y = np.moveaxis(np.concatenate([left[::-1], x, right]), 0, axis)
     primal = np.pad(array.primal, pad_width, mode, **kwargs)
-    return make(primal, y.own_tangent(), y.level)
+    return with_primal(primal, y)
 
 
 def _odd_border(x, width, skip):
@@ -82,7 +87,7 @@ def _border(x, width, mode, kwargs, axis, side, ndim):
     if mode == "linear_ramp":
         end = np.broadcast_to(as_operand(kwargs.get("end_values", 0)), (ndim, 2))[axis, side]
         edge = x[0]
-        return edge + (end - edge) * (steps / max(width, 1))
+        return edge + (end - edge) * (steps / max(width, 1)).astype(edge.dtype)
     length = kwargs.get("stat_length")
     if length is not None:
         length = int(np.broadcast_to(np.asarray(length), (ndim, 2))[axis, side])

@@ -10,7 +10,7 @@ import numpy as np
 from dualmc import indexing
 from dualmc.dual import Dual, as_operand, make
 from dualmc.elementwise import apply
-from dualmc.errors import TangentLostError, missing_rule
+from dualmc.errors import TangentLostError, missing_case
 from dualmc.linear import (
     kept_shape,
     negative_axes,
@@ -123,7 +123,7 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
            where=True):  # fmt: skip
     """``ufunc.reduce`` from left to right, for ufuncs without a rule of their own for it."""
     if where is not True or dtype is not None:
-        raise missing_rule(f"{name_of(ufunc)}.reduce with where or dtype")
+        raise missing_case(f"{name_of(ufunc)}.reduce", "with where or dtype")
     axes = negative_axes(axis, array.ndim)
     x = np.moveaxis(array, axes, range(len(axes)))
     x = np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
@@ -133,8 +133,8 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
     primal = ufunc.reduce(array.primal, axis, keepdims=keepdims, **options_of(initial=initial))
     if type(total) is not Dual:  # no elements: the identity of the ufunc, or initial
         return written(out, primal)
-    y = np.reshape(total, np.shape(primal))
-    return written(out, with_primal(primal, y))
+    # The chain's own value: NumPy's reduce of ufuncs that do not associate is not always it.
+    return written(out, np.reshape(total, np.shape(primal)))
 
 
 @handles("composite", "accumulate")
@@ -155,8 +155,7 @@ def reduceat(ufunc, array, indices, axis=0, dtype=None, out=None):
     for i, start in enumerate(indices):
         stop = indices[i + 1] if i + 1 < len(indices) else x.shape[0]
         parts.append(ufunc.reduce(x[start:stop], axis=0) if stop > start else x[start])
-    y = np.moveaxis(np.stack(parts), 0, axis)
-    return written(out, with_primal(ufunc.reduceat(array.primal, values(indices), axis, dtype), y))
+    return written(out, np.moveaxis(np.stack(parts), 0, axis))
 
 
 @handles("composite", "outer")

@@ -7,14 +7,14 @@ import math
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, make
+from dualmc.dual import Dual, as_operand, has_dual, make
+from dualmc.errors import missing_case
 from dualmc.linear import (
     exact,
     negative_axes,
     not_nan,
     summed,
     valued,
-    with_primal,
 )
 from dualmc.payload import values
 from dualmc.registry import handles
@@ -58,20 +58,36 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
         mean=np._NoValue, correction=np._NoValue):  # fmt: skip
     ddof = ddof if correction is np._NoValue else correction
     where = values(where)
+    a = as_operand(a)
     a = a if dtype is None else a.astype(dtype)
+    if mean is not np._NoValue:
+        return written(out, _var_about(a, axis, ddof, keepdims, where, as_operand(mean)))
     y = np.var(a.primal, axis, ddof=ddof, keepdims=keepdims, where=where)
     y = y if type(y) is Dual else np.asarray(y)
     return written(out, make(y, _var_tangent(a, axis, ddof, keepdims, where, y), a.level))
 
 
+def _var_about(a, axis, ddof, keepdims, where, centre):
+    """The variance about a given mean, which may depend on the inputs in its own way."""
+
+    def formula(a, centre):
+        square = np.absolute(a - centre) ** 2
+        square = square if where is True else np.where(where, square, np.zeros((), square.dtype))
+        count = np.sum(np.broadcast_to(where, np.shape(a)), axis, keepdims=keepdims)
+        return np.sum(square, axis, keepdims=keepdims) / np.maximum(count - ddof, 0)
+
+    def primal(a, centre):
+        return np.var(a, axis, ddof=ddof, keepdims=keepdims, where=where, mean=centre)
+
+    return exact(primal, formula, a, centre)
+
+
 @handles("composite", np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
         mean=np._NoValue, correction=np._NoValue):  # fmt: skip
-    v = var(a, axis, dtype, None, ddof, keepdims, where=where, correction=correction)
-    y = np.std(a.primal if dtype is None else a.primal.astype(dtype), axis, ddof=values(ddof)
-               if correction is np._NoValue else correction, keepdims=keepdims,
-               where=values(where))  # fmt: skip
-    return written(out, with_primal(y, _root(v)))
+    v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    # NumPy's own std is the square root of its own var.
+    return written(out, _root(v))
 
 
 def _root(v):
@@ -98,6 +114,8 @@ def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
 @handles("composite", np.nanvar)
 def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
            mean=np._NoValue, correction=np._NoValue):  # fmt: skip
+    if mean is not np._NoValue:
+        raise missing_case("numpy.nanvar", "about a given mean")
     mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
     v = var(a, axis, dtype, None, ddof, keepdims, where=mask, correction=correction)
     ddof = ddof if correction is np._NoValue else correction
@@ -108,7 +126,7 @@ def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
 @handles("composite", np.nanstd)
 def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
            mean=np._NoValue, correction=np._NoValue):  # fmt: skip
-    v = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, correction=correction)
+    v = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     ddof = ddof if correction is np._NoValue else correction
     y = np.nanstd(values(a), axis, dtype, ddof=ddof, keepdims=keepdims, where=values(where))
     return written(out, valued(y, _root(v)))
@@ -158,13 +176,16 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
             weighted = deviation * w
         return np.squeeze(np.matmul(weighted, np.conj(deviation).T) / norm)
 
+    if has_dual((fweights, aweights)):
+        raise missing_case("numpy.cov", "with respect to its weights")
     arrays = (m,) if y is None else (m, y)
     options = {"bias": bias, "ddof": ddof, "fweights": fweights, "aweights": aweights}
 
     def primal(*plain):
         return np.cov(*plain, rowvar=rowvar, **options)
 
-    return exact(primal, formula, *arrays)
+    c = exact(primal, formula, *arrays)
+    return c if dtype is None else c.astype(dtype)
 
 
 @handles("composite", np.corrcoef)
@@ -177,4 +198,5 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
         return c / d[:, None] / d[None, :]
 
     arrays = (x,) if y is None else (x, y)
-    return exact(lambda *plain: np.corrcoef(*plain, rowvar=rowvar), formula, *arrays)
+    c = exact(lambda *plain: np.corrcoef(*plain, rowvar=rowvar), formula, *arrays)
+    return c if dtype is None else c.astype(dtype)
