@@ -230,6 +230,18 @@ class Dual:
             "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions."
         )
 
+    @property
+    def __array_interface__(self):
+        # NumPy looks for this before it makes an object array of Duals.  Those keep derivatives,
+        # but know no complex numbers: their .real is themselves and their .imag is 0.
+        if self.dtype.kind == "c":
+            self.level.lost = True
+            raise TangentLostError(
+                "numpy.array of complex Duals would lose the derivative of their parts. Build "
+                "the array with numpy.stack, or assign into numpy.zeros_like(dual, dtype=complex)."
+            )
+        raise AttributeError("__array_interface__")
+
     def __copy__(self):
         return self.copy()
 

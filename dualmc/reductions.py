@@ -21,7 +21,7 @@ from dualmc.linear import (
     with_primal,
 )
 from dualmc.payload import values
-from dualmc.registry import handles, name_of
+from dualmc.registry import REDUCTIONS, handles, name_of
 from dualmc.selection import written
 
 # --- Products ------------------------------------------------------------------------------------
@@ -155,7 +155,10 @@ def reduceat(ufunc, array, indices, axis=0, dtype=None, out=None):
     for i, start in enumerate(indices):
         stop = indices[i + 1] if i + 1 < len(indices) else x.shape[0]
         parts.append(ufunc.reduce(x[start:stop], axis=0) if stop > start else x[start])
-    return written(out, np.moveaxis(np.stack(parts), 0, axis))
+    y = np.moveaxis(np.stack(parts), 0, axis)
+    if (ufunc, "reduce") in REDUCTIONS:  # an associative ufunc, whose sums NumPy orders its own way
+        y = with_primal(ufunc.reduceat(array.primal, values(indices), axis, dtype), y)
+    return written(out, y)
 
 
 @handles("composite", "outer")

@@ -717,7 +717,6 @@ SIDE_DOORS = {
     "conj of complex array": lambda x: np.conj(np.array([x[0] * 1j + x[2], x[1] + 0j])),
     "any of an array": lambda x: x * np.any(np.array([x[0], x[1]])),
     "isnan of an array": lambda x: np.where(np.isnan(np.array([x[0], x[1]])), 0.0, x[:2]),
-    "nan_to_num of an array": lambda x: np.nan_to_num(np.array([x[0] * np.nan, x[1]])),
     "math.trunc": lambda x: x * math.trunc(x[0]) + math.floor(x[1]) * math.ceil(x[2]) * x,
     "math.prod": lambda x: math.prod(x),
     "emath.sqrt": lambda x: np.emath.sqrt(x),
@@ -744,7 +743,7 @@ def test_right_or_refused_never_silently_wrong(name):
         try:
             y, J = dm.value_and_jacobian_fwd(g, z)
         except dm.MissingRuleError as error:
-            assert "dualmc has no derivative rule for" in str(error)
+            assert re.match("dualmc (has no derivative rule for|differentiates) ", str(error))
         except dm.TangentLostError as error:
             assert "derivative" in str(error)
         except TypeError as error:
