@@ -272,7 +272,7 @@ class DenseTangent:
         if is_constant and not self.is_finite() and not values(factor).all():
             factor = np.broadcast_to(factor, self.shape)
             return DenseTangent(self.level, scale_rows(self.dense(), factor, True))
-        rows = scale_rows(self.coefficients(), factor)
+        rows = scale_rows(self.coefficients(), factor, is_constant)
         return DenseTangent(self.level, self.block, rows, self.finite)
 
     def take(self, index):

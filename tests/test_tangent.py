@@ -167,6 +167,34 @@ def test_a_few_exceptions_do_not_spoil_the_row_wise_merge():
     assert 3 * n - 2 == J.nnz
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2), (20,), (5, 5)], ids=str)
+@pytest.mark.parametrize("zero", ["number", "scalar", "array", "matrix", "spread"])
+def test_a_constant_zero_factor_gives_zero(shape, zero):
+    """0 * sqrt(x) does not depend on x, even where sqrt has an infinite derivative."""
+    x = np.zeros(shape)
+    n = x.size
+
+    def f(x):
+        root = np.sqrt(x)
+        if zero == "number":
+            return 0.0 * root
+        if zero == "scalar":
+            return root * np.float64(0.0)
+        if zero == "array":
+            return np.zeros(shape) * root
+        if zero == "matrix":
+            return np.zeros((2, n)) @ root.reshape(n)
+        return np.zeros((4, *shape)) * root
+
+    assert not np.any(dm.jacobian_fwd(f, x))
+
+
+def test_a_partial_that_happens_to_be_zero_does_not_hide_an_infinite_derivative():
+    """sqrt(x)**2 is x: at 0 the chain rule has 0 * inf, which is unknown and not 0."""
+    assert np.isnan(dm.derivative(lambda x: np.sqrt(x) ** 2, 0.0))
+    assert np.isnan(dm.jacobian_fwd(lambda x: np.sqrt(x) * np.sqrt(x), np.zeros(20))[0, 0])
+
+
 # --- Memory --------------------------------------------------------------------------------------
 
 
