@@ -7,6 +7,7 @@ only.  References: Squire and Trapp (1998) for the complex step, Richardson (191
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
@@ -230,6 +231,12 @@ OPTIONS = [
 ]
 
 # --- Operators and builtins ----------------------------------------------------------------------
+
+
+def fixed(x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # NumPy 2.5 prefers trunc
+        return np.fix(x)
 
 
 def list_on_the_left(x):
@@ -990,7 +997,7 @@ CLEANING = [
     Case("round-flat", lambda x: x * np.round(x) + np.around(x, 1), V + 0.02, DIFF),
     Case("round-method", lambda x: x * x.round() + x.round(1), V + 0.02, DIFF),
     Case("floor-ceil-trunc", lambda x: x * np.floor(x) + np.ceil(x) * np.trunc(x), V, DIFF),
-    Case("rint-fix-sign", lambda x: x * np.rint(x) + np.fix(x) * np.sign(x), V, DIFF),
+    Case("rint-fix-sign", lambda x: x * np.rint(x) + fixed(x) * np.sign(x), V, DIFF),
     Case("unwrap", lambda x: np.unwrap(4.0 * x), V, DIFF),
     Case("unwrap-axis-period", lambda x: np.unwrap(x, axis=0, period=1.1), M, DIFF),
     Case("real-imag-conj-of-real", lambda x: np.real(x) + np.imag(x) + np.conj(x), V, DIFF),
@@ -1229,7 +1236,7 @@ METHODS = [
     Case("method-item", lambda x: x[0].item() * x.item(2) + x[:1].item(), V),
     Case("method-item-2d", lambda x: x.item(1, 2) * x.item((0, 0)) * x.item(5), M),
     Case("method-tolist", lambda x: [v * x.tolist()[0] for v in x.tolist()], V),
-    Case("method-tolist-2d", lambda x: [sum(row) for row in x.tolist()], M),
+    Case("method-tolist-2d", lambda x: [row[0] * row[1] for row in x.tolist()], M),
     Case("method-all-any", lambda x: x * (x > 0).any() * x.all() + x.any() * x, V, DIFF),
     Case("method-flat", lambda x: x.flat[3] * x.flat[1:4] + x.flat[[0, 5, 2]], M),
     Case("method-flat-iteration", lambda x: sum(v * v for v in x.flat), M),
