@@ -378,7 +378,9 @@ def merged(t, u):
         kernels.merge_positions(a, b, col, from_a, from_b)
         coef = take_slots(t.coef, from_a) + take_slots(u.coef, from_b)
     width = col.shape[0]
-    out = SparseTangent(t.level, coef.reshape((width, *shape)), col.reshape((width, *shape)))
+    # Where one side has all the slots, its columns stay the same object.
+    col = t.col if col is a else u.col if col is b else col.reshape((width, *shape))
+    out = SparseTangent(t.level, coef.reshape((width, *shape)), col)
     return out.to_dense() if is_wide(width, t.level.n) else out
 
 
@@ -422,14 +424,23 @@ def _merged_alike(a, coef_a, b, coef_b):
             *(np.ascontiguousarray(x[:, few]) for x in (a, coef_a, b, coef_b))
         )
         width = max(width, few_col.shape[0])
-    col = buffers.empty((width, a.shape[1]), a.dtype)
-    coef = buffers.empty(col.shape, coef_a.dtype)
+    coef = buffers.empty((width, a.shape[1]), coef_a.dtype)
+    kept = None
+    if count == 0:
+        # All slots of one side and no others: nothing to write but the sums.
+        kept = next(
+            (c for c in (a, b) if c.shape[0] == width and (c[:, middle] == columns).all()), None
+        )
+    col = buffers.empty(coef.shape, a.dtype) if kept is None else kept
     for r, (i, j) in enumerate(zip(from_a.tolist(), from_b.tolist(), strict=True)):
-        col[r] = a[i] if i >= 0 else b[j]
+        if kept is None:
+            col[r] = a[i] if i >= 0 else b[j]
         if i >= 0 and j >= 0:
             np.add(coef_a[i], coef_b[j], out=coef[r])
         else:
             coef[r] = coef_a[i] if i >= 0 else coef_b[j]
+    if kept is not None:
+        return kept, coef
     col[used:] = -1
     coef[used:] = 0
     if count:
