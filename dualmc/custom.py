@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
 from dualmc.registry import UFUNCS, name_of
 from dualmc.rules import RULES, Rule
 from dualmc.tangent import DenseTangent
@@ -41,7 +41,8 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
     array([[ 3.,  0.],
            [ 0., 12.]])
     """
-    if not isinstance(ufunc, np.ufunc):
+    inner = getattr(ufunc, "ufunc", ufunc)  # Numba's @vectorize wraps one
+    if not isinstance(inner, np.ufunc):
         raise TypeError(
             f"rule needs a ufunc, got {type(ufunc).__name__}. For any other function use "
             f"@dualmc.custom_jvp."
@@ -49,14 +50,14 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
     name = name_of(ufunc)
     if ufunc in _BUILT_IN:
         raise ValueError(f"rule: dualmc has its own rule for {name}; it cannot be replaced.")
-    if ufunc.nout != 1 or ufunc.signature is not None:
+    if inner.nout != 1 or inner.signature is not None:
         raise ValueError(
-            f"rule needs an element-wise ufunc with one output; {name} has {ufunc.nout} outputs "
-            f"and signature {ufunc.signature}. Use @dualmc.custom_jvp."
+            f"rule needs an element-wise ufunc with one output; {name} has {inner.nout} outputs "
+            f"and signature {inner.signature}. Use @dualmc.custom_jvp."
         )
-    if len(partials) != ufunc.nin:
+    if len(partials) != inner.nin:
         raise ValueError(
-            f"rule({name}, ...) needs {ufunc.nin} partials, one per argument; got {len(partials)}."
+            f"rule({name}, ...) needs {inner.nin} partials, one per argument; got {len(partials)}."
         )
     for i, partial in enumerate(partials):
         if not callable(partial) and not isinstance(partial, (int, float, np.number)):
@@ -117,6 +118,13 @@ class custom_jvp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = tuple(as_operand(a) for a in args)
+        for key, value in kwargs.items():
+            if has_dual(value):
+                raise TypeError(
+                    f"{getattr(self.function, '__name__', 'f')} got a Dual as its keyword argument "
+                    f"{key!r}; custom_jvp differentiates positional arguments only. Pass it by "
+                    f"position."
+                )
         if not any(type(a) is Dual for a in args):
             return self.function(*args, **kwargs)
         name = getattr(self.function, "__name__", "f")
@@ -141,7 +149,7 @@ class custom_jvp:
                 for p, b in zip(primals, blocks, strict=True)
             )
             y, y_dot = self._pair(name, primals, direction, kwargs)
-            columns.append(y_dot)
+            columns.append(_kept(y_dot))
         if k == 0:
             return self(*primals, **kwargs)
         if isinstance(y, tuple):
@@ -158,14 +166,32 @@ class custom_jvp:
                 f"{type(out).__name__}."
             )
         y, y_dot = out
-        pairs = zip(y, y_dot, strict=True) if isinstance(y, tuple) else [(y, y_dot)]
-        for part, part_dot in pairs:
+        is_tuple = isinstance(y, tuple)
+        if is_tuple and not (isinstance(y_dot, tuple) and len(y) == len(y_dot)):
+            raise ValueError(
+                f"The JVP of {name} returned {len(y)} outputs; y_dot must be a tuple of as many."
+            )
+        for part, part_dot in zip(y, y_dot, strict=True) if is_tuple else [(y, y_dot)]:
+            for given in (part, part_dot):
+                kind = given.dtype.kind if hasattr(given, "dtype") else np.asarray(given).dtype.kind
+                if kind not in "biufc" and not has_dual(given):
+                    raise TypeError(
+                        f"The JVP of {name} must return numbers or arrays of numbers; it returned "
+                        f"a {type(given).__name__}."
+                    )
             if np.shape(part) != np.shape(part_dot):
                 raise ValueError(
                     f"The JVP of {name} returned y of shape {np.shape(part)} and y_dot of shape "
                     f"{np.shape(part_dot)}; they must be equal."
                 )
         return y, y_dot
+
+
+def _kept(y_dot: Any) -> Any:
+    """A column of the rule's result, safe from a rule that uses its arrays again."""
+    if isinstance(y_dot, tuple):
+        return tuple(_kept(part) for part in y_dot)
+    return y_dot.copy() if isinstance(y_dot, (np.ndarray, Dual)) else y_dot
 
 
 def _joined(y: Any, columns: list, level: Any) -> Dual:

@@ -142,7 +142,7 @@ class Dual:
 
     @real.setter
     def real(self, value):
-        self[...] = value if self.dtype.kind != "c" else value + 1j * self.imag
+        np.real(self)[...] = value
 
     @property
     def imag(self):
@@ -152,7 +152,7 @@ class Dual:
     def imag(self, value):
         if self.dtype.kind != "c":
             raise TypeError("cannot set the imaginary part of a real array")
-        self[...] = self.real + 1j * as_operand(value)
+        np.imag(self)[...] = value
 
     @property
     def flat(self):

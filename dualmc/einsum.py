@@ -6,8 +6,9 @@ import numpy as np
 
 from dualmc.dual import as_operand, level_of, primal_at
 from dualmc.linear import with_primal
+from dualmc.payload import values
 from dualmc.registry import handles
-from dualmc.selection import written
+from dualmc.selection import result, written
 
 
 @handles("bilinear", np.einsum)
@@ -18,6 +19,9 @@ def einsum(*operands, out=None, optimize=False, **kwargs):
     level = level_of(arrays)
     y = np.einsum(*_rebuilt(operands, [primal_at(a, level) for a in arrays]),
                   optimize=optimize, **kwargs)  # fmt: skip
+    if len(arrays) == 1 and np.may_share_memory(values(y), values(arrays[0].primal)):
+        # A transpose or a diagonal: a view, as NumPy's.
+        return written(out, result(y, arrays[0], lambda p: np.einsum(*_rebuilt(operands, [p]))))
     terms, target = _einsum_terms(subscripts, [np.ndim(a) for a in arrays])
     pending = [_diagonalised(a, term) for a, term in zip(arrays, terms, strict=True)]
     while len(pending) > 1:

@@ -5,6 +5,8 @@ Duals, complex numbers and odd dtypes take the same partials as NumPy expression
 operators of a Dual both arrive here.
 """
 
+import operator
+
 import numpy as np
 
 from dualmc import buffers, indexing, kernels, levels, registry
@@ -289,7 +291,7 @@ def _binary(ufunc):
         return apply(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self.ndim == 0:
+        if self.ndim == 0 and self._view is None:  # a number, not a view of an array
             return method(self, other)
         return indexing.assign(self, apply(ufunc, self, other))
 
@@ -318,15 +320,8 @@ def _attach_operators():
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
-    for name, ufunc in {
-        "lt": np.less,
-        "le": np.less_equal,
-        "gt": np.greater,
-        "ge": np.greater_equal,
-        "eq": np.equal,
-        "ne": np.not_equal,
-    }.items():
-        setattr(Dual, f"__{name}__", _comparison(ufunc))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
     Dual.__neg__ = _unary(np.negative)
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
@@ -335,7 +330,9 @@ def _attach_operators():
     _, Dual.__rpow__, _ = _binary(np.power)
     Dual.__pow__ = _power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other) if self.ndim == 0 else indexing.assign(self, _power(self, other))
+        _power(self, other)
+        if self.ndim == 0 and self._view is None
+        else indexing.assign(self, _power(self, other))
     )
 
 
@@ -347,11 +344,10 @@ def _abs(self):
     return y
 
 
-def _comparison(ufunc):
+def _comparison(compare):
     def method(self, other):
         other = as_operand(other)
-        other = values(other) if type(other) is Dual else other
-        return ufunc(values(self.primal), other)
+        return compare(values(self.primal), values(other) if type(other) is Dual else other)
 
     return method
 

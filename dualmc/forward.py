@@ -157,11 +157,14 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
             raise ValueError(
                 f"jvp: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape {x.shape}."
             )
-    with open_level(1) as level:
-        duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        y = seeds.as_output(_call(f, duals, level), "jvp")
-        piece = seeds.Piece(y, level, xs[0].dtype)
-        return _scalar(piece.primal), _scalar(piece.columns()[..., 0])
+    try:
+        with open_level(1) as level:
+            duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+            y = seeds.as_output(_call(f, duals, level), "jvp")
+            piece = seeds.Piece(y, level, xs[0].dtype)
+            return _scalar(piece.primal), _scalar(piece.columns()[..., 0])
+    finally:
+        buffers.trim()
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -247,7 +250,11 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
         seeds.as_input(args[i], caller, "x" if len(args) == 1 else f"argument {i}") for i in numbers
     ]
     sizes = [math.prod(x.shape) for x in xs]
-    y, pieces, aux = _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux)
+    try:
+        y, pieces, aux = _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux)
+    except BaseException:
+        buffers.trim()
+        raise
     joined = pieces[0] if len(pieces) == 1 else _joined(pieces, sparse)
     jacobians = []
     start = 0

@@ -73,9 +73,25 @@ class PartView:
         return None if t is None else tangent.part(t, self.part)
 
     def set(self, key, value):
-        old = self.base[key]
-        new = value + 1j * np.imag(old) if self.part is np.real else np.real(old) + 1j * value
-        self.base[key] = new
+        base, numbers = self.base, values(self.base.primal)
+        before = numbers[key].copy()
+        plain = values(value) if hasattr(value, "own_tangent") else value
+        if np.result_type(plain).kind == "c":
+            raise TypeError(
+                "Cannot store complex numbers in the real or imaginary part of an array; store "
+                "their own parts, e.g. numpy.real(value)."
+            )
+        self.part(numbers)[key] = plain  # NumPy's own error if it does not fit
+        after = np.array(numbers[key])
+        numbers[key] = before
+        old = base[key]
+        with np.errstate(all="ignore"):
+            if self.part is np.real:
+                base[key] = value + 1j * np.imag(old)
+            else:
+                base[key] = np.real(old) + 1j * value
+        # Arithmetic with 1j turns inf into nan and loses the sign of 0: put the exact parts back.
+        numbers[key] = after
 
 
 def view_of(parent, select, batched, key=None):
@@ -164,6 +180,8 @@ def set(dual, key, value):
     value_level = getattr(value, "level", None)
     if value_level is level and _is_own_view(dual, key, value):
         return  # the second half of dual[key] += ..., already written through the view
+    if value_level is not None and value_level.serial == level.serial:
+        levels.innermost((level, value_level))  # the same level, or an error
     if value_level is not None and value_level.serial > level.serial:
         raise TangentLostError(
             "Cannot store a Dual of an inner derivative call in an array of an outer one. "
@@ -199,7 +217,7 @@ def _promote(dual, value):
 def _is_own_view(dual, key, value):
     """Whether `value` is the view ``dual[key]`` itself."""
     view = value._view
-    if view is None or view.root is not dual or view.key is None:
+    if view is None or view.root is not dual or view.key is None or not is_basic(key):
         return False
     return view.key == (key if isinstance(key, tuple) else (key,))
 
@@ -283,6 +301,8 @@ def assign(dual, result):
     if type(dual._view) is PartView:
         dual._view.set(..., result)
         return dual
+    if value_level is not None and value_level.serial == dual.level.serial:
+        levels.innermost((dual.level, value_level))
     _promote(dual, value)
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None
@@ -302,7 +322,7 @@ class FlatIterator:
         self._dual = dual
 
     def __getitem__(self, key):
-        return np.ravel(self._dual)[key]
+        return np.copy(np.ravel(self._dual)[key])
 
     def __setitem__(self, key, value):
         where = positions(self._dual.shape).reshape(-1)[plain_key(key)]

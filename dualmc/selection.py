@@ -7,6 +7,7 @@ Where NumPy's result shares memory with its input, the result is a view that wri
 """
 
 import inspect
+from functools import cmp_to_key
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -26,7 +27,7 @@ def result(y, x, select, batched=None):
     """
     if not isinstance(y, (np.ndarray, Dual)):
         y = np.asarray(y)
-    if y.ndim and np.may_share_memory(values(y), values(x.primal)):
+    if np.may_share_memory(values(y), values(x.primal)):
         return make(y, None, x.level, view_of(x, select, batched))
     t = x.own_tangent()
     if t is None:
@@ -60,10 +61,15 @@ def reshape(a, /, shape, order="C", *, copy=None):
 def ravel(a, order="C"):
     order = memory_order(a, order)
     if order == "K":
-        # Along the memory, whatever its strides: number the elements in an array laid out alike.
-        index = np.empty_like(values(a), dtype=np.intp)
-        index[...] = positions(a.shape)
-        return gathered(np.ravel(a.primal, "K"), a, np.ravel(index, "K"))
+        # Along the memory: in C order of the axes by descending stride; repeated ones (stride 0)
+        # keep their place, as NumPy has it.
+        strides = [abs(s) for s in values(a).strides]
+
+        def larger_first(i, j):
+            return (strides[j] - strides[i]) if strides[i] and strides[j] else i - j
+
+        axes = sorted(range(a.ndim), key=cmp_to_key(larger_first))
+        return result(np.ravel(a.primal, "K"), a, lambda p: np.transpose(p, axes).reshape(-1))
     if order != "C":
         return by_position(np.ravel, a, order)
     y = np.ravel(a.primal)
