@@ -136,7 +136,7 @@ def test_only_buffers_of_about_the_size_are_reused(pool):
     a = empty((16 * N,), np.float64)
     first = address(a)
     del a
-    small, larger = empty((N,), np.float64), empty((20 * N,), np.float64)
+    small, larger = empty((2 * N,), np.float64), empty((20 * N,), np.float64)
     assert first not in (address(small), address(larger))
     assert first == address(empty((15 * N,), np.float64))
     assert 2 == len(others)
