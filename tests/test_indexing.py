@@ -168,8 +168,7 @@ def take_reshape(p, rng):
 
 def take_ravel(p, rng):
     a, c = p.any(rng)
-    orders = "CFAK" if a.flags.writeable else "CFA"
-    p.keep(a.ravel(orders[rng.integers(len(orders))]), c)
+    p.keep(a.ravel("CFAK"[rng.integers(4)]), c)
 
 
 def take_broadcast(p, rng):
@@ -658,6 +657,40 @@ SHARERS = {
     "squeeze method": lambda a: a[None].squeeze(),
     "swapaxes method": lambda a: a[None].swapaxes(0, 1),
     "diagonal method": lambda a: a.reshape(2, -1).diagonal(),
+    "item of one": lambda a: a[:1].item(),
+    "tolist of one": lambda a: a[:1].tolist()[0],
+    "sum of one": lambda a: np.sum(a[:1]),
+    "mean of one": lambda a: a[:1].mean(),
+    "product of one": lambda a: np.prod(a[:1]),
+    "max of one": lambda a: a[:1].max(),
+    "median of one number": lambda a: np.median(a[:1]),
+    "quantile of one number": lambda a: np.quantile(a[:1], 0.5),
+    "average of one": lambda a: np.average(a[:1]),
+    "trace of one": lambda a: np.trace(a[None, :1]),
+    "dot of one": lambda a: np.dot(a[:1], np.ones(1)),
+    "matmul of one": lambda a: a[:1] @ np.ones(1),
+    "take one": lambda a: np.take(a, 0),
+    "take_along_axis": lambda a: np.take_along_axis(a, np.array([0]), 0),
+    "reduce of one": lambda a: np.add.reduce(a[:1]),
+    "unique of one": lambda a: np.unique(a[:1]),
+    "where of one": lambda a: np.where(True, a[0], 0.0),
+    "copy of a number": lambda a: a[0].copy(),
+    "copy of a 0-d view": lambda a: a[0, ...].copy(),
+    "reshape of a number": lambda a: np.reshape(a[0], (1,)),
+    "atleast_1d of a number": lambda a: np.atleast_1d(a[0]),
+    "ravel of a 0-d view": lambda a: a[0, ...].ravel(),
+    "squeeze of one": lambda a: np.squeeze(a[:1]),
+    "positive of a 0-d view": lambda a: +a[0, ...],
+    "int power of a number": lambda a: a[0] ** 1,
+    "element of a 0-d view": lambda a: a[0, ...][()],
+    "full slice of a 0-d view": lambda a: a[0, ...][...],
+    "first of unravelled": lambda a: a[np.unravel_index(0, a.shape)],
+    "min of several": lambda a: min(a[0], a[1]),
+    "asanyarray of a list": lambda a: np.stack([a[0, ...], a[1, ...]]),
+    "flat element": lambda a: a.flat[0],
+    "next of flat": lambda a: next(iter(a.flat)),
+    "diagonal of one": lambda a: np.diagonal(a[None, :1]),
+    "swapaxes of rows": lambda a: a.reshape(2, -1).swapaxes(0, 1)[0],
     "round trip": lambda a: (a + 1j * a).imag,
 }
 
@@ -697,6 +730,43 @@ def test_a_write_reaches_what_shares_memory_and_nothing_else(sharer, n):
             return np.concatenate([np.reshape(a, -1), np.reshape(b, -1)])
 
         check_piecewise_linear(f, n)
+
+
+@sizes
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.sum,
+        np.max,
+        np.median,
+        np.trapezoid,
+        np.subtract.reduce,
+        np.add.reduce,
+        lambda a: np.divide.reduce(a[:1]),
+        lambda a: np.hypot.reduce(a[:1]),
+        lambda a: np.logaddexp.reduce(a[:1]),
+        lambda a: np.quantile(a, 0.5),
+        lambda a: np.trace(a.reshape(2, -1)),
+        lambda a: np.dot(a, np.ones(a.size)),
+        lambda a: np.einsum("i->", a),
+        lambda a: np.take(a, 1),
+        lambda a: a[1],
+        lambda a: a[1:2].item(),
+        lambda a: a.flat[1],
+        lambda a: a.tolist()[1],
+    ],
+)
+def test_what_is_a_number_for_numpy_is_not_changed_in_place(f, n):
+    """``total += 1`` makes a new number; who kept the old one still has it."""
+
+    def g(x):
+        total = kept = f(x)
+        total += 2.0 * x[0]
+        total *= 3.0
+        return np.stack([kept, total, *x])
+
+    assert not isinstance(f(start((n,))), np.ndarray)
+    check_piecewise_linear(g, n)
 
 
 # --- Arrays filled in loops ----------------------------------------------------------------------
@@ -993,7 +1063,8 @@ def ravel_along_the_memory_is_a_view(a, one):
 
 
 def ravel_of_a_broadcast_along_the_memory(a, one):
-    return np.broadcast_to(a, (2, len(a))).ravel("K")
+    b = np.broadcast_to(a.reshape(2, 1, -1).T, (len(a) // 2, 3, 2))
+    return np.concatenate([np.broadcast_to(a, (2, len(a))).ravel("K"), b.ravel("K"), b.ravel("A")])
 
 
 def views_of_a_root_that_is_gone(a, one):
