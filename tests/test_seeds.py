@@ -65,6 +65,8 @@ def test_a_seed_is_a_window_of_the_identity(shape, k, offset, dtype, is_sparse):
         assert d.level is level
         assert (dtype, dtype) == (d.dtype, d.own_tangent().dtype)
         actual = d.tangent
+        if is_sparse and d.own_tangent().is_sparse:
+            assert not d.own_tangent().coef[d.own_tangent().col < 0].any()  # unused slots
     expected = np.zeros((k, x.size))
     for i in range(x.size):
         if 0 <= offset + i < k:
