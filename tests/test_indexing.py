@@ -641,6 +641,8 @@ SHARERS = {
     "median of one": lambda a: np.median(a[None], axis=0),
     "quantile of one": lambda a: np.quantile(a[None], 0.5, axis=0),
     "reduce over one": lambda a: np.add.reduce(a[None], axis=0),
+    "reduce over one by a chain": lambda a: np.subtract.reduce(a[None], axis=0),
+    "reduceat": lambda a: np.subtract.reduceat(a, np.arange(a.size)),
     "accumulate": lambda a: np.add.accumulate(a[None], axis=0)[0],
     "outer": lambda a: np.multiply.outer(1.0, a),
     "dot with 1": lambda a: np.dot(a, 1.0),
