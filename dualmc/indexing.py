@@ -160,7 +160,7 @@ def get(dual, key):
         t = None if t is None else t.take(positions(dual.shape)[key])
         return dual.make(primal, t, dual.level)
     path = (slice(None), *key) if isinstance(key, tuple) else (slice(None), key)
-    if primal.ndim == 0 and not (isinstance(key, tuple) and Ellipsis in key):
+    if primal.ndim == 0 and not (key is Ellipsis or isinstance(key, tuple) and Ellipsis in key):
         # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
         t = dual._tangent if dual._view is None else dual.own_tangent()
         if t is not None:

@@ -64,7 +64,7 @@ def _item(self, *args):
     if not args:
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return np.reshape(self, ())
+        return np.ravel(self)[0]
     if len(args) == 1 and isinstance(args[0], (int, np.integer)):
         return np.ravel(self)[args[0]]
     return self[args[0] if len(args) == 1 else args]

@@ -7,7 +7,6 @@ Where NumPy's result shares memory with its input, the result is a view that wri
 """
 
 import inspect
-from functools import cmp_to_key
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -61,20 +60,30 @@ def reshape(a, /, shape, order="C", *, copy=None):
 def ravel(a, order="C"):
     order = memory_order(a, order)
     if order == "K":
-        # Along the memory: in C order of the axes by descending stride; repeated ones (stride 0)
-        # keep their place, as NumPy has it.
-        strides = [abs(s) for s in values(a).strides]
-
-        def larger_first(i, j):
-            return (strides[j] - strides[i]) if strides[i] and strides[j] else i - j
-
-        axes = sorted(range(a.ndim), key=cmp_to_key(larger_first))
+        # Along the memory: in C order of the axes as NumPy's iterator sorts them.
+        axes = _axes_along_memory(values(a))
         return result(np.ravel(a.primal, "K"), a, lambda p: np.transpose(p, axes).reshape(-1))
     if order != "C":
         return by_position(np.ravel, a, order)
     y = np.ravel(a.primal)
     n = y.shape[0]
     return result(y, a, lambda p: p.reshape(n), lambda p: p.reshape((p.shape[0], n)))
+
+
+def _axes_along_memory(a):
+    """The axes by descending stride; repeated ones (stride 0) stand where insertion leaves them."""
+    strides = [abs(s) if n > 1 else 0 for s, n in zip(a.strides, a.shape, strict=True)]
+    inner_first = []
+    for axis in reversed(range(a.ndim)):
+        place = len(inner_first)
+        for i in reversed(range(len(inner_first))):
+            before = strides[inner_first[i]]
+            if strides[axis] and before:
+                if before <= strides[axis]:
+                    break
+                place = i
+        inner_first.insert(place, axis)
+    return inner_first[::-1]
 
 
 @handles("selection", np.transpose, np.permute_dims)
