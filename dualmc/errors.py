@@ -15,8 +15,8 @@ class MissingRuleError(NotImplementedError):
 class TangentLostError(TypeError):
     """A step would have dropped a derivative silently.
 
-    Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual)`` and by a
-    Dual used after the derivative call that made it has finished.
+    Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual, float)``
+    and by a Dual used after the derivative call that made it has finished.
     """
 
 

@@ -38,7 +38,9 @@ def jacobian_fwd(
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
     sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.
+        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.  Entries
+        that depend on an input but happen to be 0 are stored, as long as the structure was
+        carried; where it became dense, only nonzeros are.
     layout : {"numerator", "denominator"}, optional
         Numerator layout has shape ``y.shape + x.shape``; denominator layout ``x.shape + y.shape``.
     has_aux : bool, optional
