@@ -137,17 +137,22 @@ def add_accumulate(array, axis=0, dtype=None, out=None):
     return cumsum(array, axis, dtype, out)
 
 
-@handles("linear", np.cumulative_sum)
-def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+def cumulative(running, first, x, axis, dtype, out, include_initial):
+    """`running` (cumsum or cumprod) as the array standard has it: `first` may lead the result."""
     if axis is None:
         if x.ndim > 1:
             raise ValueError(
                 "For arrays which have more than one dimension ``axis`` argument is required."
             )
         axis = 0
-    y = np.cumsum(x, axis, dtype)
+    y = running(x, axis, dtype)
     if include_initial:
-        first = list(y.shape)
-        first[axis] = 1
-        y = np.concatenate([np.zeros(first, y.dtype), y], axis=axis)
+        shape = list(y.shape)
+        shape[axis] = 1
+        y = np.concatenate([np.full(shape, first, y.dtype), y], axis=axis)
     return written(out, y)
+
+
+@handles("linear", np.cumulative_sum)
+def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    return cumulative(np.cumsum, 0, x, axis, dtype, out, include_initial)

@@ -12,6 +12,7 @@ from dualmc.dual import Dual, as_operand, make
 from dualmc.elementwise import apply
 from dualmc.errors import TangentLostError, missing_case
 from dualmc.linear import (
+    cumulative,
     kept_shape,
     negative_axes,
     not_nan,
@@ -38,6 +39,8 @@ def _others(x):
 @handles("composite", np.prod)
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
     where = values(where)
+    if type(initial) is Dual:
+        return written(out, prod(a, axis, dtype, None, keepdims, where=where) * initial)
     y = np.prod(
         a.primal, axis, dtype, keepdims=keepdims, where=where, **options_of(initial=initial)
     )
@@ -85,18 +88,7 @@ def multiply_accumulate(array, axis=0, dtype=None, out=None):
 
 @handles("composite", np.cumulative_prod)
 def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    if axis is None:
-        if x.ndim > 1:
-            raise ValueError(
-                "For arrays which have more than one dimension ``axis`` argument is required."
-            )
-        axis = 0
-    y = np.cumprod(x, axis, dtype)
-    if include_initial:
-        first = list(y.shape)
-        first[axis] = 1
-        y = np.concatenate([np.ones(first, y.dtype), y], axis=axis)
-    return written(out, y)
+    return cumulative(np.cumprod, 1, x, axis, dtype, out, include_initial)
 
 
 @handles("composite", np.nanprod)

@@ -678,6 +678,7 @@ SIDE_DOORS = {
     "add.reduce initial": lambda x: np.add.reduce(x, initial=x[0]),
     "prod initial": lambda x: np.prod(A5, initial=x[0]),
     "prod initial both": lambda x: np.prod(x, initial=x[0]),
+    "prod initial where": lambda x: np.prod(x, initial=x[0] ** 2, where=[True, False] * 2 + [True]),
     "multiply.reduce initial": lambda x: np.multiply.reduce(x, initial=x[0]),
     "max initial": lambda x: np.max(A5, initial=9 * x[0]),
     "max initial both": lambda x: np.max(x, initial=9 * x[0]),
