@@ -30,12 +30,27 @@ from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
+from dualmc.reverse import (
+    gradient,
+    jacobian_rev,
+    value_and_gradient,
+    value_and_jacobian_rev,
+    vjp,
+)
+from dualmc.second import hessian, hvp
 
 __all__ = [
     "jacobian_fwd",
     "value_and_jacobian_fwd",
     "jvp",
     "derivative",
+    "jacobian_rev",
+    "value_and_jacobian_rev",
+    "vjp",
+    "gradient",
+    "value_and_gradient",
+    "hessian",
+    "hvp",
     "rule",
     "custom_jvp",
     "Dual",

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import kernels, tangent
+from dualmc import kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import is_plain, is_zero, values
@@ -28,6 +28,10 @@ def matmul(a, b, /):
     y = np.matmul(p, q)
     y = y if type(y) is Dual else np.asarray(y)
     t, u = tangent_at(a, level), tangent_at(b, level)
+    if level.records:
+        if t is not None or u is not None:
+            t = tape.matmul(t, u, tape.keep(a, level), tape.keep(b, level), y)
+        return make(y, t, level)
     p, q = _as_row(p), _as_column(q)
     total = None
     if t is not None:

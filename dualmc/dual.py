@@ -37,7 +37,7 @@ class Dual:
     array([0.        , 2.16120922])
     """
 
-    __slots__ = ("_primal", "level", "_tangent", "_view", "_writes", "_owned", "__weakref__")
+    __slots__ = ("_primal", "level", "_tangent", "_view", "_writes", "_owned", "_kept", "__weakref__")
     __array_priority__ = 1000.0
     __hash__ = None
 
@@ -59,6 +59,7 @@ class Dual:
         self._view = None
         self._writes = 0
         self._owned = False
+        self._kept = False
 
     # --- what it holds ---------------------------------------------------------------------------
 
@@ -66,20 +67,34 @@ class Dual:
     def primal(self):
         """The value: an ndarray, or a Dual of an outer derivative call."""
         view = self._view
-        if view is not None and type(view.root._primal) is not type(self._primal):
-            # The root came to hold Duals of an outer call after this view was taken.
+        if view is not None and view.memory is not view.root._primal:
+            # The root has other memory than when this view was taken: see `replace_primal`.
             self._primal = view.select(view.root._primal)
+            view.memory = view.root._primal
         return self._primal
 
     def replace_primal(self, primal):
         """The same memory, now with the tangents of an outer call, as `primal`."""
         self._primal = primal
 
+    def release(self):
+        """Before a write: leave memory that a tape has kept to the tape."""
+        root = self if self._view is None else self._view.root
+        if root._kept:
+            root._kept = False
+            if type(root._primal) is np.ndarray:
+                root._primal = root._primal.copy(order="K")
+
     @property
     def tangent(self):
         """The tangent as a dense array, (k, *S); S for a Dual made by hand with one tangent."""
         t = self.own_tangent()
         k = self.level.n
+        if self.level.records:
+            raise TypeError(
+                "In reverse mode the tangent of an array is not computed, only recorded. Use "
+                "jvp or jacobian_fwd to look at tangents."
+            )
         if t is None:
             dense = np.zeros((k, *self.shape), self.dtype)
         else:
@@ -164,6 +179,8 @@ class Dual:
         self[...] = np.reshape(np.resize(value, self.size), self.shape)
 
     def __repr__(self):
+        if self.level.records:
+            return f"Dual({self.primal!r}, recorded)"
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):
@@ -295,6 +312,7 @@ def make(primal, tangent, level, view=None):
     out._view = view
     out._writes = 0
     out._owned = False
+    out._kept = False
     return out
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
-from dualmc.payload import values
+from dualmc.payload import strided, values, vector
 from dualmc.rules import RULES
+from dualmc.sweep import pull_elementwise, pull_scaled, pull_times
 from dualmc.tangent import add, is_same_slots
+from dualmc.tape import Var, keep, snapshot
 from dualmc.vectors import push_binary, push_unary
 
 FLOAT64 = np.dtype(np.float64)
@@ -72,6 +74,8 @@ def push(rule, function, args, options=None):
         y = from_objects(y) if has_dual(y) else y.astype(np.float64)
     if not active:
         return make(y, None, level)
+    if level.records:
+        return _recorded(rule, function, args, primals, y, active, level)
     if len(active) == 1:
         i, t = active[0]
         return make(y, _one_active(rule, function, primals, y, i, t, True), level)
@@ -104,13 +108,13 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
         out = buffers.empty_like(rows)
         if len(primals) == 1:
             kernel = kernels.push_one(function, partial)
-            kernel(_flat(primals[0], y.dtype), _flat(y, y.dtype), rows, out)
+            kernel(vector(primals[0], y.dtype), vector(y, y.dtype), rows, out)
         else:
-            a, step_a = _strided(primals[0], y)
-            b, step_b = _strided(primals[1], y)
+            a, step_a = strided(primals[0], y)
+            b, step_b = strided(primals[1], y)
             variant = "alone" if alone and rule.alone is not None else ""
             kernel = kernels.push_two(function, argnum, partial, variant)
-            kernel(a, step_a, b, step_b, _flat(y, y.dtype), rows, out)
+            kernel(a, step_a, b, step_b, vector(y, y.dtype), rows, out)
         return t.with_rows(out)
     else:
         with np.errstate(all="ignore"):
@@ -130,11 +134,11 @@ def _many_active(rule, function, primals, y, active):
             rows_t = _rows(t, y, primals)
             rows_u = None if rows_t is None else _rows(u, y, primals)
             if rows_u is not None:
-                a, step_a = _strided(primals[0], y)
-                b, step_b = _strided(primals[1], y)
+                a, step_a = strided(primals[0], y)
+                b, step_b = strided(primals[1], y)
                 out = buffers.empty_like(rows_t)
                 kernel = kernels.push_both(function, partials)
-                kernel(a, step_a, b, step_b, _flat(y, y.dtype), rows_t, rows_u, out)
+                kernel(a, step_a, b, step_b, vector(y, y.dtype), rows_t, rows_u, out)
                 return t.with_rows(out)
     total = None
     for i, t in active:
@@ -142,6 +146,41 @@ def _many_active(rule, function, primals, y, active):
         if part is not None:
             total = part if total is None else add(total, part)
     return total
+
+
+def _recorded(rule, function, args, primals, y, active, level):
+    """The Dual for `y` with a step of the tape, and what its pullback will need."""
+    alone = len(active) == 1
+    partials = _partials(rule, primals, y, alone)
+    active = [(i, t) for i, t in active if callable(partials[i]) or partials[i] != 0]
+    parents = tuple(t for _, t in active)
+    if not active:
+        return make(y, None, level)
+    if not any(callable(partials[i]) for i, _ in active):
+        data = tuple(partials[i] for i, _ in active)
+        return make(y, Var(pull_scaled, parents, data, y.shape, y.dtype), level)
+    if function is np.multiply:
+        data = (tuple(_factor(args[1 - i], y, level) for i, _ in active), alone)
+        return make(y, Var(pull_times, parents, data, y.shape, y.dtype), level)
+    kept = tuple(keep(a, level) for a in args)
+    variant = ("alone" if alone and rule.alone is not None else "") if _fits(rule, kept) else None
+    out = make(y, None, level)
+    out._kept = True
+    argnums = tuple(i for i, _ in active)
+    data = (function, partials, variant, kept, snapshot(y), argnums)
+    out._tangent = Var(pull_elementwise, parents, data, y.shape, y.dtype)
+    return out
+
+
+def _factor(a, y, level):
+    """The other operand of a product, as the factor that its pullback multiplies by."""
+    a = keep(a, level)
+    return a if type(a) is Dual else np.asarray(a, y.dtype)
+
+
+def _fits(rule, primals):
+    """Whether the kernels take these operands: plain numbers that stay what they are."""
+    return rule.kernel and not any(type(p) is Dual for p in primals)
 
 
 def _is_slot_by_slot(t, u):
@@ -173,24 +212,6 @@ def _rows(t, y, primals):
     if rows.ndim != 2:
         rows = rows.reshape(rows.shape[0], y.size)
     return buffers.contiguous(rows)
-
-
-def _flat(x, dtype):
-    """`x` as a contiguous vector of `dtype`."""
-    if x.dtype is dtype and x.flags.c_contiguous:
-        return x if x.ndim == 1 else x.reshape(-1)
-    return np.ascontiguousarray(x, dtype).reshape(-1)
-
-
-def _strided(a, y):
-    """`a` flat in y's dtype, with the step that walks it along y: 0 for one repeated number."""
-    if type(a) is not np.ndarray:
-        return np.array([a], y.dtype), 0
-    if a.shape == y.shape:
-        return _flat(a, y.dtype), 1
-    if a.size == 1:
-        return np.asarray(a, y.dtype).reshape(-1), 0
-    return _flat(np.broadcast_to(a, y.shape), y.dtype), 1
 
 
 # --- The ufunc protocol --------------------------------------------------------------------------

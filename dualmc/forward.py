@@ -1,6 +1,5 @@
 """Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `jvp`, `derivative`."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dualmc import buffers, seeds
-from dualmc.errors import TangentLostError
+from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.tangent import ChunkNeeded
 
@@ -140,7 +139,7 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     >>> float(y), float(y_dot)
     (0.0, 2.0)
     """
-    _check_callable(f, "jvp")
+    check_callable(f, "jvp")
     if not isinstance(primals, tuple):
         if isinstance(tangents, tuple):
             raise TypeError("jvp: tangents is a tuple, but primals is not. Give both or neither.")
@@ -162,9 +161,9 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     try:
         with open_level(1) as level:
             duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-            y = seeds.as_output(_call(f, duals, level), "jvp")
+            y = seeds.as_output(call_f(f, duals, level), "jvp")
             piece = seeds.Piece(y, level, xs[0].dtype)
-            return _scalar(piece.primal), _scalar(piece.columns()[..., 0])
+            return scalar(piece.primal), scalar(piece.columns()[..., 0])
     finally:
         buffers.trim()
 
@@ -192,86 +191,25 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     >>> float(dm.derivative(lambda x: x**3, 2.0))
     12.0
     """
-    _check_callable(f, "derivative")
+    check_callable(f, "derivative")
     x = seeds.as_input(x, "derivative", "x")
     if x.shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
-    return _scalar(J)
-
-
-def _scalar(a):
-    """A 0-d array as the scalar NumPy would return; arrays as the caller's own, writable."""
-    if type(a) is not np.ndarray:
-        return a
-    return a[()] if a.ndim == 0 else a if a.flags.writeable else a.copy()
-
-
-def _check_callable(f, caller):
-    if not callable(f):
-        raise TypeError(
-            f"{caller} needs a function as its first argument, got {type(f).__name__}. "
-            f"Call it as {caller}(f, x)."
-        )
-
-
-def _call(f, args, level):
-    """``f(*args)``; a Dual that NumPy refused to store in a float array is reported as that."""
-    try:
-        return f(*args)
-    except (ValueError, TypeError) as error:
-        is_lost = isinstance(error.__cause__, TangentLostError) or (
-            # ndarray.flat reports the refusal without its cause.
-            level.lost and "setting" in str(error) and "array" in str(error)
-        )
-        if is_lost and not isinstance(error, TangentLostError):
-            lost = TangentLostError(
-                "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
-                "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the "
-                "array with numpy.stack."
-            )
-            raise lost.with_traceback(error.__traceback__) from error
-        raise
+    return scalar(J)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
-    _check_callable(f, caller)
-    if not args:
-        raise TypeError(f"{caller} needs the point of evaluation: {caller}(f, x).")
-    if layout not in ("numerator", "denominator"):
-        raise ValueError(
-            f'{caller}: layout must be "numerator" or "denominator", got layout={layout!r}.'
-        )
-    numbers, is_tuple = seeds.check_argnums(argnums, len(args), caller)
-    chunk_size = seeds.check_chunk_size(chunk_size, caller)
-    if sparse:
-        seeds.import_sparse(caller)
-    xs = [
-        seeds.as_input(args[i], caller, "x" if len(args) == 1 else f"argument {i}") for i in numbers
-    ]
-    sizes = [math.prod(x.shape) for x in xs]
+    request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
-        y, pieces, aux = _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux)
+        y, pieces, aux = _passes(request)
     except BaseException:
         buffers.trim()
         raise
     joined = pieces[0] if len(pieces) == 1 else _joined(pieces, sparse)
-    jacobians = []
-    start = 0
-    for x, size in zip(xs, sizes, strict=True):
-        J = joined if len(xs) == 1 else joined[..., start : start + size]
-        start += size
-        if sparse:
-            jacobians.append(J.T.tocsr() if layout == "denominator" else J)
-            continue
-        J = J.reshape(y.shape + x.shape)
-        if layout == "denominator":
-            order = (*range(y.ndim, y.ndim + len(x.shape)), *range(y.ndim))
-            J = np.transpose(J, order)
-        jacobians.append(J.copy() if len(xs) > 1 and type(J) is np.ndarray else J)
-    return _scalar(y), tuple(jacobians) if is_tuple else jacobians[0], aux
+    return scalar(y), request.split(joined, y.shape), aux
 
 
 def _joined(pieces, sparse):
@@ -280,28 +218,27 @@ def _joined(pieces, sparse):
     return np.concatenate(pieces, axis=-1)
 
 
-def _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux):
-    """Call `f` once per chunk of columns; the value, the pieces of the Jacobian, and aux."""
-    n = sum(sizes)
-    step = max(n, 1) if chunk_size is None else chunk_size
+def _passes(request):
+    """Call f once per chunk of columns; the value, the pieces of the Jacobian, and aux."""
+    caller, xs = request.caller, request.xs
+    n = sum(request.sizes)
+    step = max(n, 1) if request.chunk_size is None else request.chunk_size
     dtype = np.result_type(*(x.dtype for x in xs))
-    is_sparse = seeds.starts_sparse(n, sparse)
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    is_sparse = seeds.starts_sparse(n, request.sparse)
+    offsets = np.concatenate([[0], np.cumsum(request.sizes)]).tolist()
     pieces = []
     first = first_aux = None
     start = 0
     while start < n or not pieces:
         with open_level(min(step, n - start)) as level:
-            call = list(args)
-            for i, x, offset in zip(numbers, xs, offsets, strict=False):
-                call[i] = seeds.seed(x, level, offset - start, is_sparse)
+            inputs = [
+                seeds.seed(x, level, offset - start, is_sparse)
+                for x, offset in zip(xs, offsets, strict=False)
+            ]
             try:
-                out, aux = _call(f, call, level), None
-                if has_aux:
-                    out, aux = _with_aux(out, caller)
-                    aux = seeds.strip(aux, level)
-                piece = seeds.Piece(seeds.as_output(out, caller), level, dtype)
-                columns = piece.rows(caller) if sparse else piece.columns()
+                out, aux = request.call(inputs, level)
+                piece = seeds.Piece(out, level, dtype)
+                columns = piece.rows(caller) if request.sparse else piece.columns()
             except ChunkNeeded as need:
                 if need.level is not level:
                     raise
@@ -317,15 +254,6 @@ def _passes(caller, f, args, numbers, xs, sizes, chunk_size, sparse, has_aux):
             first, first_aux = piece.primal, aux
         pieces.append(columns)
         start += level.n
-        del out, call, piece  # the last holders of this pass's tangents
+        del out, inputs, piece  # the last holders of this pass's tangents
         buffers.trim()
     return first, pieces, first_aux
-
-
-def _with_aux(out, caller):
-    if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(
-            f"{caller}: with has_aux=True f must return a pair (y, aux); "
-            f"f returned {type(out).__name__}."
-        )
-    return out

@@ -18,7 +18,7 @@ from dualmc.payload import values
 class View:
     """How a Dual was taken from its root: a function of arrays, with and without a leading axis."""
 
-    __slots__ = ("root", "select", "batched", "key", "seen", "_positions")
+    __slots__ = ("root", "select", "batched", "key", "seen", "memory", "_positions")
 
     def __init__(self, root, select, batched, key=None):
         self.root = root
@@ -26,6 +26,7 @@ class View:
         self.batched = batched  # (w, *S) array -> (w, *view), or None: gather by position
         self.key = key  # the index of the root, if that is all the view is
         self.seen = -1
+        self.memory = root._primal  # what the view's own primal was taken from
         self._positions = None
 
     def positions(self):
@@ -42,7 +43,7 @@ class View:
             return None
         if self.batched is None:
             return t.take(self.positions())
-        if not root._owned:
+        if not root._owned or t.is_recorded:
             return t.map(self.batched)
         # The root may be written in place.  A small view takes a copy; a large one shares the
         # arrays instead, and the next write to the root copies them.
@@ -56,7 +57,7 @@ class View:
 class PartView:
     """The real or imaginary part of a complex Dual, as a view: a write sets that part of it."""
 
-    __slots__ = ("base", "part", "root", "key", "seen")
+    __slots__ = ("base", "part", "root", "key", "seen", "memory")
 
     def __init__(self, base, part):
         self.base = base
@@ -64,6 +65,7 @@ class PartView:
         self.root = base if base._view is None else base._view.root
         self.key = None
         self.seen = -1
+        self.memory = self.root._primal
 
     def select(self, a):
         return self.part(a if self.base._view is None else self.base._view.select(a))
@@ -73,6 +75,7 @@ class PartView:
         return None if t is None else tangent.part(t, self.part)
 
     def set(self, key, value):
+        self.base.release()
         base, numbers = self.base, values(self.base.primal)
         before = numbers[key].copy()
         plain = values(value) if hasattr(value, "own_tangent") else value
@@ -164,8 +167,8 @@ def get(dual, key):
         # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
         t = dual._tangent if dual._view is None else dual.own_tangent()
         if t is not None:
-            copy = dual._owned
-            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
+            copy = dual._owned and not t.is_recorded
+            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]), ())
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
@@ -194,6 +197,7 @@ def set(dual, key, value):
     t = value.own_tangent() if is_active else None
     value = value.primal if is_active else value
     _promote(dual, value)
+    dual.release()
     dual.primal[key] = value
     _write_tangent(dual, key, t)
 
@@ -252,6 +256,12 @@ class Place:
         new = new if np.ndim(new) == 0 else new.reshape(new.shape[0], where.size)
         a.reshape(a.shape[0], math.prod(self.shape))[:, where] = new
 
+    def read(self, a):
+        """A copy of the selected elements of every row of `a`, (w, *S): (w, *selected)."""
+        if self.key is not None:
+            return a[(slice(None), *self.key)].copy()
+        return a.reshape(a.shape[0], math.prod(self.shape))[:, self._positions]
+
 
 _NOTHING = np.zeros(())
 
@@ -304,6 +314,7 @@ def assign(dual, result):
     if value_level is not None and value_level.serial == dual.level.serial:
         levels.innermost((dual.level, value_level))
     _promote(dual, value)
+    dual.release()
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None
     if dual._view is None and (t is None or t.shape == dual.shape):

@@ -399,6 +399,15 @@ def scatter_product(col, coef, matrix, block, is_constant):
 
 
 @_on_first_call
+def scatter_add(rows, index, out):
+    """``out[s, index[i]] += rows[s, i]`` wherever index is not -1."""
+    for s in range(rows.shape[0]):
+        for i in range(index.shape[0]):
+            if index[i] >= 0:
+                out[s, index[i]] += rows[s, i]
+
+
+@_on_first_call
 def take_columns(col, coef, index, col_out, coef_out):
     """Slots of the elements ``index``; -1 asks for an element without derivative."""
     for s in range(col.shape[0]):

@@ -16,22 +16,24 @@ _serials = itertools.count(1)
 class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
-    __slots__ = ("serial", "n", "open", "lost")
+    __slots__ = ("serial", "n", "open", "lost", "records", "constants")
 
-    def __init__(self, n, serial=None):
+    def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
         self.n = n
         self.open = True
         self.lost = False  # whether a conversion to float was refused
+        self.records = records  # reverse mode: tangents are recorded, not computed
+        self.constants = {} if records else None  # copies of large plain operands
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"
 
 
 @contextmanager
-def open_level(n):
+def open_level(n, records=False):
     """A new innermost level, closed on the way out whatever happens inside."""
-    level = Level(n)
+    level = Level(n, records=records)
     try:
         yield level
     finally:

@@ -115,21 +115,23 @@ def _real(dtype):
     return np.empty(0, dtype).real.dtype
 
 
-def along(function, a, axis, y):
-    """A linear function that works along one axis (None: flattened), applied to the tangent."""
+def _running_sum(a, axis, y):
+    """The Dual of a running sum along one axis (None: flattened)."""
     if axis is None:
         a, axis = np.ravel(a), 0
     axis = negative_axes(axis, a.ndim)[0]
     t = a.own_tangent()
-    if t is not None:
-        t = DenseTangent(a.level, function(t.to_dense().dense(), axis)).astype(y.dtype)
+    if t is not None and t.is_recorded:
+        t = t.running_sum(axis).astype(y.dtype)
+    elif t is not None:
+        t = DenseTangent(a.level, np.cumsum(t.to_dense().dense(), axis=axis)).astype(y.dtype)
     return make(y, t, a.level)
 
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
     y = np.cumsum(a.primal, axis, dtype)
-    return written(out, along(lambda p, i: np.cumsum(p, axis=i), a, axis, y))
+    return written(out, _running_sum(a, axis, y))
 
 
 @handles("linear", (np.add, "accumulate"))

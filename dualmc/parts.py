@@ -13,7 +13,7 @@ from dualmc.linear import exact
 from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.rules import RULES
-from dualmc.tangent import DenseTangent
+from dualmc.tangent import part
 
 
 @handles("composite", np.divmod)
@@ -56,13 +56,7 @@ def conjugate(x):
     if x.dtype.kind != "c":
         return push(RULES[np.conjugate], np.conjugate, (x,))
     t = x.own_tangent()
-    if t is not None:
-        t = (
-            t.with_coef(np.conj(t.coef))
-            if t.is_sparse
-            else DenseTangent(x.level, np.conj(t.dense()))
-        )
-    return make(np.conjugate(x.primal), t, x.level)
+    return make(np.conjugate(x.primal), None if t is None else part(t, np.conj), x.level)
 
 
 @handles("composite", np.sign)

@@ -102,3 +102,21 @@ def gather_rows(a, index):
     if (index < 0).any():
         out = np.where(index < 0, np.zeros((), out.dtype), out)
     return out
+
+
+def vector(x, dtype):
+    """`x` as a contiguous vector of `dtype`."""
+    if x.dtype is dtype and x.flags.c_contiguous:
+        return x if x.ndim == 1 else x.reshape(-1)
+    return np.ascontiguousarray(x, dtype).reshape(-1)
+
+
+def strided(a, y):
+    """`a` flat in y's dtype, with the step that walks it along y: 0 for one repeated number."""
+    if type(a) is not np.ndarray:
+        return np.array([a], y.dtype), 0
+    if a.shape == y.shape:
+        return vector(a, y.dtype), 1
+    if a.size == 1:
+        return np.asarray(a, y.dtype).reshape(-1), 0
+    return vector(np.broadcast_to(a, y.shape), y.dtype), 1

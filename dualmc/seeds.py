@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels
+from dualmc import buffers, kernels, levels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
@@ -12,10 +12,13 @@ from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
 # --- Inputs --------------------------------------------------------------------------------------
 
 
-def as_input(x, caller, name):
-    """`x` as a floating array, or as the Dual of an outer derivative call that it is."""
+def as_input(x, caller, name, is_complex=False):
+    """`x` as a floating array, or as the Dual of an outer derivative call that it is.
+
+    Complex numbers only where `is_complex` allows them.
+    """
     if type(x) is Dual:
-        if x.dtype.kind != "f":
+        if x.dtype.kind != "f" and not (is_complex and x.dtype.kind == "c"):
             raise TypeError(_complex_input(caller, name, x.dtype))
         return x
     if isinstance(x, (list, tuple)) and has_dual(x):
@@ -38,6 +41,8 @@ def as_input(x, caller, name):
         return from_objects(a)
     if a.dtype.kind in "iu":
         return a.astype(np.float64)
+    if a.dtype.kind == "c" and is_complex:
+        return a
     if a.dtype.kind == "c":
         raise TypeError(_complex_input(caller, name, a.dtype))
     if a.dtype.kind != "f":
@@ -119,6 +124,13 @@ def seed(x, level, offset, is_sparse):
         coef[outside] = 0
     shape = (1, *x.shape)
     return make(primal, SparseTangent(level, coef.reshape(shape), col.reshape(shape)), level)
+
+
+def seed_recorded(x, level):
+    """A Dual of `x` whose tangent is an input of the tape, and that tangent."""
+    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
+    var = tape.leaf(primal)
+    return make(primal, var, level), var
 
 
 def starts_sparse(n, sparse):
@@ -237,10 +249,10 @@ class Piece:
         if not t.is_sparse:
             block = t.dense()
             if not is_plain(block):
-                raise _nested_sparse(caller)
+                raise nested_sparse(caller)
             return sparse.csr_array(block.reshape(self.k, size).T)
         if not is_plain(t.coef):
-            raise _nested_sparse(caller)
+            raise nested_sparse(caller)
         col, coef = flat(t.col), flat(t.coef)
         is_long = col.size > np.iinfo(np.int32).max
         indptr = np.zeros(size + 1, np.int64 if is_long else np.int32)
@@ -253,7 +265,7 @@ class Piece:
         return out
 
 
-def _nested_sparse(caller):
+def nested_sparse(caller):
     return TypeError(
         f"{caller}: sparse=True cannot hold the Duals of an outer derivative call. Use "
         f"sparse=False inside, and sparse=True in the outermost call."

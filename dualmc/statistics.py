@@ -19,7 +19,7 @@ from dualmc.linear import (
 from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.selection import written
-from dualmc.tangent import DenseTangent
+from dualmc.tangent import part
 
 
 def _central(a, axis, ddof, keepdims, where):
@@ -46,10 +46,9 @@ def _var_tangent(a, axis, ddof, keepdims, where, y):
     t = a.own_tangent()
     if t is None:
         return None
+    t = t.times(factor)
     if a.dtype.kind == "c":
-        t = DenseTangent(a.level, np.real(t.times(factor).to_dense().dense()))
-    else:
-        t = t.times(factor)
+        t = part(t, np.real)
     return summed(t, axes, y.shape, y.dtype)
 
 

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels
+from dualmc import buffers, kernels, tape
 from dualmc.payload import (
     KERNEL_DTYPES,
     align,
@@ -68,6 +68,7 @@ class SparseTangent:
 
     __slots__ = ("level", "coef", "col")
     is_sparse = True
+    is_recorded = False
 
     def __init__(self, level, coef, col):
         self.level = level
@@ -115,7 +116,7 @@ class SparseTangent:
         """The tangent with coefficients `rows` of the same shape."""
         return SparseTangent(self.level, rows, self.col)
 
-    def map(self, function):
+    def map(self, function, shape=None):
         """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
         return SparseTangent(self.level, function(self.coef), function(self.col))
 
@@ -204,6 +205,7 @@ class DenseTangent:
 
     __slots__ = ("level", "block", "scale", "finite")
     is_sparse = False
+    is_recorded = False
 
     def __init__(self, level, block, scale=None, finite=None):
         self.level = level
@@ -256,7 +258,7 @@ class DenseTangent:
     def like(self, rows):
         return DenseTangent(self.level, self.block, rows, self.finite)
 
-    def map(self, function):
+    def map(self, function, shape=None):
         scale = None if self.scale is None else function(self.scale)
         return DenseTangent(self.level, function(self.block), scale)
 
@@ -300,7 +302,9 @@ class DenseTangent:
 
 
 def part(t, function):
-    """The real or imaginary part of a complex tangent."""
+    """The real or imaginary part, or the conjugate, of a complex tangent."""
+    if t.is_recorded:
+        return t.part(function)
     if t.is_sparse:
         return t.with_coef(np.copy(function(t.coef)))
     return DenseTangent(t.level, np.copy(function(t.dense())))
@@ -336,6 +340,8 @@ def is_same_slots(t, u):
 
 def add(t, u):
     """The sum of two tangents of one level and one shape."""
+    if t.is_recorded:
+        return t.plus(u)
     if t.is_sparse and u.is_sparse:
         if is_same_slots(t, u):
             return t.with_coef(summed_arrays(t.coef, u.coef))
@@ -512,6 +518,8 @@ def padded(a, width, fill):
 
 def pool(level, parts, dtype):
     """One tangent of shape (total size,) from flattened parts, each (tangent or None, size)."""
+    if level.records:
+        return tape.Pool(parts, dtype)
     if len(parts) == 1:
         t, size = parts[0]
         return t.map(lambda a: a.reshape((a.shape[0], size)))
@@ -544,6 +552,8 @@ def put(t, shape, place, u, level, dtype, owned):
     """
     if t is None and u is None:
         return None
+    if level.records:
+        return tape.written(t, shape, place, u, dtype)
     if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
         return _put_by_position(t, shape, place, u, level, dtype)
     is_sparse = all(x.is_sparse for x in (t, u) if x is not None)

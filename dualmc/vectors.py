@@ -41,6 +41,8 @@ def _fast_rows(t):
 
 
 def push_unary(ufunc, x):
+    if x.level.records:
+        return None
     kernel = _unary_kernels.get(ufunc)
     if kernel is None:
         rule = RULES.get(ufunc)
@@ -77,6 +79,8 @@ def push_binary(ufunc, a, b):
     if row is None:
         row = _binary_kernels[ufunc] = _binary_row(ufunc)
     if row is False:
+        return None
+    if (a if type(a) is Dual else b).level.records:
         return None
     if type(a) is Dual:
         t = _vector(a)

@@ -1,0 +1,320 @@
+"""Reverse mode: `vjp`, `jacobian_rev`, `gradient` and the forms that return the value too.
+
+f runs once and is recorded; its output is swept back once per row of the Jacobian, many rows at a
+time.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dualmc import buffers, seeds, sweep
+from dualmc.calls import Request, scalar
+from dualmc.dual import Dual
+from dualmc.levels import open_level
+
+# Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
+ROWS_BUDGET = 2**24
+
+
+def jacobian_rev(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    chunk_size: int | None = None,
+    sparse: bool = False,
+    layout: str = "numerator",
+    has_aux: bool = False,
+) -> Any:
+    """Jacobian of `f` at `args[argnums]`, by reverse mode.
+
+    `f` is called once; the tape of that call is swept once for every `chunk_size` rows.  Cheaper
+    than `jacobian_fwd` where the outputs are few and the inputs many; `compare` tells for a given
+    function.
+
+    Parameters
+    ----------
+    f, args, argnums, layout, has_aux
+        As for `jacobian_fwd`.
+    chunk_size : int, optional
+        Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
+    sparse : bool, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), made of the nonzeros of the swept rows;
+        needs SciPy.  The work is that of the dense Jacobian: where few outputs depend on few
+        inputs each, ``jacobian_fwd(..., sparse=True)`` is cheaper.
+
+    Returns
+    -------
+    J : ndarray, shape ``y.shape + x.shape``; or csr_array, shape (y.size, x.size)
+        ``J[i, j] = d y_i / d x_j``, in units of y per unit of x.
+
+    Raises
+    ------
+    As `jacobian_fwd`.
+
+    References
+    ----------
+    Griewank and Walther (2008), Evaluating Derivatives, chapter 3.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> dm.jacobian_rev(lambda x: x[0] * np.sin(x), [1.0, 2.0])
+    array([[ 1.38177329,  0.        ],
+           [ 0.90929743, -0.41614684]])
+    """
+    request = Request(
+        "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
+    )
+    _, J, aux = _jacobian(request)
+    return (J, aux) if has_aux else J
+
+
+def value_and_jacobian_rev(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    chunk_size: int | None = None,
+    sparse: bool = False,
+    layout: str = "numerator",
+    has_aux: bool = False,
+) -> Any:
+    """The value of `f` and its Jacobian by reverse mode, from one call of `f`.
+
+    Parameters are those of `jacobian_rev`.
+
+    Returns
+    -------
+    y : ndarray or scalar
+        ``f(*args)`` bit for bit, a list or tuple stacked into an array.
+    J : as `jacobian_rev` returns it
+    With ``has_aux``: ``((y, aux), J)``.
+
+    Raises
+    ------
+    As `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> y, J = dm.value_and_jacobian_rev(lambda x: np.sum(x**2), [3.0, 4.0])
+    >>> float(y), J
+    (25.0, array([6., 8.]))
+    """
+    request = Request(
+        "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
+    )
+    y, J, aux = _jacobian(request)
+    return ((y, aux), J) if has_aux else (y, J)
+
+
+def gradient(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+) -> Any:
+    """Gradient of a scalar function, by reverse mode: a few times the cost of `f`, whatever n.
+
+    Parameters
+    ----------
+    f, args, argnums, has_aux
+        As for `jacobian_fwd`; `f` returns one number.
+
+    Returns
+    -------
+    g : ndarray, shape ``x.shape``, in units of y per unit of x; a tuple for a tuple of argnums
+
+    Raises
+    ------
+    ValueError
+        If `f` does not return a scalar (use `jacobian_rev`); and as `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> dm.gradient(lambda x: np.sum(x**2), [3.0, 4.0])
+    array([6., 8.])
+    """
+    _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
+    return (g, aux) if has_aux else g
+
+
+def value_and_gradient(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+) -> Any:
+    """The value of a scalar function and its gradient, from one call of `f`.
+
+    Parameters are those of `gradient`.  ``functools.partial(value_and_gradient, f)`` is what
+    ``scipy.optimize.minimize(..., jac=True)`` takes.
+
+    Returns
+    -------
+    y : scalar
+    g : as `gradient` returns it
+    With ``has_aux``: ``((y, aux), g)``.
+
+    Raises
+    ------
+    As `gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> y, g = dm.value_and_gradient(lambda x: np.sum(x**2), [3.0, 4.0])
+    >>> float(y), g
+    (25.0, array([6., 8.]))
+    """
+    y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
+    return ((y, aux), g) if has_aux else (y, g)
+
+
+def vjp(
+    f: Callable, primals: ArrayLike | tuple, *more: Any, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """Value of `f` and its pullback, which multiplies a row vector by the Jacobian.
+
+    Parameters
+    ----------
+    f : callable
+    primals : array_like, or a tuple of them, one per argument of `f`
+        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``.
+    has_aux : bool, optional
+        `f` returns ``(y, aux)``; the result becomes ``(y, pullback, aux)``.
+
+    Returns
+    -------
+    y : ndarray or scalar, ``f(*primals)``
+    pullback : callable
+        ``pullback(y_bar)``, with `y_bar` of the shape of `y`, gives ``x_bar`` of the shape of the
+        primal, ``x_bar[j] = sum_i y_bar[i] * dy_i/dx_j``; a tuple of them for a tuple of primals.
+        It keeps the tape of this call, and may be called any number of times.
+
+    Raises
+    ------
+    ValueError
+        From `pullback`, if `y_bar` does not have the shape of `y`; and as `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> y, pullback = dm.vjp(np.sin, [0.0, np.pi])
+    >>> pullback([2.0, 3.0])
+    array([ 2., -3.])
+    """
+    is_tuple = bool(more) or isinstance(primals, tuple)
+    args = (primals, *more) if more or not is_tuple else primals
+    argnums = tuple(range(len(args)))
+    request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
+    tape = Tape(request)
+    y = tape.value.copy()  # the tape outlives this call, and y is the caller's
+
+    def pullback(y_bar: ArrayLike) -> Any:
+        y_bar = seeds.as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
+        if y_bar.shape != tape.value.shape:
+            raise ValueError(
+                f"pullback needs a cotangent of shape {tape.value.shape} like f(x), got "
+                f"{y_bar.shape}."
+            )
+        found = tuple(scalar(x_bar) for x_bar in tape.pull(y_bar.copy(), ()))
+        return found if is_tuple else found[0]
+
+    return (scalar(y), pullback, tape.aux) if has_aux else (scalar(y), pullback)
+
+
+class Tape:
+    """One recorded call of f."""
+
+    def __init__(self, request):
+        with open_level(0, records=True) as level:
+            seeded = [seeds.seed_recorded(x, level) for x in request.xs]
+            y, self.aux = request.call([dual for dual, _ in seeded], level)
+            self.value = seeds.primal_of(y, level)
+            is_active = type(y) is Dual and y.level is level
+            output = y.own_tangent() if is_active else None
+        self.inputs = [var for _, var in seeded]
+        self.order = [] if output is None else sweep.reachable(output)
+
+    def pull(self, y_bar, lead):
+        """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape)."""
+        zeros = [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
+        if not self.order:
+            return zeros
+        done = sweep.run(self.order, sweep.fit(y_bar, self.order[0].dtype), lead)
+        found = [done.take(var)[0] for var in self.inputs]
+        return [zero if bar is None else bar for bar, zero in zip(found, zeros, strict=True)]
+
+    def largest(self):
+        """Bytes of the largest cotangent of a sweep."""
+        return max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+
+
+def _jacobian(request):
+    try:
+        tape = Tape(request)
+        y = tape.value
+        dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
+        n, m = sum(request.sizes), math.prod(y.shape)
+        if not tape.order or m == 0 or n == 0:
+            rows = [np.zeros((m, size), dtype) for size in request.sizes]
+            parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
+        else:
+            parts = _rows(request, tape, m, dtype)
+        return scalar(y), request.result(parts, y.shape), tape.aux
+    finally:
+        buffers.trim()
+
+
+def _rows(request, tape, m, dtype):
+    """The Jacobian's rows, per argument (m, x.size), swept in chunks."""
+    step = request.chunk_size or max(1, ROWS_BUDGET // max(1, tape.largest()))
+    chunks = [[] for _ in request.xs]
+    for start in range(0, m, step):
+        k = min(step, m - start)
+        y_bar = np.zeros((k, m), dtype)
+        y_bar[np.arange(k), start + np.arange(k)] = 1
+        for found, bar, size in zip(chunks, _pulled(tape, y_bar), request.sizes, strict=True):
+            rows = np.reshape(bar.astype(dtype), (k, size))
+            found.append(request.sparse_rows(rows) if request.sparse else rows)
+    if request.sparse:
+        stack = seeds.import_sparse("").vstack
+        return [stack(found, format="csr") if len(found) > 1 else found[0] for found in chunks]
+    return [np.concatenate(found) if len(found) > 1 else found[0] for found in chunks]
+
+
+def _pulled(tape, y_bar):
+    """The inputs' cotangents for the rows of `y_bar`, (k, m); one row is swept without its axis."""
+    shape = tape.value.shape
+    k = y_bar.shape[0]
+    lead = () if k == 1 else (k,)
+    y_bar = y_bar.reshape(lead + shape)
+    if y_bar.dtype.kind != "c":
+        return tape.pull(y_bar, lead)
+    # Of a complex output, 1 and -i select the real and the imaginary part.
+    real, imaginary = tape.pull(y_bar, lead), tape.pull(y_bar * -1j, lead)
+    return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]
+
+
+def gradient_of(caller, f, args, argnums, has_aux):
+    request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+    try:
+        tape = Tape(request)
+        y = tape.value
+        if y.shape != () or y.dtype.kind == "c":
+            what = f"shape {y.shape}" if y.shape else "a complex number"
+            how = "reduce the output, e.g. with .sum()" if y.shape else "return its real part"
+            raise ValueError(
+                f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
+                f"or {how}."
+            )
+        found = tape.pull(np.ones((), y.dtype), ())
+        parts = [np.reshape(bar, (math.prod(x.shape),)) for bar, x in zip(found, request.xs, strict=True)]
+        return scalar(y), request.result(parts, ()), tape.aux
+    finally:
+        buffers.trim()

@@ -1,0 +1,114 @@
+"""Second order, forward over reverse: `hessian` and `hvp`.
+
+The reverse sweep of a gradient runs on the Duals of an outer forward call, so that the tangent of
+the gradient is the Hessian, as sparse as f is locally coupled.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dualmc.forward import jacobian_fwd, jvp
+from dualmc.reverse import gradient_of
+
+
+def hessian(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    chunk_size: int | None = None,
+    sparse: bool = False,
+) -> Any:
+    """Hessian of a scalar function, from one forward pass over its gradient.
+
+    Parameters
+    ----------
+    f, args, argnums, chunk_size
+        As for `jacobian_fwd`; `f` returns one number.
+    sparse : bool, optional
+        Return `scipy.sparse.csr_array` of shape (x.size, x.size), from the same pass and without a
+        pattern; needs SciPy.  Time and memory are those of the entries.
+
+    Returns
+    -------
+    H : ndarray, shape ``x.shape + x.shape``; or csr_array
+        ``H[i, j] = d2 f / dx_i dx_j``, in units of y per unit of x squared.  For a tuple of
+        argnums a tuple of tuples, ``H[a][b]`` of shape ``x_a.shape + x_b.shape``.
+
+    Raises
+    ------
+    ValueError
+        If `f` does not return a scalar; and as `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> dm.hessian(lambda x: x[0] ** 2 * x[1], [1.0, 2.0])
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    if not isinstance(argnums, (tuple, list)):
+        return jacobian_fwd(
+            lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,
+            chunk_size=chunk_size, sparse=sparse,
+        )  # fmt: skip
+
+    def joined(*inner: Any) -> Any:
+        parts = _gradient("hessian", f, inner, argnums)
+        return np.concatenate([np.ravel(part) for part in parts])
+    columns = jacobian_fwd(joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
+    shapes = [np.shape(args[i]) for i in argnums]
+    ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
+    rows = []
+    for shape, start, stop in zip(shapes, ends, ends[1:], strict=False):
+        blocks = [c[start:stop] for c in columns]
+        if not sparse:
+            blocks = [b.reshape(shape + b.shape[1:]) for b in blocks]
+        rows.append(tuple(blocks))
+    return tuple(rows)
+
+
+def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) -> Any:
+    """Hessian of a scalar function times a vector: a few times the cost of `f`, whatever n.
+
+    Parameters
+    ----------
+    f : callable, returns one number
+    primals : array_like, or a tuple of them, one per argument of `f`
+    tangents : array_like of the same shape, or a tuple of them
+
+    Returns
+    -------
+    hv : ndarray of the shape of `primals`, or a tuple of them
+        ``hv[i] = sum_j d2 f / dx_i dx_j * tangents[j]``.
+
+    Raises
+    ------
+    As `gradient` and `jvp`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> dm.hvp(lambda x: x[0] ** 2 * x[1], [1.0, 2.0], [1.0, 0.0])
+    array([4., 2.])
+    """
+    if not isinstance(primals, tuple):
+        return jvp(lambda x: _gradient("hvp", f, (x,), 0), primals, tangents)[1]
+    shapes = [np.shape(x) for x in primals]
+
+    def joined(*inner: Any) -> Any:
+        parts = _gradient("hvp", f, inner, tuple(range(len(inner))))
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    _, flat = jvp(joined, primals, tangents)
+    ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
+    return tuple(
+        flat[i:j].reshape(shape) for shape, i, j in zip(shapes, ends, ends[1:], strict=False)
+    )
+
+
+def _gradient(caller: str, f: Callable, args: tuple, argnums: Any) -> Any:
+    return gradient_of(caller, f, args, argnums, False)[1]

@@ -1,0 +1,178 @@
+"""The tape: tangents that are recorded instead of computed, to be swept in reverse.
+
+A `Var` stands where a tangent stands in a Dual of a level that records.  It takes the same few
+linear steps (scale, add, take, sum, ...) that every rule and every handler is written in, and notes
+each with its pullback in `sweep.py`: reverse mode is forward mode transposed, so that one table of
+rules and one handler per function serve both.
+
+There is no list of steps: each Var knows its parents, and what no output was made of is freed at
+once.  A Var exists only for what depends on an input, so the part of the tape that reaches both the
+inputs and the outputs is what an output's Var leads to.
+
+What a pullback will need of an operand is kept by reference.  A later write to that memory copies
+it first (`Dual.release`); plain arrays, whose writes nothing announces, are copied when recorded.
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+from dualmc import buffers, sweep
+
+_serials = itertools.count()
+_PLACEHOLDER = np.zeros((), np.bool_)
+
+
+class Var:
+    """A tangent on the tape: how it was made of other tangents, and of which shape it is."""
+
+    __slots__ = ("pull", "parents", "data", "shape", "dtype", "serial")
+    is_sparse = False
+    is_recorded = True
+
+    def __init__(self, pull, parents, data, shape, dtype):
+        self.pull = pull  # None for an input
+        self.parents = parents
+        self.data = data
+        self.shape = shape
+        self.dtype = dtype
+        self.serial = next(_serials)
+
+    def is_zero(self):
+        """Nowhere: what depends on an input is not a structural zero."""
+        return np.zeros(self.shape, bool)
+
+    def to_dense(self):
+        return self
+
+    def map(self, function, shape=None):
+        """`function` of an array with a leading axis, which moves elements: see `sweep.pull_view`."""
+        if shape is None:
+            shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
+        return Var(sweep.pull_view, (self,), function, shape, self.dtype)
+
+    def broadcast(self, shape):
+        if self.shape == shape:
+            return self
+        return Var(sweep.pull_broadcast, (self,), None, shape, self.dtype)
+
+    def times(self, factor, is_constant=False):
+        if isinstance(factor, (float, int)):
+            return Var(sweep.pull_scaled, (self,), (factor,), self.shape, self.dtype)
+        shape = np.broadcast_shapes(self.shape, factor.shape)
+        dtype = np.result_type(self.dtype, factor.dtype)
+        return Var(sweep.pull_times, (self,), ((factor,), is_constant), shape, dtype)
+
+    def plus(self, other):
+        dtype = np.result_type(self.dtype, other.dtype)
+        return Var(sweep.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
+
+    def take(self, index):
+        return Var(sweep.pull_gather, (self,), index, index.shape, self.dtype)
+
+    def astype(self, dtype):
+        dtype = np.dtype(dtype)
+        if self.dtype == dtype:
+            return self
+        return Var(sweep.pull_cast, (self,), None, self.shape, dtype)
+
+    def sum(self, axes):
+        shape = self.shape
+        if math.prod(shape) == 0:
+            return None
+        kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+        return Var(sweep.pull_sum, (self,), axes, kept, self.dtype)
+
+    def running_sum(self, axis):
+        return Var(sweep.pull_running_sum, (self,), axis, self.shape, self.dtype)
+
+    def part(self, function):
+        dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
+        return Var(sweep.pull_part, (self,), function, self.shape, dtype)
+
+
+def leaf(x):
+    """The Var of an input."""
+    return Var(None, (), None, x.shape, x.dtype)
+
+
+class Pool:
+    """The elements of several tangents, numbered one after the other; see `tangent.pool`."""
+
+    def __init__(self, parts, dtype):
+        self.parts = parts
+        self.dtype = dtype
+
+    def take(self, index):
+        total = sum(size for _, size in self.parts)
+        parents = tuple(t for t, _ in self.parts)
+        return Var(sweep.pull_joined, parents, (index, total), index.shape, self.dtype)
+
+
+def written(t, shape, place, u, dtype):
+    """`t` with the elements at `place` replaced by those of `u`; see `tangent.put`."""
+    return Var(sweep.pull_written, (t, u), place, shape, dtype)
+
+
+def matmul(t, u, a, b, y):
+    """The tangent of ``y = a @ b``; `a` and `b` are the values kept of the operands."""
+    p = None if u is None else a
+    q = None if t is None else b
+    data = (p, q, np.shape(a), np.shape(b), t is None or u is None)
+    return Var(sweep.pull_matmul, (t, u), data, y.shape, y.dtype)
+
+
+# --- What is kept of operands --------------------------------------------------------------------
+
+
+def keep(a, level):
+    """The value of operand `a` at `level` as it is now, whatever is written to it later."""
+    kind = type(a)
+    if kind is float or kind is int:
+        return a
+    if kind is np.ndarray:
+        return _constant(a, level)
+    if hasattr(a, "own_tangent"):
+        return _primal(a) if a.level is level else snapshot(a)
+    return a
+
+
+def _primal(dual):
+    """The primal of `dual`, which is copied before the next write to it."""
+    p = dual.primal
+    if type(p) is not np.ndarray:
+        return snapshot(p)
+    view = dual._view
+    if view is None:
+        dual._kept = True
+    elif 2 * p.size < view.root.size:
+        return p.copy()
+    else:
+        view.root._kept = True
+    return p
+
+
+def snapshot(dual):
+    """A Dual of an outer level as it is now."""
+    if type(dual) is np.ndarray:
+        return dual
+    out = dual.make(_primal(dual), dual.own_tangent(), dual.level)
+    out._kept = True
+    return out
+
+
+def _constant(a, level):
+    """A copy of a plain array.  One that is large and used again unchanged is copied once."""
+    if a.nbytes < buffers.LARGE or not a.flags.c_contiguous:
+        return a.copy(order="K")
+    key = (a.ctypes.data, a.shape, a.dtype)
+    found = level.constants.get(key)
+    if found is None or not np.array_equal(_bits(found), _bits(a)):
+        found = level.constants[key] = a.copy()
+    return found
+
+
+def _bits(a):
+    """The memory of `a` as integers, so that NaN equals itself."""
+    return a.reshape(-1).view(np.int64 if a.itemsize % 8 == 0 else np.uint8)
