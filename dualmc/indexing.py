@@ -262,6 +262,21 @@ class Place:
             return a[(slice(None), *self.key)].copy()
         return a.reshape(a.shape[0], math.prod(self.shape))[:, self._positions]
 
+    def overwritten(self):
+        """Where, in a write to repeated positions, a later element took the place; None: nowhere.
+
+        Flat, in the order of the elements written.
+        """
+        if self.key is not None:
+            return None
+        where = self._positions.reshape(-1)
+        _, last = np.unique(where[::-1], return_index=True)
+        if last.size == where.size:
+            return None
+        lost = np.ones(where.size, bool)
+        lost[where.size - 1 - last] = False
+        return lost
+
 
 _NOTHING = np.zeros(())
 

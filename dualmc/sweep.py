@@ -303,14 +303,15 @@ def pull_view(node, bar, owned, sweep):
 
 def _is_same_memory(view, buffer):
     """Whether `view` shows elements of `buffer`, none of them twice."""
-    return np.may_share_memory(view, buffer) and not any(
+    return np.may_share_memory(view, buffer) and view.flags.writeable and not any(
         s == 0 and n > 1 for s, n in zip(view.strides, view.shape, strict=True)
     )
 
 
 def pull_broadcast(node, bar, owned, sweep):
     (parent,) = node.parents
-    sweep.add(parent, unbroadcast(bar, parent.shape, sweep.lead), True)
+    part = unbroadcast(bar, parent.shape, sweep.lead)
+    sweep.add(parent, part, owned or part is not bar)
 
 
 def pull_gather(node, bar, owned, sweep):
@@ -338,25 +339,39 @@ def pull_written(node, bar, owned, sweep):
     old, new = node.parents
     place = node.data
     if type(bar) is not np.ndarray:
-        where = place.positions().reshape(-1)
-        size = math.prod(node.shape)
-        flat = sweep.shaped(bar, (size,))
-        if new is not None:
-            sweep.add(new, sweep.shaped(flat[..., where], new.shape), True)
-        if old is not None:
-            kept = np.ones(size, bool)
-            kept[where] = False
-            rest = np.where(kept, flat, np.zeros((), bar.dtype))
-            sweep.add(old, sweep.shaped(rest, old.shape), True)
+        _pull_written_duals(node, bar, sweep)
         return
     if old is not None and not (owned and bar.flags.c_contiguous):
         bar = np.array(bar, order="C")
     rows = sweep.batched(bar)
     if new is not None:
-        sweep.add(new, sweep.shaped(place.read(rows), new.shape), True)
+        part = place.read(rows)
+        overwritten = place.overwritten()
+        if overwritten is not None:
+            part.reshape(part.shape[0], overwritten.size)[:, overwritten] = 0
+        sweep.add(new, sweep.shaped(part, new.shape), True)
     if old is not None:
         place.write(rows, 0)
         sweep.add(old, bar, True)
+
+
+def _pull_written_duals(node, bar, sweep):
+    old, new = node.parents
+    place = node.data
+    where = place.positions().reshape(-1)
+    size = math.prod(node.shape)
+    flat = sweep.shaped(bar, (size,))
+    zero = np.zeros((), bar.dtype)
+    if new is not None:
+        part = flat[..., where]
+        overwritten = place.overwritten()
+        if overwritten is not None:
+            part = np.where(overwritten, zero, part)
+        sweep.add(new, sweep.shaped(part, new.shape), True)
+    if old is not None:
+        kept = np.ones(size, bool)
+        kept[where] = False
+        sweep.add(old, sweep.shaped(np.where(kept, flat, zero), old.shape), True)
 
 
 # --- Sums and products ---------------------------------------------------------------------------
