@@ -1,11 +1,13 @@
 """Users' own derivative rules: `rule` for ufuncs, `custom_jvp` for any function."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from dualmc import tape
 from dualmc.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
 from dualmc.registry import UFUNCS, name_of
 from dualmc.rules import RULES, Rule
@@ -106,7 +108,8 @@ class custom_jvp:
     def def_jvp(self, jvp: Callable) -> Callable:
         """Set the rule: ``jvp(primals, tangents, **kwargs) -> (y, y_dot)``, both tuples of arrays.
 
-        Called once per column of the Jacobian; constants have zero tangents.
+        Called once per column of the Jacobian, in reverse mode once per element of the active
+        arguments; constants have zero tangents.
         """
         if not callable(jvp):
             raise TypeError(f"def_jvp needs a function, got {type(jvp).__name__}.")
@@ -139,6 +142,8 @@ class custom_jvp:
         active = [t for t in tangents if t is not None]
         if not active:
             return self(*primals, **kwargs)
+        if level.records:
+            return self._recorded(name, primals, tangents, kwargs, level)
         blocks = [None if t is None else t.to_dense().dense() for t in tangents]
         k = next(b.shape[0] for b in blocks if b is not None)
         columns = []
@@ -155,6 +160,27 @@ class custom_jvp:
         if isinstance(y, tuple):
             return tuple(_joined(part, [c[i] for c in columns], level) for i, part in enumerate(y))
         return _joined(y, columns, level)
+
+    def _recorded(self, name: str, primals: tuple, tangents: list, kwargs: dict, level: Any) -> Any:
+        """On a tape: the function's own Jacobian, a call of the rule per element of its input."""
+        y: Any = self(*primals, **kwargs)
+        rows: list = []
+        for i, t in enumerate(tangents):
+            if t is None:
+                continue
+            for j in range(math.prod(t.shape)):
+                direction = [np.zeros(np.shape(p)) for p in primals]
+                direction[i].reshape(-1)[j] = 1
+                y, y_dot = self._pair(name, primals, tuple(direction), kwargs)
+                rows.append(_kept(y_dot))
+        if not rows:
+            return y
+        active = [t for t in tangents if t is not None]
+        if isinstance(y, tuple):
+            return tuple(
+                _recorded(part, [r[i] for r in rows], active, level) for i, part in enumerate(y)
+            )
+        return _recorded(y, rows, active, level)
 
     def _pair(self, name: str, primals: tuple, tangents: tuple, kwargs: dict) -> tuple:
         """One call of the rule, its result checked."""
@@ -194,11 +220,23 @@ def _kept(y_dot: Any) -> Any:
     return y_dot.copy() if isinstance(y_dot, (np.ndarray, Dual)) else y_dot
 
 
-def _joined(y: Any, columns: list, level: Any) -> Dual:
+def _floating(y: Any) -> Any:
     y = as_operand(y)
     y = y if type(y) is Dual else np.asarray(y)
-    if y.dtype.kind in "iu":
-        y = y.astype(np.float64)
+    return y.astype(np.float64) if y.dtype.kind in "iu" else y
+
+
+def _recorded(y: Any, rows: list, tangents: list, level: Any) -> Dual:
+    """The Dual for `y` whose derivative by the elements of its inputs are `rows`."""
+    y = _floating(y)
+    jacobian = np.stack([np.ravel(as_operand(row)) for row in rows])
+    ends = np.cumsum([0, *(math.prod(t.shape) for t in tangents)]).tolist()
+    blocks = [jacobian[i:j] for i, j in zip(ends, ends[1:], strict=False)]
+    return make(y, tape.local(tangents, blocks, y), level)
+
+
+def _joined(y: Any, columns: list, level: Any) -> Dual:
+    y = _floating(y)
     block = np.stack([as_operand(c) for c in columns])
     block = np.reshape(block, (len(columns), *y.shape))
     return make(y, DenseTangent(level, block).astype(y.dtype), level)

@@ -37,7 +37,16 @@ class Dual:
     array([0.        , 2.16120922])
     """
 
-    __slots__ = ("_primal", "level", "_tangent", "_view", "_writes", "_owned", "_kept", "__weakref__")
+    __slots__ = (
+        "_primal",
+        "level",
+        "_tangent",
+        "_view",
+        "_writes",
+        "_owned",
+        "_kept",
+        "__weakref__",
+    )
     __array_priority__ = 1000.0
     __hash__ = None
 
@@ -111,7 +120,7 @@ class Dual:
             self._owned = False
             return self._tangent
         if view.seen != view.root._writes:
-            self._tangent = view.derive()
+            self._tangent = view.derive(self._primal.shape)
             view.seen = view.root._writes
         return self._tangent
 

@@ -13,8 +13,8 @@ from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.payload import strided, values, vector
+from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.rules import RULES
-from dualmc.sweep import pull_elementwise, pull_scaled, pull_times
 from dualmc.tangent import add, is_same_slots
 from dualmc.tape import Var, keep, snapshot
 from dualmc.vectors import push_binary, push_unary

@@ -35,16 +35,18 @@ class View:
             self._positions = self.select(positions(self.root.shape))
         return self._positions
 
-    def derive(self):
-        """The view's tangent, from the root's as it is now."""
+    def derive(self, shape):
+        """The tangent of the view, of `shape`, from the root's as it is now."""
         root = self.root
         t = root._tangent
         if t is None:
             return None
+        if t.is_recorded and self.key is not None:
+            return t.slice(self.key, shape)
         if self.batched is None:
             return t.take(self.positions())
         if not root._owned or t.is_recorded:
-            return t.map(self.batched)
+            return t.map(self.batched, shape)
         # The root may be written in place.  A small view takes a copy; a large one shares the
         # arrays instead, and the next write to the root copies them.
         part = t.map(self.batched)
@@ -70,7 +72,7 @@ class PartView:
     def select(self, a):
         return self.part(a if self.base._view is None else self.base._view.select(a))
 
-    def derive(self):
+    def derive(self, shape):
         t = self.base.own_tangent()
         return None if t is None else tangent.part(t, self.part)
 
@@ -156,22 +158,33 @@ def get(dual, key):
     """``dual[key]``: a view where NumPy gives one."""
     if not dual.level.open:
         raise levels.finished()
-    key = plain_key(key)
+    kind = type(key)
+    if kind is not int and kind is not slice:
+        key = plain_key(key)
+        if not is_basic(key):
+            return _taken(dual, key)
     primal = dual.primal[key]
-    if not is_basic(key):
-        t = dual.own_tangent()
-        t = None if t is None else t.take(positions(dual.shape)[key])
-        return dual.make(primal, t, dual.level)
-    path = (slice(None), *key) if isinstance(key, tuple) else (slice(None), key)
-    if primal.ndim == 0 and not (key is Ellipsis or isinstance(key, tuple) and Ellipsis in key):
+    path = (slice(None), *key) if kind is tuple else (slice(None), key)
+    if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
         # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
         t = dual._tangent if dual._view is None else dual.own_tangent()
         if t is not None:
-            copy = dual._owned and not t.is_recorded
-            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]), ())
+            if t.is_recorded:
+                t = t.slice(path[1:], ())
+            else:
+                copy = dual._owned
+                t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
+
+
+def _taken(dual, key):
+    """``dual[key]`` for integer arrays and masks, which copy."""
+    primal = dual.primal[key]
+    t = dual.own_tangent()
+    t = None if t is None else t.take(positions(dual.shape)[key])
+    return dual.make(primal, t, dual.level)
 
 
 def set(dual, key, value):

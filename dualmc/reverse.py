@@ -66,9 +66,7 @@ def jacobian_rev(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
-    request = Request(
-        "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
-    )
+    request = Request("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
     _, J, aux = _jacobian(request)
     return (J, aux) if has_aux else J
 
@@ -314,7 +312,9 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"or {how}."
             )
         found = tape.pull(np.ones((), y.dtype), ())
-        parts = [np.reshape(bar, (math.prod(x.shape),)) for bar, x in zip(found, request.xs, strict=True)]
+        parts = [
+            np.reshape(bar, (math.prod(x.shape),)) for bar, x in zip(found, request.xs, strict=True)
+        ]
         return scalar(y), request.result(parts, ()), tape.aux
     finally:
         buffers.trim()

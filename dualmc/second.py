@@ -59,6 +59,7 @@ def hessian(
     def joined(*inner: Any) -> Any:
         parts = _gradient("hessian", f, inner, argnums)
         return np.concatenate([np.ravel(part) for part in parts])
+
     columns = jacobian_fwd(joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
     shapes = [np.shape(args[i]) for i in argnums]
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()

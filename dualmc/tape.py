@@ -1,9 +1,9 @@
 """The tape: tangents that are recorded instead of computed, to be swept in reverse.
 
 A `Var` stands where a tangent stands in a Dual of a level that records.  It takes the same few
-linear steps (scale, add, take, sum, ...) that every rule and every handler is written in, and notes
-each with its pullback in `sweep.py`: reverse mode is forward mode transposed, so that one table of
-rules and one handler per function serve both.
+linear steps (scale, add, take, sum, ...) that every rule and every handler is written in, and
+notes each with its pullback in `pullbacks.py`: reverse mode is forward mode transposed, so that one
+table of rules and one handler per function serve both.
 
 There is no list of steps: each Var knows its parents, and what no output was made of is freed at
 once.  A Var exists only for what depends on an input, so the part of the tape that reaches both the
@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, sweep
+from dualmc import buffers, pullbacks
 
 _serials = itertools.count()
 _PLACEHOLDER = np.zeros((), np.bool_)
@@ -47,49 +47,55 @@ class Var:
         return self
 
     def map(self, function, shape=None):
-        """`function` of an array with a leading axis, which moves elements: see `sweep.pull_view`."""
+        """`function`, which moves the elements of arrays with a leading axis."""
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
-        return Var(sweep.pull_view, (self,), function, shape, self.dtype)
+        return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
+
+    def slice(self, key, shape):
+        """A part by basic indices."""
+        if Ellipsis not in key:
+            key = (*key, Ellipsis)
+        return Var(pullbacks.pull_slice, (self,), key, shape, self.dtype)
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        return Var(sweep.pull_broadcast, (self,), None, shape, self.dtype)
+        return Var(pullbacks.pull_broadcast, (self,), None, shape, self.dtype)
 
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
-            return Var(sweep.pull_scaled, (self,), (factor,), self.shape, self.dtype)
+            return Var(pullbacks.pull_scaled, (self,), (factor,), self.shape, self.dtype)
         shape = np.broadcast_shapes(self.shape, factor.shape)
         dtype = np.result_type(self.dtype, factor.dtype)
-        return Var(sweep.pull_times, (self,), ((factor,), is_constant), shape, dtype)
+        return Var(pullbacks.pull_times, (self,), ((factor,), is_constant), shape, dtype)
 
     def plus(self, other):
         dtype = np.result_type(self.dtype, other.dtype)
-        return Var(sweep.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
+        return Var(pullbacks.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
 
     def take(self, index):
-        return Var(sweep.pull_gather, (self,), index, index.shape, self.dtype)
+        return Var(pullbacks.pull_gather, (self,), index, index.shape, self.dtype)
 
     def astype(self, dtype):
         dtype = np.dtype(dtype)
         if self.dtype == dtype:
             return self
-        return Var(sweep.pull_cast, (self,), None, self.shape, dtype)
+        return Var(pullbacks.pull_cast, (self,), None, self.shape, dtype)
 
     def sum(self, axes):
         shape = self.shape
         if math.prod(shape) == 0:
             return None
         kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
-        return Var(sweep.pull_sum, (self,), axes, kept, self.dtype)
+        return Var(pullbacks.pull_sum, (self,), axes, kept, self.dtype)
 
     def running_sum(self, axis):
-        return Var(sweep.pull_running_sum, (self,), axis, self.shape, self.dtype)
+        return Var(pullbacks.pull_running_sum, (self,), axis, self.shape, self.dtype)
 
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
-        return Var(sweep.pull_part, (self,), function, self.shape, dtype)
+        return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
 
 
 def leaf(x):
@@ -107,12 +113,12 @@ class Pool:
     def take(self, index):
         total = sum(size for _, size in self.parts)
         parents = tuple(t for t, _ in self.parts)
-        return Var(sweep.pull_joined, parents, (index, total), index.shape, self.dtype)
+        return Var(pullbacks.pull_joined, parents, (index, total), index.shape, self.dtype)
 
 
 def written(t, shape, place, u, dtype):
     """`t` with the elements at `place` replaced by those of `u`; see `tangent.put`."""
-    return Var(sweep.pull_written, (t, u), place, shape, dtype)
+    return Var(pullbacks.pull_written, (t, u), place, shape, dtype)
 
 
 def matmul(t, u, a, b, y):
@@ -120,7 +126,12 @@ def matmul(t, u, a, b, y):
     p = None if u is None else a
     q = None if t is None else b
     data = (p, q, np.shape(a), np.shape(b), t is None or u is None)
-    return Var(sweep.pull_matmul, (t, u), data, y.shape, y.dtype)
+    return Var(pullbacks.pull_matmul, (t, u), data, y.shape, y.dtype)
+
+
+def local(tangents, blocks, y):
+    """The tangent of `y` by its Jacobian, one block (x.size, y.size) per tangent."""
+    return Var(pullbacks.pull_local, tuple(tangents), tuple(blocks), y.shape, y.dtype)
 
 
 # --- What is kept of operands --------------------------------------------------------------------

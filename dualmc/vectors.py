@@ -9,6 +9,7 @@ import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.dual import Dual, make
+from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
 
 FLOAT64 = np.dtype(np.float64)
@@ -42,7 +43,7 @@ def _fast_rows(t):
 
 def push_unary(ufunc, x):
     if x.level.records:
-        return None
+        return record_unary(ufunc, x)
     kernel = _unary_kernels.get(ufunc)
     if kernel is None:
         rule = RULES.get(ufunc)
@@ -81,7 +82,7 @@ def push_binary(ufunc, a, b):
     if row is False:
         return None
     if (a if type(a) is Dual else b).level.records:
-        return None
+        return record_binary(ufunc, a, b)
     if type(a) is Dual:
         t = _vector(a)
         if t is None:

@@ -1,0 +1,311 @@
+"""Pullbacks: each linear step of forward mode, transposed.
+
+A pullback is called with a step of the tape, the step's cotangent, whether that may be overwritten,
+and the `sweep.Sweep` to which it adds what the cotangent contributes to the step's parents.  The
+element-wise one is the same for all functions: it multiplies by the partials of `rules.py` with the
+very kernels of forward mode.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import buffers, kernels
+from dualmc.payload import FLOATS, strided, times, values, vector
+from dualmc.sweep import PLAIN, fit, scattered, unbroadcast
+
+# --- Element-wise functions ----------------------------------------------------------------------
+
+
+def pull_unary(node, bar, owned, sweep):
+    """A function of one float64 array, its kernel at hand."""
+    (parent,) = node.parents
+    kernel, partial, x, y = node.data
+    if not isinstance(bar, PLAIN):
+        sweep.add(parent, times(bar, partial(x, y)), True)
+        return
+    rows = sweep.rows(bar)
+    part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
+    kernel(_vector(x), _vector(y), rows, part)
+    sweep.add(parent, part.reshape(bar.shape), True)
+
+
+def _vector(a):
+    return a.reshape(-1) if a.ndim != 1 or not a.flags.c_contiguous else a
+
+
+def pull_multiplied(node, bar, owned, sweep):
+    """A product of two float64 arrays, both active."""
+    for parent, factor in zip(node.parents, node.data, strict=True):
+        if bar.ndim == 0 and factor.ndim == 0 and isinstance(bar, PLAIN):
+            part = bar * (factor if bar != 0 else 0.0)  # a new object either way
+        elif type(bar) is np.ndarray and factor.shape == node.shape:
+            rows = sweep.rows(bar)
+            part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
+            kernels.multiply(rows, _vector(factor), part)
+            part = part.reshape(bar.shape)
+        else:
+            part = times(bar, factor)
+        if parent.shape != node.shape:
+            part = unbroadcast(part, parent.shape, sweep.lead)
+        sweep.add(parent, part, True)
+
+
+def pull_scaled(node, bar, owned, sweep):
+    """A sum of arguments with constant coefficients: add, subtract, negative, ..."""
+    parents = node.parents
+    for parent, c in zip(parents, node.data, strict=True):
+        if c == 1.0:
+            part, is_new = bar, owned and len(parents) == 1
+        elif c == -1.0:
+            part, is_new = -bar, True
+        else:
+            part, is_new = bar * c if math.isfinite(c) else times(bar, c), True
+        if parent.shape != node.shape:
+            part, is_new = unbroadcast(part, parent.shape, sweep.lead), True
+        sweep.add(parent, part, is_new)
+
+
+def pull_slice(node, bar, owned, sweep):
+    """A part of an array by basic indices."""
+    (parent,) = node.parents
+    key = node.data
+    if sweep.in_place(parent, bar):
+        buffer = sweep.buffer(parent)
+        part = buffer[(slice(None), *key) if sweep.lead else key]
+        part += bar
+        return
+    index = np.arange(math.prod(parent.shape)).reshape(parent.shape)[key]
+    sweep.add_at(parent, index, bar)
+
+
+def pull_times(node, bar, owned, sweep):
+    """Products: each parent with its factor; a constant factor that is exactly 0 gives 0."""
+    factors, is_constant = node.data
+    for parent, factor in zip(node.parents, factors, strict=True):
+        part = _product(bar, factor, is_constant, sweep)
+        sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), True)
+
+
+def _product(bar, factor, is_constant, sweep):
+    if (
+        type(factor) is np.ndarray
+        and type(bar) is np.ndarray
+        and bar.dtype in FLOATS
+        and factor.dtype == bar.dtype
+        and (factor.size == 1 or factor.shape == bar.shape[len(sweep.lead) :])
+    ):
+        rows = sweep.rows(bar)
+        out = buffers.empty_like(rows)
+        kernel = kernels.multiply_constant if is_constant else kernels.multiply
+        kernel(rows, vector(factor, factor.dtype), out)
+        return out.reshape(bar.shape)
+    return times(bar, factor, is_constant)
+
+
+def pull_elementwise(node, bar, owned, sweep):
+    """Any other function of one or more arguments: ``x_bar = p y_bar`` with its partials p."""
+    function, partials, variant, primals, y, argnums = node.data
+    fits = (
+        variant is not None
+        and type(bar) is np.ndarray
+        and type(y) is np.ndarray
+        and y.dtype in FLOATS
+        and bar.dtype == y.dtype
+    )
+    rows = sweep.rows(bar) if fits else None
+    for parent, i in zip(node.parents, argnums, strict=True):
+        partial = partials[i]
+        if not callable(partial):
+            part = bar if partial == 1 else times(bar, partial)
+        elif fits:
+            part = buffers.empty_like(rows)
+            if len(primals) == 1:
+                kernel = kernels.push_one(function, partial)
+                kernel(vector(primals[0], y.dtype), vector(y, y.dtype), rows, part)
+            else:
+                a, step_a = strided(primals[0], y)
+                b, step_b = strided(primals[1], y)
+                kernel = kernels.push_two(function, i, partial, variant)
+                kernel(a, step_a, b, step_b, vector(y, y.dtype), rows, part)
+            part = part.reshape(bar.shape)
+        else:
+            part = times(bar, partial(*primals, y))
+        shared = part is bar
+        sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
+
+
+def pull_part(node, bar, owned, sweep):
+    """The real or imaginary part of a complex array, or its conjugate."""
+    function = node.data
+    if function is np.imag:
+        bar = bar * -1j
+    elif function is np.conj:
+        bar = np.conj(bar)
+    sweep.add(node.parents[0], bar, function is not np.real)
+
+
+def pull_cast(node, bar, owned, sweep):
+    sweep.add(node.parents[0], bar, owned)
+
+
+# --- Moved elements ------------------------------------------------------------------------------
+
+
+def pull_view(node, bar, owned, sweep):
+    """A view (reshape, transpose, slice, ...): add to the same view of the parent's cotangent."""
+    (parent,) = node.parents
+    if sweep.in_place(parent, bar):
+        if bar.dtype != parent.dtype:
+            bar = fit(bar, parent.dtype)
+        fresh = math.prod(parent.shape) == math.prod(node.shape)
+        fresh = fresh and parent.serial not in sweep.bars
+        if fresh:  # every element is written
+            buffer = buffers.empty(sweep.lead + parent.shape, parent.dtype)
+        else:
+            buffer = sweep.buffer(parent)
+        view = node.data(sweep.batched(buffer))
+        if _is_same_memory(view, buffer):
+            if fresh:
+                view[...] = sweep.batched(bar)
+                sweep.add(parent, buffer, True)
+            else:
+                view += sweep.batched(bar)
+            return
+    index = node.data(np.arange(math.prod(parent.shape)).reshape(1, *parent.shape))[0]
+    sweep.add_at(parent, index, bar)
+
+
+def _is_same_memory(view, buffer):
+    """Whether `view` shows elements of `buffer`, none of them twice."""
+    return (
+        np.may_share_memory(view, buffer)
+        and view.flags.writeable
+        and not any(s == 0 and n > 1 for s, n in zip(view.strides, view.shape, strict=True))
+    )
+
+
+def pull_broadcast(node, bar, owned, sweep):
+    (parent,) = node.parents
+    part = unbroadcast(bar, parent.shape, sweep.lead)
+    sweep.add(parent, part, owned or part is not bar)
+
+
+def pull_gather(node, bar, owned, sweep):
+    """Elements taken from flat positions: every selection that is not a view."""
+    sweep.add_at(node.parents[0], node.data, bar)
+
+
+def pull_joined(node, bar, owned, sweep):
+    """Elements taken from several arrays, numbered one after the other."""
+    index, total = node.data
+    index = index.reshape(-1)
+    flat = sweep.shaped(bar, (index.size,))
+    if index.size != total or not np.array_equal(index, np.arange(total)):
+        flat, owned = scattered(flat, index, total), True
+    start = 0
+    for parent in node.parents:
+        size = math.prod(parent.shape)
+        part = flat[..., start : start + size]
+        sweep.add(parent, sweep.shaped(part, parent.shape), owned)
+        start += size
+
+
+def pull_written(node, bar, owned, sweep):
+    """An array after a write: the new elements' cotangent is read out, and erased for the old."""
+    old, new = node.parents
+    place = node.data
+    if not isinstance(bar, PLAIN):
+        _pull_written_duals(node, bar, sweep)
+        return
+    if old is not None and not (owned and bar.flags.c_contiguous):
+        bar = np.array(bar, order="C")
+    rows = sweep.batched(bar)
+    if new is not None:
+        part = place.read(rows)
+        overwritten = place.overwritten()
+        if overwritten is not None:
+            part.reshape(part.shape[0], overwritten.size)[:, overwritten] = 0
+        sweep.add(new, sweep.shaped(part, new.shape), True)
+    if old is not None:
+        place.write(rows, 0)
+        sweep.add(old, bar, True)
+
+
+def _pull_written_duals(node, bar, sweep):
+    old, new = node.parents
+    place = node.data
+    where = place.positions().reshape(-1)
+    size = math.prod(node.shape)
+    flat = sweep.shaped(bar, (size,))
+    zero = np.zeros((), bar.dtype)
+    if new is not None:
+        part = flat[..., where]
+        overwritten = place.overwritten()
+        if overwritten is not None:
+            part = np.where(overwritten, zero, part)
+        sweep.add(new, sweep.shaped(part, new.shape), True)
+    if old is not None:
+        kept = np.ones(size, bool)
+        kept[where] = False
+        sweep.add(old, sweep.shaped(np.where(kept, flat, zero), old.shape), True)
+
+
+# --- Sums and products ---------------------------------------------------------------------------
+
+
+def pull_sum(node, bar, owned, sweep):
+    (parent,) = node.parents
+    shape = parent.shape
+    if bar.ndim == 0 and isinstance(bar, PLAIN) and math.prod(shape) < 10_000:
+        part = np.empty(shape, bar.dtype)
+        part.fill(bar[()])
+        sweep.add(parent, part, True)
+        return
+    kept = tuple(1 if i - len(shape) in node.data else n for i, n in enumerate(shape))
+    bar = np.broadcast_to(sweep.shaped(bar, kept), sweep.lead + shape)
+    sweep.add(parent, bar, False)
+
+
+def pull_running_sum(node, bar, owned, sweep):
+    axis = node.data
+    sweep.add(node.parents[0], np.flip(np.cumsum(np.flip(bar, axis), axis), axis), True)
+
+
+def pull_matmul(node, bar, owned, sweep):
+    """``a @ b``, stacks too: ``a_bar = y_bar b^T`` and ``b_bar = a^T y_bar``."""
+    a, b, shape_a, shape_b, is_constant = node.data
+    t, u = node.parents
+    rows = (1, *shape_a) if len(shape_a) == 1 else shape_a
+    columns = (*shape_b, 1) if len(shape_b) == 1 else shape_b
+    if len(columns) == 2:  # all rows of a stack at once
+        rows = (math.prod(rows[:-1]), rows[-1])
+    batch = np.broadcast_shapes(rows[:-2], columns[:-2])
+    bar = sweep.shaped(bar, (*batch, rows[-2], columns[-1]))
+    if t is not None:
+        q = np.swapaxes(np.reshape(b, columns), -1, -2)
+        part = product(bar, q, is_constant)
+        sweep.add(t, sweep.shaped(unbroadcast(part, rows, sweep.lead), shape_a), True)
+    if u is not None:
+        p = np.reshape(a, rows)
+        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant), -1, -2)
+        sweep.add(u, sweep.shaped(unbroadcast(part, columns, sweep.lead), shape_b), True)
+
+
+def pull_local(node, bar, owned, sweep):
+    """A function given by its Jacobian: ``x_bar = y_bar J^T``, J of shape (x.size, y.size)."""
+    flat = sweep.shaped(bar, (1, math.prod(node.shape)))
+    for parent, block in zip(node.parents, node.data, strict=True):
+        part = product(flat, np.swapaxes(block, 0, 1), False)
+        sweep.add(parent, sweep.shaped(part, parent.shape), True)
+
+
+def product(x, other, is_constant):
+    """``x @ other`` where an exact zero of x stays zero beside an infinity."""
+    y = np.matmul(x, other)
+    if np.isfinite(values(y)).all():
+        return y
+    total = 0.0
+    for j in range(x.shape[-1]):
+        total = total + times(x[..., :, j, None], other[..., j, None, :], is_constant)
+    return total
