@@ -204,7 +204,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
-        y, pieces, aux = _passes(request)
+        y, pieces, aux = passes(request)
     except BaseException:
         buffers.trim()
         raise
@@ -218,13 +218,17 @@ def _joined(pieces, sparse):
     return np.concatenate(pieces, axis=-1)
 
 
-def _passes(request):
-    """Call f once per chunk of columns; the value, the pieces of the Jacobian, and aux."""
+def passes(request, is_sparse=None):
+    """Call f once per chunk of columns; the value, the pieces of the Jacobian, and aux.
+
+    `is_sparse` overrides the policy on how tangents start.
+    """
     caller, xs = request.caller, request.xs
     n = sum(request.sizes)
     step = max(n, 1) if request.chunk_size is None else request.chunk_size
     dtype = np.result_type(*(x.dtype for x in xs))
-    is_sparse = seeds.starts_sparse(n, request.sparse)
+    if is_sparse is None:
+        is_sparse = seeds.starts_sparse(n, request.sparse)
     offsets = np.concatenate([[0], np.cumsum(request.sizes)]).tolist()
     pieces = []
     first = first_aux = None
