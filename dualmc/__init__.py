@@ -26,6 +26,7 @@ from dualmc import (  # noqa: F401
     selection,
     statistics,
 )
+from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
@@ -51,6 +52,8 @@ __all__ = [
     "value_and_gradient",
     "hessian",
     "hvp",
+    "compare",
+    "Comparison",
     "rule",
     "custom_jvp",
     "Dual",

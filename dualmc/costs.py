@@ -292,6 +292,38 @@ KINDS = {
 }
 
 
+_NAMES = {
+    pullbacks.pull_times: "multiply",
+    pullbacks.pull_multiplied: "multiply",
+    pullbacks.pull_cast: "astype",
+    pullbacks.pull_view: "view",
+    pullbacks.pull_slice: "index",
+    pullbacks.pull_gather: "take",
+    pullbacks.pull_joined: "join",
+    pullbacks.pull_written: "assign",
+    pullbacks.pull_broadcast: "broadcast",
+    pullbacks.pull_sum: "sum",
+    pullbacks.pull_running_sum: "cumsum",
+    pullbacks.pull_matmul: "matmul",
+    pullbacks.pull_local: "custom",
+}
+
+
+def operation(node):
+    """What a step does, in a word."""
+    if node.pull is pullbacks.pull_scaled:
+        if len(node.data) == 2:
+            return "add" if node.data[1] > 0 else "subtract"
+        return {1: "add", -1: "negative"}.get(node.data[0], "multiply")
+    if node.pull is pullbacks.pull_unary:
+        return node.data[4].__name__
+    if node.pull is pullbacks.pull_elementwise:
+        return node.data[0].__name__
+    if node.pull is pullbacks.pull_part:
+        return node.data.__name__
+    return _NAMES[node.pull]
+
+
 def is_elementwise(node):
     return KINDS[node.pull] is _ELEMENTWISE
 

@@ -208,11 +208,12 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     except BaseException:
         buffers.trim()
         raise
-    joined = pieces[0] if len(pieces) == 1 else _joined(pieces, sparse)
-    return scalar(y), request.split(joined, y.shape), aux
+    columns = pieces[0] if len(pieces) == 1 else joined(pieces, sparse)
+    return scalar(y), request.split(columns, y.shape), aux
 
 
-def _joined(pieces, sparse):
+def joined(pieces, sparse):
+    """The columns of all passes side by side."""
     if sparse:
         return seeds.import_sparse("").hstack(pieces, format="csr")
     return np.concatenate(pieces, axis=-1)

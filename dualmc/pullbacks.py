@@ -20,7 +20,7 @@ from dualmc.sweep import PLAIN, fit, scattered, unbroadcast
 def pull_unary(node, bar, owned, sweep):
     """A function of one float64 array, its kernel at hand."""
     (parent,) = node.parents
-    kernel, partial, x, y = node.data
+    kernel, partial, x, y, _ = node.data
     if not isinstance(bar, PLAIN):
         sweep.add(parent, times(bar, partial(x, y)), True)
         return

@@ -39,7 +39,7 @@ def record_unary(ufunc, x):
         y = np.asarray(y)
     if y.dtype is not FLOAT64:
         return None
-    out = make(y, Var(pull_unary, (t,), (*row, p, y), y.shape, FLOAT64), x.level)
+    out = make(y, Var(pull_unary, (t,), (*row, p, y, ufunc), y.shape, FLOAT64), x.level)
     out._kept = True
     return out
 

@@ -207,7 +207,7 @@ def vjp(
     array([ 2., -3.])
     """
     is_tuple = bool(more) or isinstance(primals, tuple)
-    args = (primals, *more) if more or not is_tuple else primals
+    args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(range(len(args)))
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     tape = Tape(request)
@@ -248,9 +248,10 @@ class Tape:
         found = [done.take(var)[0] for var in self.inputs]
         return [zero if bar is None else bar for bar, zero in zip(found, zeros, strict=True)]
 
-    def largest(self):
-        """Bytes of the largest cotangent of a sweep."""
-        return max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+    def rows_per_sweep(self):
+        """How many rows are swept together, so that the largest cotangent stays in the cache."""
+        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+        return max(1, ROWS_BUDGET // max(1, largest))
 
 
 def _jacobian(request):
@@ -271,7 +272,7 @@ def _jacobian(request):
 
 def _rows(request, tape, m, dtype):
     """The Jacobian's rows, per argument (m, x.size), swept in chunks."""
-    step = request.chunk_size or max(1, ROWS_BUDGET // max(1, tape.largest()))
+    step = request.chunk_size or tape.rows_per_sweep()
     chunks = [[] for _ in request.xs]
     for start in range(0, m, step):
         k = min(step, m - start)
