@@ -73,7 +73,15 @@ class Factor:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found; print it, or show it in a notebook."""
+    """What `compare` found; print it, or show it in a notebook.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> found = dm.compare(lambda x: np.log(np.sin(x**3) ** 2), 1.2)
+    >>> [factor.name for factor in found.factors]
+    ['du1/dx', 'du2/du1', 'du3/du2', 'dy/du3']
+    """
 
     function: str
     n: int

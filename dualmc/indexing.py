@@ -16,18 +16,44 @@ from dualmc.payload import values
 
 
 class View:
-    """How a Dual was taken from its root: a function of arrays, with and without a leading axis."""
+    """How a Dual was taken from its root, step by step: what each does to arrays is remembered."""
 
-    __slots__ = ("root", "select", "batched", "key", "seen", "memory", "_positions")
+    __slots__ = ("root", "outer", "parent", "select_step", "batched_step", "is_batched", "key",
+                 "seen", "memory", "_positions")  # fmt: skip
 
-    def __init__(self, root, select, batched, key=None):
+    def __init__(self, root, select, batched, key=None, parent=None):
         self.root = root
-        self.select = select  # S array -> view array
-        self.batched = batched  # (w, *S) array -> (w, *view), or None: gather by position
-        self.key = key  # the index of the root, if that is all the view is
+        # The view that this one was taken from, if it is not taken from the root itself.
+        self.outer = None if parent is None else parent._view
+        self.parent = parent if root.level.records else None
+        self.select_step = select  # S array -> view array
+        self.batched_step = batched  # (w, *S) array -> (w, *view), or None: gather by position
+        self.is_batched = batched is not None and (self.outer is None or self.outer.is_batched)
+        self.key = key  # the index of the last step, if that is all it is
         self.seen = -1
         self.memory = root._primal  # what the view's own primal was taken from
         self._positions = None
+
+    def root_key(self):
+        """The index of the root, if that is all the view is."""
+        return self.key if self.outer is None else None
+
+    def _steps(self):
+        """The views on the way from the root to this one."""
+        found = [self]
+        while found[-1].outer is not None:
+            found.append(found[-1].outer)
+        return reversed(found)
+
+    def select(self, a):
+        for view in self._steps():
+            a = view.select_step(a)
+        return a
+
+    def batched(self, a):
+        for view in self._steps():
+            a = view.batched_step(a)
+        return a
 
     def positions(self):
         """Flat positions of the view's elements in its root."""
@@ -41,12 +67,12 @@ class View:
         t = root._tangent
         if t is None:
             return None
-        if t.is_recorded and self.key is not None:
-            return t.slice(self.key, shape)
-        if self.batched is None:
+        if t.is_recorded:
+            return self._derive_recorded(shape)
+        if not self.is_batched:
             return t.take(self.positions())
-        if not root._owned or t.is_recorded:
-            return t.map(self.batched, shape)
+        if not root._owned:
+            return t.map(self.batched)
         # The root may be written in place.  A small view takes a copy; a large one shares the
         # arrays instead, and the next write to the root copies them.
         part = t.map(self.batched)
@@ -54,6 +80,30 @@ class View:
             return t.map(lambda a: self.batched(a).copy())
         root._owned = False
         return part
+
+    def _derive_recorded(self, shape):
+        """On a tape: the last step of what the array it was taken from is now."""
+        chain = []
+        dual = self.parent
+        while dual is not None and dual._view is not None:
+            if dual._view.seen == self.root._writes:
+                break
+            chain.append(dual)
+            dual = dual._view.parent
+        t = self.root._tangent if dual is None or dual._view is None else dual._tangent
+        for dual in reversed(chain):
+            view = dual._view
+            t = dual._tangent = view._followed(t, dual._primal.shape)
+            view.seen = self.root._writes
+        return self._followed(t, shape)
+
+    def _followed(self, t, shape):
+        """The last step, done to the tangent `t` on a tape."""
+        if self.key is not None:
+            return t.slice(self.key, shape)
+        if self.batched_step is not None:
+            return t.map(self.batched_step, shape)
+        return t.take(self.select_step(positions(t.shape)))
 
 
 class PartView:
@@ -68,6 +118,9 @@ class PartView:
         self.key = None
         self.seen = -1
         self.memory = self.root._primal
+
+    def root_key(self):
+        return None
 
     def select(self, a):
         return self.part(a if self.base._view is None else self.base._view.select(a))
@@ -110,13 +163,7 @@ def view_of(parent, select, batched, key=None):
         base = outer.base
         inner = view_of(base, select, batched, key)
         return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
-    both = None
-    if batched is not None and outer.batched is not None:
-
-        def both(a, first=outer.batched):
-            return batched(first(a))
-
-    return View(outer.root, lambda a: select(outer.select(a)), both)
+    return View(outer.root, select, batched, key, parent)
 
 
 _aranges: dict = {}
@@ -234,7 +281,7 @@ def _promote(dual, value):
 def _is_own_view(dual, key, value):
     """Whether `value` is the view ``dual[key]`` itself."""
     view = value._view
-    if view is None or view.root is not dual or view.key is None or not is_basic(key):
+    if view is None or view.root is not dual or view.root_key() is None or not is_basic(key):
         return False
     return view.key == (key if isinstance(key, tuple) else (key,))
 
@@ -297,7 +344,7 @@ _NOTHING = np.zeros(())
 def _place(dual, key):
     """The `Place` in the root of `dual` that ``dual[key]`` selects."""
     if dual._view is not None:
-        if key is Ellipsis and dual._view.key is not None:
+        if key is Ellipsis and dual._view.root_key() is not None:
             return Place(dual._view.root.shape, dual._view.key, None)
         return Place(dual._view.root.shape, None, np.asarray(dual._view.positions()[key]))
     if is_basic(key):

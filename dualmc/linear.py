@@ -30,8 +30,8 @@ def summed(t, axes, shape, dtype):
     if t is None:
         return None
     t = t.sum(axes)
-    if t is None:
-        return None
+    if t is None or t.shape == shape and t.dtype == dtype:
+        return t
     if t.shape != shape:
         t = t.map(lambda a: a.reshape((a.shape[0], *shape)))
     return t if t.dtype == dtype else t.astype(dtype)
@@ -75,6 +75,14 @@ def valued(y, dual):
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
     a = as_operand(a)
     where = values(where)
+    if where is True and initial is np._NoValue and type(a) is Dual:
+        p = a.primal
+        if type(p) is np.ndarray:  # what np.sum itself calls
+            y = np.asarray(np.add.reduce(p, axis, dtype, None, keepdims))
+            t = a.own_tangent()
+            if t is not None:
+                t = summed(t, negative_axes(axis, p.ndim), y.shape, y.dtype)
+            return written(out, make(y, t, a.level))
     if type(a) is not Dual or type(initial) is Dual:
         total = np.sum(a, axis, dtype, keepdims=keepdims, where=where)
         return written(out, total if initial is np._NoValue else total + initial)

@@ -1369,3 +1369,32 @@ def derivative_by_hand(program, w, t):
     u = 1.5 + 1j * h
     # The difference of two runs cancels the constants; their imaginary parts are exact in h.
     return (program(w + t + 0j, u).imag - program(w + 0j, u).imag) / h
+
+
+# --- Views of views of views ---------------------------------------------------------------------
+
+
+def _first_products(x):
+    total = 0.0
+    while len(x) > 1:
+        total = total + x[0] * x[1]
+        x = x[1:]
+    return total
+
+
+def _last_squared(x):
+    while len(x) > 1:
+        x = x[1:]
+    return x[0] ** 2
+
+
+@pytest.mark.parametrize("differentiate", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_thousands_of_nested_views_do_not_recurse(differentiate):
+    x = np.linspace(0.0, 1.0, 3000)
+    neighbours = np.zeros(3000)
+    neighbours[:-1] += x[1:]
+    neighbours[1:] += x[:-1]
+    np.testing.assert_allclose(differentiate(_first_products, x), neighbours, rtol=1e-15)
+    expected = np.zeros(3000)
+    expected[-1] = 2.0
+    assert expected.tolist() == differentiate(_last_squared, x).tolist()
