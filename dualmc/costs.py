@@ -207,6 +207,20 @@ def _running_structured(node, patterns):
     return out, Work(0, before + nonzeros(bits) - nonzeros(out))
 
 
+def _transformed(node):
+    """A linear function of whole arrays, counted as the full matrix it stands for."""
+    size, columns = _size(node), _size(node.parents[0])
+    count = size * columns
+    return Work(count, count - size), Work(count, count - columns)
+
+
+def _transformed_structured(node, patterns):
+    bits = patterns.flat(node.parents[0])
+    out = np.broadcast_to(np.bitwise_or.reduce(bits, axis=0), (_size(node), bits.shape[1]))
+    count = _size(node) * nonzeros(bits)
+    return out, Work(count, count - nonzeros(out))
+
+
 def _matmul_sizes(node):
     _, _, a, b, _ = node.data
     p = a[-1]
@@ -287,6 +301,7 @@ KINDS = {
     pullbacks.pull_broadcast: _MOVED,
     pullbacks.pull_sum: (_summed, _summed_structured),
     pullbacks.pull_running_sum: (_running, _running_structured),
+    pullbacks.pull_linear: (_transformed, _transformed_structured),
     pullbacks.pull_matmul: (_matmul, _matmul_structured),
     pullbacks.pull_local: (_local, _local_structured),
 }
@@ -304,6 +319,7 @@ _NAMES = {
     pullbacks.pull_broadcast: "broadcast",
     pullbacks.pull_sum: "sum",
     pullbacks.pull_running_sum: "cumsum",
+    pullbacks.pull_linear: "transform",
     pullbacks.pull_matmul: "matmul",
     pullbacks.pull_local: "custom",
 }

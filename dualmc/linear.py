@@ -123,6 +123,20 @@ def _real(dtype):
     return np.empty(0, dtype).real.dtype
 
 
+def applied(function, transposed, a, y):
+    """The Dual for ``y = function(a)``, linear in the whole of `a`.
+
+    `function` takes arrays like `a` with further axes before them; `transposed` does so with
+    arrays like `y`, and pairs with it: sum(y_bar * function(x)) = sum(transposed(y_bar) * x).
+    """
+    t = a.own_tangent()
+    if t is not None and t.is_recorded:
+        t = t.linear(transposed, y)
+    elif t is not None:
+        t = DenseTangent(a.level, function(t.to_dense().dense())).astype(y.dtype)
+    return make(y, t, a.level)
+
+
 def _running_sum(a, axis, y):
     """The Dual of a running sum along one axis (None: flattened)."""
     if axis is None:
@@ -130,10 +144,8 @@ def _running_sum(a, axis, y):
     axis = negative_axes(axis, a.ndim)[0]
     t = a.own_tangent()
     if t is not None and t.is_recorded:
-        t = t.running_sum(axis).astype(y.dtype)
-    elif t is not None:
-        t = DenseTangent(a.level, np.cumsum(t.to_dense().dense(), axis=axis)).astype(y.dtype)
-    return make(y, t, a.level)
+        return make(y, t.running_sum(axis).astype(y.dtype), a.level)
+    return applied(lambda p: np.cumsum(p, axis=axis), None, a, y)
 
 
 @handles("linear", np.cumsum)

@@ -272,6 +272,11 @@ def pull_running_sum(node, bar, owned, sweep):
     sweep.add(node.parents[0], np.flip(np.cumsum(np.flip(bar, axis), axis), axis), True)
 
 
+def pull_linear(node, bar, owned, sweep):
+    """A linear function given by its transpose."""
+    sweep.add(node.parents[0], node.data(bar), True)
+
+
 def pull_matmul(node, bar, owned, sweep):
     """``a @ b``, stacks too: ``a_bar = y_bar b^T`` and ``b_bar = a^T y_bar``."""
     a, b, shape_a, shape_b, is_constant = node.data

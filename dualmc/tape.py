@@ -93,6 +93,10 @@ class Var:
     def running_sum(self, axis):
         return Var(pullbacks.pull_running_sum, (self,), axis, self.shape, self.dtype)
 
+    def linear(self, transposed, y):
+        """The tangent of `y`, a linear function of the whole array, by its transpose."""
+        return Var(pullbacks.pull_linear, (self,), transposed, y.shape, y.dtype)
+
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
         return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
