@@ -28,6 +28,25 @@ def test_jacobian_is_the_closed_form(example):
     assert example.difference() <= 1e-14
 
 
+@every_example
+def test_jacobian_by_reverse_mode_is_the_closed_form(example):
+    J = example.jacobian(dm.jacobian_rev)
+    assert J.shape == example.expected().shape
+    np.testing.assert_allclose(J, example.expected(), rtol=1e-14, atol=0)
+    assert example.difference(dm.jacobian_rev) <= 1e-14
+
+
+@pytest.mark.parametrize(
+    "example",
+    [e for e in EXAMPLES if e.expected().ndim < 2 and np.ndim(e.f(*e.point)) == 0],
+    ids=lambda e: f"{e.section}: {e.function} by {e.wrt}",
+)
+def test_gradients_are_the_closed_forms(example):
+    """Functions with one value: the rows of 4.4, 5 and 6 by the gradient alone."""
+    g = dm.gradient(example.f, *example.point, argnums=example.argnum)
+    np.testing.assert_allclose(g, example.expected(), rtol=1e-14, atol=0)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_section_is_present(section):
     assert any(e.section == section for e in EXAMPLES)
