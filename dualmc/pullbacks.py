@@ -26,8 +26,22 @@ def pull_unary(node, bar, owned, sweep):
         return
     rows = sweep.rows(bar)
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    kernel(_vector(x), _vector(y), rows, part)
+    _scaled_by(lambda r, out: kernel(_vector(x), _vector(y), r, out), rows, part)
     sweep.add(parent, part.reshape(bar.shape), True)
+
+
+def _scaled_by(push, rows, out):
+    """`push(rows, out)`, a kernel that multiplies rows by a partial; of many rows, one by one.
+
+    The kernels go through the elements in order and through the rows at each, which suits the few
+    rows of a tangent; here the partial is evaluated once and the rows are scaled along the memory.
+    """
+    if rows.shape[0] < 8:
+        push(rows, out)
+        return
+    ones = np.ones((1, rows.shape[1]), rows.dtype)
+    push(ones, ones)
+    kernels.multiply(rows, ones[0], out)
 
 
 def _vector(a):
@@ -122,17 +136,22 @@ def pull_elementwise(node, bar, owned, sweep):
             part = buffers.empty_like(rows)
             if len(primals) == 1:
                 kernel = kernels.push_one(function, partial)
-                kernel(vector(primals[0], y.dtype), vector(y, y.dtype), rows, part)
+                operands = (vector(primals[0], y.dtype), vector(y, y.dtype))
             else:
                 a, step_a = strided(primals[0], y)
                 b, step_b = strided(primals[1], y)
                 kernel = kernels.push_two(function, i, partial, variant)
-                kernel(a, step_a, b, step_b, vector(y, y.dtype), rows, part)
+                operands = (a, step_a, b, step_b, vector(y, y.dtype))
+            _scaled_by(_bound(kernel, operands), rows, part)
             part = part.reshape(bar.shape)
         else:
             part = times(bar, partial(*primals, y))
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
+
+
+def _bound(kernel, operands):
+    return lambda rows, out: kernel(*operands, rows, out)
 
 
 def pull_part(node, bar, owned, sweep):
@@ -307,7 +326,11 @@ def pull_local(node, bar, owned, sweep):
 
 def product(x, other, is_constant):
     """``x @ other`` where an exact zero of x stays zero beside an infinity."""
-    y = np.matmul(x, other)
+    if x.ndim > 2 and other.ndim == 2:  # one product for all rows
+        rows = np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+        y = np.reshape(np.matmul(rows, other), (*x.shape[:-1], other.shape[-1]))
+    else:
+        y = np.matmul(x, other)
     if np.isfinite(values(y)).all():
         return y
     total = 0.0

@@ -279,7 +279,7 @@ def _rows(request, tape, m, dtype):
         y_bar = np.zeros((k, m), dtype)
         y_bar[np.arange(k), start + np.arange(k)] = 1
         for found, bar, size in zip(chunks, _pulled(tape, y_bar), request.sizes, strict=True):
-            rows = np.reshape(bar.astype(dtype), (k, size))
+            rows = np.reshape(bar.astype(dtype, copy=False), (k, size))
             found.append(request.sparse_rows(rows) if request.sparse else rows)
     if request.sparse:
         stack = seeds.import_sparse("").vstack
