@@ -1,0 +1,223 @@
+"""`explain`: the derivation of a Jacobian in the four steps that the document teaches (4.5.1)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dualmc.blocks import text_of
+from dualmc.content import Content
+from dualmc.derivation import Derivation
+from dualmc.forward import jacobian_fwd
+from dualmc.graph import Graph
+from dualmc.latex import latex_of
+from dualmc.notation import Printer, equals
+from dualmc.page import fragment_of, page_of
+from dualmc.seeds import check_argnums
+from dualmc.trace import is_numeric, trace
+
+# Entries of a Jacobian that is computed for comparison without being asked for.
+COMPARED = 2**21
+
+
+@dataclass(frozen=True)
+class By:
+    """The partial of one operation by one operand.
+
+    Attributes
+    ----------
+    operand : str
+    formula : str
+    value : ndarray, shape ``u.shape + operand.shape``
+    structure : str
+        "number", "identity", "diagonal", "ones row", "selection", "matrix", ...
+    """
+
+    operand: str
+    formula: str
+    value: Any
+    structure: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One intermediate variable.
+
+    Attributes
+    ----------
+    name : str
+    equation : str
+    value : ndarray
+    partials : tuple of By
+        One per operand; empty if they are too large.
+    """
+
+    name: str
+    equation: str
+    value: Any
+    partials: tuple[By, ...]
+
+
+class Explanation:
+    """What `explain` returns; print it, show it in a notebook, or save it.
+
+    Attributes
+    ----------
+    graph : Graph
+        The recorded operations.
+    value : ndarray or scalar
+    """
+
+    def __init__(
+        self, f: Callable, args: tuple[Any, ...], numbers: tuple[int, ...], graph: Graph
+    ) -> None:
+        self.graph = graph
+        self.value = graph.value[()]
+        self._f = f
+        self._args = args
+        self._numbers = numbers
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        """The chain rule carried out in both orders."""
+        return Derivation(self.graph)
+
+    @cached_property
+    def jacobian(self) -> dict[str, Any]:
+        """For every input, by name, what `jacobian_fwd` returns: ``y.shape + x.shape``."""
+        found = jacobian_fwd(self._f, *self._args, argnums=self._numbers)
+        return {x.name: J for x, J in zip(self.graph.inputs, found, strict=True)}
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The intermediate variables, with their partials."""
+        printer, writer = Printer(), self.derivation.writer
+        found = []
+        for node in self.graph.nodes:
+            partials = []
+            for partial in self.derivation.partials.get(node, []):
+                form, is_known = writer.partial(partial)
+                text = printer.write(form.expr(max(partial.shape) == 1))
+                partials.append(
+                    By(
+                        partial.operand.name,
+                        text if is_known else partial.structure,
+                        partial.full()[()],
+                        partial.structure,
+                    )
+                )
+            equation = printer.write(equals(writer.symbol(node), writer.equation(node)))
+            found.append(Step(node.name, equation, node.value[()], tuple(partials)))
+        return tuple(found)
+
+    @cached_property
+    def _blocks(self) -> list[Any]:
+        jacobian = None
+        if self.graph.output.size * sum(x.size for x in self.graph.inputs) <= COMPARED:
+            jacobian = {x: self.jacobian[x.name] for x in self.graph.inputs}
+        return Content(self.derivation, jacobian).blocks()
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {len(self.graph.nodes)} operations>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """The derivation as plain text."""
+        return text_of(self._blocks) + "\n"
+
+    def latex(self) -> str:
+        """The derivation as a LaTeX document."""
+        return latex_of(self._blocks)
+
+    def html(self) -> str:
+        """The derivation as a self-contained HTML page."""
+        title = text_of(self._blocks[:1]).partition("\n")[0]
+        return page_of(self._blocks, title)
+
+    def _repr_html_(self) -> str:
+        return fragment_of(self._blocks)
+
+    def save(self, path: str | Path) -> None:
+        """Write the derivation to a file: HTML, LaTeX or text by its suffix.
+
+        Raises
+        ------
+        ValueError
+            If the suffix is not .html, .tex or .txt.
+        """
+        formats = {".html": self.html, ".tex": self.latex, ".txt": self.text}
+        write = formats.get(Path(path).suffix)
+        if write is None:
+            raise ValueError(
+                f"Explanation.save writes .html, .tex or .txt files; got {str(path)!r}."
+            )
+        Path(path).write_text(write(), encoding="utf-8")
+
+
+def explain(
+    f: Callable,
+    *args: Any,
+    argnums: int | Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> Explanation:
+    """Derive the Jacobian of `f` step by step, as the document teaches it (4.5.1).
+
+    1. An intermediate variable is introduced for every operation of `f`.
+    2. Each is differentiated by its operands.
+    3. The partials are multiplied along each path and the paths added: read from x to y (forward
+       mode) and from y to x (reverse mode).
+    4. The intermediates are substituted back.
+
+    Parameters
+    ----------
+    f : callable
+        Plain NumPy code, as `jacobian_fwd` takes it.  It is called on arrays that record.
+    *args : float, list or array
+        Arguments of `f`: the point of evaluation.
+    argnums : int or sequence of int, optional
+        The arguments to differentiate by; by default all that are numbers or arrays of numbers.
+    names : sequence of str, optional
+        What to call the arguments; by default by the names of f's parameters.
+
+    Returns
+    -------
+    explanation : Explanation
+        Its `str` is the derivation; ``.latex()``, ``.html()`` and ``.save(path)`` typeset it.
+
+    Raises
+    ------
+    MissingRuleError
+        If `f` calls a NumPy function that has no derivative rule.
+    TangentLostError
+        If `f` converts an array to a float or stores one in a plain array.
+    TypeError, ValueError
+        If an argument or what `f` returns is of the wrong kind or shape.
+
+    References
+    ----------
+    Parr and Howard (2018), arXiv:1802.01528, section 4.5.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> from dualmc.explain import explain
+    >>> explanation = explain(lambda x: np.sin(x**2), 1.2)
+    >>> for step in explanation.steps:
+    ...     print(step.equation, "   ", step.partials[0].formula)
+    u1 = x^2     2*x
+    y = sin(u1)     cos(u1)
+    >>> print(explanation.text().splitlines()[-1].strip())
+    dy/dx = 2*x*cos(x^2) = 0.312806
+    """
+    graph = trace(f, *args, argnums=argnums, names=names)
+    if argnums is None:
+        numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
+    else:
+        numbers, _ = check_argnums(argnums, len(args), "explain")
+    kept = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    return Explanation(f, kept, numbers, graph)

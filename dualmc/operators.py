@@ -1,0 +1,286 @@
+"""What arrives at a Traced: ufuncs, NumPy's functions, operators and array methods.
+
+Every operation is the NumPy function of the same name.  What `registry` and `rules` differentiate
+is recorded; what they call flat gives plain results; everything else is refused.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc import registry
+from dualmc.errors import TangentLostError, missing_rule
+from dualmc.graph import UfuncMethod
+from dualmc.record import (
+    as_operand,
+    check_writable,
+    constant,
+    first,
+    get,
+    has_traced,
+    plain,
+    put,
+    rebind,
+    record,
+    returning,
+    ufunc_at,
+)
+from dualmc.rules import RULES
+from dualmc.traced import Traced
+
+# --- Dispatch ------------------------------------------------------------------------------------
+
+# Constant on each side of 0, for real numbers.
+_STEPS = frozenset({np.sign})
+
+
+def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
+    inputs = tuple(as_operand(a) for a in inputs)
+    out = options.pop("out", None)
+    if isinstance(out, tuple):
+        if len(out) > 1:
+            raise missing_rule(f"{registry.name_of(ufunc)} with several out arrays")
+        (out,) = out
+    if method == "at":
+        _write(ufunc.at, ufunc_at(ufunc), inputs, options)
+        return None
+    if method == "__call__":
+        entry = registry.UFUNCS.get(ufunc)
+        if ufunc not in RULES and entry is None:
+            raise missing_rule(registry.name_of(ufunc))
+        function: Any = ufunc
+    else:
+        entry = registry.REDUCTIONS.get((ufunc, method), registry.METHODS.get(method))
+        if entry is None:
+            raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
+        function = UfuncMethod(ufunc, method)
+    where = options.get("where", True)
+    if where is not True and method == "__call__":
+        del options["where"]
+        with np.errstate(all="ignore"):
+            y = _result(entry, function, inputs, options)
+        return _stored(out, np.where(plain(where), y, np.zeros(y.shape) if out is None else out))
+    return _stored(out, _result(entry, function, inputs, options))
+
+
+def _result(entry: Any, function: Callable, args: tuple, options: dict) -> Any:
+    if function in _STEPS or (entry is not None and entry.kind == "flat"):
+        return _flat(function, args, options)
+    if first(args) is None and first(tuple(options.values())) is None:
+        return function(*args, **options)
+    return record(function, args, options)
+
+
+def _flat(function: Callable, args: tuple, options: dict) -> Any:
+    y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
+    found = first((args, tuple(options.values())))
+    if found is not None and isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
+        return constant(found._recorder, y)
+    return y
+
+
+def _stored(out: Any, y: Any) -> Any:
+    """`y`, written into `out` if there is one."""
+    if out is None:
+        return y
+    if isinstance(out, Traced):
+        out[...] = y
+        return out
+    if isinstance(y, Traced) and not y.is_constant:
+        raise TangentLostError(
+            "An operation cannot write a Traced into a plain array (out=, or an in-place operator "
+            "such as a += x). Allocate with numpy.zeros_like(x), or use a = a + x."
+        )
+    np.copyto(out, plain(y), casting="same_kind")
+    return out
+
+
+def _write(function: Callable, returning: Callable, args: tuple, options: dict) -> None:
+    """A function that writes into its first argument."""
+    target, *rest = args
+    if not isinstance(target, Traced):
+        raise TangentLostError(
+            f"{registry.name_of(function)} cannot store a Traced in a plain array: the derivative "
+            f"would be lost. Allocate the array with numpy.zeros_like(x)."
+        )
+    check_writable(target)
+    rest = [as_operand(a) for a in rest]
+    rebind(target, record(returning, (target, *rest), options))
+
+
+def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
+    entry = registry.FUNCTIONS.get(function)
+    if entry is None:
+        if function in registry.CREATION:  # called with like=traced
+            if has_traced(args[:1]):
+                return np.copy(as_operand(args[0]))
+            y = function(*args, **options)
+            return constant(self._recorder, y) if y.dtype.kind == "f" else y
+        raise missing_rule(registry.name_of(function))
+    if entry.kind == "in-place":
+        _write(function, returning(function), args, dict(options))
+        return None
+    options = dict(options)
+    out = options.pop("out", None)
+    return _stored(out, _result(entry, function, args, options))
+
+
+# --- Operators and methods -----------------------------------------------------------------------
+
+_BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+    "matmul": np.matmul,
+    "pow": np.power,
+}
+# NumPy's own shortcuts for ``x ** p``.
+_POWERS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
+# Methods that are not the function of their name called on the array.
+_OTHERS = frozenset("sort partition put resize fill reshape transpose compress astype".split())
+
+
+def _defers(other: Any) -> bool:
+    """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
+    return not isinstance(other, (Traced, int, float, complex, np.ndarray, np.generic, list, tuple))
+
+
+def _binary(name: str, ufunc: np.ufunc) -> None:
+    def apply(a: Any, b: Any) -> Any:
+        if ufunc is np.power and type(b) in (int, float) and b in _POWERS:
+            return _POWERS[b](a)
+        return ufunc(as_operand(a), as_operand(b))
+
+    def method(self: Traced, other: Any) -> Any:
+        return NotImplemented if _defers(other) else apply(self, other)
+
+    def reflected(self: Traced, other: Any) -> Any:
+        return NotImplemented if _defers(other) else apply(other, self)
+
+    def in_place(self: Traced, other: Any) -> Any:
+        y = apply(self, other)
+        if self.ndim == 0 and self._owner is None:  # a number, not a view of an array
+            return y
+        check_writable(self)
+        rebind(self, y)
+        return self
+
+    setattr(Traced, f"__{name}__", method)
+    setattr(Traced, f"__r{name}__", reflected)
+    setattr(Traced, f"__i{name}__", in_place)
+
+
+def _comparison(name: str) -> None:
+    compare = getattr(operator, name)
+
+    def method(self: Traced, other: Any) -> Any:
+        return compare(self.value, plain(as_operand(other)))
+
+    setattr(Traced, f"__{name}__", method)
+
+
+def _delegate(function: Callable) -> Callable:
+    def method(self: Traced, *args: Any, **options: Any) -> Any:
+        return function(self, *args, **options)
+
+    method.__name__ = getattr(function, "__name__", "method")
+    return method
+
+
+def _reshape(self: Traced, *shape: Any, order: str = "C", copy: Any = None) -> Any:
+    return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order, copy=copy)  # type: ignore
+
+
+def _transpose(self: Traced, *axes: Any) -> Any:
+    axes = axes[0] if len(axes) == 1 else axes
+    return np.transpose(self, axes if axes else None)  # type: ignore
+
+
+def _item(self: Traced, *args: Any) -> Any:
+    """One element, as a 0-d Traced: a Python float would lose the derivative."""
+    if not args and self.size != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    index = args[0] if args else 0
+    whole = len(args) > 1 or isinstance(index, tuple)
+    return self[args if len(args) > 1 else index] if whole else np.ravel(self)[index]  # type: ignore
+
+
+def _tolist(self: Traced) -> Any:
+    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self
+
+
+def _view(self: Traced, *args: Any, **options: Any) -> Any:
+    if args or options:
+        raise TangentLostError(
+            "traced.view(dtype) would reinterpret the value and lose the derivative. Use astype."
+        )
+    return self[...]
+
+
+def _sort(self: Traced, axis: int = -1, **options: Any) -> None:
+    rebind(self, np.sort(self, axis, **options))  # type: ignore
+
+
+def _partition(self: Traced, kth: Any, axis: int = -1, **options: Any) -> None:
+    rebind(self, np.partition(self, kth, axis, **options))  # type: ignore
+
+
+def _put(self: Traced, *args: Any, **options: Any) -> None:
+    _write(np.put, returning(np.put), (self, *args), options)
+
+
+def _fill(self: Traced, value: Any) -> None:
+    self[...] = value
+
+
+def _attach() -> None:
+    for name, ufunc in _BINARY.items():
+        _binary(name, ufunc)
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        _comparison(f"__{name}__")
+    for name in dir(np.ndarray):
+        function = getattr(np, name, None)
+        is_method = callable(getattr(np.ndarray, name)) and callable(function)
+        if is_method and not name.startswith("_") and name not in _OTHERS:
+            setattr(Traced, name, _delegate(function))  # type: ignore[arg-type]
+    # NumPy's loops over object arrays look for methods: np.sin of [x, y] calls x.sin().
+    for function in (*RULES, np.rint, np.floor, np.ceil, np.trunc, np.sign):
+        if not hasattr(Traced, function.__name__):
+            setattr(Traced, function.__name__, _delegate(function))
+    others = {
+        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _ufunc(
+            ufunc, method, inputs, options
+        ),
+        "__array_function__": lambda self, function, types, args, options: _function(
+            self, function, args, options
+        ),
+        "__getitem__": get,
+        "__setitem__": put,
+        "__neg__": lambda self: np.negative(self),
+        "__pos__": lambda self: np.positive(self),
+        "__abs__": lambda self: np.absolute(self),
+        "__divmod__": lambda self, other: np.divmod(self, other),
+        "__rdivmod__": lambda self, other: np.divmod(other, self),
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "compress": lambda self, condition, axis=None: np.compress(condition, self, axis),
+        "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
+        "astype": lambda self, dtype, *args, copy=True, **kw: np.astype(self, dtype, copy=copy),
+        "item": _item,
+        "tolist": _tolist,
+        "view": _view,
+        "sort": _sort,
+        "partition": _partition,
+        "put": _put,
+        "fill": _fill,
+    }
+    for name, method in others.items():
+        setattr(Traced, name, method)
+
+
+_attach()

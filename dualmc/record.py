@@ -1,0 +1,311 @@
+"""What is done to a Traced becomes a node: recording, views and writes.
+
+Only what depends on the inputs is recorded.  A write is recorded as a function that returns the
+array after it; a view that is written to writes to the array that it is a part of.
+"""
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualmc.dual import Dual
+from dualmc.graph import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
+from dualmc.traced import Traced
+
+# --- Functions that write, as functions that return ----------------------------------------------
+
+
+def _buffer(a: Any, *others: Any) -> Any:
+    """A copy of `a` that the function may write into: a Dual if any argument is one."""
+    for other in (a, *others):
+        if type(other) is Dual:
+            if type(a) is Dual:
+                return a.copy()  # type: ignore[attr-defined]
+            out = np.zeros(np.shape(a), np.result_type(a, other.dtype), like=other)
+            out[...] = a
+            return out
+    return np.array(a)
+
+
+def written(a: Any, key: Any, value: Any) -> Any:
+    """`a` after ``a[key] = value``."""
+    out = _buffer(a, value)
+    out[key] = value
+    return out
+
+
+@functools.cache
+def returning(function: Callable) -> Callable:
+    """A function that writes into its first argument, as one that returns the result."""
+
+    def result(a: Any, *args: Any, **options: Any) -> Any:
+        out = _buffer(a, *args, *options.values())
+        function(out, *args, **options)
+        return out
+
+    result.__name__ = name_of_function(function)
+    return result
+
+
+@functools.cache
+def ufunc_at(ufunc: np.ufunc) -> Callable:
+    return returning(UfuncMethod(ufunc, "at"))
+
+
+def stacked(*items: Any) -> Any:
+    """A list that a function returns: the array of its entries."""
+    return np.stack(items)
+
+
+def same(a: Any) -> Any:
+    """The identity, for a function that returns its argument."""
+    return np.copy(a)
+
+
+# --- Recording -----------------------------------------------------------------------------------
+
+
+def record(function: Callable, args: tuple, options: dict) -> Any:
+    """Call `function` on the values; what depends on the inputs becomes a node."""
+    found: list[Traced] = []
+    full = tuple(_template(a, found) for a in args)
+    full_options = {key: _template(a, found) for key, a in options.items()}
+    recorder = found[0]._recorder
+    nodes = [t.node for t in found]
+    if any(t._recorder is not recorder for t in found):
+        raise TypeError(
+            "explain cannot be called inside a function that is itself being explained: their "
+            "arrays met in one operation."
+        )
+    values = [node.value for node in nodes]
+    y = function(
+        *(fill(a, values) for a in full),
+        **{key: fill(a, values) for key, a in full_options.items()},
+    )
+    # Constants go into the template as they are; slots remain for what depends on the inputs.
+    active = [i for i, t in enumerate(found) if not t.is_constant]
+    slots = {i: Slot(k) for k, i in enumerate(active)}
+    rest = [slots.get(i, value) for i, value in enumerate(values)]
+    # Traced operands that are constants stay themselves; other constants are copied.
+    call = tuple(fill(_kept(a, recorder), rest) for a in full)
+    call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
+    operands = tuple(nodes[i] for i in active)
+
+    def wrapped(function: Callable, y: Any) -> Any:
+        if not active:
+            node = None
+        else:
+            node = recorder.node(function, call, call_options, operands, np.asarray(y))
+        place = owner = None
+        if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
+            for i, t in enumerate(found):
+                if np.may_share_memory(y, values[i]):
+                    place, owner = _general_place(function, full, full_options, found, i), t
+                    if function is operator.getitem:
+                        place = _view_place(full[1])
+                    break
+        return wrap(recorder, node, y, place, owner)
+
+    if isinstance(y, (tuple, list)):
+        parts = [wrapped(Output(function, i), part) for i, part in enumerate(y)]
+        return parts if isinstance(y, list) else _as_tuple(y, parts)
+    return wrapped(function, y)
+
+
+def _as_tuple(y: tuple, parts: list) -> tuple:
+    return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+
+
+def _template(a: Any, found: list[Traced]) -> Any:
+    """`a` with a `Slot` for every Traced in it, which are added to `found`."""
+    if isinstance(a, Traced):
+        found.append(a)
+        return Slot(len(found) - 1)
+    if type(a) is Dual:
+        raise TypeError(
+            "A Dual and a Traced met in one operation: explain cannot be called inside a function "
+            "that is being differentiated, nor the other way round."
+        )
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        a = as_operand(a)
+        return _template(a, found) if isinstance(a, Traced) else a
+    if type(a) in (list, tuple):
+        return type(a)(_template(item, found) for item in a)
+    return a
+
+
+def _kept(a: Any, recorder: Recorder) -> Any:
+    if type(a) in (list, tuple):
+        return type(a)(_kept(item, recorder) for item in a)
+    return recorder.constant(a)
+
+
+def wrap(recorder: Recorder, node: Node | None, y: Any, place: Any, owner: Any) -> Any:
+    """What the user gets: a Traced, or a plain result where there is no derivative."""
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if kind == "c" and node is not None:
+        raise TypeError(
+            f"explain needs real intermediates; {name_of_function(node.function)} made a complex "
+            f"one. Work with real and imaginary parts."
+        )
+    if kind != "f":
+        return y
+    out = constant(recorder, y) if node is None else Traced(recorder, node)
+    if owner is not None:
+        out._owner, out._place, out._seen = owner, place, owner._node
+    return out
+
+
+def constant(recorder: Recorder, y: Any) -> Traced:
+    """An array that depends on nothing, but may be written to."""
+    return Traced(recorder, recorder.input(np.asarray(y)))
+
+
+class _view_place:
+    """Takes ``owner[key]``."""
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __call__(self, owner: Any) -> Any:
+        return owner[self.key]
+
+
+def _is_place(place: Any, key: Any) -> bool:
+    return isinstance(place, _view_place) and _is_simple(key) and repr(place.key) == repr(key)
+
+
+def _general_place(function: Callable, args: tuple, options: dict, found: list, i: int) -> Callable:
+    """Takes the same view of another array in the place of operand `i`."""
+
+    def place(owner: Any) -> Any:
+        given = [owner if k == i else t for k, t in enumerate(found)]
+        filled = {key: fill(a, given) for key, a in options.items()}
+        return function(*(fill(a, given) for a in args), **filled)
+
+    return place
+
+
+def _index_of(place: Callable, owner: Traced) -> Any:
+    """The index of a view in its owner."""
+    if isinstance(place, _view_place):
+        return place.key
+    positions = place(np.arange(owner.size).reshape(owner.shape))
+    return np.unravel_index(positions, owner.shape)
+
+
+# --- Operands ------------------------------------------------------------------------------------
+
+
+def has_traced(a: Any) -> bool:
+    """Whether a nest of lists and tuples, or an object array, holds a Traced."""
+    if isinstance(a, Traced):
+        return True
+    if isinstance(a, (list, tuple)):
+        return any(has_traced(item) for item in a)
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        return any(isinstance(item, Traced) for item in a.flat)
+    return False
+
+
+def as_operand(a: Any) -> Any:
+    """Lists and object arrays that hold a Traced, as one Traced; everything else as it is."""
+    if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
+        return np.reshape(joined(list(a.flat)), a.shape)
+    if isinstance(a, (list, tuple)) and has_traced(a):
+        return joined(a)
+    return a
+
+
+def joined(items: Sequence) -> Any:
+    parts = [as_operand(item) for item in items]
+    shapes = {np.shape(part) for part in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"A list of arrays of shapes {sorted(shapes, key=str)} has no common shape; "
+            f"use numpy.concatenate to join them."
+        )
+    return record(stacked, tuple(parts), {})
+
+
+def plain(a: Any) -> Any:
+    """`a` with every Traced in it replaced by its value."""
+    if isinstance(a, Traced):
+        return a.value
+    if isinstance(a, (list, tuple)):
+        return type(a)(plain(item) for item in a)
+    if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
+        return np.array([plain(item) for item in a.flat], dtype=float).reshape(a.shape)
+    return a
+
+
+def first(a: Any) -> Traced | None:
+    if isinstance(a, Traced):
+        return a
+    if isinstance(a, (list, tuple)):
+        return next((t for item in a if (t := first(item)) is not None), None)
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        return next((item for item in a.flat if isinstance(item, Traced)), None)
+    return None
+
+
+# --- Views and writes ----------------------------------------------------------------------------
+
+
+def rebind(self: Traced, new: Traced) -> None:
+    """Take the node of `new`: a write.  The array that this is a view of is written too."""
+    node, view = new.node, self
+    if node.shape != self.node.shape:
+        raise ValueError(
+            f"cannot write an array of shape {node.shape} into one of shape {self.shape}"
+        )
+    self._node = node
+    while view._owner is not None:
+        owner = view._owner
+        assert view._place is not None
+        whole = record(
+            written, (owner, _index_of(view._place, owner), Traced(view._recorder, view._node)), {}
+        )
+        owner._node = view._seen = whole.node
+        view = owner
+
+
+def get(self: Traced, key: Any) -> Any:
+    """``self[key]``; the same node for the same simple key."""
+    is_simple = _is_simple(key)
+    mark = (self.node, repr(key))
+    found = self._recorder.indexed.get(mark) if is_simple else None
+    if found is None:
+        y = record(operator.getitem, (self, key), {})
+        if is_simple and isinstance(y, Traced):
+            self._recorder.indexed[mark] = y._node
+        return y
+    if not np.may_share_memory(found.value, self.value):
+        return Traced(self._recorder, found)
+    return wrap(self._recorder, found, found.value, _view_place(key), self)
+
+
+def put(self: Traced, key: Any, value: Any) -> None:
+    """``self[key] = value``."""
+    value = as_operand(value)
+    if isinstance(value, Traced) and value._owner is self and value.node is value._node:
+        # ``y[i] += v`` has already been written by the view y[i].
+        if value._seen is self._node and _is_place(value._place, key):
+            return
+    check_writable(self)
+    new = record(written, (self, key, value), {})
+    rebind(self, new if isinstance(new, Traced) else constant(self._recorder, new))
+
+
+def check_writable(self: Traced) -> None:
+    if self._owner is not None and not self.value.flags.writeable:
+        raise ValueError("assignment destination is read-only")
+
+
+def _is_simple(key: Any) -> bool:
+    if isinstance(key, tuple):
+        return all(_is_simple(k) for k in key)
+    return key is None or key is Ellipsis or type(key) in (int, slice)

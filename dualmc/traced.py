@@ -1,0 +1,143 @@
+"""`Traced`: an array that remembers the node of the graph that made it.
+
+It stands for a plain array in a user's function, as a Dual does; what a Dual has no rule for, a
+Traced refuses too, and like a Dual it refuses to become a float.  Its value never changes in place:
+a write gives it another node.  A view remembers the Traced that it is a part of, and each follows
+the other's writes.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc.errors import TangentLostError
+from dualmc.graph import Node, Recorder
+
+
+class Traced:
+    """An array that records what is done to it.
+
+    Its protocols, operators and methods are attached by `operators.py`.
+    """
+
+    __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen")
+    __array_priority__ = 2000.0
+    __hash__ = None  # type: ignore[assignment]
+    __getitem__: Callable[..., Any]
+    copy: Callable[..., Any]
+
+    def __init__(self, recorder: Recorder, node: Node) -> None:
+        self._recorder = recorder
+        self._node = node
+        self._owner: Traced | None = None  # the array that this is a view of
+        self._place: Callable | None = None  # how it is taken from there
+        self._seen: Node | None = None  # the owner's node at that time
+
+    @property
+    def node(self) -> Node:
+        """The node that made it: another after each write to the memory that it shares."""
+        if not self._recorder.open:
+            raise TangentLostError(
+                "f used a Traced from a call of explain or trace that has already finished. "
+                "Return values from f; do not store them outside it."
+            )
+        stale = []
+        view = self
+        while view._owner is not None:
+            stale.append(view)
+            view = view._owner
+        for view in reversed(stale):
+            assert view._owner is not None and view._place is not None
+            if view._seen is not view._owner._node:
+                view._node = view._place(view._owner)._node
+                view._seen = view._owner._node
+        return self._node
+
+    @property
+    def value(self) -> Any:
+        """The plain array."""
+        return self.node.value
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it does not depend on the inputs."""
+        return self.node.function is None and not self.node.name
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    dtype = property(lambda self: self.value.dtype)
+    nbytes = property(lambda self: self.value.nbytes)
+    itemsize = property(lambda self: self.value.itemsize)
+    T = property(lambda self: np.transpose(self))
+    mT = property(lambda self: np.swapaxes(self, -1, -2))
+    real = property(lambda self: np.real(self))
+    imag = property(lambda self: np.imag(self))
+    flat = property(lambda self: np.ravel(self))
+
+    def __repr__(self) -> str:
+        return f"Traced({self.value!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value.item() if self.ndim == 0 else self.value, spec)
+
+    # --- conversions: the value alone decides, or the derivative would be lost -------------------
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __iter__(self) -> Any:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        value = self.value.item()
+        return round(value) if digits is None else round(value, digits)
+
+    def __trunc__(self) -> int:
+        return int(self.value)
+
+    def __floor__(self) -> int:
+        return int(np.floor(self.value))
+
+    def __ceil__(self) -> int:
+        return int(np.ceil(self.value))
+
+    def __float__(self) -> float:
+        if self.is_constant:
+            return float(self.value)
+        self._recorder.lost = True
+        raise TangentLostError(
+            "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "
+            "a Traced in a float array). Use the NumPy function on the array itself, allocate "
+            "with numpy.zeros_like(x), or build the array with numpy.stack."
+        )
+
+    def __complex__(self) -> complex:
+        return complex(float(self))
+
+    def __copy__(self) -> "Traced":
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> "Traced":
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A Traced cannot be pickled: it belongs to a call of explain or trace.")
