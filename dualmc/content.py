@@ -40,8 +40,9 @@ class Content:
         self.is_chain = len(self.graph.inputs) == 1 and all(
             len(node.operands) == 1 for node in self.graph.nodes
         )
-        is_short = 0 < len(self.graph.nodes) <= COMBINED and self.has_partials
-        self.forms = {x: derivation.combined(x) for x in self.graph.inputs} if is_short else {}
+        is_short = 0 < len(self.graph.nodes) <= COMBINED
+        is_combined = is_short and self.has_partials
+        self.forms = {x: derivation.combined(x) for x in self.graph.inputs} if is_combined else {}
         self.closed = derivation.closed() if is_short else None
 
     @property
@@ -70,8 +71,7 @@ class Content:
 
     def name_of(self, partial: Partial) -> Expr:
         """``du2/du1``, with round d if the operation has other operands too."""
-        op = "partial" if len(partial.node.operands) > 1 else "derivative"
-        return Expr(op, self.symbol(partial.node), self.symbol(partial.operand))
+        return self.writer.derivative(partial.node, partial.operand)
 
     def matrix(self, a: Any, y: Node, x: Node) -> Any:
         """The value of ``dy/dx``, given as an (m, n) array: a number, a row, a column, a matrix."""
@@ -80,6 +80,9 @@ class Content:
             return value(a.reshape(()))
         if max(a.shape) <= WHOLE:
             return value(a)
+        if min(a.shape) == 1:
+            kind = "row" if a.shape[0] == 1 else "column"
+            return (f"{kind} ", value(a.reshape(-1)))
         return f"{a.shape[0]} x {a.shape[1]} matrix"
 
     def formula(self, partial: Partial) -> tuple[Any, ...]:
@@ -133,7 +136,7 @@ class Content:
         def row(node: Node) -> tuple[Any, ...]:
             return (
                 (equals(self.symbol(node), self.writer.equation(node)),),
-                value(node.value) if node.value.ndim < 3 else _shape(node),
+                value(node.value),
             )
 
         blocks: list[Any] = [Heading("1. Introduce an intermediate variable per operation", 2)]
@@ -183,10 +186,7 @@ class Content:
         blocks: list[Any] = [Heading("3. Combine: multiply along each path, add the paths", 2)]
         for x in self.graph.inputs:
             blocks += self.sum_over_paths(x)
-        if self.derivation.forward is None:
-            blocks.append(
-                Paragraph("The products are too large to show; jacobian_fwd keeps their structure.")
-            )
+        if not self.has_partials:
             return blocks
         for x in self.graph.inputs:
             if self.paths[x]:
@@ -210,11 +210,12 @@ class Content:
         short = sum(len(path) for path in paths) <= 12
         if short:
             total = terms[0] if len(terms) == 1 else Expr("total", *terms)
-            sides = [left, total]
+            sides = [left, total] if total.key != left.key else [left]
             form = self.forms.get(x)
             if form is not None:
                 sides.append(form.expr(self.y.size == x.size == 1))
-            blocks.append(Display((equals(*sides),)))
+            if len(sides) > 1:
+                blocks.append(Display((equals(*sides),)))
         if count > 1:
             blocks.append(Paragraph((f"{_count(count)} from ", self.symbol(x), " to ",
                                      self.symbol(self.y), ":")))  # fmt: skip
@@ -234,17 +235,19 @@ class Content:
             names += [" -> ", self.symbol(node)]
         form = self.derivation.form_along(path)
         product = (equals(self._product(path), form.expr(self.y.size == x.size == 1)),)
-        if self.derivation.forward is None:
-            return (tuple(names), product, "")
+        if max(x.size, self.y.size) > WHOLE:
+            return (tuple(names), product, f"{self.y.size} x {x.size} matrix")
         return (tuple(names), product, self.matrix(self.derivation.along(path), self.y, x))
 
     def forward_order(self, x: Node) -> list[Any]:
         forward = self.derivation.forward
-        assert forward is not None
-        nodes = [node for node in self.graph.nodes if node in forward[x]]
         blocks: list[Any] = [
             Heading(("Forward, from ", self.symbol(x), " to ", self.symbol(self.y)), 3)
         ]
+        if forward is None:
+            text = f"Too large to show: {x.size:,} columns of every intermediate."
+            return [*blocks, Paragraph(text)]
+        nodes = [node for node in self.graph.nodes if node in forward[x]]
         if self.is_chain and self.is_scalar and len(nodes) <= 8:
             blocks.append(self._statement(list(self._factors())))
 
@@ -256,13 +259,12 @@ class Content:
                 factor, so_far = self.name_of(partial), self.by(partial.operand, x)
                 if partial.operand is x:
                     terms.append(factor)
-                    numbers.append(_numbers(partial.matrix()))
+                    numbers += self._figures(partial.entries)
                 else:
                     # From x to y, as the document writes it, where the order does not matter.
                     both = (so_far, factor) if self.is_scalar else (factor, so_far)
                     terms.append(Expr("chain", *both))
-                    pair = (_numbers(forward[x][partial.operand]), _numbers(partial.matrix()))
-                    numbers.append(Expr("chain", *pair))
+                    numbers += self._figures(forward[x][partial.operand], partial.entries)
             return self._step_row(self.by(node, x), terms, numbers, forward[x][node], node, x)
 
         blocks.append(Table(self._header(), self.rows(nodes, row)))
@@ -270,12 +272,14 @@ class Content:
 
     def reverse_order(self) -> list[Any]:
         reverse = self.derivation.reverse
-        assert reverse is not None
         y, uses = self.y, self.graph.uses()
         names: list[Any] = []
         for x in self.graph.inputs:
             names += [", " if names else "", self.symbol(x)]
         blocks: list[Any] = [Heading(("Reverse, from ", self.symbol(y), " to ", *names), 3)]
+        if reverse is None:
+            text = f"Too large to show: {y.size:,} rows of every intermediate."
+            return [*blocks, Paragraph(text)]
         nodes = [n for n in (*reversed(self.graph.nodes), *self.graph.inputs) if n in reverse]
         nodes.remove(y)
         if self.is_chain and self.is_scalar and len(nodes) <= 8:
@@ -287,15 +291,21 @@ class Content:
                 partial = self.derivation.partials[user][slot]
                 if user is y:
                     terms.append(self.name_of(partial))
-                    numbers.append(_numbers(partial.matrix()))
+                    numbers += self._figures(partial.entries)
                 else:
                     terms.append(Expr("chain", self.by(y, user), self.name_of(partial)))
-                    pair = (_numbers(reverse[user]), _numbers(partial.matrix()))
-                    numbers.append(Expr("chain", *pair))
+                    numbers += self._figures(reverse[user], partial.entries)
             return self._step_row(self.by(y, node), terms, numbers, reverse[node], y, node)
 
         blocks.append(Table(self._header(), self.rows(nodes, row)))
         return blocks
+
+    def _figures(self, *factors: Any) -> list[Expr]:
+        """A product of numbers, in a graph of numbers only."""
+        if not self.is_scalar:
+            return []
+        values = [value(np.reshape(a, ())) for a in factors]
+        return values if len(values) == 1 else [Expr("chain", *values)]
 
     def _factors(self) -> Any:
         return (self.name_of(p) for n in self.graph.nodes for p in self.derivation.partials[n])
@@ -324,21 +334,27 @@ class Content:
 
     def agreement(self) -> str:
         """How well the two orders and `jacobian_fwd` agree, and what each multiplies."""
-        difference = self.derivation.difference()
-        text = "Both orders agree " + _agreement(difference)
-        if self.jacobian is not None:
+        orders = [o for o in ("forward", "reverse") if getattr(self.derivation, o) is not None]
+        if len(orders) == 2:
+            text = "Both orders agree " + _agreement(self.derivation.difference())
+            text += ", and with jacobian_fwd "
+        elif orders:
+            text = f"The {orders[0]} order agrees with jacobian_fwd "
+        if orders and self.jacobian is not None:
             worst = 0.0
             for x in self.graph.inputs:
-                computed = self.derivation.jacobian(x, "forward")
+                computed = self.derivation.jacobian(x, orders[0])
                 exact = np.asarray(self.jacobian[x]).reshape(computed.shape)
                 worst = max(worst, relative_difference(computed, exact))
-            text += ", and with jacobian_fwd " + _agreement(worst)
-        text += "."
+            text += _agreement(worst) + "."
+        else:
+            text = ""
         forward, reverse = self.derivation.multiplications()
         if self.is_scalar and len(self.graph.inputs) == 1:
             return text
-        text += f" Forward order takes {_times(forward)}, reverse order {_times(reverse)}"
-        if forward != reverse and len(self.graph.inputs) > 1:
+        text = text + " " if text else ""
+        text += f"Forward order takes {_times(forward)}, reverse order {_times(reverse)}"
+        if reverse < forward and len(self.graph.inputs) > 1:
             text += ": forward goes once for every input, reverse gets all of them at once"
         return text + "."
 
@@ -357,12 +373,15 @@ class Content:
             if closed is not None:
                 sides.append(closed.expr(self.y.size == x.size == 1))
             a = self._final(x)
-            if isinstance(a, Expr):
+            if isinstance(a, tuple):
+                a = Expr("transpose", a[1]) if a[0] == "column " else a[1]
+            if isinstance(a, Expr) and sides[-1].op != "number":
                 sides.append(a)
             if len(sides) > 1:
                 lines.append(equals(*sides))
                 if closed is None:
-                    blocks.append(Paragraph("The formula is too long to write out; its value:"))
+                    name = self.by(self.y, x)
+                    blocks.append(Paragraph(("The formula of ", name, " is not written out here.")))
             else:
                 blocks.append(Paragraph((self.by(self.y, x), " is a ", str(a), ".")))
         if lines:
@@ -378,24 +397,15 @@ class Content:
     def _final(self, x: Node) -> Any:
         if self.jacobian is not None:
             a = np.asarray(self.jacobian[x])
-        elif self.derivation.forward is not None:
-            a = self.derivation.jacobian(x, "forward")
+        elif self.derivation.reverse is not None:
+            a = self.derivation.jacobian(x, "reverse")
         else:
             return f"{self.y.size} x {x.size} matrix"
         return self.matrix(a.reshape(self.y.size, x.size), self.y, x)
 
 
-def _numbers(a: Any) -> Expr:
-    """A 1 x 1 matrix as a number; used in graphs of numbers only."""
-    return value(np.asarray(a).reshape(-1)[0]) if np.size(a) == 1 else value(a)
-
-
 def _shortened(terms: list[Expr]) -> list[Expr]:
     return terms if len(terms) <= WHOLE else [*terms[:6], symbol("..."), terms[-1]]
-
-
-def _shape(node: Node) -> str:
-    return "array of shape " + " x ".join(map(str, node.shape))
 
 
 def _count(count: int) -> str:

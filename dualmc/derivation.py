@@ -29,6 +29,8 @@ class Derivation:
     graph : Graph
     partials : dict
         For every node its `Partial`s, one per operand; empty if they are too large.
+    reached : dict
+        For every input, the nodes that depend on it.
     forward : dict
         For every input, ``du/dx`` of the nodes that depend on it, (u.size, x.size); None if too
         large.
@@ -40,6 +42,7 @@ class Derivation:
         self.graph = graph
         self.writer = Writer(graph.constants)
         self.partials: dict[Node, list[Partial]] = {}
+        self.reached = {x: self._reached(x) for x in graph.inputs}
         self.forward: dict[Node, dict[Node, Any]] | None = None
         self.reverse: dict[Node, Any] | None = None
         try:
@@ -47,12 +50,21 @@ class Derivation:
                 self.partials[node] = partials_of(node)
         except TooLarge:
             self.partials = {}
+        if len(self.partials) < len(graph.nodes):
+            return
         sizes = sum(node.size for node in (*graph.nodes, *graph.inputs))
-        n = sum(x.size for x in graph.inputs)
-        m = graph.output.size
-        if len(self.partials) == len(graph.nodes) and sizes * max(m, n) <= LARGEST:
+        if sizes * sum(x.size for x in graph.inputs) <= LARGEST:
             self.forward = {x: self._pushed(x) for x in graph.inputs}
+        if sizes * graph.output.size <= LARGEST:
             self.reverse = self._pulled()
+
+    def _reached(self, x: Node) -> set[Node]:
+        """The nodes that depend on `x`, itself included."""
+        found = {x}
+        for node in self.graph.nodes:
+            if any(operand in found for operand in node.operands):
+                found.add(node)
+        return found
 
     # --- numbers ---------------------------------------------------------------------------------
 
@@ -89,7 +101,7 @@ class Derivation:
         return self.reverse.get(x, zero)
 
     def difference(self) -> float:
-        """Largest difference of the two orders, relative to the largest entry; 0 if neither has."""
+        """Largest difference of the two orders, relative to the largest entry."""
         worst = 0.0
         for x in self.graph.inputs:
             a, b = self.jacobian(x, "forward"), self.jacobian(x, "reverse")
@@ -98,15 +110,16 @@ class Derivation:
 
     def multiplications(self) -> tuple[int, int]:
         """Products of numbers in forward order, all inputs together, and in reverse order."""
-        assert self.forward is not None
         forward = reverse = 0
         for node in self.graph.nodes:
             for partial in self.partials[node]:
                 # The first factor of either order is the product so far.
                 if node is not self.graph.output:
                     reverse += partial.multiplications(self.graph.output.size)
+                if partial.operand.function is None:
+                    continue
                 for x in self.graph.inputs:
-                    if partial.operand in self.forward[x] and partial.operand is not x:
+                    if partial.operand in self.reached[x]:
                         forward += partial.multiplications(x.size)
         return forward, reverse
 

@@ -16,6 +16,7 @@ from dualmc.graph import Graph
 from dualmc.latex import latex_of
 from dualmc.notation import Printer, equals
 from dualmc.page import fragment_of, page_of
+from dualmc.partials import LARGEST, Partial
 from dualmc.seeds import check_argnums
 from dualmc.trace import is_numeric, trace
 
@@ -32,6 +33,7 @@ class By:
     operand : str
     formula : str
     value : ndarray, shape ``u.shape + operand.shape``
+        Of a large element-wise operation the diagonal alone, ``u.shape``.
     structure : str
         "number", "identity", "diagonal", "ones row", "selection", "matrix", ...
     """
@@ -105,7 +107,7 @@ class Explanation:
                     By(
                         partial.operand.name,
                         text if is_known else partial.structure,
-                        partial.full()[()],
+                        _shown(partial),
                         partial.structure,
                     )
                 )
@@ -157,6 +159,11 @@ class Explanation:
                 f"Explanation.save writes .html, .tex or .txt files; got {str(path)!r}."
             )
         Path(path).write_text(write(), encoding="utf-8")
+
+
+def _shown(partial: Partial) -> Any:
+    m, n = partial.shape
+    return partial.full()[()] if m * n <= LARGEST else partial.entries
 
 
 def explain(

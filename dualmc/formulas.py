@@ -36,6 +36,10 @@ def _larger(p: Expr, q: Expr) -> Expr:
     return _where(Expr("gt", p, q), 1, 0)
 
 
+def _smaller(p: Expr, q: Expr) -> Expr:
+    return _where(Expr("lt", p, q), 1, 0)
+
+
 def _ln(x: Any) -> Expr:
     return call("log", x)
 
@@ -72,9 +76,9 @@ TEXTBOOK: dict[Any, tuple[Callable[..., Any], ...]] = {
         lambda a, b: 1 / (1 + power(2, a - b)),
     ),
     np.maximum: (lambda a, b: _larger(a, b), lambda a, b: _larger(b, a)),
-    np.minimum: (lambda a, b: _larger(b, a), lambda a, b: _larger(a, b)),
+    np.minimum: (lambda a, b: _smaller(a, b), lambda a, b: _smaller(b, a)),
     np.fmax: (lambda a, b: _larger(a, b), lambda a, b: _larger(b, a)),
-    np.fmin: (lambda a, b: _larger(b, a), lambda a, b: _larger(a, b)),
+    np.fmin: (lambda a, b: _smaller(a, b), lambda a, b: _smaller(b, a)),
     np.fmod: (lambda a, b: 1, lambda a, b: -call("trunc", a / b)),
     np.remainder: (lambda a, b: 1, lambda a, b: -call("floor", a / b)),
     np.heaviside: (lambda a, b: 0, lambda a, b: _where(Expr("eq", a, ZERO), 1, 0)),
@@ -113,6 +117,9 @@ _WRITTEN: dict[Any, Callable[..., Expr]] = {
     same: lambda a: a,
     stacked: lambda *items: Expr("list", *items),
 }
+
+
+_NARY = frozenset(_WRITTEN) - {np.transpose}
 
 
 class Writer:
@@ -167,10 +174,10 @@ class Writer:
             return Expr("index", args[0], _key_text(node.args[1]), is_array=bool(node.shape))
         if function is written:
             return Expr("written", args[0], _key_text(node.args[1]), args[2])
-        if function in (np.matmul, np.dot) and not node.options:
+        if function in (np.matmul, np.dot) and not node.options and len(args) == 2:
             return Expr(_product_op(node), *args, is_array=bool(node.shape))
         write = _WRITTEN.get(function)
-        if write is not None and not node.options:
+        if write is not None and not node.options and (len(args) == 1 or function in _NARY):
             return write(*args)
         options = []
         values = [self.symbol(operand) for operand in node.operands]
@@ -198,7 +205,8 @@ class Writer:
         return found
 
     def derivative(self, node: Node, operand: Node) -> Expr:
-        return Expr("derivative", self.symbol(node), self.symbol(operand), is_array=True)
+        op = "partial" if len(node.operands) > 1 else "derivative"
+        return Expr(op, self.symbol(node), self.symbol(operand), is_array=True)
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand

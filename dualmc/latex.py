@@ -28,17 +28,19 @@ _COMPARISONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "and": r"\w
 PREAMBLE = r"""\documentclass{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{amsmath}
+\usepackage{longtable}
 \usepackage{tikz}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{6pt}
+\setlength{\LTleft}{0pt}
 \begin{document}
 """
 
 
 def escaped(text: str) -> str:
     """Plain text, safe in LaTeX."""
-    text = "".join(_SPECIAL.get(c, c) for c in text)
-    return re.sub(r"[^\x20-\x7e]", "?", text.replace("->", r"$\to$"))
+    parts = ["".join(_SPECIAL.get(c, c) for c in part) for part in text.split("->")]
+    return re.sub(r"[^\x20-\x7e]", "?", r"$\to$".join(parts))
 
 
 class LatexPrinter(Printer):
@@ -121,7 +123,8 @@ class LatexPrinter(Printer):
         return rf"\begin{{cases}}{first} \\ {self.write(b)} & \text{{else}}\end{{cases}}"
 
     def on_index(self, a: Expr, key: str) -> str:
-        return rf"{self.write(a, 7)}[\text{{{escaped(key)}}}]"
+        inside = key if key.isdigit() else rf"\text{{{escaped(key)}}}"
+        return f"{self.write(a, 7)}[{inside}]"
 
     def on_written(self, a: Expr, key: str, b: Expr) -> str:
         text = rf"\text{{ with }} [\text{{{escaped(key)}}}] = "
@@ -232,17 +235,14 @@ def _block(block: Any, printer: LatexPrinter) -> str:
 
 def _table(table: Table, printer: LatexPrinter) -> str:
     n = len(table.header)
-    lines = [" & ".join(map(escaped, table.header)) + r" \\ \hline"]
+    lines = [" & ".join(map(escaped, table.header)) + r" \\ \hline \noalign{\vskip 4pt}"]
     for row in table.rows:
         cells = [_cell(c, printer) for c in row]
         if len(cells) != n:
             cells = [rf"\multicolumn{{{n}}}{{l}}{{{cells[0]}}}"]
-        lines.append(" & ".join(cells) + r" \\[4pt]")
+        lines.append(" & ".join(cells) + r" \\ \noalign{\vskip 4pt}")
     body = "\n".join(lines)
-    return (
-        f"{{\\renewcommand{{\\arraystretch}}{{1.4}}\n\\begin{{tabular}}{{{'l' * n}}}\n{body}\n"
-        "\\end{tabular}}"
-    )
+    return f"\\begin{{longtable}}{{{'l' * n}}}\n{body}\n\\end{{longtable}}"
 
 
 def _picture(layout: Layout) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dualmc import registry
+from dualmc.dual import Dual
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph import UfuncMethod
 from dualmc.record import (
@@ -119,10 +120,14 @@ def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
             y = function(*args, **options)
             return constant(self._recorder, y) if y.dtype.kind == "f" else y
         raise missing_rule(registry.name_of(function))
-    if entry.kind == "in-place":
-        _write(function, returning(function), args, dict(options))
-        return None
     options = dict(options)
+    options.pop("overwrite_input", None)  # leaves the argument in no particular order
+    if function is np.nan_to_num and not options.pop("copy", True):
+        rebind(args[0], record(function, args, options))
+        return args[0]
+    if entry.kind == "in-place":
+        _write(function, returning(function), args, options)
+        return None
     out = options.pop("out", None)
     return _stored(out, _result(entry, function, args, options))
 
@@ -147,7 +152,8 @@ _OTHERS = frozenset("sort partition put resize fill reshape transpose compress a
 
 def _defers(other: Any) -> bool:
     """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
-    return not isinstance(other, (Traced, int, float, complex, np.ndarray, np.generic, list, tuple))
+    known = (Traced, Dual, int, float, complex, np.ndarray, np.generic, list, tuple)
+    return not isinstance(other, known)
 
 
 def _binary(name: str, ufunc: np.ufunc) -> None:
@@ -230,6 +236,18 @@ def _partition(self: Traced, kth: Any, axis: int = -1, **options: Any) -> None:
     rebind(self, np.partition(self, kth, axis, **options))  # type: ignore
 
 
+def _flat_view(self: Traced) -> Any:
+    """``np.ravel``, but a view even where that is a copy."""
+    y = np.ravel(self)  # type: ignore
+    y._owner, y._place, y._seen = self, np.ravel, self.node
+    return y
+
+
+def _set_flat(self: Traced, value: Any) -> None:
+    value = np.ravel(as_operand(value))
+    self[...] = np.reshape(np.resize(value, self.size), self.shape)
+
+
 def _put(self: Traced, *args: Any, **options: Any) -> None:
     _write(np.put, returning(np.put), (self, *args), options)
 
@@ -242,7 +260,7 @@ def _attach() -> None:
     for name, ufunc in _BINARY.items():
         _binary(name, ufunc)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        _comparison(f"__{name}__")
+        _comparison(name)
     for name in dir(np.ndarray):
         function = getattr(np, name, None)
         is_method = callable(getattr(np.ndarray, name)) and callable(function)
@@ -277,6 +295,7 @@ def _attach() -> None:
         "sort": _sort,
         "partition": _partition,
         "put": _put,
+        "flat": property(_flat_view, _set_flat),
         "fill": _fill,
     }
     for name, method in others.items():

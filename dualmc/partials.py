@@ -56,6 +56,8 @@ class Partial:
         m, n = self.shape
         if not self.node.shape and not self.operand.shape:
             return "number"
+        if m * n > LARGEST and not (self.is_elementwise and self.is_same_shape):
+            return "matrix"
         if self.is_elementwise and self.is_same_shape:
             return _kind_of_diagonal(self.entries)
         a = self.matrix()
@@ -87,7 +89,7 @@ class Partial:
         extra = len(self.node.shape) - len(self.operand.shape)
         spread = spread.reshape((1,) * extra + spread.shape)
         spread = np.broadcast_to(spread, (*self.node.shape, k))
-        return _times(spread, self.entries[..., None]).reshape(-1, k)
+        return _times(spread, self.entries[..., None]).reshape(self.node.size, k)
 
     def pull(self, cotangent: Any) -> Any:
         """``cotangent @ J``, for a cotangent of shape (k, m)."""
@@ -103,7 +105,7 @@ class Partial:
             if a != b
         )
         out = out.sum(axis=repeated, keepdims=True) if repeated else out
-        return out.reshape(k, -1)
+        return out.reshape(k, self.operand.size)
 
     def multiplications(self, k: int) -> int:
         """Products of numbers in ``J @ tangent``, or ``cotangent @ J``, for k of them.

@@ -95,6 +95,7 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
     operands = tuple(nodes[i] for i in active)
 
     def wrapped(function: Callable, y: Any) -> Any:
+        y = _floating(y)
         if not active:
             node = None
         else:
@@ -113,6 +114,13 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
         parts = [wrapped(Output(function, i), part) for i, part in enumerate(y)]
         return parts if isinstance(y, list) else _as_tuple(y, parts)
     return wrapped(function, y)
+
+
+def _floating(y: Any) -> Any:
+    """Python's floats and object arrays of them (np.frompyfunc) as NumPy's."""
+    if isinstance(y, (float, complex)) or (isinstance(y, np.ndarray) and y.dtype == object):
+        return np.asarray(y, complex if isinstance(y, complex) else float)
+    return y
 
 
 def _as_tuple(y: tuple, parts: list) -> tuple:

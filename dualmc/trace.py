@@ -9,6 +9,7 @@ import numpy as np
 from dualmc import operators  # noqa: F401  (gives Traced its protocols)
 from dualmc.calls import call_f, check_callable
 from dualmc.dual import Dual
+from dualmc.errors import TangentLostError
 from dualmc.graph import Graph, Node, Recorder, give_names, reached
 from dualmc.record import as_operand, record, same
 from dualmc.seeds import as_input, check_argnums
@@ -77,13 +78,27 @@ def trace(
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]
     try:
-        output = _output(call_f(f, call, recorder), recorder, inputs)
+        output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
     finally:
         recorder.open = False
     graph = Graph(inputs, nodes, output, recorder.constant_names())
     give_names(graph, [names[i] for i in numbers])
     return graph
+
+
+def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
+    """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
+    try:
+        return call_f(f, args, recorder)
+    except TangentLostError as error:
+        if error.__cause__ is None:
+            raise
+        raise TangentLostError(
+            "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "
+            "or converts it to one: the derivative would be lost. Allocate with "
+            "numpy.zeros_like(x), or build the array with numpy.stack."
+        ) from error
 
 
 def is_numeric(a: Any) -> bool:

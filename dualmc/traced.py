@@ -75,7 +75,6 @@ class Traced:
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self))
     imag = property(lambda self: np.imag(self))
-    flat = property(lambda self: np.ravel(self))
 
     def __repr__(self) -> str:
         return f"Traced({self.value!r})"
