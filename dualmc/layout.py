@@ -9,8 +9,9 @@ part in the ordering like boxes, so nothing overlaps.
 from dataclasses import dataclass, field
 from typing import Any
 
+from dualmc.compact import Compact
 from dualmc.graph import Graph, Node
-from dualmc.notation import Compact, digits
+from dualmc.notation import digits
 
 # Width of a character and height of a line, for a monospaced font of 13 pixels.
 CHARACTER = 7.9
@@ -22,7 +23,7 @@ LONGEST = 30
 SWEEPS = 12
 GAP = 12.0
 # Pixels; a graph that would be wider runs from top to bottom.
-WIDEST = 940.0
+WIDEST = 830.0
 
 
 @dataclass

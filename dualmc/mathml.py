@@ -37,9 +37,9 @@ def _mrow(*parts: str) -> str:
 
 def _fence(left: str, inner: str, right: str) -> str:
     return _mrow(
-        f'<mo fence="true" form="prefix">{left}</mo>',
+        f'<mo fence="true" form="prefix" lspace="0" rspace="0">{left}</mo>',
         inner,
-        f'<mo fence="true" form="postfix">{right}</mo>',
+        f'<mo fence="true" form="postfix" lspace="0" rspace="0">{right}</mo>',
     )
 
 

@@ -39,6 +39,9 @@ STYLE = """
 .dualmc mtable.matrix mtd { text-align: -webkit-right; text-align: right; padding: 0.2em 0.45em; }
 .dualmc mtable.matrix mtd > * { justify-content: end; }
 .dualmc svg { display: block; max-width: 100%; height: auto; }
+@media (max-width: 48em) {
+  .dualmc th, .dualmc td { padding-right: 0.8em; }
+}
 .dualmc .caption { font-size: 0.85em; opacity: 0.7; }
 """
 
@@ -115,7 +118,7 @@ def _table(table: Table) -> str:
 def svg_of(layout: Layout) -> str:
     """The data-flow graph; it takes the colour of the text around it."""
     w, h = layout.width, layout.height
-    least = min(w, max(560.0, 0.8 * w))
+    least = min(w, max(560.0, 0.78 * w))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:.0f} {h:.0f}" width="{w:.0f}" '
         f'height="{h:.0f}" style="min-width:{least:.0f}px" role="img" '

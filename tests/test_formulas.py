@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.compact import Compact
 from dualmc.explain import explain
 from dualmc.forms import Form, compose, elementwise, listed, plus
 from dualmc.formulas import TEXTBOOK, elementwise_formula
-from dualmc.notation import Compact, Printer, digits, parts_of_name
+from dualmc.notation import Printer, digits, parts_of_name
 from dualmc.rules import RULES
 from dualmc.symbols import (
     ONE,
@@ -360,9 +361,9 @@ def test_parentheses(e, expected):
 
 
 def test_digits():
-    assert [digits(v) for v in (3.0, -0.0, 0.1 + 0.2, 1e6, 123456.0, 1 / 3, math.nan, math.inf)] == [
-        "3", "0", "0.3", "1e+06", "123456", "0.333333", "nan", "inf",
-    ]  # fmt: skip
+    numbers = (3.0, -0.0, 0.1 + 0.2, 1e6, 123456.0, 1 / 3, math.nan, math.inf)
+    expected = ["3", "0", "0.3", "1e+06", "123456", "0.333333", "nan", "inf"]
+    assert [digits(v) for v in numbers] == expected
 
 
 def test_names_have_subscripts():
