@@ -163,19 +163,27 @@ class custom_jvp:
 
     def _recorded(self, name: str, primals: tuple, tangents: list, kwargs: dict, level: Any) -> Any:
         """On a tape: the function's own Jacobian, a call of the rule per element of its input."""
-        y: Any = self(*primals, **kwargs)
         rows: list = []
+        active: list = []
+        y = None
         for i, t in enumerate(tangents):
             if t is None:
                 continue
-            for j in range(math.prod(t.shape)):
-                direction = [np.zeros(np.shape(p)) for p in primals]
-                direction[i].reshape(-1)[j] = 1
-                y, y_dot = self._pair(name, primals, tuple(direction), kwargs)
-                rows.append(_kept(y_dot))
+            # A rule may be linear in the real numbers alone: both parts of a complex argument are
+            # asked for.
+            parts = [(1, t)]
+            if t.dtype.kind == "c":
+                parts = [(1, t.part(np.real)), (1j, t.part(np.imag))]
+            for unit, part in parts:
+                active.append(part)
+                for j in range(math.prod(t.shape)):
+                    direction = [_zeros(p) for p in primals]
+                    direction[i].reshape(-1)[j] = unit
+                    y, y_dot = self._pair(name, primals, tuple(direction), kwargs)
+                    rows.append(_kept(y_dot))
         if not rows:
-            return y
-        active = [t for t in tangents if t is not None]
+            return self(*primals, **kwargs)
+        y = _kept(y)
         if isinstance(y, tuple):
             return tuple(
                 _recorded(part, [r[i] for r in rows], active, level) for i, part in enumerate(y)
@@ -218,6 +226,13 @@ def _kept(y_dot: Any) -> Any:
     if isinstance(y_dot, tuple):
         return tuple(_kept(part) for part in y_dot)
     return y_dot.copy() if isinstance(y_dot, (np.ndarray, Dual)) else y_dot
+
+
+def _zeros(p: Any) -> Any:
+    """A zero direction for the primal `p`."""
+    dtype = getattr(p, "dtype", None)
+    is_floating = dtype is not None and dtype.kind in "fc"
+    return np.zeros(np.shape(p), dtype if is_floating else np.float64)
 
 
 def _floating(y: Any) -> Any:

@@ -139,29 +139,37 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     >>> float(y), float(y_dot)
     (0.0, 2.0)
     """
-    check_callable(f, "jvp")
+    return jvp_of("jvp", f, primals, tangents)
+
+
+def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, Any]:
+    """`jvp`, on behalf of `caller`."""
+    check_callable(f, caller)
     if not isinstance(primals, tuple):
         if isinstance(tangents, tuple):
-            raise TypeError("jvp: tangents is a tuple, but primals is not. Give both or neither.")
+            raise TypeError(
+                f"{caller}: tangents is a tuple, but primals is not. Give both or neither."
+            )
         primals, tangents = (primals,), (tangents,)
     elif not isinstance(tangents, tuple):
-        raise TypeError("jvp: primals is a tuple, but tangents is not. Give both or neither.")
+        raise TypeError(f"{caller}: primals is a tuple, but tangents is not. Give both or neither.")
     if len(primals) != len(tangents) or not primals:
         raise ValueError(
-            f"jvp needs one tangent per primal; got {len(primals)} primals and "
+            f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
-    xs = [seeds.as_input(x, "jvp", f"primals[{i}]") for i, x in enumerate(primals)]
-    x_dots = [seeds.as_input(t, "jvp", f"tangents[{i}]") for i, t in enumerate(tangents)]
+    xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
+    x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
         if x.shape != x_dot.shape:
             raise ValueError(
-                f"jvp: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape {x.shape}."
+                f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
+                f"{x.shape}."
             )
     try:
         with open_level(1) as level:
             duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-            y = seeds.as_output(call_f(f, duals, level), "jvp")
+            y = seeds.as_output(call_f(f, duals, level), caller)
             piece = seeds.Piece(y, level, xs[0].dtype)
             return scalar(piece.primal), scalar(piece.columns()[..., 0])
     finally:

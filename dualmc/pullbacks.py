@@ -12,7 +12,7 @@ import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
-from dualmc.sweep import PLAIN, fit, scattered, unbroadcast
+from dualmc.sweep import PLAIN, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
 
@@ -21,7 +21,7 @@ def pull_unary(node, bar, owned, sweep):
     """A function of one float64 array, its kernel at hand."""
     (parent,) = node.parents
     kernel, partial, x, y, _ = node.data
-    if not isinstance(bar, PLAIN):
+    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
         sweep.add(parent, times(bar, partial(x, y)), True)
         return
     rows = sweep.rows(bar)
@@ -53,7 +53,7 @@ def pull_multiplied(node, bar, owned, sweep):
     for parent, factor in zip(node.parents, node.data, strict=True):
         if bar.ndim == 0 and factor.ndim == 0 and isinstance(bar, PLAIN):
             part = bar * (factor if bar != 0 else 0.0)  # a new object either way
-        elif type(bar) is np.ndarray and factor.shape == node.shape:
+        elif type(bar) is np.ndarray and factor.shape == node.shape and bar.dtype == factor.dtype:
             rows = sweep.rows(bar)
             part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
             kernels.multiply(rows, _vector(factor), part)
@@ -74,7 +74,8 @@ def pull_scaled(node, bar, owned, sweep):
         elif c == -1.0:
             part, is_new = -bar, True
         else:
-            part, is_new = bar * c if math.isfinite(c) else times(bar, c), True
+            is_plain = math.isfinite(c) and c != 0
+            part, is_new = bar * c if is_plain else times(bar, c, True), True
         if parent.shape != node.shape:
             part, is_new = unbroadcast(part, parent.shape, sweep.lead), True
         sweep.add(parent, part, is_new)
@@ -85,7 +86,8 @@ def pull_slice(node, bar, owned, sweep):
     (parent,) = node.parents
     key = node.data
     if sweep.in_place(parent, bar):
-        buffer = sweep.buffer(parent)
+        bar = sweep.fit(bar, parent.dtype)
+        buffer = sweep.buffer(parent, bar.dtype)
         part = buffer[(slice(None), *key) if sweep.lead else key]
         part += bar
         return
@@ -175,14 +177,13 @@ def pull_view(node, bar, owned, sweep):
     """A view (reshape, transpose, slice, ...): add to the same view of the parent's cotangent."""
     (parent,) = node.parents
     if sweep.in_place(parent, bar):
-        if bar.dtype != parent.dtype:
-            bar = fit(bar, parent.dtype)
+        bar = sweep.fit(bar, parent.dtype)
         fresh = math.prod(parent.shape) == math.prod(node.shape)
         fresh = fresh and parent.serial not in sweep.bars
         if fresh:  # every element is written
-            buffer = buffers.empty(sweep.lead + parent.shape, parent.dtype)
+            buffer = buffers.empty(sweep.lead + parent.shape, bar.dtype)
         else:
-            buffer = sweep.buffer(parent)
+            buffer = sweep.buffer(parent, bar.dtype)
         view = node.data(sweep.batched(buffer))
         if _is_same_memory(view, buffer):
             if fresh:
@@ -244,6 +245,7 @@ def pull_written(node, bar, owned, sweep):
         part = place.read(rows)
         overwritten = place.overwritten()
         if overwritten is not None:
+            part = np.ascontiguousarray(part)
             part.reshape(part.shape[0], overwritten.size)[:, overwritten] = 0
         sweep.add(new, sweep.shaped(part, new.shape), True)
     if old is not None:

@@ -181,7 +181,8 @@ def ufunc_at(ufunc, a, indices, b=None, /):
         for i in np.ravel(where):
             flat_view[int(i)] = apply(ufunc, flat_view[int(i)])
     else:
-        b = np.ravel(np.broadcast_to(as_operand(b), np.shape(where)))
+        # A copy, as NumPy makes one where b overlaps a.
+        b = np.copy(np.ravel(np.broadcast_to(as_operand(b), np.shape(where))))
         for i, value in zip(np.ravel(where), b, strict=True):
             flat_view[int(i)] = apply(ufunc, flat_view[int(i)], value)
     if flat_view._view is None:

@@ -220,10 +220,23 @@ def vjp(
                 f"pullback needs a cotangent of shape {tape.value.shape} like f(x), got "
                 f"{y_bar.shape}."
             )
-        found = tuple(scalar(x_bar) for x_bar in tape.pull(y_bar.copy(), ()))
+        found = tuple(
+            scalar(sweep.narrowed(x_bar, var.dtype))
+            for x_bar, var in zip(tape.pull(y_bar.copy(), ()), tape.inputs, strict=True)
+        )
         return found if is_tuple else found[0]
 
-    return (scalar(y), pullback, tape.aux) if has_aux else (scalar(y), pullback)
+    return (scalar(y), pullback, _copied(tape.aux)) if has_aux else (scalar(y), pullback)
+
+
+def _copied(aux):
+    """`aux` with copies of the arrays in it."""
+    if isinstance(aux, dict):
+        return {key: _copied(value) for key, value in aux.items()}
+    if isinstance(aux, (list, tuple)):
+        items = [_copied(item) for item in aux]
+        return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
+    return aux.copy() if isinstance(aux, (np.ndarray, Dual)) else aux
 
 
 class Tape:
@@ -244,9 +257,13 @@ class Tape:
         zeros = [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
         if not self.order:
             return zeros
-        done = sweep.run(self.order, sweep.fit(y_bar, self.order[0].dtype), lead)
-        found = [done.take(var)[0] for var in self.inputs]
-        return [zero if bar is None else bar for bar, zero in zip(found, zeros, strict=True)]
+        done = sweep.run(self.order, y_bar, lead)
+        found = []
+        for var, zero in zip(self.inputs, zeros, strict=True):
+            bar, is_owned = done.take(var)
+            # The caller's results share memory with nothing, one another included.
+            found.append(zero if bar is None else bar if is_owned else bar.copy())
+        return found
 
     def rows_per_sweep(self):
         """How many rows are swept together, so that the largest cotangent stays in the cache."""

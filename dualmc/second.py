@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.forward import jacobian_fwd, jvp
+from dualmc.calls import Request, check_callable, scalar
+from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
 
 
@@ -50,6 +51,8 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
+    # Here, so that what is wrong with the arguments is said of this call.
+    Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
     if not isinstance(argnums, (tuple, list)):
         return jacobian_fwd(
             lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,
@@ -97,17 +100,20 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     array([4., 2.])
     """
     if not isinstance(primals, tuple):
-        return jvp(lambda x: _gradient("hvp", f, (x,), 0), primals, tangents)[1]
+        check_callable(f, "hvp")
+        return jvp_of("hvp", lambda x: _gradient("hvp", f, (x,), 0), primals, tangents)[1]
+    check_callable(f, "hvp")
     shapes = [np.shape(x) for x in primals]
 
     def joined(*inner: Any) -> Any:
         parts = _gradient("hvp", f, inner, tuple(range(len(inner))))
         return np.concatenate([np.ravel(part) for part in parts])
 
-    _, flat = jvp(joined, primals, tangents)
+    _, flat = jvp_of("hvp", joined, primals, tangents)
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     return tuple(
-        flat[i:j].reshape(shape) for shape, i, j in zip(shapes, ends, ends[1:], strict=False)
+        scalar(flat[i:j].reshape(shape))
+        for shape, i, j in zip(shapes, ends, ends[1:], strict=False)
     )
 
 

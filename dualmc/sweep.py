@@ -24,9 +24,12 @@ PLAIN = (np.ndarray, np.generic)
 class Sweep:
     """The cotangents on the way back."""
 
-    __slots__ = ("lead", "bars", "owned", "pieces")
+    __slots__ = ("lead", "width", "bars", "owned", "pieces")
 
-    def __init__(self, lead):
+    def __init__(self, lead, output):
+        # The digits of the output: cotangents are narrower nowhere, so that a float32 input of a
+        # float64 result keeps them, and wider only where an array is.
+        self.width = np.empty(0, output.dtype).real.dtype
         self.lead = lead  # () for one cotangent, (k,) for k rows at once
         self.bars = {}  # by serial: the cotangent of that Var as far as it is known
         self.owned = set()  # serials whose cotangent may be written in place
@@ -35,14 +38,16 @@ class Sweep:
     def add(self, var, bar, owned):
         """Add `bar` to the cotangent of `var`; `owned` if nothing else looks into it."""
         if bar.dtype is not var.dtype and bar.dtype != var.dtype:
-            bar, owned = fit(bar, var.dtype), True
+            before = bar
+            bar = self.fit(bar, var.dtype)
+            owned = owned or bar is not before
         serial = var.serial
         have = self.bars.get(serial)
         if have is None:
             self.bars[serial] = bar
             if owned:
                 self.owned.add(serial)
-        elif type(have) is np.ndarray and type(bar) is np.ndarray:
+        elif type(have) is np.ndarray and type(bar) is np.ndarray and have.dtype == bar.dtype:
             if serial in self.owned:
                 np.add(have, bar, out=have)
             else:
@@ -52,19 +57,33 @@ class Sweep:
             self.bars[serial] = have + bar
             self.owned.add(serial)
 
-    def buffer(self, var):
-        """The cotangent of `var` so far, as an array to be written to."""
+    def buffer(self, var, dtype):
+        """The cotangent of `var` so far, as an array that parts of `dtype` may be added to."""
         serial = var.serial
         have = self.bars.get(serial)
         if have is None:
-            have = np.zeros(self.lead + var.shape, var.dtype)
-        elif serial not in self.owned or not have.flags.c_contiguous:
-            have = np.array(have, order="C")
-        else:
+            have = np.zeros(self.lead + var.shape, np.result_type(var.dtype, dtype))
+        elif (
+            type(have) is np.ndarray  # not a NumPy scalar, which cannot be written to
+            and serial in self.owned
+            and have.flags.c_contiguous
+            and np.can_cast(dtype, have.dtype)
+        ):
             return have
+        else:
+            have = np.array(have, np.result_type(have.dtype, dtype), order="C")
         self.bars[serial] = have
         self.owned.add(serial)
         return have
+
+    def fit(self, bar, dtype):
+        """`bar` for an array of `dtype`: of a real array only the real part counts."""
+        if bar.dtype is dtype is self.width:
+            return bar
+        if bar.dtype.kind == "c" and dtype.kind != "c":
+            bar = np.real(bar)
+        dtype = np.result_type(self.width, dtype)
+        return bar if bar.dtype == dtype else bar.astype(dtype)
 
     def in_place(self, var, bar):
         """Whether `bar` can be added to parts of var's cotangent in place."""
@@ -72,11 +91,10 @@ class Sweep:
 
     def add_at(self, var, index, bar):
         """Add `bar` to the elements at flat positions `index` (-1: nowhere), which may repeat."""
-        if bar.dtype != var.dtype:
-            bar = fit(bar, var.dtype)
+        bar = self.fit(bar, var.dtype)
         if self.in_place(var, bar):
-            rows = self.rows(self.buffer(var))
-            scatter(rows, index, self.rows(bar))
+            rows = self.rows(self.buffer(var, bar.dtype))
+            scatter(rows, index, self.rows(bar.astype(rows.dtype, copy=False)))
         else:
             flat = np.reshape(bar, (*self.lead, index.size))
             self.pieces.setdefault(var.serial, []).append((index.reshape(-1), flat))
@@ -112,8 +130,8 @@ def run(order, bar, lead):
 
     `order` holds the Vars that reach the output, latest first.
     """
-    sweep = Sweep(lead)
-    sweep.bars[order[0].serial] = bar
+    sweep = Sweep(lead, order[0])
+    sweep.add(order[0], bar, False)
     with np.errstate(all="ignore"):
         bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
         for node in order:
@@ -145,11 +163,9 @@ def reachable(output):
 # --- Tools ---------------------------------------------------------------------------------------
 
 
-def fit(bar, dtype):
-    """`bar` in the dtype of the array it belongs to; of a real array only the real part counts."""
-    if bar.dtype.kind == "c" and dtype.kind != "c":
-        bar = np.real(bar)
-    return bar.astype(dtype)
+def narrowed(bar, dtype):
+    """A result in the dtype that the caller expects."""
+    return bar if dtype.kind not in "fc" or bar.dtype == dtype else bar.astype(dtype)
 
 
 def unbroadcast(bar, shape, lead):

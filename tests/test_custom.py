@@ -1136,11 +1136,11 @@ def test_the_rule_is_called_once_per_element_in_reverse(shape, chunk_size):
     y, J = dm.value_and_jacobian_rev(counted.f, x, chunk_size=chunk_size)
     assert np.array_equal(x**2, y)
     np.testing.assert_allclose(J, np.diag(2 * x.ravel()).reshape(shape + shape), rtol=1e-15)
-    assert (1, n) == (counted.function_calls, counted.rule_calls)
+    assert (0, n) == (counted.function_calls, counted.rule_calls)
     y, pullback = dm.vjp(counted.f, x)
     for k in (1.0, 2.0):
         np.testing.assert_allclose(pullback(np.full(shape, k)), 2 * k * x, rtol=1e-15)
-    assert (2, 2 * n) == (counted.function_calls, counted.rule_calls)
+    assert (0, 2 * n) == (counted.function_calls, counted.rule_calls)
 
 
 def test_only_active_arguments_are_asked_for_in_reverse():
@@ -1299,3 +1299,71 @@ def test_what_the_rule_returns_may_be_reused_by_it_in_reverse():
         return doubled(*primals), buffer
 
     assert np.array_equal(2.0 * np.eye(2), dm.jacobian_rev(doubled, np.ones(2)))
+
+
+def test_a_rule_that_is_linear_in_the_real_numbers_only():
+    """Conjugates, parts and absolute values of a complex argument, in both modes."""
+
+    @dm.custom_jvp
+    def energy(z):
+        return np.real(z) ** 2 + np.imag(z) ** 2
+
+    @energy.def_jvp
+    def energy_jvp(primals, tangents):
+        return energy(*primals), 2 * np.real(np.conj(primals[0]) * tangents[0])
+
+    @dm.custom_jvp
+    def mirrored(z):
+        return np.conj(z)
+
+    @mirrored.def_jvp
+    def mirrored_jvp(primals, tangents):
+        return mirrored(*primals), np.conj(tangents[0])
+
+    x = np.array([1.0, 2.0, 3.0])
+    for f, expected in [
+        (lambda x: energy(x + 1j * x**2), np.diag(2 * x + 4 * x**3)),
+        (lambda x: mirrored(x * (1 + 2j)), (1 - 2j) * np.eye(3)),
+        (lambda x: np.imag(mirrored(x * (1 + 2j))), -2 * np.eye(3)),
+    ]:
+        np.testing.assert_allclose(dm.jacobian_fwd(f, x), expected, rtol=1e-14)
+        np.testing.assert_allclose(dm.jacobian_rev(f, x), expected, rtol=1e-14)
+
+
+def test_a_function_that_returns_the_same_array_each_time():
+    work = np.zeros(2)
+
+    @dm.custom_jvp
+    def squared(x):
+        return np.multiply(x, x, out=work)
+
+    @squared.def_jvp
+    def squared_jvp(primals, tangents):
+        return squared(*primals), 2 * primals[0] * tangents[0]
+
+    x = np.array([1.0, 2.0])
+
+    def f(x):
+        return np.sin(squared(x)) + np.sin(squared(2.0 * x))
+
+    expected = np.diag(2 * x * np.cos(x**2) + 8 * x * np.cos(4 * x**2))
+    np.testing.assert_allclose(dm.jacobian_fwd(f, x), expected, rtol=1e-14)
+    np.testing.assert_allclose(dm.jacobian_rev(f, x), expected, rtol=1e-14)
+
+
+def test_tangents_have_the_dtype_of_their_primals_in_reverse():
+    seen = []
+
+    @dm.custom_jvp
+    def doubled(x):
+        return x + x
+
+    @doubled.def_jvp
+    def doubled_jvp(primals, tangents):
+        seen.append((primals[0].dtype, tangents[0].dtype))
+        return doubled(*primals), doubled(*tangents)
+
+    for jacobian in (dm.jacobian_fwd, dm.jacobian_rev):
+        seen.clear()
+        jacobian(doubled, np.ones(2, np.float32))
+        assert {(np.dtype(np.float32), np.dtype(np.float32))} == set(seen)

@@ -404,6 +404,34 @@ def test_second_derivative_in_every_order_of_modes(case):
     assert_second(case, v, along(dm.jacobian_rev(reverse, case.x)))
 
 
+def is_summable(case):
+    """Not a list, nor an object array of Duals: np.sin takes neither."""
+    y = case.f(case.x.copy())
+    is_object = "object" in case.name or "reduce-list" in case.name
+    return not isinstance(y, (list, tuple)) and not is_object
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if is_summable(c)], ids=lambda case: case.name)
+def test_gradients_of_gradients(case):
+    """``sum(sin(f(x)))``, one cotangent at a time, in the three orders with reverse mode."""
+    v = direction(case)
+    value = case.f(case.x.copy())
+    size = max(1.0, np.max(np.abs(value), initial=0.0))
+
+    def f(x):
+        y = case.f(x) / size
+        return np.sum(np.sin(y.real + 2.0 * y.imag if np.iscomplexobj(value) else y))
+
+    expected = second_difference(f, case.x, v)
+    scale = max(1.0, np.nan_to_num(np.abs(expected)))
+    for actual in (
+        dm.jvp(lambda x: np.sum(dm.gradient(f, x) * v), case.x, v)[1],
+        np.sum(dm.gradient(lambda x: dm.jvp(f, x, v)[1], case.x) * v),
+        np.sum(dm.gradient(lambda x: np.sum(dm.gradient(f, x) * v), case.x) * v),
+    ):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=2e-8 * scale)
+
+
 # --- Forward and reverse mode in one another -----------------------------------------------------
 
 # The derivative of a function of one number, by everything that gives one.

@@ -339,6 +339,15 @@ def test_the_dtype_of_the_jacobian_is_that_of_the_value(f, dtype):
     assert dtype == pullback(np.ones(np.shape(y))).dtype  # of the primal
 
 
+def test_a_float64_jacobian_by_a_float32_input_has_the_digits_of_float64():
+    x, c = np.array([1.0, 2.0], np.float32), np.array([0.1, 0.2])
+    assert np.array_equal(np.diag(c), dm.jacobian_fwd(lambda x: x * c, x))
+    assert np.array_equal(np.diag(c), dm.jacobian_rev(lambda x: x * c, x))
+    by_a, by_b = dm.jacobian_rev(lambda a, b: a * b, np.float32(0.5), c, argnums=(0, 1))
+    assert np.array_equal(c, by_a)
+    assert np.array_equal(0.5 * np.eye(2), by_b)
+
+
 @pytest.mark.parametrize("order", ["C", "F", "reversed", "strided", "read-only"])
 def test_memory_orders(order):
     x = spread(3, 4)
@@ -597,7 +606,7 @@ def private(*results):
 @pytest.mark.parametrize("n", [3, 20_000])
 @pytest.mark.parametrize(
     "f",
-    [lambda x: x[1], lambda x: np.sum(x[::-1]), lambda x: np.sum(np.sin(x)), np.max],
+    [np.sum, lambda x: x[1], lambda x: np.sum(x[::-1]), lambda x: np.sum(np.sin(x)), np.max],
 )
 def test_gradients_are_the_callers_own(f, n):
     x = np.linspace(0.1, 1.0, n)
@@ -613,6 +622,7 @@ def test_gradients_are_the_callers_own(f, n):
 @pytest.mark.parametrize(
     ("f", "shapes"),
     [
+        (lambda a, b: np.sum(a + b), [(3,), (3,)]),
         (lambda a, b: np.sum(a - b), [(3,), (3,)]),
         (lambda a, b: np.sum(a * b), [(3,), (3,)]),
         (lambda a, b: np.sum(np.stack([a, b])), [(3,), (3,)]),
@@ -764,6 +774,14 @@ def test_a_pullback_does_not_see_later_changes():
         np.testing.assert_allclose(pullback(y_bar), expected, rtol=1e-14)
     y_bar *= 2
     np.testing.assert_allclose(pullback(y_bar), 2 * expected, rtol=1e-14)
+
+
+def test_a_pullback_does_not_see_changes_of_the_auxiliary_output():
+    x = X3.copy()
+    _, pullback, aux = dm.vjp(lambda x: (x * x, {"x": x, "sine": [np.sin(x)]}), x, has_aux=True)
+    aux["x"][...] = np.nan
+    aux["sine"][0][...] = np.nan
+    assert np.array_equal(2 * X3, pullback(np.ones(3)))
 
 
 def test_a_pullback_outlives_other_calls():

@@ -567,3 +567,18 @@ def test_vectors_that_do_not_match(primals, tangents, error, sentence):
 def test_an_outer_derivative_cannot_be_sparse_inside():
     with raises(TypeError, "sparse=True cannot hold the Duals of an outer derivative call."):
         dm.jacobian_fwd(lambda x: dm.hessian(rosenbrock, x, sparse=True).sum(), X3)
+
+
+def test_the_call_is_named():
+    with raises(TypeError, "hessian needs the point of evaluation: hessian(f, x)."):
+        dm.hessian(rosenbrock)
+    with raises(ValueError, "hessian: argnums=2 is out of range"):
+        dm.hessian(rosenbrock, X3, argnums=2)
+    with raises(ValueError, "hessian: chunk_size must be a positive int, got chunk_size=0."):
+        dm.hessian(rosenbrock, X3, chunk_size=0)
+    with raises(TypeError, "hessian needs x to be a float, a list or an array of floats; got str."):
+        dm.hessian(rosenbrock, "abc")
+    with raises(ValueError, "hvp: tangents[0] has shape (2,), but primals[0] has shape (3,)."):
+        dm.hvp(rosenbrock, X3, X3[:2])
+    with raises(TypeError, "hvp: primals is a tuple, but tangents is not."):
+        dm.hvp(rosenbrock, (X3,), X3)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_hypothesis import (
     actions,
+    arrays_and_keys,
     play,
     points,
     programs,
@@ -208,6 +209,65 @@ def test_both_operands_are_one_variable(f):
     judge(f, X3)
 
 
+# A 0-d array takes the place of NumPy's scalars, which arithmetic makes of it: what was used first
+# adds to what a later use left behind.
+ENLARGED = {
+    "reshape": lambda x: np.reshape(x, (1,)),
+    "newaxis": lambda x: x[None, None],
+    "ellipsis": lambda x: x[...],
+    "empty index": lambda x: x[()],
+    "broadcast_to": lambda x: np.broadcast_to(x, (2, 3)),
+    "take": lambda x: np.take(x, [0, 0, 0]),
+    "repeat": lambda x: np.repeat(x, 3),
+    "tile": lambda x: np.tile(x, 2),
+    "ravel": lambda x: np.ravel(x),
+    "atleast_2d": lambda x: np.atleast_2d(x),
+    "expand_dims": lambda x: np.expand_dims(x, 0),
+    "concatenate": lambda x: np.concatenate([x.reshape(1), np.ones(1)]),
+    "stack": lambda x: np.stack([x, x]),
+    "outer": lambda x: np.outer(x, [1.0, 2.0]),
+    "pad": lambda x: np.pad(x.reshape(1), 2),
+    "full": lambda x: np.full_like(x, 2.0, shape=(2,)) * x,
+    "max": lambda x: np.max(x),
+    "sort": lambda x: np.sort(x.reshape(1)),
+    "sum": lambda x: np.sum(x),
+    "where": lambda x: np.where([True, False], x, 0.0),
+    "plus array": lambda x: x + np.ones(3),
+    "matmul": lambda x: np.ones((2, 1)) @ x.reshape(1),
+    "real": lambda x: np.real(x),
+    "copy": lambda x: x.copy(),
+    "mask": lambda x: x[True],
+}
+
+
+@pytest.mark.parametrize("name", ENLARGED)
+def test_a_scalar_used_as_an_array_and_then_as_a_number(name):
+    enlarge, x = ENLARGED[name], 0.7
+    count = float(differences(lambda x: np.sum(enlarge(x)), np.array(x)))
+
+    def array_first(x):
+        return np.sum(enlarge(x)) + x * x * x + 2.0 * x
+
+    def number_first(x):
+        cube = x * x * x + 2.0 * x
+        return np.sum(enlarge(x)) + cube
+
+    def in_between(x):
+        y = np.sin(x)
+        array = enlarge(y)
+        return y * y * y + np.sum(array)
+
+    for f in (array_first, number_first):
+        np.testing.assert_allclose(dm.gradient(f, x), 3 * x * x + 2 + count, rtol=1e-12)
+        J = dm.jacobian_rev(lambda x, f=f: [f(x), x], x)
+        np.testing.assert_allclose(J, [3 * x * x + 2 + count, 1.0], rtol=1e-12)
+    expected = (3 * np.sin(x) ** 2 + count) * np.cos(x)
+    np.testing.assert_allclose(dm.gradient(in_between, x), expected, rtol=1e-12)
+    # The same for one element of a larger array.
+    g = dm.gradient(lambda x: array_first(x[1]), [0.3, x])
+    np.testing.assert_allclose(g, [0.0, 3 * x * x + 2 + count], rtol=1e-12)
+
+
 # --- Broadcasting --------------------------------------------------------------------------------
 
 SHAPES = [(), (1,), (3,), (1, 1), (2, 1), (1, 3), (2, 3), (4, 1, 3), (4, 2, 1), (1, 1, 1)]
@@ -300,6 +360,25 @@ def test_conventions(f, x, expected):
 def overwritten(y):
     y[0] = 0.0
     return y
+
+
+@pytest.mark.parametrize("c", [0, 0.0, -0.0])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: np.sqrt(c * x),
+        lambda x, c: np.sqrt(x * c + 0.0),
+        lambda x, c: np.log(c * x + 0.0),
+        lambda x, c: 1 / (c * np.sin(x)),
+    ],
+)
+def test_a_number_that_is_exactly_0_gives_0(f, c):
+    """The tangent is 0 behind the factor, and 0 stays 0 beside the infinite partial."""
+    with np.errstate(all="ignore"):
+        assert 0.0 == dm.derivative(lambda x: f(x, c), 2.0)
+        assert 0.0 == dm.gradient(lambda x: f(x, c), 2.0)
+        J = dm.jacobian_rev(lambda x: f(x, c), [1.0, 2.0])
+        assert np.array_equal(np.zeros((2, 2)), J)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -468,6 +547,16 @@ def fancy_writes(x):
     y[[5, 5, 5]] += x[:3]
     y[np.array([[0, 5], [5, 0]])] *= x.reshape(2, 2)
     return y
+
+
+def repeated_positions_in_rows(x):
+    y = x.reshape(2, 2) * 3.0
+    y[..., [0, 0]] = np.sin(x.reshape(2, 2)) * x[0]
+    y[[1, 1]] *= np.exp(y)
+    z = np.zeros_like(x, shape=(2, 3, 2))
+    z[:, [2, 0, 2], [1, 1, 1]] = np.stack([x[:3], x[1:]])
+    z[[0, 0], :, [0, 0]] = np.stack([x[:3], x[1:]]) * y[0, 1]
+    return np.concatenate([y.ravel(), z.ravel()])
 
 
 def mask_writes(x):
@@ -679,6 +768,7 @@ ANALYTIC = [
     views_of_views,
     view_read_before_and_after,
     fancy_writes,
+    repeated_positions_in_rows,
     mask_writes,
     augmented,
     swapped,
@@ -802,6 +892,28 @@ def test_any_program(program, x):
 def test_any_sequence_of_views_and_writes(steps, shape):
     x = np.cos(np.arange(np.prod(shape))).reshape(shape) + 1.5
     judge(lambda x: play(steps, x), x)
+
+
+@thorough
+@given(arrays_and_keys, st.booleans(), st.sampled_from(["=", "+=", "view"]))
+def test_any_assignment(shape_and_key, is_scalar, operator):
+    shape, key = shape_and_key
+    x = np.linspace(0.5, 2.5, int(np.prod(shape))).reshape(shape)
+
+    def f(x):
+        y = 3.0 * x
+        new = x[0].sum() if is_scalar else np.sin(y[key]) * x.sum()
+        if operator == "=":
+            y[key] = new
+        elif operator == "+=":
+            y[key] += new
+        else:
+            z = y[::-1]
+            z[key] = new
+            z[key] = z[key] * 2.0
+        return y
+
+    judge(f, x)
 
 
 def table(v):
