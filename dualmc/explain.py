@@ -219,7 +219,7 @@ def explain(
     u1 = x^2     2*x
     y = sin(u1)     cos(u1)
     >>> print(explanation.text().splitlines()[-1].strip())
-    dy/dx = 2*x*cos(x^2) = 0.312806
+    dy/dx = 2*x*cos(x^2) = 0.313017
     """
     graph = trace(f, *args, argnums=argnums, names=names)
     if argnums is None:

@@ -36,10 +36,13 @@ def _mrow(*parts: str) -> str:
 
 
 def _fence(left: str, inner: str, right: str) -> str:
+    """Brackets, stretched only around what is tall: Chromium leaves wide gaps beside those."""
+    is_tall = "<mfrac>" in inner or "<mtable" in inner
+    stretch = "" if is_tall else ' stretchy="false"'
     return _mrow(
-        f'<mo fence="true" form="prefix" lspace="0" rspace="0">{left}</mo>',
+        f'<mo fence="true" form="prefix"{stretch}>{left}</mo>',
         inner,
-        f'<mo fence="true" form="postfix" lspace="0" rspace="0">{right}</mo>',
+        f'<mo fence="true" form="postfix"{stretch}>{right}</mo>',
     )
 
 
