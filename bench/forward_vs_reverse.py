@@ -14,10 +14,10 @@ The functions, and what n and m mean for them:
   nearest sizes that exist;
 - sparse map: m outputs of 4 random inputs each.
 
-A mode that would take longer than --limit seconds is timed on some of its rows or columns and
-extrapolated: the table and the CSV mark it.  Prints the table with a progress bar (on stderr, by
-tqdm where it is installed), writes the CSV and a figure (by matplotlib), and ends with how often
-the prediction of `dualmc.predict` is right.
+A mode that would take longer than 0.8 s (--quick: 0.2 s) is timed on some of its rows or columns
+and extrapolated: the table marks it by ~, the CSV by the share that was timed.  Prints the table
+with a progress bar (on stderr, by tqdm where it is installed), writes the CSV and a figure (by
+matplotlib), and ends with how often the prediction of `dualmc.predict` is right.
 
     python bench/forward_vs_reverse.py [--quick] [--output bench/results] [--functions mlp ...]
 """
@@ -29,7 +29,7 @@ import os
 import pathlib
 import sys
 import time
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 # All modes on one thread, unless the caller says otherwise: threads of BLAS that wait for a core
 # that others use cost more than they bring.
@@ -215,6 +215,8 @@ class Cell:
     """Of the structured Jacobian times a random vector, relative."""
     mode_difference: float
     """Largest difference of the other modes' entries, relative to the largest entry."""
+    units: dict
+    """The work of each mode in the units of `predict.SECONDS`; not in the CSV."""
 
     @property
     def ratio(self):
@@ -243,7 +245,8 @@ class Cell:
             f"{self.function:11s}{self.n:6d}{self.m:6d}{timed(self.structured):>12s}"
             f"{timed(self.dense, self.dense_share):>10s}"
             f"{timed(self.reverse, self.reverse_share):>10s}"
-            f"{timed(self.predicted_structured):>12s}{timed(self.predicted_reverse):>10s}  {verdict}"
+            f"{timed(self.predicted_structured):>12s}{timed(self.predicted_reverse):>10s}"
+            f"  {verdict}"
         )
 
 
@@ -311,11 +314,21 @@ def measured(name, n, m, budget, limit, seed=0):
         rounds += 1
     tape = reverse.mode.tape
     predicted = predict.seconds(tape.order, tape.inputs)
+    units = {
+        "structured": predict.structured_units(tape.order, tape.inputs),
+        "dense": predict.forward_units(tape.order, n, min(n, CHUNK)),
+        "reverse": predict.reverse_units(tape.order, m, reverse.mode.step),
+    }
     return Cell(
         name, n, m, len(tape.order), structured, dense.least, reverse.least, dense.share,
-        reverse.share, predicted["forward"], predict.forward(tape.order, n, min(n, CHUNK)),
-        predicted["reverse"], error, max(t.difference for t in timings),
+        reverse.share, predicted["forward"], predict.cost(units["dense"]), predicted["reverse"],
+        error, max(t.difference for t in timings), units,
     )  # fmt: skip
+
+
+def effort(is_quick):
+    """Seconds of measurements per cell, and seconds of one run before it is cut short."""
+    return (0.1, 0.1) if is_quick else (0.4, 0.4)
 
 
 def sweep(names, sizes, budget, limit):
@@ -346,11 +359,72 @@ def sweep(names, sizes, budget, limit):
 def write_csv(cells, path):
     with open(path, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Cell)])
+        names = [field.name for field in fields(Cell) if field.name != "units"]
+        writer.writerow(names)
         for cell in cells:
-            writer.writerow(
-                [f"{v:.4g}" if isinstance(v, float) else v for v in astuple(cell)]
-            )
+            values = [getattr(cell, name) for name in names]
+            writer.writerow([f"{v:.4g}" if isinstance(v, float) else v for v in values])
+
+
+def draw(cells, path):
+    """The map of measured winners, the predicted boundary and where it is wrong on top."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import colors, pyplot
+
+    names = list(dict.fromkeys(cell.function for cell in cells))
+    figure, rows = pyplot.subplots(
+        2, len(names), figsize=(2.9 * len(names) + 1, 6.6), squeeze=False, layout="constrained"
+    )
+    norm = colors.LogNorm(1e-3, 1e3)
+    image = None
+    for mode, axes in zip(("structured", "dense"), rows, strict=True):
+        for name, panel in zip(names, axes, strict=True):
+            mine = [cell for cell in cells if cell.function == name]
+            image = _panel(panel, mine, mode, norm)
+            panel.set_title(name if mode == "structured" else "", fontsize=11)
+            panel.set_xlabel("inputs n" if mode == "dense" else "")
+        what = "jacobian_fwd (structured)" if mode == "structured" else f"dense, {CHUNK} columns"
+        axes[0].set_ylabel(f"{what}\noutputs m")
+    bar = figure.colorbar(image, ax=rows, shrink=0.8, pad=0.01, extend="both")
+    bar.set_label("time of jacobian_rev / time of forward mode")
+    figure.suptitle(
+        "Measured: blue where forward mode is faster, red where reverse mode is; in each cell how "
+        "many times.\nPredicted: the black line; a ring marks a cell on its wrong side (by more "
+        "than 20 %).",
+        fontsize=11,
+    )
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
+
+
+def _panel(panel, cells, mode, norm):
+    """One function, one forward mode against reverse mode."""
+    ns, ms = sorted({cell.n for cell in cells}), sorted({cell.m for cell in cells})
+    ratios = np.full((len(ms), len(ns)), np.nan)
+    predicted = np.full_like(ratios, np.nan)
+    for cell in cells:
+        at = ms.index(cell.m), ns.index(cell.n)
+        ratios[at] = cell.reverse / getattr(cell, mode)
+        predicted[at] = cell.predicted_reverse / getattr(cell, f"predicted_{mode}")
+    image = panel.imshow(ratios, origin="lower", cmap="RdBu", norm=norm, aspect="auto")
+    panel.set_xticks(range(len(ns)), ns, rotation=60, fontsize=7)
+    panel.set_yticks(range(len(ms)), ms, fontsize=7)
+    for (i, j), ratio in np.ndenumerate(ratios):
+        times = max(ratio, 1 / ratio)
+        is_dark = times > 100
+        text = f"{times:.1f}" if times < 10 else f"{times:.0f}"
+        panel.text(j, i, text, ha="center", va="center", fontsize=7, color="w" if is_dark else "k")
+        if times > TIE and (ratio > 1) != (predicted[i, j] > 1):
+            panel.plot(j, i, "o", ms=19, mfc="none", mec="k", mew=1.2)
+    # The boundary runs between neighbours with different predicted winners.
+    wins = predicted > 1
+    for i, j in zip(*np.nonzero(wins[:, 1:] != wins[:, :-1]), strict=True):
+        panel.plot([j + 0.5, j + 0.5], [i - 0.5, i + 0.5], "k", lw=2)
+    for i, j in zip(*np.nonzero(wins[1:] != wins[:-1]), strict=True):
+        panel.plot([j - 0.5, j + 0.5], [i + 0.5, i + 0.5], "k", lw=2)
+    return image
 
 
 def summary(cells, took):
@@ -388,20 +462,17 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, help="folder of the CSV and the figure")
     parser.add_argument("--functions", nargs="+", choices=FUNCTIONS, default=list(FUNCTIONS))
     parser.add_argument("--sizes", nargs="+", type=int, help="values of n and of m")
-    parser.add_argument("--budget", type=float, help="seconds of measurements per cell")
-    parser.add_argument("--limit", type=float, help="seconds of one run before it is cut short")
     options = parser.parse_args()
     output = options.output or pathlib.Path(__file__).parent / "results"
     sizes = options.sizes or (QUICK_SIZES if options.quick else SIZES)
     start = time.perf_counter()
-    cells = sweep(
-        options.functions,
-        sizes,
-        options.budget or (0.1 if options.quick else 0.4),
-        options.limit or (0.1 if options.quick else 0.4),
-    )
+    cells = sweep(options.functions, sizes, *effort(options.quick))
     output.mkdir(parents=True, exist_ok=True)
     write_csv(cells, output / "forward_vs_reverse.csv")
+    try:
+        draw(cells, output / "forward_vs_reverse.png")
+    except ImportError:
+        print("no figure: it needs matplotlib (pip install dualmc[bench])", file=sys.stderr)
     return 0 if summary(cells, time.perf_counter() - start) else 1
 
 
