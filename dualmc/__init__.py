@@ -26,6 +26,7 @@ from dualmc import (  # noqa: F401
     selection,
     statistics,
 )
+from dualmc.adapt import as_is
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
@@ -54,6 +55,7 @@ __all__ = [
     "hvp",
     "compare",
     "Comparison",
+    "as_is",
     "rule",
     "custom_jvp",
     "Dual",

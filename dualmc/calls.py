@@ -1,11 +1,13 @@
 """What every differentiation does around f: check its arguments, call it, hand back the result."""
 
+import linecache
 import math
+import os
 
 import numpy as np
 
-from dualmc import seeds
-from dualmc.errors import TangentLostError
+from dualmc import adapt, seeds
+from dualmc.errors import MissingRuleError, TangentLostError
 
 
 class Request:
@@ -95,22 +97,50 @@ def check_callable(f, caller):
 
 
 def call_f(f, args, level):
-    """``f(*args)``; a Dual that NumPy refused to store in a float array is reported as that."""
+    """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
-        return f(*args)
+        try:
+            return adapt.adapted(f)(*args)
+        finally:
+            adapt.hand_back()
+    except (MissingRuleError, TangentLostError) as error:
+        _locate(error, error.__traceback__)
+        raise
     except (ValueError, TypeError) as error:
         is_lost = isinstance(error.__cause__, TangentLostError) or (
             # ndarray.flat reports the refusal without its cause.
-            level.lost and "setting" in str(error) and "array" in str(error)
+            level is not None and level.lost and "setting" in str(error) and "array" in str(error)
         )
-        if is_lost and not isinstance(error, TangentLostError):
+        if is_lost:
             lost = TangentLostError(
                 "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
                 "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the "
                 "array with numpy.stack."
             )
+            _locate(lost, error.__traceback__)
             raise lost.with_traceback(error.__traceback__) from error
         raise
+
+
+_OWN = os.path.dirname(__file__) + os.sep
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+
+
+def _locate(error, tb):
+    """Put the user's line at which `error` was raised into its message, once."""
+    found = None
+    while tb is not None:
+        name = tb.tb_frame.f_code.co_filename
+        if not name.startswith((_OWN, _NUMPY)):
+            found = tb
+        tb = tb.tb_next
+    if found is None or getattr(error, "is_located", False):
+        return
+    file, number = found.tb_frame.f_code.co_filename, found.tb_lineno
+    line = linecache.getline(file, number).strip()
+    where = f"{file}, line {number}" + (f": {line}" if line else "")
+    error.args = (f"{error.args[0]}\n  at {where}",)
+    error.is_located = True
 
 
 def _with_aux(out, caller):

@@ -284,6 +284,8 @@ class Dual:
     def __array_function__(self, function, types, args, kwargs):
         entry = registry.FUNCTIONS.get(function)
         if entry is not None:
+            if len(args) > 1 and entry.kind in _OF_VALUES:
+                args = _without_blanks(function, args)
             return entry.handler(*args, **kwargs)
         if function in registry.CREATION:  # called with like=dual
             return _created_like(self, function, args, kwargs)
@@ -330,6 +332,22 @@ Dual.make = staticmethod(make)
 
 def is_dual(a):
     return type(a) is Dual
+
+
+# Kinds of functions that take the values of their arguments and return new arrays.
+_OF_VALUES = frozenset({"linear", "bilinear", "composite"})
+
+
+def _without_blanks(function, args):
+    """`args` with plain arrays for Duals without tangent beside others that have one."""
+    is_blank = [type(a) is Dual and a.own_tangent() is None for a in args]
+    if not any(is_blank) or sum(type(a) is Dual for a in args) == sum(is_blank):
+        return args
+    out = registry.position_of_out(function)
+    return tuple(
+        a.primal if blank and i != out else a
+        for i, (a, blank) in enumerate(zip(args, is_blank, strict=True))
+    )
 
 
 def _created_like(dual, function, args, kwargs):

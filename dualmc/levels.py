@@ -6,6 +6,7 @@ error, not a wrong number.
 """
 
 import itertools
+import threading
 from contextlib import contextmanager
 
 from dualmc.errors import TangentLostError
@@ -34,10 +35,27 @@ class Level:
 def open_level(n, records=False):
     """A new innermost level, closed on the way out whatever happens inside."""
     level = Level(n, records=records)
+    running = _running.levels
+    running.append(level)
     try:
         yield level
     finally:
         level.open = False
+        running.remove(level)
+
+
+class _Running(threading.local):
+    def __init__(self):
+        self.levels = []
+
+
+_running = _Running()
+
+
+def current():
+    """The innermost derivative call that runs in this thread, or None."""
+    running = _running.levels
+    return running[-1] if running else None
 
 
 # Duals built by hand, `Dual(primal, tangent)`, live on one permanent outermost level per number of

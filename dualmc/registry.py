@@ -6,6 +6,8 @@ and the kind of derivative it has; `REDUCTIONS` does so for pairs (``np.add``, `
 them, by `handles`.  Element-wise rules stand in `rules.RULES`.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -53,6 +55,16 @@ def register_one(kind, function, handler):
     else:
         table = UFUNCS if isinstance(function, np.ufunc) else FUNCTIONS
     table[function] = Entry(kind, handler)
+
+
+@functools.cache
+def position_of_out(function):
+    """Where `function` takes its argument out by position, or None."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except ValueError:  # a signature that is not known
+        return None
+    return names.index("out") if "out" in names else None
 
 
 def name_of(function):

@@ -1,0 +1,467 @@
+"""Plain NumPy code, unchanged: f runs with stand-ins for what a Dual cannot reach.
+
+`adapted(f)` is a copy of f, same code, whose global names lead to the stand-ins of `standins.py`
+where they lead to the originals in f's own module, and to adapted copies of the Python functions
+that f calls.  Nothing of the user's is modified: the copy has a namespace of its own, a view of the
+module's that is as current as the module itself, and what f assigns to ``global`` names is handed
+back to the module when the call ends.
+
+What the copies reach: names of f's module, however imported, and of modules of the user's that they
+name; imports inside functions; closures, default arguments, partials, methods (through an object
+that shares the state of the one at hand), callables, compiled functions (`numba.njit`, by the
+Python function they were made of).  What they cannot reach (a method found by ``super()``, C
+extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or handles it
+rightly.
+"""
+
+import builtins
+import functools
+import importlib
+import math
+import sys
+import types
+import weakref
+
+import numpy as np
+
+from dualmc import standins
+
+# Packages whose own functions are left as they are, unless f itself is one of them.
+FOREIGN = frozenset(
+    """
+    dualmc numpy numba llvmlite scipy pandas matplotlib sympy mpmath jax torch tensorflow autograd
+    casadi sklearn statsmodels pytest _pytest hypothesis IPython
+    """.split()
+)
+_MARK = "__dualmc_as_is__"
+
+
+def as_is(function):
+    """Decorator: leave this function (or class) as it is when a function that calls it is adapted.
+
+    For functions that must run on their own module's names; a Dual that such a function cannot
+    handle raises `TangentLostError`, as ever.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    function : the same object, marked
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> @dm.as_is
+    ... def buffer(n):
+    ...     return np.zeros(n)
+    >>> def f(x):
+    ...     return x + buffer(2)
+    >>> dm.jacobian_fwd(f, [1.0, 2.0])
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    try:
+        setattr(function, _MARK, True)
+    except AttributeError:
+        raise TypeError(
+            f"as_is needs a Python function or class, which it can mark; got "
+            f"{type(function).__name__}."
+        ) from None
+    return function
+
+
+def adapted(f):
+    """The callable to run in place of `f`; `f` itself where there is nothing to adapt."""
+    root = (_module_of(f) or "").partition(".")[0]
+    if root == "dualmc":
+        return f
+    return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
+
+
+def hand_back():
+    """Write what adapted code assigned to its global names into the modules they belong to."""
+    for world in list(_worlds.values()):
+        world.hand_back()
+
+
+def _module_of(value):
+    while isinstance(value, functools.partial):
+        value = value.func
+    if isinstance(value, types.MethodType):
+        value = value.__func__
+    if isinstance(value, types.FunctionType):
+        return value.__globals__.get("__name__") or ""
+    return getattr(type(value), "__module__", "") or ""
+
+
+class Namespace(dict):
+    """The global names of an adapted function: those of its module, adapted as they are looked up.
+
+    Functions and modules are remembered, together with what they were made of; data is looked up in
+    the module every time.
+    """
+
+    __slots__ = ("real", "world", "sources")
+
+    def __init__(self, real, world):
+        self.real = real
+        self.world = world
+        self.sources = {}
+        self["__builtins__"] = world.builtins
+
+    def __missing__(self, name):
+        try:
+            value = self.real[name]
+        except KeyError:
+            if name not in self.world.builtins:
+                raise
+            value = self.sources[name] = self.world.builtins[name]
+            self[name] = value
+            return value
+        found = self.world.adapt(value)
+        if found is not value or isinstance(value, (types.FunctionType, np.ufunc)):
+            self.sources[name] = value
+            self[name] = found
+        return found
+
+    def refresh(self):
+        """Forget what no longer is what the module holds under its name."""
+        real, names = self.real, self.world.builtins
+        for name, source in list(self.sources.items()):
+            if real.get(name, names.get(name)) is not source:
+                self.sources.pop(name, None)
+                self.pop(name, None)
+
+    def hand_back(self):
+        for name in [n for n in self if n not in self.sources and n != "__builtins__"]:
+            value = self.pop(name)
+            self.real[name] = self.world.original(value)
+
+
+class World:
+    """The adapted copies of one root package ("": the user's own code)."""
+
+    def __init__(self, root):
+        self.root = root
+        self.namespaces = {}  # by id of the module's dictionary, which the namespace keeps alive
+        self.functions = weakref.WeakKeyDictionary()
+        self.modules = {}
+        self.classes = weakref.WeakKeyDictionary()
+        self.builtins = {
+            **vars(builtins), "isinstance": standins.is_instance, "__import__": self.import_module,
+        }  # fmt: skip
+
+    def namespace(self, real):
+        found = self.namespaces.get(id(real))
+        if found is None:
+            found = self.namespaces[id(real)] = Namespace(real, self)
+        return found
+
+    def refresh(self):
+        for namespace in list(self.namespaces.values()):
+            namespace.refresh()
+
+    def hand_back(self):
+        for namespace in list(self.namespaces.values()):
+            if len(namespace) > len(namespace.sources) + 1:
+                namespace.hand_back()
+
+    def original(self, value):
+        """What an adapted function or module was made of."""
+        return getattr(value, "__dualmc_original__", value)
+
+    def is_foreign(self, module):
+        top = (module or "").partition(".")[0]
+        if top == self.root and top:
+            return False
+        return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
+
+    def adapt(self, value, is_root=False):
+        """What `value` is replaced by in adapted code."""
+        kind = type(value)
+        if kind is types.FunctionType:
+            standin = standins.STANDINS.get(value)
+            if standin is not None:
+                return standin
+            if _MARK in value.__dict__:
+                return value
+            if not is_root and self.is_foreign(value.__globals__.get("__name__")):
+                return value
+            return self.function(value)
+        if kind is types.BuiltinFunctionType or kind is type and value is np.ndarray:
+            return standins.STANDINS.get(value, value)
+        if kind is _DISPATCHER:  # NumPy's functions that have a C implementation of the protocol
+            return standins.STANDINS.get(value, value)
+        if kind is types.ModuleType:
+            return self.module(value)
+        if kind is types.MethodType:
+            return self.method(value)
+        if kind is functools.partial:
+            return self.partial(value)
+        if kind in _DATA or isinstance(value, np.ufunc):
+            return value
+        if kind is type or isinstance(value, type):
+            return standins.STANDINS.get(value) or self.adapted_class(value)
+        if kind is np.vectorize:
+            return self.vectorized(value)
+        inner = getattr(kind, "__module__", "")
+        if inner == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
+            return self.adapt(value.__wrapped__)
+        if inner.startswith("numba.") and hasattr(value, "py_func"):
+            return self.adapt(value.py_func)
+        return self.instance(value)
+
+    # --- Functions -------------------------------------------------------------------------------
+
+    def function(self, f):
+        """A copy of the Python function `f` that lives in an adapted namespace."""
+        if isinstance(f.__globals__, Namespace):
+            return f
+        found = self.functions.get(f)
+        if found is not None and not f.__closure__:
+            return found
+        namespace = self.namespace(f.__globals__)
+        copy = types.FunctionType(f.__code__, namespace, f.__name__, f.__defaults__, f.__closure__)
+        self.functions[f] = copy
+        copy.__kwdefaults__ = f.__kwdefaults__
+        copy.__dict__.update(f.__dict__)
+        copy.__module__ = f.__module__
+        copy.__qualname__ = f.__qualname__
+        copy.__doc__ = f.__doc__
+        copy.__annotations__ = f.__annotations__
+        copy.__dualmc_original__ = f
+        if f.__defaults__:
+            copy.__defaults__ = tuple(self.adapt(v) for v in f.__defaults__)
+        if f.__kwdefaults__:
+            copy.__kwdefaults__ = {k: self.adapt(v) for k, v in f.__kwdefaults__.items()}
+        if f.__closure__:
+            return self._closed(f, copy)
+        return copy
+
+    def _closed(self, f, copy):
+        """`copy` with adapted functions in its closure; variables stay the cells they are."""
+        cells = []
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:  # not assigned yet
+                cells.append(cell)
+                continue
+            if name == "__class__":
+                cells.append(cell)
+                continue
+            new = copy if value is f else self.adapt(value)
+            cells.append(cell if new is value else types.CellType(new))
+        if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
+            return copy
+        closed = types.FunctionType(
+            f.__code__, copy.__globals__, f.__name__, copy.__defaults__, tuple(cells)
+        )
+        closed.__kwdefaults__ = copy.__kwdefaults__
+        closed.__dict__.update(copy.__dict__)
+        closed.__qualname__ = f.__qualname__
+        for cell in cells:  # a recursive inner function finds itself
+            if cell.cell_contents is copy:
+                cell.cell_contents = closed
+        self.functions[f] = closed
+        return closed
+
+    def partial(self, value):
+        func = self.adapt(value.func)
+        args = tuple(self.adapt(a) for a in value.args)
+        keywords = {k: self.adapt(v) for k, v in value.keywords.items()}
+        return functools.partial(func, *args, **keywords)
+
+    def vectorized(self, value):
+        copy = standins.vectorize(
+            self.adapt(value.pyfunc), value.otypes, None, value.excluded, value.cache,
+            value.signature,
+        )  # fmt: skip
+        return copy
+
+    # --- Modules ---------------------------------------------------------------------------------
+
+    def module(self, module):
+        """A module whose functions are adapted as they are looked up."""
+        found = self.modules.get(module.__name__)
+        if found is not None and found.__dualmc_original__ is module:
+            return found
+        if module is np or module is math:
+            made = _replica(module, self)
+        elif self.is_foreign(module.__name__) and module.__name__ not in standins.PATCHED:
+            return module
+        else:
+            made = ModuleView(module, self)
+        self.modules[module.__name__] = made
+        return made
+
+    def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
+        """``import`` inside adapted code."""
+        if isinstance(globals, Namespace):
+            globals = globals.real
+        module = importlib.__import__(name, globals, locals, fromlist, level)
+        return self.adapt(module)
+
+    # --- Methods, objects and classes ------------------------------------------------------------
+
+    def method(self, value):
+        owner = value.__self__
+        if isinstance(owner, type):  # a class method
+            owner = self.adapt(owner)
+        else:
+            owner = self.instance(owner)
+        function = value.__func__
+        if type(function) is types.FunctionType and not self.is_foreign(
+            function.__globals__.get("__name__")
+        ):
+            return types.MethodType(self.function(function), owner)
+        return value
+
+    def instance(self, value):
+        """An object of the same state with adapted methods; the object itself if it has none."""
+        kind = type(value)
+        if not self._is_users_class(kind) or not hasattr(value, "__dict__"):
+            return value
+        made = self.adapted_class(kind)
+        if made is kind:
+            return value
+        try:
+            copy = object.__new__(made)
+            copy.__dict__ = value.__dict__
+        except (TypeError, AttributeError):  # made by other means than object.__new__
+            return value
+        return copy
+
+    def _is_users_class(self, kind):
+        return (
+            isinstance(kind, type)
+            and not self.is_foreign(getattr(kind, "__module__", ""))
+            and not kind.__dict__.get(_MARK, False)
+            and not issubclass(kind, (BaseException, type, np.ndarray, np.generic))
+            and kind.__module__ != "builtins"
+            and not any("__slots__" in base.__dict__ for base in kind.__mro__[:-1])
+        )
+
+    def adapted_class(self, kind):
+        """A subclass of the user's class `kind` with its methods adapted."""
+        if not self._is_users_class(kind) or hasattr(kind, "__dualmc_original__"):
+            return kind
+        found = self.classes.get(kind)
+        if found is not None:
+            return found
+        methods = {}
+        for base in reversed(kind.__mro__[:-1]):
+            if self.is_foreign(base.__module__):
+                continue
+            for name, value in base.__dict__.items():
+                new = self._adapted_attribute(value)
+                if new is not value:
+                    methods[name] = new
+                else:
+                    methods.pop(name, None)
+        self.classes[kind] = kind
+        if not methods:
+            return kind
+        methods.update(
+            __dualmc_original__=kind, __module__=kind.__module__, __qualname__=kind.__qualname__
+        )
+        meta = type(kind)
+        try:
+            view = type(
+                f"{meta.__name__}", (meta,),
+                {
+                    "__instancecheck__": lambda cls, x, kind=kind: isinstance(x, kind),
+                    "__subclasscheck__": lambda cls, x, kind=kind: issubclass(x, kind),
+                },
+            )  # fmt: skip
+            self.classes[kind] = view(kind.__name__, (kind,), methods)
+        except Exception:  # a class that cannot be derived from, such as an Enum
+            return kind
+        return self.classes[kind]
+
+    def _adapted_attribute(self, value):
+        kind = type(value)
+        if kind is types.FunctionType:
+            return value if _MARK in value.__dict__ else self.function(value)
+        if kind is staticmethod or kind is classmethod:
+            inner = self.adapt(value.__func__)
+            return value if inner is value.__func__ else kind(inner)
+        if kind is property:
+            parts = [value.fget, value.fset, value.fdel]
+            new = [self.adapt(p) if type(p) is types.FunctionType else p for p in parts]
+            return property(*new, value.__doc__) if value.fget is not None else value
+        if kind is functools.cached_property:
+            made = functools.cached_property(self.adapt(value.func))
+            made.__set_name__(None, value.attrname)
+            return made
+        return value
+
+
+class ModuleView(types.ModuleType):
+    """A module of the user's as adapted code sees it."""
+
+    def __init__(self, module, world):
+        super().__init__(module.__name__, module.__doc__)
+        object.__setattr__(self, "__dualmc_original__", module)
+        object.__setattr__(self, "__dualmc_world__", world)
+        for name in ("__name__", "__doc__", "__spec__", "__loader__", "__package__"):
+            self.__dict__.pop(name, None)
+
+    def __getattribute__(self, name):
+        if name.startswith("__dualmc_") or name in ("__class__", "__dict__"):
+            return object.__getattribute__(self, name)
+        module = object.__getattribute__(self, "__dualmc_original__")
+        world = object.__getattribute__(self, "__dualmc_world__")
+        namespace = world.namespaces.get(id(module.__dict__))
+        if namespace is not None and name in namespace and name not in namespace.sources:
+            return namespace[name]  # assigned by adapted code in this call
+        return world.adapt(getattr(module, name))
+
+    def __setattr__(self, name, value):
+        module = object.__getattribute__(self, "__dualmc_original__")
+        setattr(module, name, value)
+
+    def __delattr__(self, name):
+        delattr(object.__getattribute__(self, "__dualmc_original__"), name)
+
+
+class Replica(types.ModuleType):
+    """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing."""
+
+    def __getattr__(self, name):
+        return getattr(self.__dualmc_original__, name)
+
+
+def _replica(module, world):
+    made = Replica(module.__name__, module.__doc__)
+    names = dict(vars(module))
+    for name, value in names.items():
+        try:
+            found = standins.STANDINS.get(value)
+        except TypeError:  # not hashable
+            continue
+        if found is not None:
+            names[name] = found
+    names["__dualmc_original__"] = module
+    made.__dict__.update(names)
+    return made
+
+
+_DISPATCHER = type(np.concatenate)
+_DATA = frozenset(
+    {
+        int, float, complex, bool, str, bytes, type(None), list, tuple, dict, set, frozenset, range,
+        slice, np.ndarray, np.float64, np.float32, np.int64, np.dtype, type(Ellipsis),
+    }
+)  # fmt: skip
+_worlds: dict = {}
+
+
+def _world(root):
+    found = _worlds.get(root)
+    if found is None:
+        found = _worlds[root] = World(root)
+    found.refresh()
+    return found

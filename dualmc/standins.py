@@ -1,0 +1,353 @@
+"""Stand-ins for the functions that a Dual cannot reach by NumPy's protocols.
+
+``np.zeros(n)`` makes a plain array that could not hold a derivative, ``np.array([a, b])`` and
+``math.sin(a)`` convert to floats.  While f is differentiated, `adapt.py` lets it find these
+functions in their place.  They do what the originals do; but a float array they make is a Dual
+without tangent, which behaves as a plain array until a Dual is stored in it.
+
+Outside of a derivative call they are the originals.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import levels
+from dualmc.dual import Dual, as_operand, from_sequence, has_dual, make
+from dualmc.elementwise import push
+from dualmc.linear import exact
+from dualmc.payload import values
+from dualmc.rules import Rule
+
+STANDINS: dict = {}  # by the original
+MATH: dict = {}  # the functions of the module math by name
+# Modules of other packages of which some functions have stand-ins.
+PATCHED: set = set()
+
+
+def stands_for(*originals):
+    """Decorator: the function below is found in place of `originals`."""
+
+    def register(standin):
+        for original in originals:
+            STANDINS[original] = standin
+        return standin
+
+    return register
+
+
+def blank(y):
+    """A new float array as one that may be written to; anything else as it is."""
+    level = levels.current()
+    if level is None or type(y) is not np.ndarray or y.dtype.kind not in "fc":
+        return y
+    return make(y, None, level)
+
+
+# --- New arrays ----------------------------------------------------------------------------------
+
+
+def _register_makers():
+    def maker(function):
+        def standin(*args, **kwargs):
+            return blank(function(*args, **kwargs))
+
+        standin.__name__ = function.__name__
+        standin.__doc__ = function.__doc__
+        return standin
+
+    for function in (
+        np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.linspace, np.logspace,
+        np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy,
+        np.frombuffer, np.loadtxt, np.genfromtxt,
+    ):  # fmt: skip
+        STANDINS[function] = maker(function)
+
+
+_register_makers()
+
+
+@stands_for(np.full)
+def full(shape, fill_value, dtype=None, order="C", **kwargs):
+    if not has_dual(fill_value):
+        return blank(np.full(shape, fill_value, dtype, order, **kwargs))
+    fill_value = as_operand(fill_value)
+    y = np.empty(shape, fill_value.dtype if dtype is None else dtype, order, **kwargs)
+    return np.full_like(fill_value, fill_value, dtype=y.dtype, shape=y.shape)
+
+
+@stands_for(np.arange)
+def arange(*args, **kwargs):
+    if not has_dual(args) and not has_dual(tuple(kwargs.values())):
+        return blank(np.arange(*args, **kwargs))
+    names = ("start", "stop", "step", "dtype")
+    given = dict(zip(names if len(args) > 1 else names[1:], args, strict=False)) | kwargs
+    start, step = given.get("start", 0), given.get("step", 1)
+    if "stop" not in given:
+        start, given["stop"] = 0, start
+    start, stop, step = (np.ravel(as_operand(given_))[0] for given_ in (start, given["stop"], step))
+    count = max(0, math.ceil((float(values(stop)) - float(values(start))) / float(values(step))))
+    y = start + step * np.arange(count)
+    return y if given.get("dtype") is None else y.astype(given["dtype"])
+
+
+@stands_for(np.array)
+def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
+    if not has_dual(object):
+        options = {} if like is None else {"like": like}
+        return blank(
+            np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
+        )
+    y = as_operand(object)
+    y = np.copy(y, order) if copy or y is not object and type(object) is Dual else y
+    return _shaped(_typed(y, dtype), ndmin)
+
+
+def _typed(y, dtype):
+    return y if dtype is None or dtype is object or y.dtype == np.dtype(dtype) else y.astype(dtype)
+
+
+def _shaped(y, ndmin):
+    return np.reshape(y, (1,) * (ndmin - np.ndim(y)) + np.shape(y)) if np.ndim(y) < ndmin else y
+
+
+@stands_for(np.asarray, np.asanyarray)
+def asarray(a, dtype=None, order=None, **kwargs):
+    if has_dual(a):
+        return _typed(as_operand(a), dtype)
+    y = np.asarray(a, dtype, order, **kwargs)
+    return y if isinstance(a, np.ndarray) else blank(y)
+
+
+@stands_for(np.ascontiguousarray, np.asfortranarray)
+def ascontiguousarray(a, dtype=None, **kwargs):
+    if has_dual(a):
+        return _shaped(_typed(as_operand(a), dtype), 1)
+    return np.ascontiguousarray(a, dtype, **kwargs)
+
+
+@stands_for(np.require)
+def require(a, dtype=None, requirements=None, **kwargs):
+    if has_dual(a):
+        return _typed(as_operand(a), dtype)
+    return np.require(a, dtype, requirements, **kwargs)
+
+
+@stands_for(np.asarray_chkfinite)
+def asarray_chkfinite(a, dtype=None, order=None):
+    if has_dual(a):
+        a = as_operand(a)
+        np.asarray_chkfinite(values(a))
+        return _typed(a, dtype)
+    return blank(np.asarray_chkfinite(a, dtype, order))
+
+
+@stands_for(np.fromiter)
+def fromiter(iter, dtype, count=-1, **kwargs):
+    items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
+    if has_dual(items):
+        return _typed(from_sequence(items), dtype)
+    return blank(np.fromiter(items, dtype, count, **kwargs))
+
+
+@stands_for(np.fromfunction)
+def fromfunction(function, shape, *, dtype=float, **kwargs):
+    return function(*np.indices(shape, dtype=dtype), **kwargs)
+
+
+@stands_for(np.isscalar)
+def isscalar(element):
+    return type(element) is Dual and element.ndim == 0 or np.isscalar(element)
+
+
+@stands_for(np.iscomplexobj)
+def iscomplexobj(x):
+    return x.dtype.kind == "c" if type(x) is Dual else np.iscomplexobj(x)
+
+
+@stands_for(np.vectorize)
+class vectorize:
+    """``np.vectorize``, whose results keep their derivatives."""
+
+    def __init__(self, pyfunc=None, otypes=None, doc=None, excluded=None, cache=False,
+                 signature=None):  # fmt: skip
+        self.pyfunc = pyfunc
+        self.options = (otypes, doc, excluded, cache, signature)
+        self.excluded = frozenset() if excluded is None else frozenset(excluded)
+        self.signature = signature
+
+    def __call__(self, *args, **kwargs):
+        if self.pyfunc is None:  # used as a decorator with options
+            return vectorize(args[0], *self.options)
+        if not has_dual(args) and not has_dual(tuple(kwargs.values())) or self.signature:
+            return np.vectorize(self.pyfunc, *self.options)(*args, **kwargs)
+        fixed = {k: v for k, v in kwargs.items() if k in self.excluded}
+        names = [k for k in kwargs if k not in self.excluded]
+        places = [i for i in range(len(args)) if i not in self.excluded]
+        arrays = np.broadcast_arrays(
+            *(as_operand(args[i]) for i in places), *(as_operand(kwargs[k]) for k in names)
+        )
+        found = []
+        for index in np.ndindex(*arrays[0].shape):
+            entries = [a[index] for a in arrays]
+            call = list(args)
+            for i, entry in zip(places, entries, strict=False):
+                call[i] = entry
+            found.append(
+                self.pyfunc(*call, **fixed, **dict(zip(names, entries[len(places) :], strict=True)))
+            )
+        if isinstance(found[0], tuple):
+            return tuple(self._joined(part, arrays) for part in zip(*found, strict=True))
+        return self._joined(found, arrays)
+
+    @staticmethod
+    def _joined(found, arrays):
+        return np.reshape(from_sequence(list(found)), arrays[0].shape)
+
+
+class _ArrayType(type):
+    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, (np.ndarray, Dual))
+
+    def __subclasscheck__(cls, subclass):
+        return subclass is Dual or issubclass(subclass, np.ndarray)
+
+    def __call__(cls, *args, **kwargs):
+        return blank(np.ndarray(*args, **kwargs))
+
+    def __getattr__(cls, name):
+        return getattr(np.ndarray, name)
+
+    def __eq__(cls, other):
+        return other is cls or other is np.ndarray
+
+    def __hash__(cls):
+        return hash(np.ndarray)
+
+
+@stands_for(np.ndarray)
+class ndarray(metaclass=_ArrayType):
+    """``np.ndarray`` as user code names it: Duals are instances too."""
+
+
+def is_instance(instance, classes):
+    """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
+    if type(instance) is not Dual:
+        return isinstance(instance, classes)
+    if isinstance(instance, classes):
+        return True
+    return isinstance(values(instance)[()], classes)
+
+
+# --- The module math -----------------------------------------------------------------------------
+
+
+def _register_math(name, formula):
+    original = getattr(math, name, None)
+    if original is None:  # a later Python's
+        return
+
+    def standin(*args):
+        if not any(type(a) is Dual for a in args):
+            return original(*args)
+        for a in args:
+            if np.ndim(a):
+                raise TypeError(
+                    f"math.{name} needs numbers; got an array of shape {np.shape(a)}. Use the "
+                    f"NumPy function, which works element by element."
+                )
+        return exact(standin, formula, *args)
+
+    standin.__name__ = name
+    standin.__doc__ = original.__doc__
+    MATH[name] = STANDINS[original] = standin
+
+
+def _register_math_functions():
+    for name in """
+        sqrt exp expm1 exp2 log1p log2 log10 sin cos tan sinh cosh tanh fabs copysign cbrt degrees
+        radians fmod
+    """.split():
+        _register_math(name, getattr(np, name))
+    for name, ufunc in {
+        "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
+        "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power,
+    }.items():  # fmt: skip
+        _register_math(name, ufunc)
+    _register_math(
+        "log", lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base)
+    )
+    _register_math("hypot", lambda *xs: _norm(xs))
+    _register_math("remainder", lambda x, y: x - y * np.rint(values(x) / values(y)))
+    _register_math("erf", lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)))
+    _register_math("erfc", lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)))
+    _register_math("gamma", lambda x: _special("gamma")(x))
+    _register_math("lgamma", lambda x: _special("gammaln")(x))
+    _register_math("fma", lambda x, y, z: x * y + z)
+    for name in ("isnan", "isinf", "isfinite", "isclose"):
+        _register_values(name)
+
+
+def _norm(xs):
+    return np.linalg.norm(np.stack([as_operand(x) for x in xs]))
+
+
+TWO_OVER_ROOT_PI = 1.1283791670955126
+ERF = Rule((lambda x, y: TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
+ERFC = Rule((lambda x, y: -TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
+
+
+def _special(name):
+    try:
+        import scipy.special
+    except ImportError:
+        raise ImportError(
+            f"The derivative of math.{name.replace('gammaln', 'lgamma')} needs SciPy. Install it "
+            f"with: pip install dualmc[sparse]"
+        ) from None
+    return getattr(scipy.special, name)
+
+
+def _register_values(name):
+    original = getattr(math, name)
+
+    def standin(*args, **kwargs):
+        args = [values(a) if type(a) is Dual else a for a in args]
+        return original(*args, **kwargs)
+
+    MATH[name] = STANDINS[original] = standin
+
+
+def _register_sequences():
+    def total(iterable):
+        items = list(iterable)
+        if not has_dual(items):
+            return math.fsum(items)
+        return exact(lambda *xs: total(xs), lambda *xs: sum(xs), *items)
+
+    def product(iterable, *, start=1):
+        for item in iterable:
+            start = start * item
+        return start
+
+    def distance(p, q):
+        p, q = list(p), list(q)
+        if not has_dual([p, q]):
+            return math.dist(p, q)
+        if len(p) != len(q):
+            raise ValueError("both points must have the same number of dimensions")
+        n = len(p)
+        return exact(
+            lambda *both: distance(both[:n], both[n:]),
+            lambda *both: _norm([a - b for a, b in zip(both[:n], both[n:], strict=True)]),
+            *p, *q,
+        )  # fmt: skip
+
+    for name, standin in (("fsum", total), ("prod", product), ("dist", distance)):
+        MATH[name] = STANDINS[getattr(math, name)] = standin
+
+
+_register_math_functions()
+_register_sequences()
