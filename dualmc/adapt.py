@@ -24,7 +24,7 @@ import weakref
 
 import numpy as np
 
-from dualmc import standins
+from dualmc import foreign, sparse_products, standins
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(
@@ -120,6 +120,8 @@ class Namespace(dict):
             value = self.sources[name] = self.world.builtins[name]
             self[name] = value
             return value
+        if type(value) in _DATA:
+            return value
         found = self.world.adapt(value)
         if found is not value or isinstance(value, (types.FunctionType, np.ufunc)):
             self.sources[name] = value
@@ -170,7 +172,9 @@ class World:
 
     def original(self, value):
         """What an adapted function or module was made of."""
-        return getattr(value, "__dualmc_original__", value)
+        original = getattr(value, "__dualmc_original__", value)
+        original = original() if type(original) is weakref.ref else original
+        return value if original is None else original
 
     def is_foreign(self, module):
         top = (module or "").partition(".")[0]
@@ -181,6 +185,8 @@ class World:
     def adapt(self, value, is_root=False):
         """What `value` is replaced by in adapted code."""
         kind = type(value)
+        if kind in _DATA:
+            return value
         if kind is types.FunctionType:
             standin = standins.STANDINS.get(value)
             if standin is not None:
@@ -200,7 +206,7 @@ class World:
             return self.method(value)
         if kind is functools.partial:
             return self.partial(value)
-        if kind in _DATA or isinstance(value, np.ufunc):
+        if kind is np.ufunc:
             return value
         if kind is type or isinstance(value, type):
             return standins.STANDINS.get(value) or self.adapted_class(value)
@@ -209,6 +215,8 @@ class World:
         inner = getattr(kind, "__module__", "")
         if inner == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
             return self.adapt(value.__wrapped__)
+        if inner.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
+            return sparse_products.view_of(value)
         if inner.startswith("numba.") and hasattr(value, "py_func"):
             return self.adapt(value.py_func)
         return self.instance(value)
@@ -231,7 +239,7 @@ class World:
         copy.__qualname__ = f.__qualname__
         copy.__doc__ = f.__doc__
         copy.__annotations__ = f.__annotations__
-        copy.__dualmc_original__ = f
+        copy.__dualmc_original__ = weakref.ref(f)  # or the table of copies would keep f alive
         if f.__defaults__:
             copy.__defaults__ = tuple(self.adapt(v) for v in f.__defaults__)
         if f.__kwdefaults__:
@@ -463,5 +471,6 @@ def _world(root):
     found = _worlds.get(root)
     if found is None:
         found = _worlds[root] = World(root)
+    foreign.register()
     found.refresh()
     return found

@@ -1,0 +1,115 @@
+"""Constant SciPy sparse matrices times Duals: sparse stays sparse.
+
+SciPy's matrices would convert a Dual to a plain array.  Adapted code finds them as objects of the
+same state whose products look for Duals first (`adapt.py`).
+"""
+
+import numpy as np
+
+from dualmc.dual import Dual, as_operand, has_dual
+from dualmc.linear import applied, with_primal
+
+
+def matmul(A, x):
+    """``A @ x`` for a sparse matrix A, (m, n), and a Dual, (n,) or (n, k)."""
+    x = as_operand(x)
+    if x.ndim == 0:
+        raise ValueError("Scalar operands are not allowed, use '*' instead")
+    if x.shape[0] != A.shape[1]:
+        raise ValueError(f"matmul: dimension mismatch with signature (n,k={A.shape[1]}),"
+                         f"(k={x.shape[0]},m)->(n,m)")  # fmt: skip
+    return _along_last(A.tocsr(), x) if x.ndim == 1 else _along_last(A.tocsr(), x.T).T
+
+
+def rmatmul(x, A):
+    """``x @ A`` for a Dual, (m,) or (k, m)."""
+    return matmul(A.T, as_operand(x).T).T
+
+
+def _along_last(A, x):
+    """``x @ A.T``, A in CSR form: every row of A picks from the last axis."""
+    if type(x) is not Dual:
+        return (A @ x.reshape(-1, x.shape[-1]).T).T.reshape(*x.shape[:-1], A.shape[0])
+    y = _along_last(A, x.primal)
+    t = x.own_tangent()
+    if t is not None and not t.is_sparse:
+        return applied(
+            lambda p: _along_last(A, p), lambda p: _along_last(A.T.tocsr(), p), x, y
+        )  # fmt: skip
+    return with_primal(y, _picked(A, x))
+
+
+def _picked(A, x):
+    """The product as sums of few picked elements, so that sparse tangents stay sparse.
+
+    Rows are taken together by length, to within a factor 2, and padded with weights of 0.
+    """
+    lengths = np.diff(A.indptr)
+    groups = np.ceil(np.log2(np.maximum(lengths, 1))).astype(int)
+    parts, order = [], []
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        slots = A.indptr[rows][:, None] + np.arange(2**group)
+        used = np.arange(2**group) < lengths[rows][:, None]
+        slots = np.where(used, slots, np.minimum(A.indptr[rows], max(A.nnz - 1, 0))[:, None])
+        if A.nnz:
+            index, weight = A.indices[slots], np.where(used, A.data[slots], 0)
+            parts.append(np.sum(x[..., index] * weight, axis=-1))
+        else:
+            parts.append(np.zeros_like(x, shape=(*x.shape[:-1], rows.size)))
+        order.append(rows)
+    joined = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+    return joined if len(parts) == 1 else joined[..., np.argsort(np.concatenate(order))]
+
+
+# Methods and properties that return other sparse matrices, which look for Duals too.
+_RETURN_SPARSE = """
+transpose conj conjugate copy tocsr tocsc tocoo tobsr todia tolil todok astype getH power
+multiply minimum maximum __neg__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
+__pow__ __getitem__ __abs__
+""".split()
+_views: dict = {}
+
+
+def view_of(matrix):
+    """`matrix` as an object of the same state whose products look for Duals."""
+    kind = type(matrix)
+    if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
+        return matrix
+    made = _views.get(kind)
+    if made is None:
+        made = _views[kind] = type(kind.__name__, (kind,), _methods_of(kind))
+    view = object.__new__(made)
+    view.__dict__ = matrix.__dict__
+    return view
+
+
+def _methods_of(kind):
+    def product(name, ours):
+        def method(self, other):
+            return (
+                ours(self, other) if has_dual(other) else view_of(getattr(kind, name)(self, other))
+            )
+
+        return method
+
+    def wrapped(name):
+        def method(self, *args, **kwargs):
+            return view_of(getattr(kind, name)(self, *args, **kwargs))
+
+        return method
+
+    found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
+    found |= {
+        "_looks_for_duals": True,
+        "T": property(lambda self: self.transpose()),
+        "__array_ufunc__": None,  # so that a Dual lets the matrix answer ``dual @ matrix``
+        "__matmul__": product("__matmul__", matmul),
+        "__rmatmul__": product("__rmatmul__", lambda self, x: rmatmul(x, self)),
+        "dot": product("dot", matmul),
+    }
+    if not getattr(kind, "_is_array", hasattr(kind, "__array_namespace__")):
+        # An spmatrix, whose * is the matrix product.
+        found["__mul__"] = product("__mul__", matmul)
+        found["__rmul__"] = product("__rmul__", lambda self, x: rmatmul(x, self))
+    return found
