@@ -394,6 +394,11 @@ def test_derivative_of_a_vector(x):
 # --- Derivatives that would be lost --------------------------------------------------------------
 
 
+def unadapted(f):
+    """f as it runs where dualmc cannot adapt it: with NumPy's own functions and those of math."""
+    return dm.as_is(lambda *args: f(*args))
+
+
 @pytest.mark.parametrize(
     "f",
     [
@@ -414,7 +419,7 @@ def test_float_of_a_dual(f):
         "in a float array). Use the NumPy function on the Dual itself, allocate with "
         "numpy.zeros_like(dual), or build the array with numpy.stack.",
     ):
-        dm.jacobian_fwd(f, ONES)
+        dm.jacobian_fwd(unadapted(f), ONES)
 
 
 def test_complex_of_a_dual():
@@ -545,7 +550,7 @@ LOSSES = [
 def test_a_dual_stored_in_a_float_array(f, n):
     """Loud, with the cure in the message; never a silent zero."""
     with raises(dm.TangentLostError, "numpy.zeros_like"):
-        dm.jacobian_fwd(lambda x: f(x[:3]), np.linspace(1.0, 2.0, n))
+        dm.jacobian_fwd(unadapted(lambda x: f(x[:3])), np.linspace(1.0, 2.0, n))
 
 
 @pytest.mark.parametrize(
@@ -565,11 +570,12 @@ def test_a_dual_stored_in_a_float_array(f, n):
 )
 def test_conversion_to_a_float_array(f):
     with pytest.raises(dm.TangentLostError, match="derivative would be lost|lose the derivative"):
-        dm.jacobian_fwd(f, ONES)
+        dm.jacobian_fwd(unadapted(f), ONES)
 
 
 @pytest.mark.parametrize("f", [into_zeros, lambda x: math.sin(x[0]), lambda x: float(x[0])])
 def test_losses_inside_other_calls(f):
+    f = unadapted(f)
     with pytest.raises(dm.TangentLostError):
         dm.jvp(f, ONES, ONES)
     with pytest.raises(dm.TangentLostError):
