@@ -9,8 +9,8 @@ back to the module when the call ends.
 What the copies reach: names of f's module, however imported, and of modules of the user's that they
 name; imports inside functions; closures, default arguments, partials, methods (through an object
 that shares the state of the one at hand), callables, compiled functions (`numba.njit`, by the
-Python function they were made of).  What they cannot reach (a method found by ``super()``, C
-extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or handles it
+Python function they were made of).  What they cannot reach (functions kept in a list or a
+dictionary, C extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or handles it
 rightly.
 """
 
@@ -153,6 +153,7 @@ class World:
         self.classes = weakref.WeakKeyDictionary()
         self.builtins = {
             **vars(builtins), "isinstance": standins.is_instance, "__import__": self.import_module,
+            "super": functools.partial(Super, self),
         }  # fmt: skip
 
     def namespace(self, real):
@@ -405,6 +406,29 @@ class World:
             made.__set_name__(None, value.attrname)
             return made
         return value
+
+
+class Super:
+    """``super()`` in adapted code: what it finds is adapted too."""
+
+    def __init__(self, world, *args):
+        if not args:  # the class and the object of the method that called, as Python finds them
+            frame = sys._getframe(1)
+            names = frame.f_code.co_varnames[:1] or frame.f_code.co_cellvars[:1]
+            args = frame.f_locals["__class__"], frame.f_locals[names[0]]
+        object.__setattr__(self, "_found", (world, super(*args)))
+
+    def __getattribute__(self, name):
+        world, found = object.__getattribute__(self, "_found")
+        value = getattr(found, name)
+        if type(value) is types.MethodType and type(value.__func__) is types.FunctionType:
+            if world.is_foreign(value.__func__.__globals__.get("__name__")):
+                return value
+            return types.MethodType(world.function(value.__func__), value.__self__)
+        return world.adapt(value)
+
+    def __setattr__(self, name, value):
+        setattr(object.__getattribute__(self, "_found")[1], name, value)
 
 
 class ModuleView(types.ModuleType):
