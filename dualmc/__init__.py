@@ -27,11 +27,13 @@ from dualmc import (  # noqa: F401
     statistics,
 )
 from dualmc.adapt import as_is
+from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
+from dualmc.implicit import custom_root
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -58,6 +60,9 @@ __all__ = [
     "as_is",
     "rule",
     "custom_jvp",
+    "custom_root",
+    "check_jacobian",
+    "JacobianCheck",
     "Dual",
     "MissingRuleError",
     "TangentLostError",

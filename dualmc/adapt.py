@@ -10,8 +10,8 @@ What the copies reach: names of f's module, however imported, and of modules of 
 name; imports inside functions; closures, default arguments, partials, methods (through an object
 that shares the state of the one at hand), callables, compiled functions (`numba.njit`, by the
 Python function they were made of).  What they cannot reach (functions kept in a list or a
-dictionary, C extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or handles it
-rightly.
+dictionary, C extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or
+handles it rightly.
 """
 
 import builtins

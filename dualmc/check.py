@@ -1,0 +1,244 @@
+"""Is a Jacobian right?  `check_jacobian` compares it with derivatives that know no rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dualmc import seeds
+from dualmc.calls import Request, call_f
+from dualmc.forward import passes
+
+# Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
+WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+# The step that balances the rounding of f against the ninth derivative, relative to x.
+STEP = 5e-3
+# A step so small that x + ih changes the value by less than rounding.
+COMPLEX_STEP = 1e-30
+
+
+@dataclass(frozen=True)
+class JacobianCheck:
+    """What `check_jacobian` found: true if the Jacobian is right, and printable.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> bool(dm.check_jacobian(np.sin, [1.0, 2.0]))
+    True
+    """
+
+    ok: bool
+    method: str
+    """The independent derivative: "complex step" or "differences"."""
+    error: float
+    """The worst difference, relative to the largest entry of its row or to 1."""
+    tolerance: float
+    """What was allowed there."""
+    output: tuple
+    """Index of the output of the worst entry."""
+    argnum: int
+    input: tuple
+    """Index in the argument of the worst entry."""
+    computed: float
+    """The worst entry as dualmc computes it."""
+    expected: float
+    """The same entry by the independent method."""
+    cause: str
+    """What is likely to be wrong there; empty if all is right."""
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        where = f"d y{_bracket(self.output)} / d x{self.argnum or ''}{_bracket(self.input)}"
+        head = "the Jacobian is right" if self.ok else "the Jacobian is wrong, or f has none here"
+        rows = [
+            ("worst entry", where),
+            ("dualmc", f"{self.computed:.16g}"),
+            (self.method, f"{self.expected:.16g}"),
+            ("difference", f"{self.error:.1e} (allowed: {self.tolerance:.1e})"),
+        ]
+        if self.cause:
+            rows.append(("likely cause", self.cause))
+        rows = [("check_jacobian", head), *rows]
+        return "\n".join(f"{name:16}{text}" for name, text in rows)
+
+
+def _bracket(index: tuple) -> str:
+    return "[" + ", ".join(map(str, index)) + "]" if index else ""
+
+
+def check_jacobian(
+    f: Callable, *args: Any, argnums: int | tuple[int, ...] = 0, rtol: float = 1e-7
+) -> JacobianCheck:
+    """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
+
+    Where `f` is analytic and takes complex arguments, the complex step gives all digits; elsewhere
+    central differences of order 8, with their own error estimated by a second step.
+
+    Parameters
+    ----------
+    f, args, argnums
+        As for `jacobian_fwd`.
+    rtol : float, optional
+        Difference allowed beside the error of the differences, relative to the largest entry of
+        the same output.
+
+    Returns
+    -------
+    JacobianCheck
+        True if all entries agree.  Otherwise it names the worst entry and a likely cause: a kink, a
+        jump, a rule that was added and is wrong, values that are rounded or not functions of `x`.
+
+    Raises
+    ------
+    As `jacobian_fwd`.
+
+    References
+    ----------
+    Fornberg (1988), Math. Comp. 51, 699; Squire and Trapp (1998), SIAM Review 40, 110.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> print(dm.check_jacobian(np.abs, [1.0, 0.0]))
+    check_jacobian  the Jacobian is wrong, or f has none here
+    worst entry     d y[1] / d x[1]
+    dualmc          0
+    differences     0
+    difference      0.0e+00 (allowed: 1.0e-07)
+    likely cause    a kink: the derivative is -1 from the left and 1 from the right
+    """
+    request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
+    if not all(type(x) is np.ndarray for x in request.xs):
+        raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
+    y, pieces, _ = passes(request)
+    n = sum(request.sizes)
+    J = np.concatenate(pieces, axis=-1).reshape(-1, n)
+    plain = _Plain(request)
+    return _judged(plain, J, np.asarray(y).shape, rtol)
+
+
+class _Plain:
+    """f as a function of one flat vector, on plain numbers."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.x = np.concatenate([x.astype(np.float64).reshape(-1) for x in request.xs])
+        self.ends = np.cumsum([0, *request.sizes]).tolist()
+        self.names = [
+            (number, np.unravel_index(i, x.shape) if x.ndim else ())
+            for number, x in zip(request.numbers, request.xs, strict=True)
+            for i in range(x.size)
+        ]
+
+    def __call__(self, flat: Any) -> Any:
+        call = list(self.request.args)
+        for k, (number, x) in enumerate(zip(self.request.numbers, self.request.xs, strict=True)):
+            part = flat[self.ends[k] : self.ends[k + 1]].reshape(x.shape)
+            call[number] = part if x.ndim else part[()]
+        out = seeds.as_output(call_f(self.request.f, call, None), "check_jacobian")
+        return np.asarray(out).reshape(-1)
+
+    def step(self, j: int) -> float:
+        return STEP * max(1.0, abs(self.x[j]))
+
+    def along(self, j: int, h: complex) -> Any:
+        """f with entry j moved by h."""
+        x = self.x.astype(complex) if isinstance(h, complex) else self.x.copy()
+        x[j] += h
+        return self(x)
+
+    def differences(self, j: int, h: float) -> Any:
+        total = 0.0
+        for k, weight in enumerate(WEIGHTS, 1):
+            total = total + weight * (self.along(j, k * h) - self.along(j, -k * h))
+        return total / h
+
+    def one_sided(self, j: int, h: float) -> Any:
+        """Second-order differences that look to one side only."""
+        return (4 * self.along(j, h) - 3 * self(self.x) - self.along(j, 2 * h)) / (2 * h)
+
+    def complex_columns(self) -> Any:
+        """The Jacobian by complex steps, or None where f does not take them."""
+        columns = []
+        try:
+            for j in range(self.x.size):
+                columns.append(self.along(j, COMPLEX_STEP * 1j))
+        except Exception:  # whatever f raises at a complex argument
+            return None
+        values = np.stack(columns, axis=-1)
+        return values.imag / COMPLEX_STEP if values.dtype.kind == "c" else None
+
+
+def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
+    with np.errstate(all="ignore"):
+        coarse = np.stack([plain.differences(j, plain.step(j)) for j in range(plain.x.size)], -1)
+        fine = np.stack([plain.differences(j, plain.step(j) / 2) for j in range(plain.x.size)], -1)
+        exact = plain.complex_columns()
+    uncertain = np.abs(coarse - fine)
+    expected, method = fine, "differences"
+    scale = np.maximum(1.0, np.max(np.abs(np.where(np.isfinite(J), J, 0)), axis=1, keepdims=True))
+    if exact is not None:
+        # Not every function that takes complex numbers is analytic: the differences decide.
+        near = np.abs(exact - fine) <= 10 * uncertain + 1e-6 * scale
+        if near.all():
+            expected, method, uncertain = exact, "complex step", np.zeros_like(uncertain)
+    tolerance = rtol + 10 * uncertain / scale
+    error = np.abs(J - expected) / scale
+    agree = (error <= tolerance) | (J == expected) | (np.isnan(J) & np.isnan(expected))
+    kinks = _kinks(plain, scale)
+    bad = ~agree | kinks
+    excess = np.where(bad, np.inf, 0) + np.nan_to_num(error - tolerance, nan=np.inf, posinf=1e300)
+    i, j = np.unravel_index(int(np.argmax(excess)), J.shape)
+    number, index = plain.names[j]
+    cause = _cause(plain, J, fine, i, j) if bad[i, j] else ""
+    return JacobianCheck(
+        ok=not bad.any(),
+        method=method,
+        error=float(error[i, j]),
+        tolerance=float(tolerance[i, j]),
+        output=tuple(int(k) for k in np.unravel_index(i, shape)) if shape else (),
+        argnum=number,
+        input=tuple(int(k) for k in index),
+        computed=float(J[i, j]),
+        expected=float(expected[i, j]),
+        cause=cause,
+    )
+
+
+def _kinks(plain: _Plain, scale: Any) -> Any:
+    """Entries whose derivatives from either side differ."""
+    with np.errstate(all="ignore"):
+        left = np.stack([plain.one_sided(j, -1e-6) for j in range(plain.x.size)], -1)
+        right = np.stack([plain.one_sided(j, 1e-6) for j in range(plain.x.size)], -1)
+    return np.abs(left - right) > 1e-2 * scale
+
+
+def _cause(plain: _Plain, J: Any, fine: Any, i: int, j: int) -> str:
+    """A guess at what is wrong with entry (i, j), from values of f around the point."""
+    with np.errstate(all="ignore"):
+        again, y = plain(plain.x)[i], plain(plain.x)[i]
+        if again != y and not np.isnan(y):
+            return "f gives another value at the same x: random numbers, or state that it changes"
+        if not np.isfinite(y):
+            return f"f itself is {y} here"
+        if np.isnan(J[i, j]):
+            return "an intermediate is inf or NaN, or the derivative does not exist"
+        left, right = plain.along(j, -1e-9)[i], plain.along(j, 1e-9)[i]
+        slope = max(1.0, abs(fine[i, j]) if np.isfinite(fine[i, j]) else 1.0)
+        if abs(right - left) > 1e-6 * slope:
+            return f"a jump: f goes from {left:.6g} to {right:.6g}"
+        before, after = plain.one_sided(j, -1e-6)[i], plain.one_sided(j, 1e-6)[i]
+        if abs(before - after) > 1e-2 * slope:
+            return (
+                f"a kink: the derivative is {before:.6g} from the left and {after:.6g} from the "
+                f"right"
+            )
+        if J[i, j] == 0:
+            return (
+                "the derivative is lost: a value converted to int or rounded, or a rule that says 0"
+            )
+    return "a rule that was added (rule, custom_jvp) and is wrong, or f is not smooth nearby"
