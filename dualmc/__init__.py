@@ -33,7 +33,6 @@ from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
-from dualmc.implicit import custom_root
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -60,7 +59,6 @@ __all__ = [
     "as_is",
     "rule",
     "custom_jvp",
-    "custom_root",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
