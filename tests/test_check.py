@@ -42,7 +42,7 @@ def lossy(x):
         (lambda x: np.maximum(x, 0.0), [1.0, 0.0, 2.0], (1,), (1,), "a kink"),
         (lambda x: np.floor(x) * x, [1.5, 2.0], (1,), (1,), "a jump: f goes from 2 to 4"),
         (lossy, [2.0, 0.3333333], (1,), (1,), "the derivative is lost"),
-        (wrong_rule(), [1.0, 2.0], (1,), (1,), "a rule that was added"),
+        (wrong_rule(), [1.0, 2.0], (0,), (0,), "a rule that was added"),
         (lambda x: np.sqrt(x), [4.0, 0.0], (1,), (1,), ""),
     ],
 )
