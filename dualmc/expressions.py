@@ -550,7 +550,8 @@ def _positional(function: Callable[..., Any]) -> int | None:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
         return None
-    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in parameters if p.kind in by_position]
     return min((names.index(name) for name in _REFUSED_ARGUMENTS if name in names), default=None)
 
 
