@@ -1,4 +1,4 @@
-"""The command line: the document's worked examples, and its neuron trained.
+"""The command line: the document's worked examples, its neuron trained, and derivations.
 
 ``python -m dualmc --help`` describes it.  Each subcommand adds itself to the parser in a function
 of its own and returns an exit status: 0 when what it shows is right, 1 when not, 2 for bad options.
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import neuron
+from dualmc import expressions, neuron
 from dualmc.document import EXAMPLES, Example
+from dualmc.explain import explain
 
 # Closed form and dual numbers round differently, by a few units in the last place at most.
 TOLERANCE = 1e-12
@@ -22,8 +23,10 @@ TOLERANCE = 1e-12
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
-    parser, train = _parser()
+    parser, train, derive = _parser()
     args = parser.parse_args(argv)
+    if args.command == "explain":
+        return show_explanation(derive, args)
     if args.command == "examples":
         return show_examples(args.section)
     if args.command == "train":
@@ -37,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 # --- Options -------------------------------------------------------------------------------------
 
 
-def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """The parser, and the one of ``train``, whose defaults the bare command takes."""
+def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser, that of ``train``, whose defaults the bare command takes, and ``explain``'s."""
     parser = argparse.ArgumentParser(
         prog="python -m dualmc",
         description="Exact Jacobians by dual numbers, shown on the worked examples of Parr and "
@@ -76,7 +79,45 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="a comma-separated table: a line of names, then numbers; the last column is the "
         "target, which should not be negative (default: Brownlee's stack loss data)",
     )
-    return parser, train
+    return parser, train, _add_explain(commands)
+
+
+def _add_explain(commands: Any) -> argparse.ArgumentParser:
+    derive: argparse.ArgumentParser = commands.add_parser(
+        "explain",
+        help="derive the Jacobian of an expression step by step",
+        description="Derive the Jacobian of an expression in the four steps of section 4.5.1: "
+        "intermediate variables, their partials, the products along the paths from x to y and "
+        "from y to x, and the intermediates substituted back.",
+        epilog='For example: python -m dualmc explain "sin(x**2)" --at x=1.2',
+    )
+    derive.add_argument(
+        "expression",
+        metavar="EXPR",
+        help="an expression in NumPy's notation, or package.module:function",
+    )
+    derive.add_argument(
+        "--at",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the point: a number or a list for every variable, e.g. x=1.2 or w=[1,2]",
+    )
+    derive.add_argument(
+        "--by",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="the variables to differentiate by (default: all)",
+    )
+    derive.add_argument(
+        "--format",
+        choices=("text", "latex", "html"),
+        help="default: by the suffix of FILE, else text",
+    )
+    derive.add_argument("--output", metavar="FILE", help="write there instead of the terminal")
+    return derive
 
 
 def _steps(text: str) -> int:
@@ -208,6 +249,54 @@ def show_training(
     weights = [(name, f"{trained:.6g}", f"{line:.6g}") for name, trained, line in features]
     weights.append(("bias", f"{b:.6g}", f"{b_line:.6g}"))
     _print_table((f"weight for {table.names[-1]}", "neuron", "least squares"), weights)
+    return 0
+
+
+# --- explain -------------------------------------------------------------------------------------
+
+_FORMATS = {".html": "html", ".htm": "html", ".tex": "latex"}
+
+
+def show_explanation(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    """Print or write the derivation of an expression."""
+    try:
+        target = expressions.load(args.expression, [s.partition("=")[0].strip() for s in args.at])
+        point = expressions.read_point(args.at, target.names, target.defaults)
+        names = list(target.names[: len(point)])
+    except expressions.ExpressionError as error:
+        parser.error(str(error))
+    argnums = None
+    if args.by is not None:
+        unknown = [name for name in args.by if name not in names]
+        if unknown:
+            known = ", ".join(names) or "none"
+            parser.error(f"argument --by: {unknown[0]!r} is no variable of it; there are: {known}.")
+        argnums = tuple(dict.fromkeys(names.index(name) for name in args.by))
+    if not point:
+        parser.error(f"{args.expression} has no variables to differentiate by.")
+    suffix = os.path.splitext(args.output or "")[1]
+    kind = args.format or _FORMATS.get(suffix, "text")
+    try:
+        with np.errstate(all="ignore"):
+            explanation = explain(target.function, *point, argnums=argnums, names=names)
+            content = {
+                "text": explanation.text,
+                "latex": explanation.latex,
+                "html": explanation.html,
+            }[kind]()
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError, LookupError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    if args.output is None:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # a terminal without the sign for partials
+        print(content, end="")
+        return 0
+    try:
+        with open(args.output, "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError as error:
+        parser.error(f"argument --output: {error}")
     return 0
 
 

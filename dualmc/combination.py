@@ -1,5 +1,6 @@
 """The third step of 4.5.1: multiply along each path and add the paths, in both orders."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from dualmc.blocks import Display, Heading, Paragraph, Table
 from dualmc.derivation import relative_difference
 from dualmc.graph import Node
-from dualmc.notation import WHOLE, digits, equals, value
+from dualmc.notation import WHOLE, equals, value
 from dualmc.pieces import Pieces
 from dualmc.symbols import Expr, symbol
 
@@ -174,20 +175,18 @@ class Combination(Pieces):
     def agreement(self) -> str:
         """How well the two orders and `jacobian_fwd` agree, and what each multiplies."""
         orders = [o for o in ("forward", "reverse") if getattr(self.derivation, o) is not None]
+        claims = []
         if len(orders) == 2:
-            text = "Both orders agree " + _agreement(self.derivation.difference())
-            text += ", and with jacobian_fwd "
-        elif orders:
-            text = f"The {orders[0]} order agrees with jacobian_fwd "
+            claims.append("Both orders " + _agreement(self.derivation.difference()) + ".")
         if orders and self.jacobian is not None:
             worst = 0.0
             for x in self.graph.inputs:
                 computed = self.derivation.jacobian(x, orders[0])
                 exact = np.asarray(self.jacobian[x]).reshape(computed.shape)
                 worst = max(worst, relative_difference(computed, exact))
-            text += _agreement(worst) + "."
-        else:
-            text = ""
+            name = f"The {orders[0]} order"
+            claims.append(f"{name} and jacobian_fwd {_agreement(worst)}.")
+        text = " ".join(claims)
         forward, reverse = self.derivation.multiplications()
         if self.is_scalar and len(self.graph.inputs) == 1:
             return text
@@ -208,11 +207,11 @@ def _count(count: int) -> str:
 
 
 def _agreement(difference: float) -> str:
-    return (
-        "exactly"
-        if difference == 0
-        else f"to {digits(float(f'{difference:.1e}'))} of the largest entry"
-    )
+    if difference == 0:
+        return "agree exactly"
+    if not math.isfinite(difference):
+        return "do not agree: 0 was multiplied by an infinite derivative"
+    return f"agree to {difference:.1e} of the largest entry"
 
 
 def _times(count: int) -> str:

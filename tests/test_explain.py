@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc import __main__ as command_line
 from dualmc.explain import explain
 from dualmc.neuron import activation, loss
 from dualmc.page import svg_of
@@ -306,7 +307,13 @@ def test_the_cost_statement_for_many_parameters():
 
 def test_orders_agree_and_say_so(nested):
     assert nested.derivation.difference() <= 1e-15
-    assert re.search(r"Both orders agree .* and with jacobian_fwd", nested.text())
+    assert re.search(r"Both orders agree .*The forward order and jacobian_fwd agree", nested.text())
+
+
+def test_orders_that_do_not_agree_say_so():
+    # At 0 the derivative is infinite times 0: forward keeps the NaN, reverse the factor 0.
+    e = explain(lambda x: np.sqrt(x) * np.sin(x), 0.0)
+    assert "Both orders do not agree: 0 was multiplied by an infinite derivative." in e.text()
 
 
 def test_inputs_that_are_not_used():
@@ -579,6 +586,65 @@ def test_single_precision():
     e = explain(lambda x: np.sin(x) * 2, np.float32(1.0))
     assert e.jacobian["x"].dtype == np.float32
     assert float(e.steps[0].partials[0].value) == pytest.approx(math.cos(1.0), rel=1e-6)
+
+
+# --- The command line ----------------------------------------------------------------------------
+
+
+def status_of(*arguments):
+    try:
+        return command_line.main(arguments)
+    except SystemExit as leave:
+        return leave.code
+
+
+def test_command_prints_the_derivation(capsys):
+    assert status_of("explain", "log(sin(x**3)**2)", "--at", "x=1.3") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Derivation of y = ln(sin(x^3)^2)\n")
+    assert out.endswith("dy/dx = 6*x^2*cos(x^3)/sin(x^3) = -7.33443\n")
+
+
+def test_command_with_several_variables(capsys):
+    arguments = ["explain", "max(0, w @ x + b)", "--at", "w=[1, 2]", "x=[3, 4]", "--at", "b=0.5"]
+    assert status_of(*arguments, "--by", "b", "w") == 0
+    out = capsys.readouterr().out
+    assert "at b = 0.5, w = [1, 2]" in out
+    assert "dy/dw = (1 if w . x + b > 0 else 0) * x^T = [3  4]" in out
+    assert "dy/dx" not in out
+
+
+def test_command_writes_files(tmp_path, capsys):
+    for name, start in (("e.html", "<!DOCTYPE"), ("e.tex", r"\documentclass"), ("e", "Deriv")):
+        path = tmp_path / name
+        assert status_of("explain", "sin(x**2)", "--at", "x=1.2", "--output", str(path)) == 0
+        assert path.read_text(encoding="utf-8").startswith(start)
+    assert capsys.readouterr().out == ""
+    assert status_of("explain", "sin(x**2)", "--at", "x=1.2", "--format", "latex") == 0
+    assert capsys.readouterr().out.startswith(r"\documentclass")
+    arguments = ["explain", "dualmc.neuron:activation", "--at", "w=[1,2]", "b=1", "x=[3,4]"]
+    assert status_of(*arguments, "--format", "html") == 0
+    assert "</html>" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sin(x**2)"], "no value for x"),
+        (["sin(x^2)", "--at", "x=1"], "write ** for a power"),
+        (["x", "--at", "x=1", "--by", "q"], "'q' is no variable of it; there are: x."),
+        (["3"], "has no variables"),
+        (["x[5]", "--at", "x=[1, 2]"], "index 5 is out of bounds"),
+        (["x * 1j", "--at", "x=1"], ""),
+        (["x", "--at", "x=1", "--output", "/no/such/folder/e.html"], "argument --output"),
+    ],
+)
+def test_command_refuses(arguments, message, capsys):
+    assert status_of("explain", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+# --- Errors --------------------------------------------------------------------------------------
 
 
 def test_errors_name_explain():
