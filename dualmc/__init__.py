@@ -32,6 +32,7 @@ from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.reverse import (
     gradient,
@@ -56,6 +57,8 @@ __all__ = [
     "hvp",
     "compare",
     "Comparison",
+    "explain",
+    "Explanation",
     "as_is",
     "rule",
     "custom_jvp",

@@ -1,4 +1,4 @@
-"""The command line: the document's worked examples, its neuron trained, and derivations.
+"""The command line: the document's examples, its neuron, derivations, forward against reverse.
 
 ``python -m dualmc --help`` describes it.  Each subcommand adds itself to the parser in a function
 of its own and returns an exit status: 0 when what it shows is right, 1 when not, 2 for bad options.
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dualmc import expressions, neuron
+from dualmc.compare import compare
 from dualmc.document import EXAMPLES, Example
 from dualmc.explain import explain
 
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.command == "explain":
         return show_explanation(derive, args)
+    if args.command == "compare":
+        return show_comparison(args)
     if args.command == "examples":
         return show_examples(args.section)
     if args.command == "train":
@@ -79,7 +82,61 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser, argpars
         help="a comma-separated table: a line of names, then numbers; the last column is the "
         "target, which should not be negative (default: Brownlee's stack loss data)",
     )
+    _add_compare(commands)
     return parser, train, _add_explain(commands)
+
+
+def _add_function(command: argparse.ArgumentParser) -> None:
+    """The arguments that name a function, a point, and what to differentiate by."""
+    command.add_argument(
+        "expression",
+        metavar="EXPR",
+        help="an expression in NumPy's notation, or package.module:function",
+    )
+    command.add_argument(
+        "--at",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="the point: a number or a list for every variable, e.g. x=1.2 or w=[1,2]",
+    )
+    command.add_argument(
+        "--by",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="the variables to differentiate by (default: all)",
+    )
+
+
+def _add_compare(commands: Any) -> None:
+    compare: argparse.ArgumentParser = commands.add_parser(
+        "compare",
+        help="set forward mode against reverse mode for a function",
+        description="Count, time and compare the modes for a function at a point: calls, "
+        "multiplications and additions of the chain rule, memory, seconds, agreement; the chain "
+        "rule in both orders; and which mode to use.",
+        epilog='For example: python -m dualmc compare "sum(sin(x)**2)" --at "x=linspace(0,1,500)"',
+    )
+    _add_function(compare)
+    compare.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=2.0,
+        help="about how long to measure (default: %(default)s)",
+    )
+    compare.set_defaults(parser=compare)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}.")
+    return seconds
 
 
 def _add_explain(commands: Any) -> argparse.ArgumentParser:
@@ -91,26 +148,7 @@ def _add_explain(commands: Any) -> argparse.ArgumentParser:
         "from y to x, and the intermediates substituted back.",
         epilog='For example: python -m dualmc explain "sin(x**2)" --at x=1.2',
     )
-    derive.add_argument(
-        "expression",
-        metavar="EXPR",
-        help="an expression in NumPy's notation, or package.module:function",
-    )
-    derive.add_argument(
-        "--at",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=VALUE",
-        help="the point: a number or a list for every variable, e.g. x=1.2 or w=[1,2]",
-    )
-    derive.add_argument(
-        "--by",
-        nargs="+",
-        action="extend",
-        metavar="NAME",
-        help="the variables to differentiate by (default: all)",
-    )
+    _add_function(derive)
     derive.add_argument(
         "--format",
         choices=("text", "latex", "html"),
@@ -252,6 +290,45 @@ def show_training(
     return 0
 
 
+# --- Functions named on the command line ---------------------------------------------------------
+
+
+def _named_function(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> tuple[Any, tuple, tuple[str, ...], tuple[int, ...]]:
+    """The function, its point, the names of its arguments, and those to differentiate by."""
+    try:
+        target = expressions.load(args.expression, expressions.given_names(args.at))
+        point = expressions.read_point(args.at, target.names, target.defaults)
+    except expressions.ExpressionError as error:
+        parser.error(str(error))
+    names = target.names[: len(point)]
+    if not names:
+        parser.error(f"{args.expression} has no variables to differentiate by.")
+    chosen = names if args.by is None else args.by
+    for name in chosen:
+        if name not in names:
+            known = ", ".join(names)
+            parser.error(f"argument --by: {name!r} is no variable of it; there are: {known}.")
+    return target.function, point, names, tuple(dict.fromkeys(map(names.index, chosen)))
+
+
+# What a user's function may raise at a point that does not suit it.
+_REFUSALS = (TypeError, ValueError, ArithmeticError, NotImplementedError, LookupError)
+
+
+def show_comparison(args: argparse.Namespace) -> int:
+    """Print forward mode against reverse mode for an expression or a function."""
+    function, point, _, argnums = _named_function(args.parser, args)
+    try:
+        found = compare(function, *point, argnums=argnums, seconds=args.seconds)
+    except _REFUSALS as error:
+        print(f"{args.parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    print(found)
+    return 0
+
+
 # --- explain -------------------------------------------------------------------------------------
 
 _FORMATS = {".html": "html", ".htm": "html", ".tex": "latex"}
@@ -259,32 +336,18 @@ _FORMATS = {".html": "html", ".htm": "html", ".tex": "latex"}
 
 def show_explanation(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     """Print or write the derivation of an expression."""
-    try:
-        target = expressions.load(args.expression, [s.partition("=")[0].strip() for s in args.at])
-        point = expressions.read_point(args.at, target.names, target.defaults)
-        names = list(target.names[: len(point)])
-    except expressions.ExpressionError as error:
-        parser.error(str(error))
-    argnums = None
-    if args.by is not None:
-        unknown = [name for name in args.by if name not in names]
-        if unknown:
-            known = ", ".join(names) or "none"
-            parser.error(f"argument --by: {unknown[0]!r} is no variable of it; there are: {known}.")
-        argnums = tuple(dict.fromkeys(names.index(name) for name in args.by))
-    if not point:
-        parser.error(f"{args.expression} has no variables to differentiate by.")
+    function, point, names, argnums = _named_function(parser, args)
     suffix = os.path.splitext(args.output or "")[1]
     kind = args.format or _FORMATS.get(suffix, "text")
     try:
         with np.errstate(all="ignore"):
-            explanation = explain(target.function, *point, argnums=argnums, names=names)
+            explanation = explain(function, *point, argnums=argnums, names=names)
             content = {
                 "text": explanation.text,
                 "latex": explanation.latex,
                 "html": explanation.html,
             }[kind]()
-    except (TypeError, ValueError, ArithmeticError, NotImplementedError, LookupError) as error:
+    except _REFUSALS as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
     if args.output is None:

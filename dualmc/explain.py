@@ -71,6 +71,12 @@ class Explanation:
     graph : Graph
         The recorded operations.
     value : ndarray or scalar
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> [step.equation for step in dm.explain(lambda x: np.log(np.sin(x**3)), 1.2).steps]
+    ['u1 = x^3', 'u2 = sin(u1)', 'y = ln(u2)']
     """
 
     def __init__(

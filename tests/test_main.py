@@ -146,3 +146,46 @@ def test_bad_table_gives_the_line(capsys, tmp_path):
     path.write_text("x,y\n1,2\n3,oops\n")
     assert status_of("train", "--data", str(path)) == 2
     assert "bad.csv, line 3: every cell must be a number." in capsys.readouterr().err
+
+
+# --- compare -------------------------------------------------------------------------------------
+
+
+def test_compare_an_expression(capsys):
+    assert 0 == command_line.main(["compare", "log(sin(x**3)**2)", "--at", "x=1.2", "--seconds", "0.05"])
+    out = capsys.readouterr().out
+    assert "forward, from x to y:  dy/dx = du1/dx du2/du1 du3/du2 dy/du3" in out
+    assert "reverse, from y to x:  dy/dx = dy/du3 du3/du2 du2/du1 du1/dx" in out
+    for mode in ("one column at a time", "structured", "reverse", "finite differences"):
+        assert mode in out
+    assert "1 input, 1 output" in out and "\nUse " in out
+
+
+def test_compare_a_function_by_its_name(capsys):
+    at = ["--at", "a=[1, 2]", "b=3", "--seconds", "0.05"]
+    assert 0 == command_line.main(["compare", "numpy:hypot", "--at", "x1=[1,2]", "x2=3", "--seconds", "0.05"])
+    assert "3 inputs, 2 outputs" in capsys.readouterr().out
+    assert 0 == command_line.main(["compare", "a * b", *at, "--by", "b"])
+    assert "1 input, 2 outputs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["__import__('os')", "--at", "x=1"], "'__import__' at column 1 is not allowed"),
+        (["sin(x)"], "x"),
+        (["sin(x)", "--at", "x=1", "--by", "z"], "'z' is no variable of it; there are: x."),
+        (["sin(x)", "--at", "x=1", "--seconds", "0"], "must be a positive number, got '0'."),
+        (["3 + 4"], "has no variables to differentiate by"),
+    ],
+)
+def test_compare_refuses(capsys, args, message):
+    with pytest.raises(SystemExit) as error:
+        command_line.main(["compare", *args])
+    assert 2 == error.value.code
+    assert message in capsys.readouterr().err
+
+
+def test_compare_says_what_f_raised(capsys):
+    assert 2 == command_line.main(["compare", "floor(x)", "--at", "x=1.5"])
+    assert "does not depend on its 1 inputs" in capsys.readouterr().err
