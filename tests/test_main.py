@@ -152,7 +152,9 @@ def test_bad_table_gives_the_line(capsys, tmp_path):
 
 
 def test_compare_an_expression(capsys):
-    assert 0 == command_line.main(["compare", "log(sin(x**3)**2)", "--at", "x=1.2", "--seconds", "0.05"])
+    assert 0 == command_line.main(
+        ["compare", "log(sin(x**3)**2)", "--at", "x=1.2", "--seconds", "0.05"]
+    )
     out = capsys.readouterr().out
     assert "forward, from x to y:  dy/dx = du1/dx du2/du1 du3/du2 dy/du3" in out
     assert "reverse, from y to x:  dy/dx = dy/du3 du3/du2 du2/du1 du1/dx" in out
@@ -163,7 +165,9 @@ def test_compare_an_expression(capsys):
 
 def test_compare_a_function_by_its_name(capsys):
     at = ["--at", "a=[1, 2]", "b=3", "--seconds", "0.05"]
-    assert 0 == command_line.main(["compare", "numpy:hypot", "--at", "x1=[1,2]", "x2=3", "--seconds", "0.05"])
+    assert 0 == command_line.main(
+        ["compare", "numpy:hypot", "--at", "x1=[1,2]", "x2=3", "--seconds", "0.05"]
+    )
     assert "3 inputs, 2 outputs" in capsys.readouterr().out
     assert 0 == command_line.main(["compare", "a * b", *at, "--by", "b"])
     assert "1 input, 2 outputs" in capsys.readouterr().out
