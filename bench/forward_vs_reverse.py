@@ -395,7 +395,7 @@ def draw(cells, path):
         "than 20 %).",
         fontsize=11,
     )
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=75, pil_kwargs={"optimize": True})
     pyplot.close(figure)
 
 
@@ -431,7 +431,7 @@ def summary(cells, took):
     """Prints how often the prediction is right; whether that meets the target."""
     decided = [cell for cell in cells if cell.is_decided]
     right = [cell for cell in decided if cell.is_right]
-    share = len(right) / max(1, len(decided))
+    share = len(right) / len(decided) if decided else 1.0
     print(
         f"\npredicted winner right in {len(right)} of {len(decided)} cells that differ by more "
         f"than {100 * (TIE - 1):.0f} %: {100 * share:.0f} % (target {100 * TARGET:.0f} %)"
