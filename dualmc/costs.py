@@ -62,7 +62,7 @@ class Patterns:
         return self.bits[var.serial]
 
     def keep(self, var, bits):
-        self.bits[var.serial] = bits.reshape(math.prod(var.shape), -1)
+        self.bits[var.serial] = bits.reshape(math.prod(var.shape), bits.shape[-1])
 
 
 def nonzeros(bits):
@@ -251,14 +251,16 @@ def _matmul_structured(node, patterns):
     full = (*lead, m, n)
     parts, work = [], Work()
     if t is not None:
-        bits = patterns.of(t).reshape(*(a if len(a) > 1 else (1, *a)), -1)
+        bits = patterns.of(t)
+        bits = bits.reshape(*(a if len(a) > 1 else (1, *a)), bits.shape[-1])
         one = np.bitwise_or.reduce(bits, axis=-2)[..., :, None, :]
         parts.append(np.broadcast_to(one, (*full, bits.shape[-1])))
         copies = batch // max(1, math.prod(a[:-2]))
         count = nonzeros(bits) * copies * n
         work += Work(count, count - nonzeros(parts[-1]), count)
     if u is not None:
-        bits = patterns.of(u).reshape(*(b if len(b) > 1 else (*b, 1)), -1)
+        bits = patterns.of(u)
+        bits = bits.reshape(*(b if len(b) > 1 else (*b, 1)), bits.shape[-1])
         one = np.bitwise_or.reduce(bits, axis=-3)[..., None, :, :]
         parts.append(np.broadcast_to(one, (*full, bits.shape[-1])))
         copies = batch // max(1, math.prod(b[:-2]))

@@ -260,3 +260,9 @@ def test_compare_advises_where_it_is_clear():
 def test_compare_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_empty_intermediates_are_counted():
+    f = lambda x: np.zeros((3, 0)) @ x[:0] + x[0]  # noqa: E731
+    assert (0, 2) == counted(f, np.ones(2))[1]  # three contributions to x[0]
+    assert (2, 3) == (dm.compare(f, np.ones(2), seconds=0.05).n, 3)
