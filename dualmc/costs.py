@@ -141,6 +141,13 @@ def sources(node):
             found.append(np.where(here, index - start, -1))
             start += _size(parent)
         return found
+    if node.pull is pullbacks.pull_parts:
+        found = []
+        for parent, key in zip(node.parents, node.data, strict=True):
+            index = np.full(node.shape, -1)
+            index[key] = np.arange(_size(parent)).reshape(parent.shape)
+            found.append(index.reshape(-1))
+        return found
     if node.pull is pullbacks.pull_written:
         old, new = node.parents
         where = node.data.positions().reshape(-1)
@@ -299,6 +306,7 @@ KINDS = {
     pullbacks.pull_slice: _MOVED,
     pullbacks.pull_gather: _MOVED,
     pullbacks.pull_joined: _MOVED,
+    pullbacks.pull_parts: _MOVED,
     pullbacks.pull_written: _MOVED,
     pullbacks.pull_broadcast: _MOVED,
     pullbacks.pull_sum: (_summed, _summed_structured),
@@ -317,6 +325,7 @@ _NAMES = {
     pullbacks.pull_slice: "index",
     pullbacks.pull_gather: "take",
     pullbacks.pull_joined: "join",
+    pullbacks.pull_parts: "join",
     pullbacks.pull_written: "assign",
     pullbacks.pull_broadcast: "broadcast",
     pullbacks.pull_sum: "sum",

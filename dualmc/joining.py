@@ -6,7 +6,8 @@ numbered one after the other, -1 for every element of a constant.
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc import tape
+from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
@@ -52,11 +53,31 @@ def joined(function, arrays, *args, **kwargs):
     arrays = [as_operand(a) for a in arrays]
     level = level_of(arrays)
     y = function([primal_at(a, level) for a in arrays], *args, **kwargs)
+    if level.records and function in (np.concatenate, np.stack):
+        axis = args[0] if args else kwargs.get("axis", 0)
+        if axis is not None:
+            return _recorded(function is np.stack, arrays, axis, y, level)
     leaves = Leaves(level)
     kwargs.pop("dtype", None)
     kwargs.pop("casting", None)
     index = function([leaves.index(a) for a in arrays], *args, **kwargs)
     return leaves.take(y, index)
+
+
+def _recorded(is_stack, arrays, axis, y, level):
+    """`np.stack` or `np.concatenate` on a tape: every active array is a part of the result."""
+    y = y if type(y) is Dual else np.asarray(y)
+    lead = (slice(None),) * (axis % y.ndim)
+    parents, keys = [], []
+    stop = 0
+    for a in arrays:
+        start = stop
+        stop += 1 if is_stack else np.shape(a)[axis]
+        t = tangent_at(a, level)
+        if t is not None:
+            parents.append(t)
+            keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
+    return make(y, tape.joined(parents, keys, y) if parents else None, level)
 
 
 def _register_joined(function):

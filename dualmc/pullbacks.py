@@ -231,6 +231,13 @@ def pull_joined(node, bar, owned, sweep):
         start += size
 
 
+def pull_parts(node, bar, owned, sweep):
+    """Arrays joined or stacked: each has a part of the cotangent to itself."""
+    lead = (slice(None),) * len(sweep.lead)
+    for parent, key in zip(node.parents, node.data, strict=True):
+        sweep.add(parent, bar[(*lead, *key)], owned)
+
+
 def pull_written(node, bar, owned, sweep):
     """An array after a write: the new elements' cotangent is read out, and erased for the old."""
     old, new = node.parents

@@ -120,6 +120,11 @@ class Pool:
         return Var(pullbacks.pull_joined, parents, (index, total), index.shape, self.dtype)
 
 
+def joined(parents, keys, y):
+    """The tangent of `y`, of which `parents` are the parts at `keys`."""
+    return Var(pullbacks.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
+
+
 def written(t, shape, place, u, dtype):
     """`t` with the elements at `place` replaced by those of `u`; see `tangent.put`."""
     return Var(pullbacks.pull_written, (t, u), place, shape, dtype)
