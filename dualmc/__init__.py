@@ -12,9 +12,12 @@ from dualmc import (  # noqa: F401
     calculus,
     composite,
     creation,
+    decompositions,
     einsum,
     elementwise,
+    fitting,
     flat,
+    fourier,
     joining,
     linalg,
     linear,
@@ -24,6 +27,8 @@ from dualmc import (  # noqa: F401
     parts,
     reductions,
     selection,
+    solving,
+    spectral,
     statistics,
 )
 from dualmc.adapt import as_is

@@ -1,4 +1,4 @@
-"""Matrix functions of `numpy.linalg`: so far the norms that need no singular values.
+"""Norms and condition numbers.
 
 Where a 2-norm or p-norm is 0 its derivative is 0: the subgradient of least length, and what the
 distance between two coinciding points should contribute.
@@ -7,10 +7,11 @@ distance between two coinciding points should contribute.
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, make
-from dualmc.errors import missing_case
+from dualmc.flat import flat_handler
 from dualmc.linear import kept_shape, negative_axes, summed, with_primal
+from dualmc.matrices import inverse_or_nan, quiet, spoiled
 from dualmc.payload import values
-from dualmc.registry import handles
+from dualmc.registry import handles, register_one
 from dualmc.tangent import part
 
 
@@ -63,11 +64,14 @@ def _simple_norm(size, ord, axes, keepdims):
     return np.sum(size, axes, keepdims=keepdims)
 
 
+@quiet
 def _matrix_norm(x, ord, axes, keepdims):
-    """Largest or smallest absolute sum of a column (1, -1) or row (inf, -inf)."""
-    if ord not in (1, -1, np.inf, -np.inf):
-        raise missing_case("numpy.linalg.norm", f"for matrices with ord={ord!r}")
+    """By singular values (2, -2, nuc), or by absolute sums of columns (1, -1), rows (inf, -inf)."""
     row, column = axes
+    if ord in (2, -2, "nuc"):
+        s = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
+        y = np.sum(s, axis=-1) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
+        return np.reshape(y, kept_shape(x.shape, axes, keepdims))
     added, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = np.sum(np.absolute(x), added, keepdims=True)
     y = (np.max if ord > 0 else np.min)(sums, compared, keepdims=True)
@@ -86,3 +90,28 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
 @handles("composite", np.linalg.matrix_norm)
 def matrix_norm(x, /, *, keepdims=False, ord="fro"):
     return norm(x, ord, (-2, -1), keepdims)
+
+
+@handles("composite", np.linalg.cond)
+def cond(x, p=None):
+    """NumPy's definition; NaN where the matrix is singular but for rounding."""
+    y = np.linalg.cond(x.primal, p)
+    return with_primal(y, _condition(x, p, values(y)))
+
+
+@quiet
+def _condition(x, p, y):
+    if p is None or p in (2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        largest, smallest = s[..., 0], s[..., -1]
+        ratio = smallest / largest if p == -2 else largest / smallest
+        size = 1 / y if p == -2 else y
+    else:
+        is_singular = values(np.linalg.slogdet(values(x)).sign) == 0
+        inverse = inverse_or_nan(x, is_singular)
+        ratio = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse, p, (-2, -1))
+        size = y
+    return spoiled(ratio, ~(np.asarray(size) * max(x.shape[-2:]) * np.finfo(x.dtype).eps < 1))
+
+
+register_one("flat", np.linalg.matrix_rank, flat_handler(np.linalg.matrix_rank))

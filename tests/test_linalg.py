@@ -25,6 +25,9 @@ NORMS = {
     "matrix-minus-1": (lambda x: norm(x, -1, axis=(2, 0)), STACK),
     "matrix-inf": (lambda x: norm(x, np.inf, axis=(0, 2), keepdims=True), STACK),
     "matrix-minus-inf": (lambda x: norm(x, -np.inf), MATRIX),
+    "matrix-2": (lambda x: norm(x, 2), MATRIX),
+    "matrix-minus-2": (lambda x: norm(x, -2), MATRIX),
+    "matrix-nuc": (lambda x: norm(x, "nuc", axis=(2, 0), keepdims=True), STACK),
     "vector_norm": (np.linalg.vector_norm, STACK),
     "vector_norm-axes": (lambda x: np.linalg.vector_norm(x, axis=(0, 2), keepdims=True), STACK),
     "matrix_norm": (np.linalg.matrix_norm, STACK),
@@ -57,10 +60,3 @@ def test_second_derivative_of_the_length():
     u = x / 13.0
     H = dm.jacobian_fwd(lambda x: dm.jacobian_fwd(norm, x), x)
     np.testing.assert_allclose(H, (np.eye(3) - np.outer(u, u)) / 13.0, rtol=1e-14, atol=1e-17)
-
-
-def test_norms_by_singular_values_are_refused():
-    with pytest.raises(
-        dm.MissingRuleError, match="numpy.linalg.norm, but not for matrices with ord=2"
-    ):
-        dm.jacobian_fwd(lambda x: norm(x, 2), MATRIX)

@@ -1,0 +1,270 @@
+"""Factorizations: Cholesky, QR, singular values.
+
+Signs and phases are those of NumPy's own result: what is differentiated is the smooth branch that
+goes through it.  Where there is no such branch (vectors of repeated singular values, a matrix that
+lacks rank) the derivative is NaN.
+"""
+
+import numpy as np
+
+from dualmc.errors import missing_case
+from dualmc.linear import with_primal
+from dualmc.matrices import (
+    clusters,
+    diagonal,
+    eps_of,
+    from_triangle,
+    gaps,
+    held,
+    inverse_or_nan,
+    quiet,
+    real,
+    shared,
+    spoiled,
+    turned,
+)
+from dualmc.payload import values
+from dualmc.registry import handles
+
+
+@handles("composite", np.linalg.cholesky)
+def cholesky(a, /, *, upper=False):
+    """``dL = L phi(inv(L) dA inv(L)^H)``, phi the lower triangle with half of its diagonal.
+
+    NumPy reads one triangle of A and takes the other for its mirror image: so does the derivative,
+    which is 0 with respect to the entries that are not read.
+    """
+    p = held(a, a.level)
+    y = np.linalg.cholesky(p, upper=upper)
+    low = turned(y) if upper else y
+    factor = _cholesky(from_triangle(a, "U" if upper else "L"), held(low, a.level))
+    return with_primal(y, turned(factor) if upper else factor)
+
+
+@quiet
+def _cholesky(h, low):
+    w = np.linalg.inv(low)
+    half = np.ones(low.shape[-2:]) - np.eye(low.shape[-1]) / 2
+    inner = np.matmul(np.matmul(w, h), turned(w))
+    return np.matmul(low, np.tril(inner) * half.astype(real(values(low)).dtype))
+
+
+# --- QR ------------------------------------------------------------------------------------------
+
+
+@handles("composite", np.linalg.qr)
+def qr(a, mode="reduced"):
+    """Of a matrix whose leading min(m, n) columns are independent; otherwise NaN."""
+    if mode not in ("reduced", "complete", "r", "raw"):
+        np.linalg.qr(values(a), mode)  # warns or raises
+        raise missing_case("numpy.linalg.qr", f"with mode={mode!r}")
+    p = held(a, a.level)
+    y = np.linalg.qr(p, mode)
+    if mode == "raw":
+        packed, tau, _, _ = _reflected(a)
+        return with_primal(y[0], np.swapaxes(packed, -1, -2)), with_primal(y[1], tau)
+    if mode == "complete" and a.shape[-2] > a.shape[-1]:
+        _, _, q, r = _reflected(a)
+        return type(y)(with_primal(y.Q, q), with_primal(y.R, r))
+    found = y if mode != "r" else np.linalg.qr(p)
+    q, r = _reduced(a, p, held(found[0], a.level), held(found[1], a.level))
+    if mode == "r":
+        return with_primal(y, r)
+    return type(y)(with_primal(y.Q, q), with_primal(y.R, r))
+
+
+@quiet
+def _reduced(a, p, q, r):
+    m, n = a.shape[-2:]
+    if m >= n:
+        return _tall(a, q, r)
+    q_dual, left = _tall(a[..., :m], q, r[..., :m])
+    right = np.matmul(turned(q), a[..., m:]) + np.matmul(turned(q_dual), p[..., m:])
+    return q_dual, np.concatenate([left, right], axis=-1)
+
+
+def _tall(a, q, r):
+    """``dR = (M - Omega) R`` with M = Q^H dA inv(R) and its part Omega that turns Q."""
+    size = np.abs(values(r))
+    pivots = np.diagonal(size, 0, -2, -1)
+    limit = max(a.shape[-2:]) * eps_of(values(r)) * np.max(size, axis=(-2, -1), initial=0.0)
+    w = inverse_or_nan(r, np.any(pivots <= limit[..., None], axis=-1))
+    aw = np.matmul(a, w)
+    m = np.matmul(turned(q), aw)
+    below = np.tril(m, -1)
+    omega = below - turned(below)
+    if a.dtype.kind == "c":  # LAPACK keeps the diagonal of R real
+        omega = omega + 1j * np.imag(m) * np.eye(m.shape[-1])
+    q_dual = np.matmul(q, omega)
+    if a.shape[-2] > a.shape[-1]:
+        q_dual = q_dual + (aw - np.matmul(q, m))
+    return q_dual, np.matmul(np.triu(m - omega), r)
+
+
+@quiet
+def _reflected(a):
+    """LAPACK's own scheme, Householder's reflections: ``(packed, tau, Q, R)``, Q square.
+
+    The columns of Q beyond those of A are no function of A but through these.
+    """
+    m, n = a.shape[-2:]
+    count = min(m, n)
+    q = np.broadcast_to(np.eye(m, dtype=a.dtype), (*a.shape[:-2], m, m))
+    r, packed, taus, reflections = a, [], [], []
+    for j in range(count):
+        v, tau = _reflection(r[..., j:, j])
+        tail = r[..., j:, j:]
+        row = np.matmul(turned(v[..., None]), tail)
+        tail = tail - np.conj(tau)[..., None, None] * np.matmul(v[..., None], row)
+        top = np.concatenate([r[..., j:, :j], tail], axis=-1)
+        r = np.concatenate([r[..., :j, :], top], axis=-2)
+        reflections.append((j, v, tau))
+        taus.append(tau)
+    for j, v, tau in reversed(reflections):
+        row = np.matmul(turned(v[..., None]), q[..., j:, :])
+        tail = q[..., j:, :] - tau[..., None, None] * np.matmul(v[..., None], row)
+        q = np.concatenate([q[..., :j, :], tail], axis=-2)
+    r = np.triu(r)
+    for j, v, _ in reflections:
+        column = np.concatenate([np.zeros_like(r[..., : j + 1, 0]), v[..., 1:]], axis=-1)
+        packed.append(column)
+    if n > count:
+        packed.extend([np.zeros_like(packed[0])] * (n - count))
+    return r + np.stack(packed, axis=-1), np.stack(taus, axis=-1), q, r
+
+
+def _reflection(x):
+    """LAPACK's larfg: v and tau with (I - tau v v^H)^H x on the first axis, v_0 = 1."""
+    alpha, rest = x[..., 0], x[..., 1:]
+    is_there = np.any(values(rest) != 0, axis=-1) | (np.imag(values(alpha)) != 0)
+    unit = np.ones((), x.dtype)
+    safe = np.where(is_there[..., None], x, unit)
+    length = np.linalg.norm(safe, axis=-1)
+    sign = np.where(real(values(alpha)) < 0, 1.0, -1.0).astype(length.dtype)
+    beta = sign * length
+    tau = np.where(is_there, (beta - alpha) / beta, np.zeros((), x.dtype))
+    v = rest / np.where(is_there, alpha - beta, unit)[..., None]
+    return np.concatenate([np.ones_like(x[..., :1]), v], axis=-1), tau
+
+
+# --- Singular values -----------------------------------------------------------------------------
+
+
+@handles("composite", np.linalg.svd)
+def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    """Values: u^H dA v; vectors: by the reciprocal gaps between squared values.
+
+    A repeated value has the mean of the derivatives of its copies, as a shared maximum has; a value
+    that is 0 has derivative 0, as the modulus there.  Of repeated values the vectors have NaN, and
+    so have those beyond min(m, n) unless they are determined up to their sign.
+    """
+    if hermitian:
+        return _svd_hermitian(a, compute_uv)
+    p = held(a, a.level)
+    if not compute_uv:
+        y = np.linalg.svd(p, compute_uv=False)
+        u, s, vh = (held(part, a.level) for part in np.linalg.svd(p, full_matrices=False))
+        return with_primal(y, _singular_values(a, u, s, turned(vh)))
+    y = np.linalg.svd(p, full_matrices)
+    k = min(a.shape[-2:])
+    u, s, vh = (held(part, a.level) for part in y)
+    v = turned(vh)
+    thin_u, thin_v = u[..., :k], v[..., :k]
+    values_dual = _singular_values(a, thin_u, s, thin_v)
+    u_dual, v_dual = _singular_vectors(a, thin_u, s, thin_v)
+    u_dual, v_dual = _completed(u_dual, u), _completed(v_dual, v)
+    return type(y)(
+        with_primal(y.U, u_dual), with_primal(y.S, values_dual), with_primal(y.Vh, turned(v_dual))
+    )
+
+
+@handles("composite", np.linalg.svdvals)
+def svdvals(x, /):
+    return np.linalg.svd(x, compute_uv=False)
+
+
+def _svd_hermitian(a, compute_uv):
+    """By eigenvalues, as NumPy does."""
+    if not compute_uv:
+        return np.sort(np.absolute(np.linalg.eigvalsh(a)))[..., ::-1]
+    y = np.linalg.svd(values(a), hermitian=True)
+    s, u = np.linalg.eigh(a)
+    sign = np.copysign(1.0, values(s)).astype(real(values(u)).dtype)
+    s = np.absolute(s)
+    order = np.argsort(values(s))[..., ::-1]
+    sign, s = np.take_along_axis(sign, order, -1), np.take_along_axis(s, order, -1)
+    u = np.take_along_axis(u, order[..., None, :], -1)
+    vh = turned(u * sign[..., None, :])
+    return type(y)(u, s, vh)
+
+
+def _rounding(s, shape):
+    """What rounding leaves of a singular value that is 0, or of a gap that is 0."""
+    return max(shape) * eps_of(s) * s[..., :1]
+
+
+@quiet
+def _singular_values(a, u, s, v):
+    plain = values(s)
+    rounding = _rounding(plain, a.shape[-2:])
+    s_dual = np.sum(real(np.conj(u) * np.matmul(a, v)), axis=-2)
+    s_dual = shared(s_dual, clusters(plain, rounding))
+    is_zero = plain <= rounding
+    return np.where(is_zero, np.zeros((), plain.dtype), s_dual) if is_zero.any() else s_dual
+
+
+@quiet
+def _singular_vectors(a, u, s, v):
+    m, n = a.shape[-2:]
+    k = min(m, n)
+    plain = values(s)
+    rounding = _rounding(plain, (m, n))
+    av, au = np.matmul(a, v), np.matmul(turned(a), u)
+    e = np.matmul(turned(u), av)
+    back = turned(e)
+    si, sj = s[..., :, None], s[..., None, :]
+    f = gaps(s, rounding) / np.where(_both_zero(plain), np.ones((), plain.dtype), si + sj)
+    u_dual = np.matmul(u, f * (e * sj + si * back))
+    v_dual = np.matmul(v, f * (si * e + back * sj))
+    nan = np.full((), np.nan, plain.dtype)
+    safe = np.where(plain <= rounding, nan, s)[..., None, :]
+    if m > k:
+        u_dual = u_dual + (av - np.matmul(u, e)) / safe
+    if n > k:
+        v_dual = v_dual + (au - np.matmul(v, back)) / safe
+    if a.dtype.kind == "c":
+        turn = np.imag(diagonal(e))[..., None, :] / safe
+        # LAPACK's phases: the first row of V is real, or of U where that is the smaller matrix.
+        if m >= n:
+            angle = -phase(v_dual, v, 0)
+            u_dual, v_dual = u_dual + 1j * u * (angle + turn), v_dual + 1j * v * angle
+        else:
+            angle = -phase(u_dual, u, 0)
+            u_dual, v_dual = u_dual + 1j * u * angle, v_dual + 1j * v * (angle - turn)
+    return u_dual, v_dual
+
+
+def _both_zero(s):
+    return s[..., :, None] + s[..., None, :] == 0
+
+
+def phase(v_dual, v, row):
+    """The rate at which the phases of the columns of `v_dual` turn in a row where v is real."""
+    reference = real(v[..., row : row + 1, :])
+    plain = np.abs(values(reference))
+    limit = v.shape[-2] * eps_of(plain)
+    nan = np.full((), np.nan, plain.dtype)
+    return np.imag(v_dual[..., row : row + 1, :]) / np.where(plain <= limit, nan, reference)
+
+
+@quiet
+def _completed(u_dual, u):
+    """The vectors beyond the first k of a full matrix: they stay orthogonal to those."""
+    k = u_dual.shape[-1]
+    extra = u.shape[-1] - k
+    if extra == 0:
+        return u_dual
+    rest = -np.matmul(u[..., :k], np.matmul(turned(u_dual), u[..., k:]))
+    is_free = extra > 1 or u.dtype.kind == "c"
+    rest = spoiled(rest, np.full(rest.shape, is_free))
+    return np.concatenate([u_dual, rest], axis=-1)

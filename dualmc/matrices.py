@@ -1,0 +1,142 @@
+"""What the matrix functions share: differentials written once for every mode.
+
+A handler computes NumPy's own result from the values at its level, then writes the differential as
+an expression that is linear in the Duals of that level, everything else held constant: the tangent
+of ``-(Y @ A @ Y)`` is that of ``inv(A)``.  Forward mode pushes the tangent of A through the
+expression, reverse mode sweeps back through it.  The constants are Duals of outer levels when
+derivatives are nested, so that second derivatives come out by recursion.
+"""
+
+import functools
+
+import numpy as np
+
+from dualmc import tape
+from dualmc.dual import Dual, primal_at
+from dualmc.linear import applied
+from dualmc.payload import values
+
+
+def held(a, level):
+    """The value of operand `a` at `level`, whatever is written to it later."""
+    return tape.keep(a, level) if level.records else primal_at(a, level)
+
+
+def is_active(a, level):
+    return type(a) is Dual and a.level is level
+
+
+def quiet(formula):
+    """Decorator: only NumPy's own computation of the value may warn, not that of a derivative."""
+
+    @functools.wraps(formula)
+    def wrapped(*args, **kwargs):
+        with np.errstate(all="ignore"):
+            return formula(*args, **kwargs)
+
+    return wrapped
+
+
+def turned(a):
+    """The conjugate transpose of every matrix of a stack."""
+    a = np.swapaxes(a, -1, -2)
+    return np.conj(a) if a.dtype.kind == "c" else a
+
+
+def diagonal(a):
+    return np.diagonal(a, 0, -2, -1)
+
+
+def real(a):
+    return np.real(a) if a.dtype.kind == "c" else a
+
+
+def from_triangle(a, uplo):
+    """The Hermitian matrix that LAPACK sees when it reads one triangle of `a`."""
+    part = np.tril(a, -1) if uplo == "L" else np.triu(a, 1)
+    return part + turned(part) + real(a) * np.eye(a.shape[-1], dtype=real(values(a)).dtype)
+
+
+def eps_of(a):
+    return np.finfo(a.dtype).eps
+
+
+def spoiled(expression, where):
+    """`expression` with a derivative of NaN wherever `where` holds and it is not exactly 0."""
+    if not np.any(where):
+        return expression
+    factor = np.where(where, np.nan, 1.0).astype(real(values(expression)).dtype)
+    return expression * np.broadcast_to(factor, expression.shape)
+
+
+def inverse_or_nan(p, is_singular):
+    """The inverses of a stack of matrices, NaN for those that are singular."""
+    if not np.any(is_singular):
+        return np.linalg.inv(p)
+    mask = np.broadcast_to(np.asarray(is_singular)[..., None, None], p.shape)
+    inverse = np.linalg.inv(np.where(mask, np.eye(p.shape[-1], dtype=p.dtype), p))
+    return np.where(mask, np.full((), np.nan, p.dtype), inverse)
+
+
+def solved(p, r):
+    """A Dual with the tangent of ``inv(p) @ r``; `p` is constant, `r` a stack of columns.
+
+    One factorization serves all directions.  In a stack of systems the solution depends on the
+    inputs of its own system only: a sparse tangent stays sparse in a product with the inverse.
+    """
+    t = r.own_tangent()
+    if t is not None and t.is_sparse and p.ndim > 2:
+        return np.matmul(np.linalg.inv(p), r)
+    transposed = np.swapaxes(p, -1, -2)
+    ndim = r.ndim
+    return applied(
+        lambda rows: _solve_rows(p, rows, ndim),
+        lambda rows: _solve_rows(transposed, rows, ndim),
+        r,
+        r.primal,
+    )
+
+
+def _solve_rows(p, rows, ndim):
+    """``inv(p) @ row`` for every row of an array with axes before those of the columns."""
+    lead = rows.ndim - ndim
+    if lead == 0:
+        return np.linalg.solve(p, rows)
+    axes = tuple(range(lead))
+    moved = np.moveaxis(rows, axes, tuple(range(-lead, 0)))
+    shape = moved.shape
+    flat = np.reshape(moved, (*shape[: ndim - 1], -1)) if rows.size else moved[..., 0]
+    if not rows.size:
+        return np.zeros(rows.shape, rows.dtype)
+    y = np.reshape(np.linalg.solve(p, flat), shape)
+    return np.moveaxis(y, tuple(range(-lead, 0)), axes)
+
+
+# --- Repeated values -----------------------------------------------------------------------------
+
+
+def clusters(s, rounding):
+    """Labels of sorted values `s` (..., k): equal where neighbours differ by rounding only."""
+    apart = np.abs(np.diff(s, axis=-1)) > rounding
+    first = np.zeros((*s.shape[:-1], min(s.shape[-1], 1)), int)
+    return np.concatenate([first, np.cumsum(apart, axis=-1)], axis=-1)
+
+
+def shared(s_dual, labels):
+    """The mean over every cluster: the derivative that does not depend on the choice of vectors."""
+    if labels.size == 0 or (labels[..., -1] == labels.shape[-1] - 1).all():
+        return s_dual
+    same = labels[..., :, None] == labels[..., None, :]
+    mean = (same / same.sum(axis=-1, keepdims=True)).astype(s_dual.dtype)
+    return np.matmul(mean, s_dual[..., None])[..., 0]
+
+
+def gaps(s, rounding):
+    """``1 / (s_j - s_i)``, 0 on the diagonal, NaN for two values equal but for rounding."""
+    difference = s[..., None, :] - s[..., :, None]
+    plain = values(difference)
+    labels = clusters(values(s), rounding)
+    nan, zero = np.full((), np.nan, plain.dtype), np.zeros((), plain.dtype)
+    same = labels[..., :, None] == labels[..., None, :]
+    inverse = 1.0 / np.where(same, nan, difference)
+    return np.where(np.eye(plain.shape[-1], dtype=bool), zero, inverse)

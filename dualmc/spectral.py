@@ -1,0 +1,197 @@
+"""Eigenvalues and eigenvectors, and the polynomials that have them as roots.
+
+Signs and phases are those of NumPy's own result.  Vectors of a repeated eigenvalue have derivative
+NaN; a repeated eigenvalue of a Hermitian matrix has the mean of the derivatives of its copies,
+which is exact in every smooth function that treats them alike.
+"""
+
+import numpy as np
+
+from dualmc.decompositions import phase
+from dualmc.dual import as_operand
+from dualmc.linear import with_primal
+from dualmc.matrices import (
+    clusters,
+    eps_of,
+    from_triangle,
+    gaps,
+    held,
+    quiet,
+    real,
+    shared,
+    spoiled,
+    turned,
+)
+from dualmc.payload import values
+from dualmc.registry import handles
+
+# --- Hermitian matrices --------------------------------------------------------------------------
+
+
+@handles("composite", np.linalg.eigh)
+def eigh(a, UPLO="L"):
+    """``dw = diag(V^H dA V)``, ``dV = V (F * V^H dA V)`` with F the reciprocal gaps.
+
+    NumPy reads one triangle of A: the derivative is with respect to that triangle.
+    """
+    p = held(a, a.level)
+    y = np.linalg.eigh(p, UPLO)
+    w, v = held(y[0], a.level), held(y[1], a.level)
+    h = from_triangle(a, UPLO.upper())
+    return type(y)(
+        with_primal(y[0], _values_hermitian(h, w, v)),
+        with_primal(y[1], _vectors_hermitian(h, w, v, 0 if UPLO.upper() == "L" else -1)),
+    )
+
+
+@handles("composite", np.linalg.eigvalsh)
+def eigvalsh(a, UPLO="L"):
+    p = held(a, a.level)
+    y = np.linalg.eigvalsh(p, UPLO)
+    w, v = np.linalg.eigh(p, UPLO)
+    h = from_triangle(a, UPLO.upper())
+    return with_primal(y, _values_hermitian(h, w, v))
+
+
+def _rounding(w):
+    """What rounding leaves of a gap between eigenvalues that is 0."""
+    return w.shape[-1] * eps_of(w) * np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0)
+
+
+@quiet
+def _values_hermitian(h, w, v):
+    w_dual = np.sum(real(np.conj(v) * np.matmul(h, v)), axis=-2)
+    w = values(w)
+    return shared(w_dual, clusters(w, _rounding(w)))
+
+
+@quiet
+def _vectors_hermitian(h, w, v, real_row):
+    m = np.matmul(turned(v), np.matmul(h, v))
+    v_dual = np.matmul(v, gaps(w, _rounding(values(w))) * m)
+    if v.dtype.kind == "c" and v.shape[-1]:
+        # LAPACK's phases: one component of every vector is real.
+        v_dual = v_dual - 1j * v * phase(v_dual, v, real_row % v.shape[-2])
+    return v_dual
+
+
+# --- General matrices ----------------------------------------------------------------------------
+
+
+@handles("composite", np.linalg.eig)
+def eig(a):
+    """``dw = diag(inv(V) dA V)``; vectors of length 1 whose largest component is real."""
+    p = held(a, a.level)
+    y = np.linalg.eig(p)
+    w, v = held(y[0], a.level), held(y[1], a.level)
+    w_dual, v_dual = _eigensystem(a, w, v, vectors=True)
+    return type(y)(with_primal(y[0], w_dual), with_primal(y[1], v_dual))
+
+
+@handles("composite", np.linalg.eigvals)
+def eigvals(a):
+    p = held(a, a.level)
+    y = np.linalg.eigvals(p)
+    w, v = np.linalg.eig(p)
+    w_dual, _ = _eigensystem(a, w, v, vectors=False)
+    # The two routines of LAPACK may sort differently.
+    order = np.argmin(np.abs(values(y)[..., :, None] - values(w)[..., None, :]), axis=-1)
+    w_dual = np.take_along_axis(w_dual, order, -1)
+    twice = np.any(np.sort(order, axis=-1) != np.arange(order.shape[-1]), axis=-1)
+    return with_primal(y, spoiled(w_dual, np.broadcast_to(twice[..., None], order.shape)))
+
+
+@quiet
+def _eigensystem(a, w, v, vectors):
+    """Expressions for eigenvalues and vectors; NaN where rounding cannot tell eigenvalues apart."""
+    n = a.shape[-1]
+    if n == 0:
+        return np.sum(a, axis=-1), a
+    plain_v = values(v)
+    determinant = np.linalg.slogdet(plain_v).sign
+    is_defective = determinant == 0
+    mask = np.broadcast_to(is_defective[..., None, None], plain_v.shape)
+    inverse = np.linalg.inv(np.where(mask, np.eye(n, dtype=v.dtype), v))
+    # An eigenvalue moves by up to |u_i| per unit change of A, u_i its left vector.
+    left = np.linalg.norm(values(inverse), axis=-1)
+    size = np.linalg.norm(values(a), axis=(-2, -1))[..., None]
+    moved = np.where(is_defective[..., None], np.inf, 4 * eps_of(left) * size * left)
+    difference = w[..., None, :] - w[..., :, None]
+    distance = np.abs(values(difference))
+    is_near = distance <= moved[..., :, None] + moved[..., None, :]
+    is_near &= ~np.eye(n, dtype=bool)
+    is_repeated = is_near.any(axis=-1) | is_defective[..., None]
+    m = np.matmul(inverse, np.matmul(a, v))
+    w_dual = spoiled(np.diagonal(m, 0, -2, -1), is_repeated)
+    if not vectors:
+        return w_dual, None
+    unit, zero = np.ones((), w.dtype), np.zeros((), w.dtype)
+    off = ~(is_near | np.eye(n, dtype=bool))
+    f = np.where(off, 1.0 / np.where(off, difference, unit), zero)
+    v_dual = np.matmul(v, f * m)
+    v_dual = v_dual - v * np.sum(real(np.conj(v) * v_dual), axis=-2, keepdims=True)
+    if v.dtype.kind == "c":
+        size = np.where(np.imag(plain_v) == 0, np.abs(plain_v), -1.0)
+        largest = np.argmax(size, axis=-2)[..., None, :]
+        rate = np.imag(np.take_along_axis(v_dual, largest, -2))
+        v_dual = v_dual - 1j * v * (rate / real(np.take_along_axis(v, largest, -2)))
+    return w_dual, spoiled(v_dual, np.broadcast_to(is_repeated[..., None, :], v.shape))
+
+
+# --- Polynomials ---------------------------------------------------------------------------------
+
+
+@handles("composite", np.roots)
+def roots(p):
+    """``dr = -dp(r) / p'(r)`` by all coefficients, those that are 0 included; NaN if multiple."""
+    p = np.ravel(np.atleast_1d(as_operand(p)))
+    y = np.roots(held(p, p.level))
+    if np.size(y) == 0:
+        return y
+    return with_primal(y, _roots(p, held(p, p.level), held(y, p.level)))
+
+
+@quiet
+def _roots(p, coefficients, r):
+    degree = p.shape[0] - 1
+    powers = np.vander(r, degree + 1)
+    slope = np.matmul(powers[:, 1:], coefficients[:-1] * np.arange(degree, 0, -1.0))
+    plain = values(r)
+    terms = np.abs(values(powers)) @ np.abs(values(coefficients))
+    moved = 4 * eps_of(terms) * terms / np.abs(values(slope))
+    distance = np.abs(plain[:, None] - plain) + np.diag(np.full(plain.size, np.inf))
+    is_multiple = (distance <= moved[:, None] + moved).any(axis=1) | ~np.isfinite(moved)
+    return spoiled(-np.matmul(powers, p) / slope, is_multiple)
+
+
+@handles("composite", np.poly)
+def poly(seq_of_zeros):
+    """The product of the factors, or the characteristic polynomial: smooth at multiple roots."""
+    a = np.atleast_1d(as_operand(seq_of_zeros))
+    y = np.poly(held(a, a.level))
+    if a.size == 0:
+        return y
+    found = _from_roots(a) if a.ndim == 1 else _characteristic(a, held(a, a.level), y)
+    if found.dtype.kind == "c" and y.dtype.kind != "c":
+        found = np.real(found)
+    return with_primal(y, found)
+
+
+@quiet
+def _from_roots(zeros):
+    c = np.ones(1, zeros.dtype)
+    for i in range(zeros.shape[0]):
+        c = np.concatenate([c, c[:1] * 0]) - np.concatenate([c[:1] * 0, c * zeros[i]])
+    return c
+
+
+@quiet
+def _characteristic(a, p, c):
+    """``d det(z - A) = -tr(adj(z - A) dA)``, with the adjugate as a polynomial in z by Horner."""
+    n = a.shape[-1]
+    identity = np.eye(n, dtype=p.dtype)
+    term, parts = identity, [np.sum(a) * 0.0]
+    for k in range(1, n + 1):
+        parts.append(-np.sum(np.transpose(term) * a))
+        term = np.matmul(p, term) + c[k] * identity
+    return np.stack(parts)
