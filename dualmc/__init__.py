@@ -39,6 +39,7 @@ from dualmc.dual import Dual
 from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
+from dualmc.implicit import custom_root
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -67,6 +68,7 @@ __all__ = [
     "as_is",
     "rule",
     "custom_jvp",
+    "custom_root",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
