@@ -16,9 +16,11 @@ from dualmc.matrices import (
     from_triangle,
     gaps,
     held,
-    inverse_or_nan,
+    inverse_where,
     quiet,
+    rate,
     real,
+    repeated,
     shared,
     spoiled,
     turned,
@@ -88,7 +90,8 @@ def _tall(a, q, r):
     size = np.abs(values(r))
     pivots = np.diagonal(size, 0, -2, -1)
     limit = max(a.shape[-2:]) * eps_of(values(r)) * np.max(size, axis=(-2, -1), initial=0.0)
-    w = inverse_or_nan(r, np.any(pivots <= limit[..., None], axis=-1))
+    is_regular = np.all(pivots > limit[..., None], axis=-1)
+    w = inverse_where(r, is_regular)
     aw = np.matmul(a, w)
     m = np.matmul(turned(q), aw)
     below = np.tril(m, -1)
@@ -98,21 +101,32 @@ def _tall(a, q, r):
     q_dual = np.matmul(q, omega)
     if a.shape[-2] > a.shape[-1]:
         q_dual = q_dual + (aw - np.matmul(q, m))
-    return q_dual, np.matmul(np.triu(m - omega), r)
+    r_dual = np.matmul(np.triu(m - omega), r)
+    if is_regular.all():
+        return q_dual, r_dual
+    lacks, change = ~is_regular[..., None, None], rate(a)
+    return spoiled(q_dual, lacks, change), np.triu(spoiled(r_dual, lacks, change))
 
 
 @quiet
 def _reflected(a):
     """LAPACK's own scheme, Householder's reflections: ``(packed, tau, Q, R)``, Q square.
 
-    The columns of Q beyond those of A are no function of A but through these.
+    The columns of Q beyond those of A are no function of A but through these.  A column that needs
+    no reflection is a jump of its sign: NaN.
     """
     m, n = a.shape[-2:]
+    jumps = np.zeros(a.shape[:-2], bool)
     count = min(m, n)
     q = np.broadcast_to(np.eye(m, dtype=a.dtype), (*a.shape[:-2], m, m))
     r, packed, taus, reflections = a, [], [], []
     for j in range(count):
-        v, tau = _reflection(r[..., j:, j])
+        if j == m - 1 and a.dtype.kind != "c":  # nothing is left to reflect
+            taus.append(np.zeros(a.shape[:-2], a.dtype))
+            packed.append(np.zeros((*a.shape[:-2], m), a.dtype))
+            break
+        v, tau, is_there = _reflection(r[..., j:, j])
+        jumps |= ~is_there
         tail = r[..., j:, j:]
         row = np.matmul(turned(v[..., None]), tail)
         tail = tail - np.conj(tau)[..., None, None] * np.matmul(v[..., None], row)
@@ -125,16 +139,23 @@ def _reflected(a):
         tail = q[..., j:, :] - tau[..., None, None] * np.matmul(v[..., None], row)
         q = np.concatenate([q[..., :j, :], tail], axis=-2)
     r = np.triu(r)
-    for j, v, _ in reflections:
+    for j, v, _ in reversed(reflections):
         column = np.concatenate([np.zeros_like(r[..., : j + 1, 0]), v[..., 1:]], axis=-1)
-        packed.append(column)
-    if n > count:
-        packed.extend([np.zeros_like(packed[0])] * (n - count))
-    return r + np.stack(packed, axis=-1), np.stack(taus, axis=-1), q, r
+        packed.insert(0, column)
+    packed += [np.zeros((*a.shape[:-2], m), a.dtype)] * (n - count)
+    found = (r + np.stack(packed, axis=-1), np.stack(taus, axis=-1), q, r)
+    if not jumps.any():
+        return found
+    change = rate(a)
+    packed, tau, q, r = (
+        spoiled(part, jumps.reshape(jumps.shape + (1,) * (part.ndim - jumps.ndim)), change)
+        for part in found
+    )
+    return packed, tau, q, np.triu(r)
 
 
 def _reflection(x):
-    """LAPACK's larfg: v and tau with (I - tau v v^H)^H x on the first axis, v_0 = 1."""
+    """LAPACK's larfg: v and tau with (I - tau v v^H)^H x on the first axis; whether any is made."""
     alpha, rest = x[..., 0], x[..., 1:]
     is_there = np.any(values(rest) != 0, axis=-1) | (np.imag(values(alpha)) != 0)
     unit = np.ones((), x.dtype)
@@ -144,7 +165,7 @@ def _reflection(x):
     beta = sign * length
     tau = np.where(is_there, (beta - alpha) / beta, np.zeros((), x.dtype))
     v = rest / np.where(is_there, alpha - beta, unit)[..., None]
-    return np.concatenate([np.ones_like(x[..., :1]), v], axis=-1), tau
+    return np.concatenate([np.ones_like(x[..., :1]), v], axis=-1), tau, is_there
 
 
 # --- Singular values -----------------------------------------------------------------------------
@@ -154,9 +175,10 @@ def _reflection(x):
 def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """Values: u^H dA v; vectors: by the reciprocal gaps between squared values.
 
-    A repeated value has the mean of the derivatives of its copies, as a shared maximum has; a value
-    that is 0 has derivative 0, as the modulus there.  Of repeated values the vectors have NaN, and
-    so have those beyond min(m, n) unless they are determined up to their sign.
+    A repeated value has the mean of the derivatives of its copies, as a shared maximum has.  A
+    value that is 0 has derivative 0, as the modulus there, unless vectors come with it: then it may
+    change its sign, so that U S V^H remains A.  Of repeated values the vectors have NaN, and so
+    have those beyond min(m, n) unless they are determined up to their sign.
     """
     if hermitian:
         return _svd_hermitian(a, compute_uv)
@@ -164,15 +186,15 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     if not compute_uv:
         y = np.linalg.svd(p, compute_uv=False)
         u, s, vh = (held(part, a.level) for part in np.linalg.svd(p, full_matrices=False))
-        return with_primal(y, _singular_values(a, u, s, turned(vh)))
+        return with_primal(y, _singular_values(a, u, s, turned(vh), False))
     y = np.linalg.svd(p, full_matrices)
     k = min(a.shape[-2:])
     u, s, vh = (held(part, a.level) for part in y)
     v = turned(vh)
     thin_u, thin_v = u[..., :k], v[..., :k]
-    values_dual = _singular_values(a, thin_u, s, thin_v)
+    values_dual = _singular_values(a, thin_u, s, thin_v, True)
     u_dual, v_dual = _singular_vectors(a, thin_u, s, thin_v)
-    u_dual, v_dual = _completed(u_dual, u), _completed(v_dual, v)
+    u_dual, v_dual = _completed(u_dual, u, a), _completed(v_dual, v, a)
     return type(y)(
         with_primal(y.U, u_dual), with_primal(y.S, values_dual), with_primal(y.Vh, turned(v_dual))
     )
@@ -190,7 +212,7 @@ def _svd_hermitian(a, compute_uv):
     y = np.linalg.svd(values(a), hermitian=True)
     s, u = np.linalg.eigh(a)
     sign = np.copysign(1.0, values(s)).astype(real(values(u)).dtype)
-    s = np.absolute(s)
+    s = s * sign
     order = np.argsort(values(s))[..., ::-1]
     sign, s = np.take_along_axis(sign, order, -1), np.take_along_axis(s, order, -1)
     u = np.take_along_axis(u, order[..., None, :], -1)
@@ -204,12 +226,15 @@ def _rounding(s, shape):
 
 
 @quiet
-def _singular_values(a, u, s, v):
+def _singular_values(a, u, s, v, is_signed):
     plain = values(s)
     rounding = _rounding(plain, a.shape[-2:])
     s_dual = np.sum(real(np.conj(u) * np.matmul(a, v)), axis=-2)
-    s_dual = shared(s_dual, clusters(plain, rounding))
+    labels = clusters(plain, rounding)
+    s_dual = shared(s_dual, labels)
     is_zero = plain <= rounding
+    if is_signed:
+        is_zero &= repeated(labels)
     return np.where(is_zero, np.zeros((), plain.dtype), s_dual) if is_zero.any() else s_dual
 
 
@@ -219,52 +244,57 @@ def _singular_vectors(a, u, s, v):
     k = min(m, n)
     plain = values(s)
     rounding = _rounding(plain, (m, n))
+    labels = clusters(plain, rounding)
+    is_lost = repeated(labels)
+    is_zero = plain <= rounding
+    one = np.ones((), plain.dtype)
     av, au = np.matmul(a, v), np.matmul(turned(a), u)
     e = np.matmul(turned(u), av)
     back = turned(e)
     si, sj = s[..., :, None], s[..., None, :]
-    f = gaps(s, rounding) / np.where(_both_zero(plain), np.ones((), plain.dtype), si + sj)
+    is_none = plain[..., :, None] + plain[..., None, :] == 0
+    f = gaps(s, labels) / np.where(is_none, one, si + sj)
     u_dual = np.matmul(u, f * (e * sj + si * back))
     v_dual = np.matmul(v, f * (si * e + back * sj))
-    nan = np.full((), np.nan, plain.dtype)
-    safe = np.where(plain <= rounding, nan, s)[..., None, :]
+    safe = np.where(is_zero, one, s)[..., None, :]
     if m > k:
         u_dual = u_dual + (av - np.matmul(u, e)) / safe
     if n > k:
         v_dual = v_dual + (au - np.matmul(v, back)) / safe
+    if m != n:
+        is_lost = is_lost | is_zero
     if a.dtype.kind == "c":
         turn = np.imag(diagonal(e))[..., None, :] / safe
         # LAPACK's phases: the first row of V is real, or of U where that is the smaller matrix.
-        if m >= n:
-            angle = -phase(v_dual, v, 0)
-            u_dual, v_dual = u_dual + 1j * u * (angle + turn), v_dual + 1j * v * angle
-        else:
-            angle = -phase(u_dual, u, 0)
-            u_dual, v_dual = u_dual + 1j * u * angle, v_dual + 1j * v * (angle - turn)
+        angle, is_free = phase(v_dual, v, 0) if m >= n else phase(u_dual, u, 0)
+        angle_u, angle_v = (turn - angle, -angle) if m >= n else (-angle, -angle - turn)
+        u_dual, v_dual = u_dual + 1j * u * angle_u, v_dual + 1j * v * angle_v
+        is_lost = is_lost | is_zero | is_free
+    if is_lost.any():
+        change, is_lost = rate(a), is_lost[..., None, :]
+        u_dual, v_dual = spoiled(u_dual, is_lost, change), spoiled(v_dual, is_lost, change)
     return u_dual, v_dual
 
 
-def _both_zero(s):
-    return s[..., :, None] + s[..., None, :] == 0
-
-
 def phase(v_dual, v, row):
-    """The rate at which the phases of the columns of `v_dual` turn in a row where v is real."""
-    reference = real(v[..., row : row + 1, :])
+    """How fast the columns of `v_dual` turn in a row where v is real, and where that is unknown."""
+    if v.shape[-2] == 0:
+        return 0.0, np.zeros(v.shape[:-2] + v.shape[-1:], bool)
+    reference = real(v[..., row, :])
     plain = np.abs(values(reference))
-    limit = v.shape[-2] * eps_of(plain)
-    nan = np.full((), np.nan, plain.dtype)
-    return np.imag(v_dual[..., row : row + 1, :]) / np.where(plain <= limit, nan, reference)
+    is_free = plain <= v.shape[-2] * eps_of(plain)
+    angle = np.imag(v_dual[..., row, :]) / np.where(is_free, np.ones((), plain.dtype), reference)
+    return angle[..., None, :], is_free
 
 
 @quiet
-def _completed(u_dual, u):
+def _completed(u_dual, u, a):
     """The vectors beyond the first k of a full matrix: they stay orthogonal to those."""
     k = u_dual.shape[-1]
     extra = u.shape[-1] - k
     if extra == 0:
         return u_dual
     rest = -np.matmul(u[..., :k], np.matmul(turned(u_dual), u[..., k:]))
-    is_free = extra > 1 or u.dtype.kind == "c"
-    rest = spoiled(rest, np.full(rest.shape, is_free))
+    if extra > 1 or u.dtype.kind == "c":
+        rest = spoiled(rest, True, rate(a))
     return np.concatenate([u_dual, rest], axis=-1)

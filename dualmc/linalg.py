@@ -9,7 +9,7 @@ import numpy as np
 from dualmc.dual import Dual, as_operand, make
 from dualmc.flat import flat_handler
 from dualmc.linear import kept_shape, negative_axes, summed, with_primal
-from dualmc.matrices import inverse_or_nan, quiet, spoiled
+from dualmc.matrices import inverse_where, quiet, rate, spoiled
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
 from dualmc.tangent import part
@@ -70,7 +70,10 @@ def _matrix_norm(x, ord, axes, keepdims):
     row, column = axes
     if ord in (2, -2, "nuc"):
         s = np.linalg.svd(np.moveaxis(x, (row, column), (-2, -1)), compute_uv=False)
-        y = np.sum(s, axis=-1) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
+        if ord == "nuc" or s.shape[-1] == 0:
+            y = np.sum(s, axis=-1)
+        else:
+            y = s[..., 0 if ord == 2 else -1]
         return np.reshape(y, kept_shape(x.shape, axes, keepdims))
     added, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = np.sum(np.absolute(x), added, keepdims=True)
@@ -107,11 +110,12 @@ def _condition(x, p, y):
         ratio = smallest / largest if p == -2 else largest / smallest
         size = 1 / y if p == -2 else y
     else:
-        is_singular = values(np.linalg.slogdet(values(x)).sign) == 0
-        inverse = inverse_or_nan(x, is_singular)
+        is_regular = np.linalg.slogdet(values(x)).sign != 0
+        inverse = inverse_where(x, is_regular)
         ratio = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse, p, (-2, -1))
         size = y
-    return spoiled(ratio, ~(np.asarray(size) * max(x.shape[-2:]) * np.finfo(x.dtype).eps < 1))
+    is_singular = ~(np.asarray(size) * max(x.shape[-2:]) * np.finfo(x.dtype).eps < 1)
+    return spoiled(ratio, is_singular, rate(x)) if is_singular.any() else ratio
 
 
 register_one("flat", np.linalg.matrix_rank, flat_handler(np.linalg.matrix_rank))

@@ -8,6 +8,7 @@ derivatives are nested, so that second derivatives come out by recursion.
 """
 
 import functools
+import math
 
 import numpy as np
 
@@ -61,21 +62,34 @@ def eps_of(a):
     return np.finfo(a.dtype).eps
 
 
-def spoiled(expression, where):
-    """`expression` with a derivative of NaN wherever `where` holds and it is not exactly 0."""
-    if not np.any(where):
+def rate(a, axes=(-2, -1)):
+    """One number per matrix that changes whenever an entry of it does."""
+    shape = [a.shape[axis] for axis in axes]
+    weight = 1.0 + np.arange(1.0, math.prod(shape) + 1.0).reshape(shape) ** 0.5 / 7.0
+    total = np.sum(a * weight.astype(real(values(a)).dtype), axis=axes)
+    return total if a.dtype.kind != "c" else np.real(total) + 0.7 * np.imag(total)
+
+
+def spoiled(expression, where, rate):
+    """`expression` with derivative NaN wherever `where` holds, by all that its matrix depends on.
+
+    NaN times the derivative itself would not do: what is exactly 0 stays 0.
+    """
+    where = np.broadcast_to(where, expression.shape)
+    if not where.any():
         return expression
-    factor = np.where(where, np.nan, 1.0).astype(real(values(expression)).dtype)
-    return expression * np.broadcast_to(factor, expression.shape)
+    nan = np.where(where, np.nan, 0.0).astype(expression.dtype)
+    nan = nan * (1 + 1j) if nan.dtype.kind == "c" else nan
+    lead = np.ndim(rate)
+    return expression + np.reshape(rate, rate.shape + (1,) * (expression.ndim - lead)) * nan
 
 
-def inverse_or_nan(p, is_singular):
-    """The inverses of a stack of matrices, NaN for those that are singular."""
-    if not np.any(is_singular):
+def inverse_where(p, is_regular):
+    """The inverses of a stack of matrices; the identity for those that are not regular."""
+    if np.all(is_regular):
         return np.linalg.inv(p)
-    mask = np.broadcast_to(np.asarray(is_singular)[..., None, None], p.shape)
-    inverse = np.linalg.inv(np.where(mask, np.eye(p.shape[-1], dtype=p.dtype), p))
-    return np.where(mask, np.full((), np.nan, p.dtype), inverse)
+    mask = np.broadcast_to(np.asarray(is_regular)[..., None, None], p.shape)
+    return np.linalg.inv(np.where(mask, p, np.eye(p.shape[-1], dtype=p.dtype)))
 
 
 def solved(p, r):
@@ -102,13 +116,13 @@ def _solve_rows(p, rows, ndim):
     lead = rows.ndim - ndim
     if lead == 0:
         return np.linalg.solve(p, rows)
+    if rows.size == 0:
+        return np.zeros(rows.shape, rows.dtype)
     axes = tuple(range(lead))
     moved = np.moveaxis(rows, axes, tuple(range(-lead, 0)))
     shape = moved.shape
-    flat = np.reshape(moved, (*shape[: ndim - 1], -1)) if rows.size else moved[..., 0]
-    if not rows.size:
-        return np.zeros(rows.shape, rows.dtype)
-    y = np.reshape(np.linalg.solve(p, flat), shape)
+    y = np.linalg.solve(p, np.reshape(moved, (*shape[: ndim - 1], -1)))
+    y = np.reshape(y, shape)
     return np.moveaxis(y, tuple(range(-lead, 0)), axes)
 
 
@@ -131,12 +145,16 @@ def shared(s_dual, labels):
     return np.matmul(mean, s_dual[..., None])[..., 0]
 
 
-def gaps(s, rounding):
-    """``1 / (s_j - s_i)``, 0 on the diagonal, NaN for two values equal but for rounding."""
-    difference = s[..., None, :] - s[..., :, None]
-    plain = values(difference)
-    labels = clusters(values(s), rounding)
-    nan, zero = np.full((), np.nan, plain.dtype), np.zeros((), plain.dtype)
+def repeated(labels):
+    """Which values share their label with another."""
     same = labels[..., :, None] == labels[..., None, :]
-    inverse = 1.0 / np.where(same, nan, difference)
-    return np.where(np.eye(plain.shape[-1], dtype=bool), zero, inverse)
+    return same.sum(axis=-1) > 1
+
+
+def gaps(s, labels):
+    """``1 / (s_j - s_i)``, and 0 where the two have the same label."""
+    difference = s[..., None, :] - s[..., :, None]
+    same = labels[..., :, None] == labels[..., None, :]
+    dtype = values(difference).dtype
+    inverse = 1.0 / np.where(same, np.ones((), dtype), difference)
+    return np.where(same, np.zeros((), dtype), inverse)

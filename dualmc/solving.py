@@ -14,16 +14,21 @@ from dualmc.linear import with_primal
 from dualmc.matrices import (
     from_triangle,
     held,
-    inverse_or_nan,
+    inverse_where,
     is_active,
     quiet,
+    rate,
     real,
     solved,
+    spoiled,
     turned,
 )
 from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.selection import written
+
+# Condition numbers up to which det(A) inv(A)^T gives the cofactors to about 12 digits.
+WELL_CONDITIONED = 1e3
 
 
 @handles("composite", np.linalg.solve)
@@ -111,6 +116,11 @@ def _determinant(a, p):
 def _cofactors(a):
     """The cofactors of every matrix, which differ from det(A) inv(A)^T in being always defined."""
     if type(a) is not Dual:
+        determinant = np.linalg.det(a)
+        if (determinant != 0).all():
+            inverse = np.linalg.inv(a)
+            if (_size(a) * _size(inverse) < WELL_CONDITIONED).all():
+                return determinant[..., None, None] * np.swapaxes(inverse, -1, -2)
         u, s, vh = np.linalg.svd(a)
         return _rotated(_products_without(s)[..., None] * np.eye(a.shape[-1], dtype=s.dtype), u, vh)
     p = a.primal
@@ -124,6 +134,11 @@ def _cofactors(a):
     across = np.matmul(pairs, np.diagonal(e, 0, -2, -1)[..., None])
     c = across * np.eye(s.shape[-1], dtype=s.dtype) - pairs * np.swapaxes(e, -1, -2)
     return with_primal(_cofactors(p), _rotated(c, u, vh))
+
+
+def _size(a):
+    """The largest absolute sum of a row: a bound on the norm of each matrix."""
+    return np.max(np.sum(np.abs(a), axis=-1), axis=-1, initial=0.0)
 
 
 def _rotated(c, u, vh):
@@ -177,8 +192,9 @@ def slogdet(a):
 
 @quiet
 def _relative(a, p, is_singular):
-    inverse = inverse_or_nan(p, is_singular)
-    return np.sum(np.swapaxes(inverse, -1, -2) * a, axis=(-2, -1))
+    inverse = inverse_where(p, ~is_singular)
+    ratio = np.sum(np.swapaxes(inverse, -1, -2) * a, axis=(-2, -1))
+    return spoiled(ratio, is_singular, rate(a)) if np.any(is_singular) else ratio
 
 
 # --- Pseudo-inverses -----------------------------------------------------------------------------
@@ -186,10 +202,10 @@ def _relative(a, p, is_singular):
 
 @handles("composite", np.linalg.pinv)
 def pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
-    """The derivative at constant rank, that of the singular values which NumPy keeps.
+    """The derivative at constant rank: NumPy drops the singular values below its cutoff.
 
     Golub and Pereyra (1973), where those it drops are rounding errors.  Where `rcond` cuts off more
-    than these, the derivative of the cut matrix: by divided differences of its singular values.
+    than these, by divided differences of the singular values.  A zero matrix has NaN.
     """
     a = as_operand(a)
     rcond, rtol = (values(r) if type(r) is Dual else r for r in (rcond, rtol))
@@ -213,13 +229,16 @@ def pseudo_inverse(a, p, y, rcond):
     largest = s.max(axis=-1, keepdims=True)
     is_kept = s > rcond[..., None] * largest
     if np.any(largest == 0):  # the limit along any line away from 0 is infinite
-        return np.swapaxes(a, -1, -2) * np.full((), np.nan, s.dtype)
+        nowhere = (largest == 0)[..., None]
+        return spoiled(np.swapaxes(a, -1, -2) * 0.0, nowhere, rate(a))
     rounding = 4 * max(p.shape[-2:]) * np.finfo(s.dtype).eps * largest
     if np.any(~is_kept & (s > rounding)):
         return _cut_inverse(a, p, is_kept)
     m, n = p.shape[-2:]
     back = turned(a)
     total = -np.matmul(np.matmul(y, a), y)
+    if not is_kept.all():
+        total = total + _of_dropped(a, p, y)
     if m > n or not is_kept.all():
         outside = np.eye(m, dtype=s.dtype) - np.matmul(p, y)
         total = total + np.matmul(np.matmul(np.matmul(y, turned(y)), back), outside)
@@ -227,6 +246,18 @@ def pseudo_inverse(a, p, y, rcond):
         outside = np.eye(n, dtype=s.dtype) - np.matmul(y, p)
         total = total + np.matmul(np.matmul(outside, back), np.matmul(turned(y), y))
     return total
+
+
+def _of_dropped(a, p, y):
+    """What the dropped part D of the matrix adds, to first order in D, which is 0 but varies.
+
+    Second derivatives need it; the third would need the second order, and is NaN.
+    """
+    if type(p) is Dual and type(p.primal) is Dual:
+        return spoiled(np.swapaxes(a, -1, -2) * 0.0, True, rate(a))
+    dropped = turned(p - np.matmul(np.matmul(p, y), p))
+    cube = np.matmul(np.matmul(y, turned(y)), y)
+    return np.matmul(np.matmul(dropped, a), cube) + np.matmul(np.matmul(cube, a), dropped)
 
 
 def _cut_inverse(a, p, is_kept):

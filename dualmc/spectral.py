@@ -8,16 +8,20 @@ which is exact in every smooth function that treats them alike.
 import numpy as np
 
 from dualmc.decompositions import phase
-from dualmc.dual import as_operand
+from dualmc.dual import as_operand, make
 from dualmc.linear import with_primal
 from dualmc.matrices import (
     clusters,
+    diagonal,
     eps_of,
     from_triangle,
     gaps,
     held,
+    inverse_where,
     quiet,
+    rate,
     real,
+    repeated,
     shared,
     spoiled,
     turned,
@@ -67,12 +71,16 @@ def _values_hermitian(h, w, v):
 
 @quiet
 def _vectors_hermitian(h, w, v, real_row):
+    plain = values(w)
+    labels = clusters(plain, _rounding(plain))
+    is_lost = repeated(labels)
     m = np.matmul(turned(v), np.matmul(h, v))
-    v_dual = np.matmul(v, gaps(w, _rounding(values(w))) * m)
-    if v.dtype.kind == "c" and v.shape[-1]:
-        # LAPACK's phases: one component of every vector is real.
-        v_dual = v_dual - 1j * v * phase(v_dual, v, real_row % v.shape[-2])
-    return v_dual
+    v_dual = np.matmul(v, gaps(w, labels) * m)
+    if v.dtype.kind == "c":  # LAPACK's phases: one component of every vector is real
+        angle, is_free = phase(v_dual, v, real_row)
+        v_dual = v_dual - 1j * v * angle
+        is_lost = is_lost | is_free
+    return spoiled(v_dual, is_lost[..., None, :], rate(h)) if is_lost.any() else v_dual
 
 
 # --- General matrices ----------------------------------------------------------------------------
@@ -93,12 +101,14 @@ def eigvals(a):
     p = held(a, a.level)
     y = np.linalg.eigvals(p)
     w, v = np.linalg.eig(p)
+    if a.shape[-1] == 0:
+        return make(y, None, a.level)
     w_dual, _ = _eigensystem(a, w, v, vectors=False)
     # The two routines of LAPACK may sort differently.
     order = np.argmin(np.abs(values(y)[..., :, None] - values(w)[..., None, :]), axis=-1)
     w_dual = np.take_along_axis(w_dual, order, -1)
-    twice = np.any(np.sort(order, axis=-1) != np.arange(order.shape[-1]), axis=-1)
-    return with_primal(y, spoiled(w_dual, np.broadcast_to(twice[..., None], order.shape)))
+    twice = repeated(order)
+    return with_primal(y, spoiled(w_dual, twice, rate(a)) if twice.any() else w_dual)
 
 
 @quiet
@@ -108,21 +118,20 @@ def _eigensystem(a, w, v, vectors):
     if n == 0:
         return np.sum(a, axis=-1), a
     plain_v = values(v)
-    determinant = np.linalg.slogdet(plain_v).sign
-    is_defective = determinant == 0
-    mask = np.broadcast_to(is_defective[..., None, None], plain_v.shape)
-    inverse = np.linalg.inv(np.where(mask, np.eye(n, dtype=v.dtype), v))
+    is_regular = np.linalg.slogdet(plain_v).sign != 0
+    inverse = inverse_where(v, is_regular)
     # An eigenvalue moves by up to |u_i| per unit change of A, u_i its left vector.
     left = np.linalg.norm(values(inverse), axis=-1)
     size = np.linalg.norm(values(a), axis=(-2, -1))[..., None]
-    moved = np.where(is_defective[..., None], np.inf, 4 * eps_of(left) * size * left)
+    moved = np.where(is_regular[..., None], 4 * eps_of(left) * size * left, np.inf)
     difference = w[..., None, :] - w[..., :, None]
     distance = np.abs(values(difference))
     is_near = distance <= moved[..., :, None] + moved[..., None, :]
     is_near &= ~np.eye(n, dtype=bool)
-    is_repeated = is_near.any(axis=-1) | is_defective[..., None]
+    is_repeated = is_near.any(axis=-1) | ~is_regular[..., None]
+    change = rate(a) if is_repeated.any() else np.zeros(a.shape[:-2])
     m = np.matmul(inverse, np.matmul(a, v))
-    w_dual = spoiled(np.diagonal(m, 0, -2, -1), is_repeated)
+    w_dual = spoiled(diagonal(m), is_repeated, change)
     if not vectors:
         return w_dual, None
     unit, zero = np.ones((), w.dtype), np.zeros((), w.dtype)
@@ -133,9 +142,9 @@ def _eigensystem(a, w, v, vectors):
     if v.dtype.kind == "c":
         size = np.where(np.imag(plain_v) == 0, np.abs(plain_v), -1.0)
         largest = np.argmax(size, axis=-2)[..., None, :]
-        rate = np.imag(np.take_along_axis(v_dual, largest, -2))
-        v_dual = v_dual - 1j * v * (rate / real(np.take_along_axis(v, largest, -2)))
-    return w_dual, spoiled(v_dual, np.broadcast_to(is_repeated[..., None, :], v.shape))
+        turn = np.imag(np.take_along_axis(v_dual, largest, -2))
+        v_dual = v_dual - 1j * v * (turn / real(np.take_along_axis(v, largest, -2)))
+    return w_dual, spoiled(v_dual, is_repeated[..., None, :], change)
 
 
 # --- Polynomials ---------------------------------------------------------------------------------
@@ -161,7 +170,8 @@ def _roots(p, coefficients, r):
     moved = 4 * eps_of(terms) * terms / np.abs(values(slope))
     distance = np.abs(plain[:, None] - plain) + np.diag(np.full(plain.size, np.inf))
     is_multiple = (distance <= moved[:, None] + moved).any(axis=1) | ~np.isfinite(moved)
-    return spoiled(-np.matmul(powers, p) / slope, is_multiple)
+    r_dual = -np.matmul(powers, p) / np.where(is_multiple, np.ones((), plain.dtype), slope)
+    return spoiled(r_dual, is_multiple, rate(p, (-1,))) if is_multiple.any() else r_dual
 
 
 @handles("composite", np.poly)
