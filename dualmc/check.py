@@ -111,11 +111,20 @@ def check_jacobian(
     difference      0.0e+00 (allowed: 1.0e-07)
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
     """
+    if isinstance(rtol, bool) or not isinstance(rtol, (int, float, np.number)):
+        raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
+    if not rtol >= 0:
+        raise ValueError(f"check_jacobian: rtol must not be negative, got rtol={rtol}.")
     request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
     y, pieces, _ = passes(request)
     n = sum(request.sizes)
+    if n == 0 or np.size(y) == 0:
+        raise ValueError(
+            f"check_jacobian needs an entry to check; f maps {n} inputs to an output of shape "
+            f"{np.shape(y)}."
+        )
     J = np.concatenate(pieces, axis=-1).reshape(-1, n)
     plain = _Plain(request)
     return _judged(plain, J, np.asarray(y).shape, rtol)

@@ -9,9 +9,12 @@ import numpy as np
 
 from dualmc import tape
 from dualmc.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
+from dualmc.linear import with_primal
+from dualmc.record import record
 from dualmc.registry import UFUNCS, name_of
 from dualmc.rules import RULES, Rule
 from dualmc.tangent import DenseTangent
+from dualmc.traced import Traced
 
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
 
@@ -75,7 +78,9 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
 class custom_jvp:
     """Decorator: a function of arrays whose derivative the user gives.
 
-    The function itself runs on plain arrays; it may call C extensions, solvers, anything.
+    The function itself runs on plain arrays; it may call C extensions, solvers, anything.  One rule
+    serves both modes; where the function has many inputs, `def_vjp` makes reverse mode cost one
+    call instead of one per input.
 
     Parameters
     ----------
@@ -104,6 +109,7 @@ class custom_jvp:
         functools.update_wrapper(self, function)
         self.function = function
         self.jvp: Callable | None = None
+        self.vjp: Callable | None = None
 
     def def_jvp(self, jvp: Callable) -> Callable:
         """Set the rule: ``jvp(primals, tangents, **kwargs) -> (y, y_dot)``, both tuples of arrays.
@@ -116,10 +122,37 @@ class custom_jvp:
         self.jvp = jvp
         return jvp
 
+    def def_vjp(self, vjp: Callable) -> Callable:
+        """Set the transposed rule: ``vjp(primals, y_bar, **kwargs) -> (x_bar, ...)``.
+
+        It returns one cotangent per positional argument, of its shape, or None for zero.  Where the
+        function returns a tuple, so is `y_bar`.  Called once per cotangent in reverse mode; in
+        forward mode, where no JVP is defined, once per element of the output.
+
+        Examples
+        --------
+        >>> import numpy as np, dualmc as dm
+        >>> @dm.custom_jvp
+        ... def norm(x):
+        ...     return np.linalg.norm(x)
+        >>> @norm.def_vjp
+        ... def norm_vjp(primals, y_bar):
+        ...     (x,) = primals
+        ...     return (y_bar * x / norm(x),)
+        >>> dm.gradient(norm, [3.0, 4.0])
+        array([0.6, 0.8])
+        """
+        if not callable(vjp):
+            raise TypeError(f"def_vjp needs a function, got {type(vjp).__name__}.")
+        self.vjp = vjp
+        return vjp
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(a, Traced) for a in args):
+            return record(self, args, kwargs)
         args = tuple(as_operand(a) for a in args)
         for key, value in kwargs.items():
             if has_dual(value):
@@ -131,10 +164,10 @@ class custom_jvp:
         if not any(type(a) is Dual for a in args):
             return self.function(*args, **kwargs)
         name = getattr(self.function, "__name__", "f")
-        if self.jvp is None:
+        if self.jvp is None and self.vjp is None:
             raise TypeError(
                 f"{name} is decorated with custom_jvp but has no derivative. Define it with "
-                f"@{name}.def_jvp."
+                f"@{name}.def_jvp or @{name}.def_vjp."
             )
         level = level_of(args)
         primals = tuple(primal_at(a, level) for a in args)
@@ -142,6 +175,8 @@ class custom_jvp:
         active = [t for t in tangents if t is not None]
         if not active:
             return self(*primals, **kwargs)
+        if self.vjp is not None and (level.records or self.jvp is None):
+            return self._transposed(name, args, primals, tangents, kwargs, level)
         if level.records:
             return self._recorded(name, primals, tangents, kwargs, level)
         blocks = [None if t is None else t.to_dense().dense() for t in tangents]
@@ -190,6 +225,74 @@ class custom_jvp:
             )
         return _recorded(y, rows, active, level)
 
+    def _transposed(
+        self, name: str, args: tuple, primals: tuple, tangents: list, kwargs: dict, level: Any
+    ) -> Any:
+        """By the VJP: on a tape one call per sweep; forward one per element of the output."""
+        result = self(*primals, **kwargs)
+        is_tuple = isinstance(result, tuple)
+        outputs = [_floating(part) for part in (result if is_tuple else (result,))]
+        dtype = np.result_type(*(part.dtype for part in outputs))
+        numbers = [i for i, t in enumerate(tangents) if t is not None]
+        kept = tuple(
+            tape.keep(a, level) if level.records else p for a, p in zip(args, primals, strict=True)
+        )
+        ends = np.cumsum([0, *(part.size for part in outputs)]).tolist()
+
+        def pull(bars: Any) -> list:
+            """Cotangents of the active arguments, (k, size), from those of all outputs, (k, m)."""
+            rows = [self._row(name, kept, outputs, bar, ends, is_tuple, kwargs) for bar in bars]
+            return [
+                np.stack([_flat_bar(row[i], primals[i]) for row in rows])
+                if rows
+                else np.zeros((0, math.prod(np.shape(primals[i]))))
+                for i in numbers
+            ]
+
+        active = [tangents[i] for i in numbers]
+        if level.records:
+            joined = tape.Var(pull_user, tuple(active), pull, (ends[-1],), dtype)
+        else:
+            joined = _pushed(pull(np.eye(ends[-1], dtype=dtype)), active, level).astype(dtype)
+        flat = np.concatenate([np.ravel(part) for part in outputs])
+        whole = make(flat, joined, level)
+        found = []
+        for i, j, part in zip(ends, ends[1:], outputs, strict=False):
+            found.append(with_primal(part, np.reshape(whole[i:j], part.shape)))
+        return tuple(found) if is_tuple else found[0]
+
+    def _row(
+        self, name: str, primals: tuple, outputs: list, bar: Any, ends: list, is_tuple: bool,
+        kwargs: dict,
+    ) -> tuple:  # fmt: skip
+        """One call of the VJP with the flat cotangent `bar`, its result checked."""
+        assert self.vjp is not None
+        parts = tuple(
+            np.reshape(bar[i:j], part.shape)[()]
+            for i, j, part in zip(ends, ends[1:], outputs, strict=False)
+        )
+        found = self.vjp(primals, parts if is_tuple else parts[0], **kwargs)
+        if not isinstance(found, tuple) or len(found) != len(primals):
+            given = f"{len(found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
+            raise TypeError(
+                f"The VJP of {name} must return a tuple of {len(primals)} cotangents, one per "
+                f"argument; it returned {given}."
+            )
+        for i, (x_bar, p) in enumerate(zip(found, primals, strict=True)):
+            if x_bar is None:
+                continue
+            if not has_dual(x_bar) and np.asarray(x_bar).dtype.kind not in "biufc":
+                raise TypeError(
+                    f"The VJP of {name} must return numbers or arrays of numbers; its cotangent "
+                    f"{i} is a {type(x_bar).__name__}."
+                )
+            if np.shape(x_bar) != np.shape(p):
+                raise ValueError(
+                    f"The VJP of {name} returned cotangent {i} of shape {np.shape(x_bar)} for an "
+                    f"argument of shape {np.shape(p)}; they must be equal."
+                )
+        return found
+
     def _pair(self, name: str, primals: tuple, tangents: tuple, kwargs: dict) -> tuple:
         """One call of the rule, its result checked."""
         assert self.jvp is not None
@@ -219,6 +322,29 @@ class custom_jvp:
                     f"{np.shape(part_dot)}; they must be equal."
                 )
         return y, y_dot
+
+
+def pull_user(node: Any, bar: Any, owned: bool, sweep: Any) -> None:
+    """A function of several arguments given by its VJP."""
+    rows = np.reshape(bar, (-1, *node.shape))
+    for parent, part in zip(node.parents, node.data(rows), strict=True):
+        sweep.add(parent, sweep.shaped(part, parent.shape), True)
+
+
+def _flat_bar(x_bar: Any, p: Any) -> Any:
+    """A cotangent of the argument `p` as a vector."""
+    if x_bar is None:
+        x_bar = _zeros(p)
+    return np.ravel(_floating(x_bar))
+
+
+def _pushed(jacobians: list, tangents: list, level: Any) -> DenseTangent:
+    """The tangent of a vector by its Jacobians, (m, n) each, with respect to flat arguments."""
+    total: Any = 0.0
+    for J, t in zip(jacobians, tangents, strict=True):
+        block = t.to_dense().dense()
+        total = total + np.matmul(np.reshape(block, (block.shape[0], J.shape[1])), J.T)
+    return DenseTangent(level, total)
 
 
 def _kept(y_dot: Any) -> Any:

@@ -258,8 +258,14 @@ class Dual:
 
     @property
     def __array_interface__(self):
-        # NumPy looks for this before it makes an object array of Duals.  Those keep derivatives,
-        # but know no complex numbers: their .real is themselves and their .imag is 0.
+        # NumPy looks for this before it makes an object array of Duals.  Where no tangent is, other
+        # libraries see the array itself.
+        if self.own_tangent() is None:
+            primal = self.primal
+            self.level.share(self if self._view is None else self._view.root)
+            return primal.__array_interface__
+        # Object arrays keep derivatives, but know no complex numbers: their .real is themselves
+        # and their .imag is 0.
         if self.dtype.kind == "c":
             self.level.lost = True
             raise TangentLostError(

@@ -8,8 +8,13 @@ import sys
 
 from dualmc import standins
 
-# Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name.
-SOURCES = {"scipy.special": "dualmc.special", "scipy.linalg": "dualmc.scipy_linalg"}
+# Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
+# a function handlers() that makes it.
+SOURCES = {
+    "scipy.special": "dualmc.special",
+    "scipy.linalg": "dualmc.scipy_linalg",
+    "scipy.sparse": "dualmc.sparse_products",
+}
 _done: set = set()
 
 
@@ -21,7 +26,8 @@ def register():
         _done.add(module)
         if importlib.util.find_spec(source) is None:
             continue
-        handlers = importlib.import_module(source).HANDLERS
+        found = importlib.import_module(source)
+        handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
         for name, handler in handlers.items():
             owner, _, function = name.rpartition(".")
             original = getattr(sys.modules.get(owner), function, None)

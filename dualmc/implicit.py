@@ -81,7 +81,7 @@ class custom_root:
         primals = tuple(primal_at(a, level) for a in args)
         y = self(*primals)
         y = y if type(y) is Dual else np.asarray(y)
-        r = as_operand(self.residual(y, *args))
+        r = self._residual(y, args)
         if np.shape(r) != y.shape:
             raise ValueError(
                 f"custom_root: the residual has shape {np.shape(r)} at a root of shape {y.shape}; "
@@ -96,10 +96,14 @@ class custom_root:
         """The residual `r` divided by its own Jacobian."""
 
         def residual(flat: Any) -> Any:
-            return np.ravel(as_operand(self.residual(np.reshape(flat, y.shape), *primals)))
+            return np.ravel(self._residual(np.reshape(flat, y.shape), primals))
 
         if not self.sparse:
-            return np.linalg.solve(jacobian_fwd(residual, np.ravel(y)), r)
+            slopes = jacobian_fwd(residual, np.ravel(y))
+            try:
+                return np.linalg.solve(slopes, r)
+            except np.linalg.LinAlgError as error:
+                raise _singular(error) from None
         import scipy.sparse.linalg
 
         if type(y) is Dual:
@@ -107,7 +111,11 @@ class custom_root:
                 "custom_root: sparse=True cannot hold the Duals of an outer derivative call. Use "
                 "sparse=False for derivatives of higher order."
             )
-        factors = scipy.sparse.linalg.splu(jacobian_fwd(residual, np.ravel(y), sparse=True).tocsc())
+        slopes = jacobian_fwd(residual, np.ravel(y), sparse=True).tocsc()
+        try:
+            factors = scipy.sparse.linalg.splu(slopes)
+        except RuntimeError as error:
+            raise _singular(error) from None
 
         def solve(b: Any, trans: str = "N") -> Any:
             columns = np.asarray(b).reshape(-1, y.size).T
@@ -123,10 +131,43 @@ class custom_root:
                 "custom_root: the solver returned a Dual. It must depend on its arguments alone; "
                 "pass what it takes from its closure as an argument."
             )
-        probe = self.residual(np.array(y, dtype=np.float64) if np.ndim(y) else y, *args)
+        if _kind(y) not in "biuf":
+            raise TypeError(
+                f"custom_root: the solver must return the root, a number or an array of real "
+                f"numbers; it returned {_named(y)}. Of scipy.optimize.root return sol.x."
+            )
+        probe = self._residual(np.array(y, dtype=np.float64) if np.ndim(y) else y, args)
         if has_dual(probe):
             raise TypeError(
                 "custom_root: the residual depends on a Dual that is not among its arguments. Pass "
                 "it as an argument of the root, or its derivative would be lost."
             )
         return y
+
+    def _residual(self, y: Any, args: tuple) -> Any:
+        """The residual at `y`, an array or a Dual."""
+        r = self.residual(y, *args)
+        if not has_dual(r) and _kind(r) not in "biuf":
+            raise TypeError(
+                f"custom_root: the residual must return a number or an array of real numbers; it "
+                f"returned {_named(r)}."
+            )
+        return as_operand(r) if not isinstance(r, (list, tuple)) else seeds.from_sequence(r)
+
+
+def _kind(a: Any) -> str:
+    try:
+        return np.asarray(a).dtype.kind
+    except ValueError:  # ragged
+        return "O"
+
+
+def _named(a: Any) -> str:
+    return "None" if a is None else f"a {type(a).__name__}"
+
+
+def _singular(error: Exception) -> np.linalg.LinAlgError:
+    return np.linalg.LinAlgError(
+        f"custom_root: the derivative of the residual with respect to the root is singular there "
+        f"({error}): the root is not a differentiable function of the arguments."
+    )

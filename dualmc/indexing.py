@@ -215,12 +215,13 @@ def get(dual, key):
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
         # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
         t = dual._tangent if dual._view is None else dual.own_tangent()
-        if t is not None:
-            if t.is_recorded:
-                t = t.slice(path[1:], ())
-            else:
-                copy = dual._owned
-                t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
+        if t is None:
+            return primal  # a number, or a Dual of an outer call
+        if t.is_recorded:
+            t = t.slice(path[1:], ())
+        else:
+            copy = dual._owned
+            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
@@ -275,6 +276,7 @@ def _promote(dual, value):
         elif level.serial < inner.level.serial:
             _promote(inner, value)
     else:
+        root.level.check_not_shared(root)
         root.replace_primal(root.make(inner, None, level))
 
 
@@ -358,6 +360,8 @@ def _write_tangent(dual, key, t):
         return
     place = _place(dual, key)
     if t is not None:
+        if root._tangent is None:
+            root.level.check_not_shared(root)
         t = t.astype(root.dtype)
         selected = place.selected()
         if t.shape != selected:
@@ -393,6 +397,8 @@ def assign(dual, result):
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None
     if dual._view is None and (t is None or t.shape == dual.shape):
+        if t is not None and dual._tangent is None:
+            dual.level.check_not_shared(dual)
         dual._tangent = None if t is None else t.astype(dual.dtype)
         dual._owned = False
         dual._writes += 1

@@ -7,6 +7,7 @@ error, not a wrong number.
 
 import itertools
 import threading
+import weakref
 from contextlib import contextmanager
 
 from dualmc.errors import TangentLostError
@@ -17,7 +18,7 @@ _serials = itertools.count(1)
 class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
-    __slots__ = ("serial", "n", "open", "lost", "records", "constants")
+    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "shared")
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -26,9 +27,27 @@ class Level:
         self.lost = False  # whether a conversion to float was refused
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
+        self.shared = None  # arrays without tangent that other libraries may hold
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"
+
+    def share(self, root):
+        """Note that another library was given the memory of `root`."""
+        if self.shared is None:
+            self.shared = {}
+        self.shared[id(root)] = weakref.ref(root)
+
+    def check_not_shared(self, root):
+        """Before the first tangent is written to `root`: nobody else may hold its plain numbers."""
+        if self.shared is None or id(root) not in self.shared:
+            return
+        if self.shared[id(root)]() is root:
+            raise TangentLostError(
+                "An array that a library was given as plain numbers is written a Dual: what the "
+                "library holds of it would lose the derivative. Give the library a copy, e.g. "
+                "numpy.array(a), or write to a copy."
+            )
 
 
 @contextmanager

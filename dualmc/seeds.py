@@ -1,6 +1,7 @@
 """Between the user's arrays and the levels: inputs, seeds, outputs, assembled Jacobians."""
 
 import math
+import sys
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def as_input(x, caller, name, is_complex=False):
             f"{caller} needs {name} to be a float, a list or a plain array of floats; got "
             f"{type(x).__name__}. Convert it first, e.g. with numpy.asarray({name})."
         )
-    if x is None or isinstance(x, (dict, set, str, bytes)):
+    if x is None or isinstance(x, (dict, set, str, bytes)) or is_sparse_matrix(x):
         raise TypeError(
             f"{caller} needs {name} to be a float, a list or an array of floats; got "
             f"{type(x).__name__}."
@@ -51,6 +52,12 @@ def as_input(x, caller, name, is_complex=False):
             f"Convert it with {name}.astype(float) if its entries are numbers."
         )
     return a
+
+
+def is_sparse_matrix(a):
+    """Whether `a` is a sparse matrix or array of SciPy, which need not be imported."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(a)
 
 
 def _complex_input(caller, name, dtype):
@@ -156,6 +163,11 @@ def as_output(y, caller):
             raise TypeError(
                 f"{caller} needs f to return a number, an array, or a list or tuple of those; "
                 f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
+            )
+        if is_sparse_matrix(y):
+            raise TypeError(
+                f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
+                f"returned a {type(y).__name__}. Return its entries, e.g. with .toarray()."
             )
         if isinstance(y, (list, tuple)):
             y = _stacked(y, caller)

@@ -4,9 +4,14 @@ SciPy's matrices would convert a Dual to a plain array.  Adapted code finds them
 same state whose products look for Duals first (`adapt.py`).
 """
 
+import functools
+import sys
+import types
+
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, has_dual
+from dualmc.errors import MissingRuleError
 from dualmc.linear import applied, with_primal
 
 
@@ -66,7 +71,7 @@ def _picked(A, x):
 _RETURN_SPARSE = """
 transpose conj conjugate copy tocsr tocsc tocoo tobsr todia tolil todok astype getH power
 multiply minimum maximum __neg__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
-__pow__ __getitem__ __abs__
+__pow__ __getitem__ __abs__ __rtruediv__
 """.split()
 _views: dict = {}
 
@@ -76,40 +81,119 @@ def view_of(matrix):
     kind = type(matrix)
     if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
         return matrix
-    made = _views.get(kind)
-    if made is None:
-        made = _views[kind] = type(kind.__name__, (kind,), _methods_of(kind))
-    view = object.__new__(made)
+    view = object.__new__(kind_of(kind))
     view.__dict__ = matrix.__dict__
     return view
+
+
+def kind_of(kind):
+    """The subclass of a SciPy class whose products look for Duals."""
+    made = _views.get(kind)
+    if made is None:
+        like = _metaclass(type(kind))
+        made = _views[kind] = like(kind.__name__, (kind,), _methods_of(kind))
+    return made
+
+
+@functools.cache
+def _metaclass(base):
+    """The metaclass of classes of which all instances of their base are instances."""
+
+    class Like(base):
+        def __instancecheck__(cls, instance):
+            return cls.__bases__[0] in type(instance).__mro__
+
+        def __subclasscheck__(cls, other):
+            return cls.__bases__[0] in other.__mro__
+
+    return Like
+
+
+def handlers():
+    """Stand-ins for the classes and functions of scipy.sparse, by dotted name."""
+    sparse = sys.modules["scipy.sparse"]
+    found = {}
+    for name in sparse.__all__:
+        original = getattr(sparse, name, None)
+        if isinstance(original, type) and hasattr(original, "tocsr"):
+            found[f"scipy.sparse.{name}"] = kind_of(original)
+        elif isinstance(original, types.FunctionType):
+            found[f"scipy.sparse.{name}"] = _maker(name, original)
+    return found
+
+
+def _maker(name, original):
+    """A function of scipy.sparse whose result looks for Duals, and which refuses them."""
+
+    @functools.wraps(original)
+    def standin(*args, **kwargs):
+        asks = name.startswith("iss")  # issparse, isspmatrix, ...
+        if not asks and any(_is_active(a) for a in (*args, *kwargs.values())):
+            raise _refused(f"scipy.sparse.{name}")
+        y = original(*args, **kwargs)
+        return view_of(y) if hasattr(y, "tocsr") else y
+
+    return standin
+
+
+def _is_active(a):
+    """Whether a Dual with a tangent is in `a`."""
+    if isinstance(a, (list, tuple)):
+        return any(_is_active(item) for item in a)
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        return any(_is_active(item) for item in a.flat)
+    while type(a) is Dual:
+        if a.own_tangent() is not None:
+            return True
+        a = a.primal
+    return False
+
+
+def _refused(name):
+    return MissingRuleError(
+        f"dualmc cannot keep the derivatives of numbers stored in a SciPy sparse matrix ({name} of "
+        f"a Dual). Keep the structure constant and multiply by the varying numbers: scale rows by "
+        f"d[:, None] * (A @ x), columns by A @ (d * x); or build the matrix dense."
+    )
 
 
 def _methods_of(kind):
     def product(name, ours):
         def method(self, other):
-            return (
-                ours(self, other) if has_dual(other) else view_of(getattr(kind, name)(self, other))
-            )
+            if not has_dual(other):
+                return view_of(getattr(kind, name)(self, other))
+            if "mul__" in name and np.ndim(other) == 0 and _is_active(other):
+                raise _refused(f"{kind.__name__}.{name}")
+            return ours(self, other)
 
         return method
 
     def wrapped(name):
         def method(self, *args, **kwargs):
+            if any(_is_active(a) for a in args):
+                raise _refused(f"{kind.__name__}.{name}")
             return view_of(getattr(kind, name)(self, *args, **kwargs))
 
         return method
 
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
+
+    def init(self, *args, **kwargs):
+        if any(_is_active(a) for a in (*args, *kwargs.values())):
+            raise _refused(f"scipy.sparse.{kind.__name__}")
+        kind.__init__(self, *args, **kwargs)
+
     found |= {
         "_looks_for_duals": True,
+        "__init__": init,
         "T": property(lambda self: self.transpose()),
         "__array_ufunc__": None,  # so that a Dual lets the matrix answer ``dual @ matrix``
         "__matmul__": product("__matmul__", matmul),
         "__rmatmul__": product("__rmatmul__", lambda self, x: rmatmul(x, self)),
         "dot": product("dot", matmul),
     }
-    if not getattr(kind, "_is_array", hasattr(kind, "__array_namespace__")):
-        # An spmatrix, whose * is the matrix product.
+    if issubclass(kind, sys.modules["scipy.sparse"].spmatrix):
+        # Its * is the matrix product; that of a sparse array is element-wise.
         found["__mul__"] = product("__mul__", matmul)
         found["__rmul__"] = product("__rmul__", lambda self, x: rmatmul(x, self))
     return found

@@ -60,6 +60,7 @@ def trace(
     if argnums is None:
         numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
         if not numbers:
+            as_input(args[0], "explain", "x" if len(args) == 1 else "argument 0")
             raise TypeError("explain needs an argument that is a number or an array of numbers.")
     else:
         numbers, _ = check_argnums(argnums, len(args), "explain")

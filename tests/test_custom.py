@@ -1037,7 +1037,7 @@ def test_no_rule_yet():
     with raises(
         TypeError,
         "solver is decorated with custom_jvp but has no derivative. Define it with "
-        "@solver.def_jvp.",
+        "@solver.def_jvp or @solver.def_vjp.",
     ):
         dm.jacobian_fwd(solver, np.ones(2))
 
@@ -1367,3 +1367,146 @@ def test_tangents_have_the_dtype_of_their_primals_in_reverse():
         seen.clear()
         jacobian(doubled, np.ones(2, np.float32))
         assert {(np.dtype(np.float32), np.dtype(np.float32))} == set(seen)
+
+
+# --- custom_jvp: transposed rules ----------------------------------------------------------------
+
+
+def product(calls):
+    """``sin(a) sum(b) scale`` and ``outer(a, b)``, by a VJP alone; `calls` counts it."""
+
+    @dm.custom_jvp
+    def f(a, b, scale=1.0):
+        assert not isinstance(a, dm.Dual) or isinstance(a.primal, np.ndarray)
+        return np.sin(a) * np.sum(b) * scale, np.outer(a, b)
+
+    @f.def_vjp
+    def f_vjp(primals, bars, scale=1.0):
+        calls.append(1)
+        (a, b), (y_bar, z_bar) = primals, bars
+        b_bar = np.ones_like(b) * np.sum(y_bar * np.sin(a)) * scale + a @ z_bar
+        return np.cos(a) * np.sum(b) * y_bar * scale + z_bar @ b, b_bar
+
+    return f
+
+
+def plain(a, b, scale=1.0):
+    return np.sin(a) * np.sum(b) * scale, np.outer(a, b)
+
+
+A, B = np.array([0.3, 0.4, 0.5]), np.array([1.0, -0.2])
+
+
+def joined(f):
+    def g(a, b):
+        y, z = f(a, b, scale=2.0)
+        return np.concatenate([y**2, np.exp(z).ravel()])
+
+    return g
+
+
+@pytest.mark.parametrize("argnums", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("mode", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_a_vjp_serves_both_modes(mode, argnums):
+    found = mode(joined(product([])), A, B, argnums=argnums)
+    expected = dm.jacobian_fwd(joined(plain), A, B, argnums=argnums)
+    for J, K in zip(found, expected, strict=True):
+        np.testing.assert_allclose(J, K, rtol=1e-13)
+
+
+def test_a_gradient_calls_the_vjp_once():
+    calls = []
+    f = product(calls)
+    g = dm.gradient(lambda a: np.sum(f(a, B)[0]), A)
+    np.testing.assert_allclose(g, np.cos(A) * B.sum(), rtol=1e-14)
+    assert 1 == len(calls)
+
+
+def test_a_vjp_is_differentiated_again():
+    def total(f):
+        return lambda a: np.sum(joined(f)(a, B) ** 2)
+
+    f, expected = total(product([])), dm.hessian(total(plain), A)
+    v = np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(dm.hessian(f, A), expected, rtol=1e-12)
+    for H in (
+        dm.jacobian_fwd(lambda a: dm.jacobian_fwd(f, a), A),
+        dm.jacobian_rev(lambda a: dm.jacobian_fwd(f, a), A),
+        dm.jacobian_rev(lambda a: dm.gradient(f, a), A),
+    ):
+        np.testing.assert_allclose(H, expected, rtol=1e-12)
+    np.testing.assert_allclose(dm.hvp(f, A, v), expected @ v, rtol=1e-12)
+
+
+def test_jvp_and_vjp_each_serve_their_mode():
+    used = []
+
+    @dm.custom_jvp
+    def norm(x):
+        return np.sqrt(np.sum(x**2))
+
+    @norm.def_jvp
+    def _(primals, tangents):
+        used.append("jvp")
+        return norm(primals[0]), primals[0] @ tangents[0] / norm(primals[0])
+
+    @norm.def_vjp
+    def _(primals, y_bar):
+        used.append("vjp")
+        return (y_bar * primals[0] / norm(primals[0]),)
+
+    x = np.array([3.0, 4.0])
+    np.testing.assert_allclose(dm.jacobian_fwd(norm, x), x / 5, rtol=1e-15)
+    np.testing.assert_allclose(dm.gradient(norm, x), x / 5, rtol=1e-15)
+    assert ["jvp", "jvp", "vjp"] == used
+
+
+def test_none_is_a_zero_cotangent():
+    @dm.custom_jvp
+    def f(x, data):
+        return x * data
+
+    f.def_vjp(lambda primals, y_bar: (y_bar * primals[1], None))
+    assert np.array_equal(
+        [2.0, 3.0], dm.gradient(lambda x: np.sum(f(x, A[:2] * 0 + [2, 3])), A[:2])
+    )
+    assert not dm.gradient(lambda x: np.sum(f(A, x)), A).any()
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "sentence"),
+    [
+        (None, TypeError, "must return a tuple of 1 cotangents, one per argument"),
+        ((1.0, 2.0), TypeError, "must return a tuple of 1 cotangents, one per argument"),
+        (("a",), TypeError, "must return numbers or arrays of numbers; its cotangent 0 is a str."),
+        ((1.0,), ValueError, "returned cotangent 0 of shape () for an argument of shape (3,)"),
+    ],
+)  # fmt: skip
+def test_results_of_a_vjp_are_checked(returned, error, sentence):
+    @dm.custom_jvp
+    def f(x):
+        return np.sum(x)
+
+    f.def_vjp(lambda primals, y_bar: returned)
+    with raises(error, f"The VJP of f {sentence}"):
+        dm.gradient(f, A)
+
+
+def test_a_vjp_must_be_a_function():
+    with raises(TypeError, "def_vjp needs a function, got int."):
+        dm.custom_jvp(np.sin).def_vjp(1)
+
+
+def test_explain_takes_a_custom_function_as_one_step():
+    @dm.custom_jvp
+    def norm(x):
+        return np.sqrt(np.sum(x**2))
+
+    @norm.def_jvp
+    def _(primals, tangents):
+        return norm(primals[0]), primals[0] @ tangents[0] / norm(primals[0])
+
+    explanation = dm.explain(lambda x: 2.0 * norm(x), np.array([3.0, 4.0]))
+    assert 2 == len(explanation.graph.nodes)
+    assert "norm(x)" in explanation.text()
+    np.testing.assert_allclose(explanation.jacobian["x"], [1.2, 1.6], rtol=1e-15)
