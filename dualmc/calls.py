@@ -3,11 +3,20 @@
 import linecache
 import math
 import os
+import re
+import sys
 
 import numpy as np
 
 from dualmc import adapt, seeds
-from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.dual import has_dual
+from dualmc.errors import (
+    MissingRuleError,
+    TangentLostError,
+    library_advice,
+    lost_in_array,
+    lost_in_library,
+)
 
 
 class Request:
@@ -104,43 +113,125 @@ def call_f(f, args, level):
         finally:
             adapt.hand_back()
     except (MissingRuleError, TangentLostError) as error:
-        _locate(error, error.__traceback__)
+        _Way(error).locate(error)
         raise
-    except (ValueError, TypeError) as error:
-        is_lost = isinstance(error.__cause__, TangentLostError) or (
-            # ndarray.flat reports the refusal without its cause.
-            level is not None and level.lost and "setting" in str(error) and "array" in str(error)
-        )
-        if is_lost:
-            lost = TangentLostError(
-                "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
-                "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the "
-                "array with numpy.stack."
-            )
-            _locate(lost, error.__traceback__)
+    except Exception as error:
+        way = _Way(error)
+        if _hides_refusal(error, level):
+            lost = lost_in_library(way.library) if way.library else lost_in_array()
+            way.locate(lost)
             raise lost.with_traceback(error.__traceback__) from error
+        name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
+        if name and not hasattr(error, "__notes__") and way.met_dual(error, level):
+            error.add_note(f"at {way.where}\n{library_advice(name)}")
         raise
+
+
+def _hides_refusal(error, level):
+    """Whether `error` is what other code made of a refused conversion to float."""
+    if isinstance(error, SystemError):  # C code that went on with the refusal pending
+        while error is not None and not isinstance(error, TangentLostError):
+            error = error.__cause__ or error.__context__
+        return error is not None
+    if not isinstance(error, (ValueError, TypeError)):
+        return False
+    return isinstance(error.__cause__, TangentLostError) or (
+        # ndarray.flat reports the refusal without its cause.
+        level is not None and level.lost and "setting" in str(error) and "array" in str(error)
+    )
 
 
 _OWN = os.path.dirname(__file__) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
+# What compiled code says of an argument that it cannot take, and of an array of such.
+_COMPILED = re.compile(r"must be .*, not Dual$")
+_REFUSED = re.compile(
+    r"\bDual\b|\bobject (arrays|dtype)|dtype\W?object|'object'|\('O'\)|ObjectDType"
+)
 
 
-def _locate(error, tb):
-    """Put the user's line at which `error` was raised into its message, once."""
-    found = None
-    while tb is not None:
-        name = tb.tb_frame.f_code.co_filename
-        if not name.startswith((_OWN, _NUMPY)):
-            found = tb
-        tb = tb.tb_next
-    if found is None or getattr(error, "is_located", False):
-        return
-    file, number = found.tb_frame.f_code.co_filename, found.tb_lineno
-    line = linecache.getline(file, number).strip()
-    where = f"{file}, line {number}" + (f": {line}" if line else "")
-    error.args = (f"{error.args[0]}\n  at {where}",)
-    error.is_located = True
+class _Way:
+    """From f to an error: the user's last line, and what ran below it in another library."""
+
+    def __init__(self, error):
+        self.line = None  # the traceback entry of the user's line
+        self.frames = []  # of the library that it called, where the error was raised
+        tb = error.__traceback__
+        while tb is not None:
+            if not tb.tb_frame.f_code.co_filename.startswith((_OWN, _NUMPY)):
+                if _is_library(tb.tb_frame):
+                    self.frames.append(tb.tb_frame)
+                elif self.frames and isinstance(error, SystemError):
+                    break  # raised in a function of the user's that the library called, not by it
+                else:
+                    self.line, self.frames = tb, []
+            tb = tb.tb_next
+
+    @property
+    def library(self):
+        """The library function that the user's line called, as a user would write it, or None."""
+        if self.line is None or not self.frames:
+            return None
+        # Decorators and context managers come first, under names that say nothing.
+        for frame in sorted(self.frames, key=lambda frame: _top(frame) in sys.stdlib_module_names):
+            name = _public_name(frame)
+            if name is not None:
+                return name
+        return _top(self.frames[0])
+
+    @property
+    def where(self):
+        file, number = self.line.tb_frame.f_code.co_filename, self.line.tb_lineno
+        line = linecache.getline(file, number).strip()
+        return f"{file}, line {number}" + (f": {line}" if line else "")
+
+    def met_dual(self, error, level):
+        """Whether a Dual may be why the library raised `error`."""
+        if self.line is None:
+            return False
+        if level is not None and level.lost or _REFUSED.search(str(error)):
+            return True
+        return any(has_dual(list(frame.f_locals.values())) for frame in self.frames)
+
+    def locate(self, error):
+        """Put the user's line into the message of `error`, once."""
+        if self.line is None or getattr(error, "is_located", False):
+            return
+        message, library = error.args[0], self.library
+        if library and isinstance(error, TangentLostError) and library not in message:
+            message = f"{message} {library_advice(library)}"
+        error.args = (f"{message}\n  at {self.where}",)
+        error.is_located = True
+
+
+def _top(frame):
+    return _module(frame).partition(".")[0]
+
+
+def _module(frame):
+    return frame.f_globals.get("__name__") or ""
+
+
+def _is_library(frame):
+    """Whether `frame` runs code that is left as it is; `adapt.py` says which."""
+    if isinstance(frame.f_globals, adapt.Namespace):
+        return False
+    top = _top(frame)
+    return top in adapt.FOREIGN or top in sys.stdlib_module_names and top != "__main__"
+
+
+def _public_name(frame):
+    """The dotted name of the function of `frame`, without private modules; None if it has none."""
+    module = _module(frame)
+    name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+    name = name.removeprefix(module + ".")  # compiled by Cython
+    owner = frame.f_locals.get("self")
+    if "." in name and owner is not None:  # the object's own class, not the private base of it
+        module = type(owner).__module__
+        name = f"{type(owner).__name__}.{frame.f_code.co_name}"
+    public = "".join(part + "." for part in module.partition("._")[0].split("."))
+    name = name.removesuffix(".__init__").removesuffix(".__call__")
+    return None if "<" in name or name.startswith("_") or "._lib" in module else public + name
 
 
 def _with_aux(out, caller):

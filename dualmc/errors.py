@@ -34,3 +34,30 @@ def missing_rule(name):
         f"dualmc has no derivative rule for {name}. Add one with dualmc.rule({name}, ...) if it is "
         f"a ufunc, wrap the step in @dualmc.custom_jvp, or rewrite it with functions that have one."
     )
+
+
+def lost_in_array():
+    """The `TangentLostError` for a Dual stored in a float array."""
+    return TangentLostError(
+        "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
+        "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the array "
+        "with numpy.stack."
+    )
+
+
+_REMEDY = (
+    "Give its derivative with @dualmc.custom_jvp (of the root of an equation, with "
+    "dualmc.custom_root), or write the step in NumPy functions."
+)
+
+
+def lost_in_library(name):
+    """The `TangentLostError` for a Dual that a function of another library converts to floats."""
+    return TangentLostError(
+        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {_REMEDY}"
+    )
+
+
+def library_advice(name):
+    """What to do where a function of another library, `name`, stopped at a Dual."""
+    return f"{name} met a Dual, which it cannot take. {_REMEDY}"
