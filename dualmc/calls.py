@@ -156,6 +156,7 @@ class _Way:
     def __init__(self, error):
         self.line = None  # the traceback entry of the user's line
         self.frames = []  # of the library that it called, where the error was raised
+        self.above = []  # of the library that called the function of the user's line, if one did
         tb = error.__traceback__
         while tb is not None:
             if not tb.tb_frame.f_code.co_filename.startswith((_OWN, _NUMPY)):
@@ -164,20 +165,13 @@ class _Way:
                 elif self.frames and isinstance(error, SystemError):
                     break  # raised in a function of the user's that the library called, not by it
                 else:
-                    self.line, self.frames = tb, []
+                    self.line, self.frames, self.above = tb, [], self.frames or self.above
             tb = tb.tb_next
 
     @property
     def library(self):
         """The library function that the user's line called, as a user would write it, or None."""
-        if self.line is None or not self.frames:
-            return None
-        # Decorators and context managers come first, under names that say nothing.
-        for frame in sorted(self.frames, key=lambda frame: _top(frame) in sys.stdlib_module_names):
-            name = _public_name(frame)
-            if name is not None:
-                return name
-        return _top(self.frames[0])
+        return None if self.line is None else _entry(self.frames)
 
     @property
     def where(self):
@@ -198,10 +192,23 @@ class _Way:
         if self.line is None or getattr(error, "is_located", False):
             return
         message, library = error.args[0], self.library
+        if library is None and message.startswith("float("):
+            # What C code converts of a callback's result can bear the callback's line.
+            library = _entry(self.above)
         if library and isinstance(error, TangentLostError) and library not in message:
             message = f"{message} {library_advice(library)}"
         error.args = (f"{message}\n  at {self.where}",)
         error.is_located = True
+
+
+def _entry(frames):
+    """The public name of the library function that `frames` entered by; None if there are none."""
+    # Decorators and context managers come first, under names that say nothing.
+    for frame in sorted(frames, key=lambda frame: _top(frame) in sys.stdlib_module_names):
+        name = _public_name(frame)
+        if name is not None:
+            return name
+    return _top(frames[0]) if frames else None
 
 
 def _top(frame):
