@@ -39,12 +39,12 @@ def cholesky(a, /, *, upper=False):
     p = held(a, a.level)
     y = np.linalg.cholesky(p, upper=upper)
     low = turned(y) if upper else y
-    factor = _cholesky(from_triangle(a, "U" if upper else "L"), held(low, a.level))
+    factor = cholesky_differential(from_triangle(a, "U" if upper else "L"), held(low, a.level))
     return with_primal(y, turned(factor) if upper else factor)
 
 
 @quiet
-def _cholesky(h, low):
+def cholesky_differential(h, low):
     w = np.linalg.inv(low)
     half = np.ones(low.shape[-2:]) - np.eye(low.shape[-1]) / 2
     inner = np.matmul(np.matmul(w, h), turned(w))
@@ -69,14 +69,14 @@ def qr(a, mode="reduced"):
         _, _, q, r = _reflected(a)
         return type(y)(with_primal(y.Q, q), with_primal(y.R, r))
     found = y if mode != "r" else np.linalg.qr(p)
-    q, r = _reduced(a, p, held(found[0], a.level), held(found[1], a.level))
+    q, r = qr_differential(a, p, held(found[0], a.level), held(found[1], a.level))
     if mode == "r":
         return with_primal(y, r)
     return type(y)(with_primal(y.Q, q), with_primal(y.R, r))
 
 
 @quiet
-def _reduced(a, p, q, r):
+def qr_differential(a, p, q, r):
     m, n = a.shape[-2:]
     if m >= n:
         return _tall(a, q, r)
@@ -186,15 +186,15 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     if not compute_uv:
         y = np.linalg.svd(p, compute_uv=False)
         u, s, vh = (held(part, a.level) for part in np.linalg.svd(p, full_matrices=False))
-        return with_primal(y, _singular_values(a, u, s, turned(vh), False))
+        return with_primal(y, singular_values(a, u, s, turned(vh), False))
     y = np.linalg.svd(p, full_matrices)
     k = min(a.shape[-2:])
     u, s, vh = (held(part, a.level) for part in y)
     v = turned(vh)
     thin_u, thin_v = u[..., :k], v[..., :k]
-    values_dual = _singular_values(a, thin_u, s, thin_v, True)
-    u_dual, v_dual = _singular_vectors(a, thin_u, s, thin_v)
-    u_dual, v_dual = _completed(u_dual, u, a), _completed(v_dual, v, a)
+    values_dual = singular_values(a, thin_u, s, thin_v, True)
+    u_dual, v_dual = singular_vectors(a, thin_u, s, thin_v)
+    u_dual, v_dual = completed(u_dual, u, a), completed(v_dual, v, a)
     return type(y)(
         with_primal(y.U, u_dual), with_primal(y.S, values_dual), with_primal(y.Vh, turned(v_dual))
     )
@@ -226,7 +226,7 @@ def _rounding(s, shape):
 
 
 @quiet
-def _singular_values(a, u, s, v, is_signed):
+def singular_values(a, u, s, v, is_signed):
     plain = values(s)
     rounding = _rounding(plain, a.shape[-2:])
     s_dual = np.sum(real(np.conj(u) * np.matmul(a, v)), axis=-2)
@@ -239,7 +239,7 @@ def _singular_values(a, u, s, v, is_signed):
 
 
 @quiet
-def _singular_vectors(a, u, s, v):
+def singular_vectors(a, u, s, v):
     m, n = a.shape[-2:]
     k = min(m, n)
     plain = values(s)
@@ -288,7 +288,7 @@ def phase(v_dual, v, row):
 
 
 @quiet
-def _completed(u_dual, u, a):
+def completed(u_dual, u, a):
     """The vectors beyond the first k of a full matrix: they stay orthogonal to those."""
     k = u_dual.shape[-1]
     extra = u.shape[-1] - k

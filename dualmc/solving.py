@@ -39,14 +39,14 @@ def solve(a, b):
     p, q = held(a, level), held(b, level)
     x = np.linalg.solve(p, q)
     if np.ndim(b) == 1:
-        found = solved(p, _residual(a, b[:, None], held(x, level)[..., None], level))[..., 0]
+        found = solved(p, residual(a, b[:, None], held(x, level)[..., None], level))[..., 0]
     else:
-        found = solved(p, _residual(a, b, held(x, level), level))
+        found = solved(p, residual(a, b, held(x, level), level))
     return with_primal(x, found)
 
 
 @quiet
-def _residual(a, b, x, level):
+def residual(a, b, x, level):
     """``b - a @ x`` as far as it varies, in the shape of x."""
     r = b if is_active(b, level) else None
     if is_active(a, level):
@@ -60,11 +60,11 @@ def inv(a):
     """``dY = -Y dA Y``."""
     p = held(a, a.level)
     y = np.linalg.inv(p)
-    return with_primal(y, _inverse(a, held(y, a.level)))
+    return with_primal(y, inverse_differential(a, held(y, a.level)))
 
 
 @quiet
-def _inverse(a, y):
+def inverse_differential(a, y):
     return -np.matmul(np.matmul(y, a), y)
 
 
@@ -105,11 +105,11 @@ def det(a):
     """``d det(A) = sum(cofactors * dA)``, Jacobi's formula."""
     p = held(a, a.level)
     y = np.linalg.det(p)
-    return with_primal(y, _determinant(a, p))
+    return with_primal(y, determinant_differential(a, p))
 
 
 @quiet
-def _determinant(a, p):
+def determinant_differential(a, p):
     return np.sum(_cofactors(p) * a, axis=(-2, -1))
 
 

@@ -43,8 +43,8 @@ def eigh(a, UPLO="L"):
     w, v = held(y[0], a.level), held(y[1], a.level)
     h = from_triangle(a, UPLO.upper())
     return type(y)(
-        with_primal(y[0], _values_hermitian(h, w, v)),
-        with_primal(y[1], _vectors_hermitian(h, w, v, 0 if UPLO.upper() == "L" else -1)),
+        with_primal(y[0], values_hermitian(h, w, v)),
+        with_primal(y[1], vectors_hermitian(h, w, v, 0 if UPLO.upper() == "L" else -1)),
     )
 
 
@@ -54,7 +54,7 @@ def eigvalsh(a, UPLO="L"):
     y = np.linalg.eigvalsh(p, UPLO)
     w, v = np.linalg.eigh(p, UPLO)
     h = from_triangle(a, UPLO.upper())
-    return with_primal(y, _values_hermitian(h, w, v))
+    return with_primal(y, values_hermitian(h, w, v))
 
 
 def _rounding(w):
@@ -63,14 +63,14 @@ def _rounding(w):
 
 
 @quiet
-def _values_hermitian(h, w, v):
+def values_hermitian(h, w, v):
     w_dual = np.sum(real(np.conj(v) * np.matmul(h, v)), axis=-2)
     w = values(w)
     return shared(w_dual, clusters(w, _rounding(w)))
 
 
 @quiet
-def _vectors_hermitian(h, w, v, real_row):
+def vectors_hermitian(h, w, v, real_row):
     plain = values(w)
     labels = clusters(plain, _rounding(plain))
     is_lost = repeated(labels)
@@ -92,7 +92,7 @@ def eig(a):
     p = held(a, a.level)
     y = np.linalg.eig(p)
     w, v = held(y[0], a.level), held(y[1], a.level)
-    w_dual, v_dual = _eigensystem(a, w, v, vectors=True)
+    w_dual, v_dual = eigensystem(a, w, v, vectors=True)
     return type(y)(with_primal(y[0], w_dual), with_primal(y[1], v_dual))
 
 
@@ -103,7 +103,7 @@ def eigvals(a):
     w, v = np.linalg.eig(p)
     if a.shape[-1] == 0:
         return make(y, None, a.level)
-    w_dual, _ = _eigensystem(a, w, v, vectors=False)
+    w_dual, _ = eigensystem(a, w, v, vectors=False)
     # The two routines of LAPACK may sort differently.
     order = np.argmin(np.abs(values(y)[..., :, None] - values(w)[..., None, :]), axis=-1)
     w_dual = np.take_along_axis(w_dual, order, -1)
@@ -112,7 +112,7 @@ def eigvals(a):
 
 
 @quiet
-def _eigensystem(a, w, v, vectors):
+def eigensystem(a, w, v, vectors):
     """Expressions for eigenvalues and vectors; NaN where rounding cannot tell eigenvalues apart."""
     n = a.shape[-1]
     if n == 0:
