@@ -311,6 +311,7 @@ class World:
         if isinstance(globals, Namespace):
             globals = globals.real
         module = importlib.__import__(name, globals, locals, fromlist, level)
+        foreign.register()
         return self.adapt(module)
 
     # --- Methods, objects and classes ------------------------------------------------------------

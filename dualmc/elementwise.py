@@ -30,7 +30,9 @@ def apply(ufunc, *inputs):
         return entry.handler(*inputs)
     rule = RULES.get(ufunc)
     if rule is None:
-        raise missing_rule(registry.name_of(ufunc))
+        if not registry.learn(ufunc):
+            raise missing_rule(registry.name_of(ufunc))
+        return apply(ufunc, *inputs)
     return push(rule, ufunc, inputs)
 
 
@@ -74,6 +76,8 @@ def push(rule, function, args, options=None):
         y = from_objects(y) if has_dual(y) else y.astype(np.float64)
     if not active:
         return make(y, None, level)
+    if rule.check is not None:
+        rule.check(function, [i for i, _ in active], y)
     if level.records:
         return _recorded(rule, function, args, primals, y, active, level)
     if len(active) == 1:
@@ -284,6 +288,8 @@ def _ufunc_result(ufunc, inputs, kwargs):
         return push(rule, ufunc, inputs, kwargs)
     if ufunc in registry.UFUNCS:
         return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
+    if registry.learn(ufunc):
+        return _ufunc_result(ufunc, inputs, kwargs)
     raise missing_rule(registry.name_of(ufunc))
 
 

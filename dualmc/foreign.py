@@ -6,16 +6,20 @@ Registered when SciPy's modules have been imported by somebody: dualmc itself ne
 import importlib.util
 import sys
 
-from dualmc import standins
+from dualmc import registry, standins
+from dualmc.rules import RULES
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
-# a function handlers() that makes it.
+# a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
     "scipy.special": "dualmc.special",
     "scipy.linalg": "dualmc.scipy_linalg",
     "scipy.sparse": "dualmc.sparse_products",
+    "scipy.optimize": "dualmc.scipy_optimize",
+    "scipy.spatial.distance": "dualmc.scipy_distance",
 }
 _done: set = set()
+_rows: dict = {}
 
 
 def register():
@@ -34,3 +38,15 @@ def register():
             if original is not None:
                 standins.STANDINS[original] = handler
         standins.PATCHED.update({"scipy", module})
+        _rows.update(getattr(found, "ROWS", {}))
+
+
+def learn(ufunc):
+    """Copy the row of a ufunc of SciPy into the rule table; whether it is in any table now."""
+    register()
+    if ufunc in _rows:
+        RULES[ufunc] = _rows[ufunc]
+    return ufunc in RULES or ufunc in registry.UFUNCS
+
+
+registry.LATE.append(learn)

@@ -48,9 +48,9 @@ def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
         _write(ufunc.at, ufunc_at(ufunc), inputs, options)
         return None
     if method == "__call__":
-        entry = registry.UFUNCS.get(ufunc)
-        if ufunc not in RULES and entry is None:
+        if ufunc not in RULES and ufunc not in registry.UFUNCS and not registry.learn(ufunc):
             raise missing_rule(registry.name_of(ufunc))
+        entry = registry.UFUNCS.get(ufunc)
         function: Any = ufunc
     else:
         entry = registry.REDUCTIONS.get((ufunc, method), registry.METHODS.get(method))

@@ -8,6 +8,7 @@ them, by `handles`.  Element-wise rules stand in `rules.RULES`.
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ FUNCTIONS: dict = {}
 UFUNCS: dict = {}
 REDUCTIONS: dict = {}
 METHODS: dict = {}
+# Called with a ufunc that is in no table: whether tables that were not needed so far have it.
+LATE: list = []
 # Functions that make arrays and reach a Dual only through their argument like=.
 CREATION = frozenset(
     {
@@ -57,6 +60,11 @@ def register_one(kind, function, handler):
     table[function] = Entry(kind, handler)
 
 
+def learn(ufunc):
+    """Whether a ufunc that no table has is in one now, after the tables of SciPy have been read."""
+    return any([late(ufunc) for late in LATE])
+
+
 @functools.cache
 def position_of_out(function):
     """Where `function` takes its argument out by position, or None."""
@@ -68,9 +76,11 @@ def position_of_out(function):
 
 
 def name_of(function):
-    """The dotted name a user would write for a NumPy function or ufunc."""
+    """The dotted name a user would write for a function or ufunc of NumPy, or a ufunc of SciPy."""
     name = getattr(function, "__name__", str(function))
     if getattr(np, name, None) is function:
         return f"numpy.{name}"
+    if getattr(sys.modules.get("scipy.special"), name, None) is function:
+        return f"scipy.special.{name}"
     module = getattr(function, "__module__", None) or ""
     return f"{module}.{name}" if module.startswith("numpy") else name

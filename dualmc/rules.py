@@ -13,6 +13,7 @@ the function itself around the points where it is taken: no `abs` in a smooth ev
 constant that merely equals the partial at a point.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,9 @@ class Rule(NamedTuple):
     kernel: bool = True
     # Arguments (0-based) that carry no derivative at all because they must be integers.
     integer: tuple = ()
+    # Called with (function, positions of the active arguments, output); raises where the partials
+    # do not hold.
+    check: Callable | None = None
 
 
 def _d_power_base(a, b, y):

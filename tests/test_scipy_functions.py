@@ -230,24 +230,6 @@ REFUSED = [
     ("interpolate.interp1d", lambda x: interpolate.interp1d(T, x)(1.5)),
     ("interpolate.PchipInterpolator", lambda x: interpolate.PchipInterpolator(T, x)(1.5)),
     ("interpolate.splrep", lambda x: interpolate.splrep(T, x, k=1)[1]),
-    ("optimize.brentq", lambda x: optimize.brentq(lambda t: t - x[0], 0, 9)),
-    ("optimize.brentq", lambda x: optimize.brentq(lambda t, a: t - a, 0, 9, args=(x[0],))),
-    ("optimize.bisect", lambda x: optimize.bisect(lambda t: t - x[0], 0, 9)),
-    (
-        "optimize.root_scalar",
-        lambda x: optimize.root_scalar(lambda t: t - x[0], bracket=(0, 9)).root,
-    ),
-    ("optimize.root", lambda x: optimize.root(lambda t: t**2 - x, ONES).x),
-    ("optimize.fsolve", lambda x: optimize.fsolve(lambda t: t**2 - x, ONES)),
-    ("optimize.minimize", lambda x: optimize.minimize(lambda t: np.sum((t - x) ** 2), ONES).x),
-    (
-        "optimize.minimize",
-        lambda x: optimize.minimize(
-            lambda t: np.sum((t - x) ** 2), ONES, method="Nelder-Mead"
-        ).x,
-    ),
-    ("optimize.least_squares", lambda x: optimize.least_squares(lambda t: t - x, ONES).x),
-    ("optimize.curve_fit", lambda x: optimize.curve_fit(lambda t, a: a * t, T, x)[0]),
     ("signal.lfilter", lambda x: signal.lfilter([1.0], [1.0, 0.5], x)),
     ("signal.fftconvolve", lambda x: signal.fftconvolve(x, [1.0, 2.0])),
     ("signal.savgol_filter", lambda x: signal.savgol_filter(x, 3, 1)),
@@ -292,8 +274,6 @@ def test_refusal_by_a_solver_is_a_lost_tangent(mode):
     for f in (
         lambda x: integrate.quad(lambda t: t * x[0], 0, 1)[0],
         lambda x: integrate.solve_ivp(lambda t, y: -y * x[0], (0, 1), [1.0]).y[:, -1],
-        lambda x: optimize.brentq(lambda t, a: t - a, 0, 9, args=(x[0],)),
-        lambda x: optimize.minimize(lambda t: np.sum((t - x) ** 2), ONES).x,
         lambda x: SPLINE(x),
     ):
         with pytest.raises(dm.TangentLostError, match="lost|lose"):
