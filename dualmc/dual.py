@@ -258,21 +258,33 @@ class Dual:
 
     @property
     def __array_interface__(self):
-        # NumPy looks for this before it makes an object array of Duals.  Where no tangent is, other
-        # libraries see the array itself.
-        if self.own_tangent() is None:
-            primal = self.primal
-            self.level.share(self if self._view is None else self._view.root)
-            return primal.__array_interface__
-        # Object arrays keep derivatives, but know no complex numbers: their .real is themselves
-        # and their .imag is 0.
-        if self.dtype.kind == "c":
+        # NumPy looks for this before it makes an object array of Duals.  Those keep derivatives,
+        # but know no complex numbers: their .real is themselves and their .imag is 0.
+        if self.own_tangent() is not None and self.dtype.kind == "c":
             self.level.lost = True
             raise TangentLostError(
                 "numpy.array of complex Duals would lose the derivative of their parts. Build "
                 "the array with numpy.stack, or assign into numpy.zeros_like(dual, dtype=complex)."
             )
         raise AttributeError("__array_interface__")
+
+    @property
+    def __array__(self):
+        # Where no tangent is, other libraries see the array itself; else this is not defined.
+        if self.own_tangent() is not None:
+            raise AttributeError("__array__")
+        primal = self.primal
+        if type(primal) is Dual:
+            return primal.__array__
+        loan = levels.Loan(primal)
+        root = self if self._view is None else self._view.root
+        root.level.lend(root, loan)
+        lent = np.asarray(loan)
+
+        def as_array(dtype=None, copy=None):
+            return np.array(lent, dtype, copy=copy)
+
+        return as_array
 
     def __copy__(self):
         return self.copy()

@@ -276,7 +276,7 @@ def _promote(dual, value):
         elif level.serial < inner.level.serial:
             _promote(inner, value)
     else:
-        root.level.check_not_shared(root)
+        root.level.check_not_lent(root)
         root.replace_primal(root.make(inner, None, level))
 
 
@@ -361,7 +361,7 @@ def _write_tangent(dual, key, t):
     place = _place(dual, key)
     if t is not None:
         if root._tangent is None:
-            root.level.check_not_shared(root)
+            root.level.check_not_lent(root)
         t = t.astype(root.dtype)
         selected = place.selected()
         if t.shape != selected:
@@ -398,7 +398,7 @@ def assign(dual, result):
     t = result.own_tangent() if value_level is dual.level else None
     if dual._view is None and (t is None or t.shape == dual.shape):
         if t is not None and dual._tangent is None:
-            dual.level.check_not_shared(dual)
+            dual.level.check_not_lent(dual)
         dual._tangent = None if t is None else t.astype(dual.dtype)
         dual._owned = False
         dual._writes += 1

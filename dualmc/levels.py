@@ -18,7 +18,7 @@ _serials = itertools.count(1)
 class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
-    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "shared")
+    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans")
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -27,27 +27,38 @@ class Level:
         self.lost = False  # whether a conversion to float was refused
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
-        self.shared = None  # arrays without tangent that other libraries may hold
+        self.loans = None  # arrays without tangent that other libraries may hold
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"
 
-    def share(self, root):
-        """Note that another library was given the memory of `root`."""
-        if self.shared is None:
-            self.shared = {}
-        self.shared[id(root)] = weakref.ref(root)
+    def lend(self, root, loan):
+        """Note that another library was given the memory of `root`, a Dual without tangent."""
+        if self.loans is None:
+            self.loans = {}
+        self.loans.setdefault(id(root), []).append((weakref.ref(root), weakref.ref(loan)))
 
-    def check_not_shared(self, root):
+    def check_not_lent(self, root):
         """Before the first tangent is written to `root`: nobody else may hold its plain numbers."""
-        if self.shared is None or id(root) not in self.shared:
+        if self.loans is None:
             return
-        if self.shared[id(root)]() is root:
-            raise TangentLostError(
-                "An array that a library was given as plain numbers is written a Dual: what the "
-                "library holds of it would lose the derivative. Give the library a copy, e.g. "
-                "numpy.array(a), or write to a copy."
-            )
+        for owner, loan in self.loans.get(id(root), ()):
+            if owner() is root and loan() is not None:
+                raise TangentLostError(
+                    "An array that a library holds as plain numbers is written a Dual: what the "
+                    "library holds would lose the derivative. Give the library a copy, e.g. "
+                    "numpy.array(a), or write to a copy."
+                )
+
+
+class Loan:
+    """Memory of a plain array that lives as long as any array made of it is held."""
+
+    __slots__ = ("__array_interface__", "memory", "__weakref__")
+
+    def __init__(self, array):
+        self.memory = array
+        self.__array_interface__ = array.__array_interface__
 
 
 @contextmanager

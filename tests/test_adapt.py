@@ -551,11 +551,11 @@ def test_an_array_that_a_library_holds_takes_no_derivative(mode, through):
 
     def f(x):
         z = np.zeros(4)
-        held = sparse.csr_array(through(z)[None, :])
+        held = sparse.dia_array((through(z)[None, :], [0]), shape=(4, 4))
         z[0] = x[0]
         return held @ np.ones(held.shape[1]) + z[0]
 
-    with pytest.raises(dm.TangentLostError, match="An array that a library was given as plain"):
+    with pytest.raises(dm.TangentLostError, match="An array that a library holds as plain numbers"):
         mode(f, np.ones(3))
 
     def with_a_copy(x):
