@@ -193,7 +193,7 @@ def scattered(bar, index, size):
     used = np.flatnonzero(index >= 0)
     order = used[np.argsort(index[used], kind="stable")]
     where = index[order]
-    if order.size and (np.any(order[1:] != order[:-1] + 1) or order.size != index.size):
+    if order.size != index.size or np.any(order[1:] != order[:-1] + 1):
         bar = bar[..., order]
     # Neighbours with one target are added in pairs until every target is there once.
     while True:
