@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc import TangentLostError
-
 INF = np.inf
 NAN = np.nan
 EYE2 = [[1.0, 0.0], [0.0, 1.0]]
@@ -34,7 +32,8 @@ class Row(NamedTuple):
     second: object = None
     # Where reverse mode gives another one: the other order of products meets 0 * inf elsewhere.
     reverse: object = None
-    raises: type | None = None
+    # The name of the error expected.
+    raises: str | None = None
     note: str = ""
 
     @property
@@ -350,8 +349,8 @@ TABLE = {
             "a comparison is 0 or 1, and constant"),
         Row("int(x) * x", 2.5, 2.0, "int is locally constant", 0.0),
         Row("x.astype(int) * 1.0", 1.5, 0.0, FLAT),
-        Row("float(x) * 2", 1.0, None, "the derivative would be lost", raises=TangentLostError),
-        Row("complex(x) * 2", 1.0, None, "the derivative would be lost", raises=TangentLostError),
+        Row("float(x) * 2", 1.0, None, "the derivative would be lost", raises="TangentLostError"),
+        Row("complex(x) * 2", 1.0, None, "the derivative would be lost", raises="TangentLostError"),
         Row("np.real_if_close(x + 0j)", 1.0, 1.0, "the value decides whether it is real"),
         Row("np.searchsorted(np.array([0.0, 1.0]), x)", 1.0, 0.0, FLAT),
         Row("np.digitize(x, np.array([0.0, 1.0]))", [1.0], [[0.0]], FLAT),
@@ -381,9 +380,9 @@ TABLE = {
             "equal singular values share the mean of their derivatives"),
         Row("np.linalg.svd(x, compute_uv=False)", ZERO2, zeros(2, 2, 2), "the least subgradient"),
         Row("np.linalg.slogdet(x)[1]", SINGULAR, np.full((2, 2), NAN), "the value is -inf"),
-        Row("np.linalg.inv(x)", SINGULAR, None, "as NumPy", raises=np.linalg.LinAlgError),
+        Row("np.linalg.inv(x)", SINGULAR, None, "as NumPy", raises="LinAlgError"),
         Row("np.linalg.solve(x, np.array([1.0, 1.0]))", SINGULAR, None, "as NumPy",
-            raises=np.linalg.LinAlgError),
+            raises="LinAlgError"),
         Row("np.linalg.matrix_rank(x)", SINGULAR, ZERO2, FLAT),
         Row("np.linalg.cond(x)", EYE2, ZERO2, "largest and smallest share the same derivative"),
         Row("np.linalg.pinv(x)", RANK_ONE, PINV, "among the matrices of the same rank"),

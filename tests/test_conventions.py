@@ -1,5 +1,8 @@
 """Every awkward point has the derivative that its row says, in every mode and nesting."""
 
+import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import dualmc as dm
 
 ROOT = Path(__file__).parent.parent
 DUMMIES = 40
+ERRORS = {"TangentLostError": dm.TangentLostError, "LinAlgError": np.linalg.LinAlgError}
 # NaN, not 0, in reverse mode within reverse mode.
 LOST_ON_THE_TAPE = ("np.where(x > 0, x * np.log(x), 0)",)
 # The points lie where functions and their values are not finite.
@@ -90,7 +94,7 @@ def test_among_other_inputs(row, mode):
 @rows(lambda row: row.raises is not None)
 @every_mode
 def test_error(row, mode):
-    with pytest.raises(row.raises):
+    with pytest.raises(ERRORS[row.raises]):
         MODES[mode](compiled(row.code), number(row))
 
 
@@ -172,3 +176,17 @@ def test_where_that_takes_no_element_within_a_derivative(x, outer):
     y, J = outer(g, 3.0)
     assert np.array_equal(np.zeros(np.shape(x)), y)
     assert np.array_equal(np.zeros(np.shape(x)), J)
+
+
+def test_the_published_page_is_the_current_one():
+    """Its generator needs NumPy and the table only; what it prints is the page."""
+    script = ROOT / "bench" / "conventions.py"
+    made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert made.stdout == (ROOT / "docs" / "conventions.md").read_text()
+
+
+def test_every_row_was_measured():
+    with (ROOT / "docs" / "conventions_peers.csv").open(newline="") as file:
+        measured = {row["case"]: row for row in csv.DictReader(file)}
+    assert {"version", "date", *(row.name for row in ROWS)} == measured.keys()
+    assert all(text for row in measured.values() for text in row.values())

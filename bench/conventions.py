@@ -1,0 +1,393 @@
+"""What other libraries give at the awkward points, and the page that sets them beside dualmc.
+
+The points are the rows of `tests/conventions.py`, whose text every library runs with `np` bound to
+its own NumPy: `jax.numpy`, `autograd.numpy`, and for PyTorch its functions of the same name.  What
+they gave is kept in `docs/conventions_peers.csv`, so that the page needs none of them.
+
+    python bench/conventions.py > docs/conventions.md
+    python bench/conventions.py --measure   # those installed here; the others keep their column
+
+Only NumPy is needed beside the libraries measured.
+"""
+
+import argparse
+import csv
+import datetime
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from conventions import ROWS, TABLE, compiled, point  # noqa: E402
+
+MEASURED = ROOT / "docs" / "conventions_peers.csv"
+PEERS = ("JAX", "PyTorch", "autograd")
+VERSION = "version"
+DATE = "date"
+
+# Read in its rules (DiffRules.jl, src/rules.jl: max, min, abs, sqrt, cbrt, log, log1p, mod, rem;
+# ForwardDiff.jl, src/dual.jl: hypot), not run; the other cases are left blank.
+FORWARDDIFF = {
+    "np.maximum(0, x) at 0.0": "1",
+    "np.maximum(x, 0) at 0.0": "0",
+    "np.minimum(x, 1.0) at 1.0": "1",
+    "np.maximum(x[0], x[1]) at [1.0, 1.0]": "[0, 1]",
+    "np.minimum(x[0], x[1]) at [1.0, 1.0]": "[1, 0]",
+    "np.abs(x) at 0.0": "1",
+    "abs(x) at 0.0": "1",
+    "np.sqrt(x) at 0.0": "inf",
+    "np.cbrt(x) at 0.0": "inf",
+    "np.log(x) at 0.0": "inf",
+    "np.log1p(x) at -1.0": "inf",
+    "np.hypot(x[0], x[1]) at [0.0, 0.0]": "all nan",
+    "x % 1.0 at 2.0": "nan",
+    "x[0] % x[1] at [6.0, 3.0]": "all nan",
+    "np.fmod(x[0], x[1]) at [-6.0, 3.0]": "all nan",
+}
+
+INTRODUCTION = """\
+# Conventions
+
+Where the derivative of a function is a matter of choice, or infinite, or does not exist, this is
+what dualmc gives, and why. Each row is a case of the tests: dense and sparse, forward and reverse,
+in chunks and nested, the value is the one below. The reasons in short:
+
+- A constant is not an input: at a tie between a constant and a value that varies, the constant
+  wins. Among values that vary, all that reach the maximum share its derivative equally.
+- At a kink the slope is one of the slopes beside it or between them, the least in size where 0 is
+  among them.
+- Where the slope is infinite the derivative is infinite, not NaN and not a large number.
+- A derivative that is exactly 0, since nothing depends on the input there, stays 0 whatever it is
+  multiplied by. So `np.where` protects: what is not taken leaves no NaN behind.
+- Comparisons, branches and the order of a sort look at the value only.
+
+"""
+LEGEND = """\
+The dualmc column has the Jacobian by forward mode, and by reverse mode where that differs: an
+infinite derivative that meets a factor which happens to be 0 is NaN in one order of the products
+and may be 0 in the other. Such steps have a better form, which is named. The other columns say
+"same" where the library gives the same Jacobian in its forward and its reverse mode (PyTorch, JAX
+and autograd in double precision). "error" is what the library raised for this text; "not offered"
+means that it has no function of that name.
+
+"""
+
+
+# --- Results as text -----------------------------------------------------------------------------
+
+
+def shown(J):
+    """A Jacobian as the page shows it."""
+    a = np.asarray(J)
+    a = a.real if a.dtype.kind == "c" and not a.imag.any() else a
+    a = np.round(a if a.dtype.kind == "c" else a.astype(float), 12) + 0.0
+    if a.size == 0:
+        return f"empty, {a.shape}".replace(",)", ")")
+    if a.ndim == 0:
+        return f"{a.item():.6g}"
+    if a.size > 1 and not a.any():
+        return "zeros"
+    if np.isnan(a).all():
+        return "all nan"
+    if (
+        a.ndim == 2
+        and len(a) > 1
+        and a.shape[0] == a.shape[1]
+        and np.array_equal(a, np.eye(len(a)))
+    ):
+        return "identity"
+    return "[" + ", ".join(shown_part(part) for part in a) + "]"
+
+
+def shown_part(a):
+    if np.ndim(a) == 0:
+        return f"{a.item():.6g}"
+    return "[" + ", ".join(shown_part(part) for part in a) + "]"
+
+
+def both(forward, reverse):
+    return forward if forward == reverse else f"forward {forward}; reverse {reverse}"
+
+
+def expected(row):
+    """The dualmc column."""
+    if row.raises is not None:
+        return f"error: {row.raises}"
+    return both(shown(row.J), shown(row.J if row.reverse is None else row.reverse))
+
+
+class NotOffered(Exception):
+    """The library has no function of that name."""
+
+
+def attempt(jacobian, f, x):
+    try:
+        return shown(jacobian(f, x))
+    except NotOffered:
+        return "not offered"
+    except AttributeError as error:
+        is_name = getattr(error.obj, "__name__", "").split(".")[0] in ("jax", "autograd")
+        return "not offered" if is_name else f"error: {type(error).__name__.lstrip('_')}"
+    except Exception as error:
+        return f"error: {type(error).__name__.lstrip('_')}"
+
+
+# --- The libraries: (version, module, forward, reverse) ------------------------------------------
+
+
+def jax():
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def wrapped(f):
+        return lambda x: jnp.asarray(stacked(f(x), jnp.stack))
+
+    def forward(f, x):
+        return jax.jacfwd(wrapped(f))(jnp.asarray(x))
+
+    def reverse(f, x):
+        return jax.jacrev(wrapped(f))(jnp.asarray(x))
+
+    return jax.__version__, jnp, forward, reverse
+
+
+def autograd():
+    import autograd
+    import autograd.numpy as anp
+
+    def wrapped(f):
+        def g(x):
+            y = stacked(f(x), anp.stack)
+            return y if hasattr(y, "_value") else np.asarray(y, float)
+
+        return g
+
+    def forward(f, x):
+        g = wrapped(f)
+        jvp = autograd.make_jvp(g)(x)
+        columns = [jvp(e.reshape(x.shape))[1] for e in np.eye(x.size)]
+        return np.stack(columns, -1).reshape(np.shape(columns[0]) + x.shape)
+
+    def reverse(f, x):
+        return autograd.jacobian(wrapped(f))(x)
+
+    import importlib.metadata
+
+    return importlib.metadata.version("autograd"), anp, forward, reverse
+
+
+def torch():
+    import torch
+
+    def wrapped(f):
+        return lambda x: torch.as_tensor(stacked(f(x), torch.stack))
+
+    def forward(f, x):
+        g, x = wrapped(f), torch.tensor(x)
+        columns = []
+        for i in range(x.numel()):
+            e = torch.zeros_like(x)
+            e.view(-1)[i] = 1
+            columns.append(torch.func.jvp(g, (x.clone(),), (e,))[1].numpy())
+        return np.stack(columns, -1).reshape(columns[0].shape + tuple(x.shape))
+
+    def reverse(f, x):
+        return torch.autograd.functional.jacobian(wrapped(f), torch.tensor(x)).numpy()
+
+    return torch.__version__.split("+")[0], torch_as_numpy(torch), forward, reverse
+
+
+def stacked(y, stack):
+    return stack(list(y)) if isinstance(y, (list, tuple)) else y
+
+
+def torch_as_numpy(torch):
+    """PyTorch's functions of the same names, numbers made tensors and axis made dim."""
+
+    def tensor(a):
+        if isinstance(a, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in a):
+            return torch.stack([tensor(item) for item in a])
+        if isinstance(a, (list, tuple)):
+            a = np.array(a)
+        return a if isinstance(a, torch.Tensor) else torch.as_tensor(a)
+
+    def number(a):
+        return isinstance(a, (bool, int, float, complex))
+
+    def adapted(function):
+        def call(*args, **options):
+            if "axis" in options:
+                options["dim"] = options.pop("axis")
+            has_tensor = any(isinstance(a, torch.Tensor) for a in args)
+            double = has_tensor and {"dtype": torch.float64}
+            args = [
+                torch.tensor(float(a), **double) if number(a) and has_tensor else a for a in args
+            ]
+            return function(*args, **options)
+
+        return call
+
+    same = """abs angle arccos arccosh arcsin arctan arctan2 arctanh argmax argsort ceil clip
+        copysign cov dot exp floor fmax fmin fmod heaviside hypot isclose log log1p logaddexp
+        maximum minimum nanmean nan_to_num nansum prod quantile remainder round searchsorted sign
+        sinc sin sqrt square sum tanh trapezoid trunc""".split()
+    found = {name: adapted(getattr(torch, name)) for name in same}
+
+    def numbers(function):
+        """Whose further arguments are numbers, and stay so."""
+
+        def call(x, *args, axis=None, **options):
+            if axis is not None:
+                options["dim"] = axis
+            return function(x, *args, **options)
+
+        return call
+
+    def extremum(whole, along):
+        def call(x, axis=None, **options):
+            return whole(x, **options) if axis is None else along(x, dim=axis, **options)
+
+        return call
+
+    def spread(function):
+        return lambda x: function(x, correction=0)
+
+    def where(condition, *args):
+        return torch.where(condition, *args)
+
+    def svd(x, compute_uv=True):
+        return torch.linalg.svd(x) if compute_uv else torch.linalg.svdvals(x)
+
+    # NumPy's axis and divisor where torch has another default, so that the functions are the same.
+    maximum = found["maximum"]
+    maximum.accumulate = lambda x: torch.cummax(x, 0).values
+    found |= {
+        "array": tensor,
+        "where": where,
+        "max": extremum(torch.max, torch.amax),
+        "min": extremum(torch.min, torch.amin),
+        "sort": lambda x: torch.sort(x).values,
+        "median": torch.median,
+        "mean": torch.mean,
+        "unique": torch.unique,
+        "cumsum": lambda x: torch.cumsum(x, 0),
+        "cumprod": lambda x: torch.cumprod(x, 0),
+        "std": spread(torch.std),
+        "var": spread(torch.var),
+        "gradient": lambda x: torch.gradient(x)[0],
+        "zeros": lambda n: torch.zeros(n, dtype=torch.float64),
+        "inf": np.inf,
+        "nan": np.nan,
+        "pi": np.pi,
+    }
+    linear = {
+        name: numbers(getattr(torch.linalg, name))
+        for name in """cholesky cond det eigh
+        eigvals eigvalsh inv matrix_power matrix_rank norm pinv slogdet solve""".split()
+    }
+    linear["svd"] = svd
+    return Offers(found | {"linalg": Offers(linear)})
+
+
+class Offers:
+    """A namespace of functions, for which a missing name is no mistake."""
+
+    def __init__(self, functions):
+        vars(self).update(functions)
+
+    def __getattr__(self, name):
+        raise NotOffered(name)
+
+
+LIBRARIES = {"JAX": jax, "PyTorch": torch, "autograd": autograd}
+
+
+# --- Measuring -----------------------------------------------------------------------------------
+
+
+def read():
+    """``{case: {library: text}}``, with the rows of versions and dates."""
+    if not MEASURED.exists():
+        return {}
+    with MEASURED.open(newline="") as file:
+        return {row.pop("case"): row for row in csv.DictReader(file)}
+
+
+def measure():
+    found = read()
+    table = {name: {} for name in (VERSION, DATE, *(row.name for row in ROWS))}
+    for peer in PEERS:
+        for name, row in table.items():
+            row[peer] = found.get(name, {}).get(peer, "")
+    for peer, library in LIBRARIES.items():
+        try:
+            version, module, forward, reverse = library()
+        except ImportError:
+            print(f"{peer} is not installed: its column stays", file=sys.stderr)
+            continue
+        table[VERSION][peer] = version
+        table[DATE][peer] = datetime.date.today().isoformat()
+        for row in ROWS:
+            f = compiled(row.code, module)
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                by_forward, by_reverse = (
+                    attempt(jacobian, f, np.array(row.x)) for jacobian in (forward, reverse)
+                )
+            table[row.name][peer] = both(by_forward, by_reverse)
+    with MEASURED.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["case", *PEERS], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"case": name} | row for name, row in table.items())
+
+
+# --- The page ------------------------------------------------------------------------------------
+
+
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def page():
+    """The page, in Markdown."""
+    measured = read()
+    head = [f"{peer} {measured[VERSION][peer]}" for peer in PEERS] + ["ForwardDiff.jl"]
+    dates = sorted({measured[DATE][peer] for peer in PEERS})
+    text = INTRODUCTION + LEGEND
+    text += (
+        f"Measured on {' and '.join(dates)}; `bench/conventions.py` measures and makes the page.\n"
+    )
+    text += "What ForwardDiff.jl gives was read in its rules, not measured; blank is not known.\n"
+    for title, rows in TABLE.items():
+        text += f"\n## {title}\n\n"
+        text += f"| case | at | dualmc | reason | {' | '.join(head)} |\n"
+        text += "|---" * (4 + len(head)) + "|\n"
+        for row in rows:
+            own = expected(row)
+            peers = [measured.get(row.name, {}).get(peer, "") for peer in PEERS]
+            peers.append(FORWARDDIFF.get(row.name, ""))
+            peers = ["same" if text == own else text for text in peers]
+            reason = row.reason + (f"; {row.note}" if row.note else "")
+            cells = [f"`{row.code}`", point(row.x), own, reason, *peers]
+            text += "| " + " | ".join(cell(text) for text in cells) + " |\n"
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--measure", action="store_true", help="run the libraries installed here")
+    if parser.parse_args().measure:
+        measure()
+    else:
+        print(page(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
