@@ -381,6 +381,12 @@ def test_arguments_without_a_derivative_refuse(mode, name, f):
 
 
 @MODES
+def test_sinc_is_that_of_numpy(mode):
+    for f in (lambda x: sc.sinc(x), lambda x: np.sinc(x)):
+        np.testing.assert_allclose(mode(f, 0.5), -4 / np.pi, rtol=1e-14)
+
+
+@MODES
 @pytest.mark.parametrize("name", ["airy", "struve", "itj0y0", "factorial", "jvp", "lpmv"])
 def test_functions_without_a_rule_refuse(mode, name):
     function = getattr(sc, name)
