@@ -418,6 +418,19 @@ def from_sequence(items):
     return np.stack(parts)
 
 
+def has_tangent(a):
+    """Whether `a`, or an entry of a nest of lists, is a Dual with a tangent at any level."""
+    if isinstance(a, (list, tuple)):
+        return any(has_tangent(item) for item in a)
+    if isinstance(a, np.ndarray) and a.dtype == object:
+        return any(has_tangent(item) for item in a.flat)
+    while type(a) is Dual:
+        if a.own_tangent() is not None:
+            return True
+        a = a.primal
+    return False
+
+
 def from_objects(a):
     """An object array of Duals and numbers, as one Dual."""
     if not has_dual(a):

@@ -20,7 +20,7 @@ from dualmc.decompositions import (
     singular_values,
     singular_vectors,
 )
-from dualmc.dual import Dual, as_operand, has_dual, level_of
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent, level_of
 from dualmc.errors import missing_case, missing_rule
 from dualmc.linear import applied, with_primal
 from dualmc.matrices import from_triangle, held, is_active, quiet, solved, turned
@@ -49,28 +49,12 @@ def _standin(original, handler):
     def standin(*args, **kwargs):
         if not has_dual(args) and not has_dual(tuple(kwargs.values())):
             return original(*args, **kwargs)
-        if not _is_active((*args, *kwargs.values())):
+        if not has_tangent((*args, *kwargs.values())):
             plain = [_plain(a) for a in args]
             return original(*plain, **{key: _plain(a) for key, a in kwargs.items()})
         return handler(*args, **kwargs)
 
     return standin
-
-
-def _is_active(items):
-    """Whether a Dual with a tangent, at any level, is among `items`."""
-    for item in items:
-        if isinstance(item, (list, tuple)):
-            if _is_active(item):
-                return True
-            continue
-        if isinstance(item, np.ndarray) and item.dtype == object:
-            item = as_operand(item)
-        while type(item) is Dual:
-            if item.own_tangent() is not None:
-                return True
-            item = item.primal
-    return False
 
 
 def _plain(a):

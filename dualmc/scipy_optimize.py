@@ -15,7 +15,7 @@ import inspect
 import numpy as np
 import scipy.optimize
 
-from dualmc.dual import Dual, as_operand, has_dual
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.forward import jacobian_fwd, jvp
 from dualmc.linear import with_primal
@@ -160,7 +160,7 @@ def _refuse(name):
         @functools.wraps(function)
         def wrapped(*args, **kwargs):
             y = function(*args, **kwargs)
-            if has_dual(y) and _depth(as_operand(y)):
+            if has_tangent(y):
                 raise refused()
             return _plain(y)
 
@@ -168,7 +168,7 @@ def _refuse(name):
 
     @functools.wraps(original)
     def standin(*args, **kwargs):
-        if any(_is_active(a) for a in (*args, *kwargs.values())):
+        if has_tangent((*args, *kwargs.values())):
             raise refused()
         return original(
             *(checked(a) if callable(a) else _plain(a) for a in args),
@@ -176,12 +176,6 @@ def _refuse(name):
         )
 
     HANDLERS[f"scipy.optimize.{name}"] = standin
-
-
-def _is_active(a):
-    if isinstance(a, (list, tuple)):
-        return any(_is_active(item) for item in a)
-    return has_dual(a) and _depth(as_operand(a)) > 0
 
 
 for _name in """

@@ -10,7 +10,7 @@ import types
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, has_dual
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.linear import applied, with_primal
 
@@ -128,25 +128,12 @@ def _maker(name, original):
     @functools.wraps(original)
     def standin(*args, **kwargs):
         asks = name.startswith("iss")  # issparse, isspmatrix, ...
-        if not asks and any(_is_active(a) for a in (*args, *kwargs.values())):
+        if not asks and has_tangent((*args, *kwargs.values())):
             raise _refused(f"scipy.sparse.{name}")
         y = original(*args, **kwargs)
         return view_of(y) if hasattr(y, "tocsr") else y
 
     return standin
-
-
-def _is_active(a):
-    """Whether a Dual with a tangent is in `a`."""
-    if isinstance(a, (list, tuple)):
-        return any(_is_active(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        return any(_is_active(item) for item in a.flat)
-    while type(a) is Dual:
-        if a.own_tangent() is not None:
-            return True
-        a = a.primal
-    return False
 
 
 def _refused(name):
@@ -162,7 +149,7 @@ def _methods_of(kind):
         def method(self, other):
             if not has_dual(other):
                 return view_of(getattr(kind, name)(self, other))
-            if "mul__" in name and np.ndim(other) == 0 and _is_active(other):
+            if "mul__" in name and np.ndim(other) == 0 and has_tangent(other):
                 raise _refused(f"{kind.__name__}.{name}")
             return ours(self, other)
 
@@ -170,7 +157,7 @@ def _methods_of(kind):
 
     def wrapped(name):
         def method(self, *args, **kwargs):
-            if any(_is_active(a) for a in args):
+            if has_tangent(args):
                 raise _refused(f"{kind.__name__}.{name}")
             return view_of(getattr(kind, name)(self, *args, **kwargs))
 
@@ -179,7 +166,7 @@ def _methods_of(kind):
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
 
     def init(self, *args, **kwargs):
-        if any(_is_active(a) for a in (*args, *kwargs.values())):
+        if has_tangent((*args, *kwargs.values())):
             raise _refused(f"scipy.sparse.{kind.__name__}")
         kind.__init__(self, *args, **kwargs)
 

@@ -13,8 +13,9 @@ import math
 import numpy as np
 
 from dualmc import levels
-from dualmc.dual import Dual, as_operand, from_sequence, has_dual, make
+from dualmc.dual import Dual, as_operand, from_sequence, has_dual, has_tangent, make
 from dualmc.elementwise import push
+from dualmc.errors import MissingRuleError
 from dualmc.linear import exact
 from dualmc.payload import values
 from dualmc.rules import Rule
@@ -230,6 +231,34 @@ class _ArrayType(type):
 @stands_for(np.ndarray)
 class ndarray(metaclass=_ArrayType):
     """``np.ndarray`` as user code names it: Duals are instances too."""
+
+
+def _refuse_matrix(data):
+    if has_tangent(data):
+        raise MissingRuleError(
+            "dualmc does not differentiate numpy.matrix, which NumPy itself advises against. Use a "
+            "two-dimensional array, numpy.atleast_2d(x), and @ for products."
+        )
+
+
+class _MatrixType(type):
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, np.matrix)
+
+    def __call__(cls, data, dtype=None, copy=True):
+        _refuse_matrix(data)
+        return np.matrix(data, dtype, copy)
+
+
+@stands_for(np.matrix)
+class matrix(metaclass=_MatrixType):
+    """``np.matrix``, which refuses Duals."""
+
+
+@stands_for(np.asmatrix)
+def asmatrix(data, dtype=None):
+    _refuse_matrix(data)
+    return np.asmatrix(data, dtype)
 
 
 def is_instance(instance, classes):

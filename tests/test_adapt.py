@@ -613,3 +613,18 @@ def test_sparse_matrices_of_duals_are_refused(mode, name, f):
     assert message.startswith("dualmc cannot keep the derivatives of numbers stored in a SciPy")
     assert f"({name} of a Dual)" in message
     assert f"\n  at {__file__}" in message
+
+
+@every_mode
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("make", [np.matrix, np.asmatrix])
+def test_numpys_matrix_refuses(mode, make):
+    def f(x):
+        a = make(np.eye(3) * 2)
+        assert isinstance(a, np.matrix)
+        return np.asarray(a @ np.ones(3)).ravel() * x
+
+    assert np.array_equal(2 * np.eye(3), mode(f, np.ones(3)))
+    with pytest.raises(dm.MissingRuleError, match="does not differentiate numpy.matrix") as caught:
+        mode(lambda x: make(x) * 2, np.ones(3))
+    assert "and @ for products" in str(caught.value)
