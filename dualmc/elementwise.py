@@ -108,7 +108,7 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
         # The partial is the other operand; a constant that is exactly 0 makes the product 0.
         other = primals[1 - argnum]
         t = t.times(other if type(other) is Dual else np.asarray(other, y.dtype), alone)
-    elif rule.kernel and (rows := _rows(t, y, primals)) is not None:
+    elif _has_kernel(rule, t) and (rows := _rows(t, y, primals)) is not None:
         out = buffers.empty_like(rows)
         if len(primals) == 1:
             kernel = kernels.push_one(function, partial)
@@ -123,7 +123,7 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
     else:
         with np.errstate(all="ignore"):
             factor = partial(*primals, y)
-        t = t.times(factor if type(factor) is Dual else np.asarray(factor))
+        t = t.times(factor if type(factor) is Dual else np.asarray(factor), rule.chooses)
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 
 
@@ -134,7 +134,7 @@ def _many_active(rule, function, primals, y, active):
     partials = _partials(rule, primals, y, False)
     if len(active) == 2 and rule.kernel and (callable(partials[0]) or callable(partials[1])):
         t, u = active[0][1], active[1][1]
-        if _is_slot_by_slot(t, u):
+        if _has_kernel(rule, t) and _has_kernel(rule, u) and _is_slot_by_slot(t, u):
             rows_t = _rows(t, y, primals)
             rows_u = None if rows_t is None else _rows(u, y, primals)
             if rows_u is not None:
@@ -150,6 +150,14 @@ def _many_active(rule, function, primals, y, active):
         if part is not None:
             total = part if total is None else add(total, part)
     return total
+
+
+def _has_kernel(rule, t):
+    """Whether a kernel may scale the rows of `t`.
+
+    Where a partial of 0 is to hide an infinity, it must meet the block itself.
+    """
+    return rule.kernel and not (rule.chooses and not t.is_sparse and not t.is_finite())
 
 
 def _recorded(rule, function, args, primals, y, active, level):

@@ -122,6 +122,29 @@ def _both(a, step_a, b, step_b, y, coef_a, coef_b, out):
             out[s, i] = c + g
 
 
+def _two_chosen(a, step_a, b, step_b, y, coef, out):
+    # Of a function that returns one of its arguments: 0 where it is the other one.
+    for i in range(y.size):
+        d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
+        for s in range(coef.shape[0]):
+            c = coef[s, i]
+            out[s, i] = 0 if c == 0 or d == 0 else c * d
+
+
+def _both_chosen(a, step_a, b, step_b, y, coef_a, coef_b, out):
+    for i in range(y.size):
+        u = a[i * step_a]
+        v = b[i * step_b]
+        d = p0(u, v, y[i])  # noqa: F821
+        e = p1(u, v, y[i])  # noqa: F821
+        for s in range(coef_a.shape[0]):
+            c = coef_a[s, i]
+            c = 0 if c == 0 or d == 0 else c * d
+            g = coef_b[s, i]
+            g = 0 if g == 0 or e == 0 else g * e
+            out[s, i] = c + g
+
+
 def _stamp(template, name, **partials):
     jitted = {key: numba.njit(**_OPTIONS)(partial) for key, partial in partials.items()}
     name = f"{template.__name__}_{name}_{_DIGEST}"
@@ -155,7 +178,8 @@ def push_two(function, argnum, partial, variant=""):
     kernel = _stamped.get(key)
     if kernel is None:
         name = f"{function.__name__}_{argnum}{variant}"
-        kernel = _stamped[key] = _stamp(_two, name, p=partial)
+        template = _two_chosen if rules.chooses(function) else _two
+        kernel = _stamped[key] = _stamp(template, name, p=partial)
     return kernel
 
 
@@ -164,7 +188,8 @@ def push_both(function, partials):
     kernel = _stamped.get((function, "both"))
     if kernel is None:
         p0, p1 = map(_partial_function, partials)
-        kernel = _stamped[function, "both"] = _stamp(_both, function.__name__, p0=p0, p1=p1)
+        template = _both_chosen if rules.chooses(function) else _both
+        kernel = _stamped[function, "both"] = _stamp(template, function.__name__, p0=p0, p1=p1)
     return kernel
 
 

@@ -103,7 +103,7 @@ def _shared(a, chosen, axes, y):
     if most > GATHERED_TIES:
         counts = count.reshape(kept_shape(chosen.shape, axes, True))
         weights = chosen / np.maximum(counts, 1)
-        return summed(t.times(weights.astype(y.dtype)), axes, y.shape, y.dtype)
+        return summed(t.times(weights.astype(y.dtype), True), axes, y.shape, y.dtype)
     # The k-th chosen element of each row, for k = 0, 1, ...
     rank = np.cumsum(rows, axis=1)
     total = None

@@ -12,6 +12,7 @@ import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
+from dualmc.rules import chooses
 from dualmc.sweep import PLAIN, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
@@ -30,7 +31,7 @@ def pull_unary(node, bar, owned, sweep):
     sweep.add(parent, part.reshape(bar.shape), True)
 
 
-def _scaled_by(push, rows, out):
+def _scaled_by(push, rows, out, chosen=False):
     """`push(rows, out)`, a kernel that multiplies rows by a partial; of many rows, one by one.
 
     The kernels go through the elements in order and through the rows at each, which suits the few
@@ -41,7 +42,7 @@ def _scaled_by(push, rows, out):
         return
     ones = np.ones((1, rows.shape[1]), rows.dtype)
     push(ones, ones)
-    kernels.multiply(rows, ones[0], out)
+    (kernels.multiply_constant if chosen else kernels.multiply)(rows, ones[0], out)
 
 
 def _vector(a):
@@ -130,6 +131,7 @@ def pull_elementwise(node, bar, owned, sweep):
         and bar.dtype == y.dtype
     )
     rows = sweep.rows(bar) if fits else None
+    chosen = chooses(function)
     for parent, i in zip(node.parents, argnums, strict=True):
         partial = partials[i]
         if not callable(partial):
@@ -144,10 +146,10 @@ def pull_elementwise(node, bar, owned, sweep):
                 b, step_b = strided(primals[1], y)
                 kernel = kernels.push_two(function, i, partial, variant)
                 operands = (a, step_a, b, step_b, vector(y, y.dtype))
-            _scaled_by(_bound(kernel, operands), rows, part)
+            _scaled_by(_bound(kernel, operands), rows, part, chosen)
             part = part.reshape(bar.shape)
         else:
-            part = times(bar, partial(*primals, y))
+            part = times(bar, partial(*primals, y), chosen)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
 

@@ -50,6 +50,9 @@ class Rule(NamedTuple):
     # Called with (function, positions of the active arguments, output); raises where the partials
     # do not hold.
     check: Callable | None = None
+    # True where the function returns one of its arguments: a partial that is 0 then says that the
+    # argument was not taken, so that not even an infinite derivative of it counts.
+    chooses: bool = False
 
 
 def _d_power_base(a, b, y):
@@ -159,11 +162,11 @@ def _d_arctan2(p, q, y):
 
 def _greater(p, q, y):
     # A NaN operand makes the result NaN, and so its derivative.
-    return select(y != y, y, select(p > q, 1.0, 0.0))
+    return select(y != y, np.nan, select(p > q, 1.0, 0.0))
 
 
 def _greater_or_shared(p, q, y):
-    return select(y != y, y, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
+    return select(y != y, np.nan, select(p == q, 0.5, select(p > q, 1.0, 0.0)))
 
 
 def _unless_nan(q, y, share):
@@ -262,6 +265,7 @@ RULES = {
             lambda a, b, y: _greater_or_shared(b, a, y),
         ),
         alone=(lambda a, b, y: _greater(a, b, y), lambda a, b, y: _greater(b, a, y)),
+        chooses=True,
     ),
     np.minimum: Rule(
         (
@@ -269,6 +273,7 @@ RULES = {
             lambda a, b, y: _greater_or_shared(a, b, y),
         ),
         alone=(lambda a, b, y: _greater(b, a, y), lambda a, b, y: _greater(a, b, y)),
+        chooses=True,
     ),
     np.fmax: Rule(
         (
@@ -279,6 +284,7 @@ RULES = {
             lambda a, b, y: _unless_nan(b, y, _greater(a, b, y)),
             lambda a, b, y: _unless_nan(a, y, _greater(b, a, y)),
         ),
+        chooses=True,
     ),
     np.fmin: Rule(
         (
@@ -289,12 +295,21 @@ RULES = {
             lambda a, b, y: _unless_nan(b, y, _greater(b, a, y)),
             lambda a, b, y: _unless_nan(a, y, _greater(a, b, y)),
         ),
+        chooses=True,
     ),
     # a - b*trunc(a/b) and a - b*floor(a/b): the quotient is the integer nearest (a - y)/b, and
     # a - y may overflow.
     np.fmod: Rule((1.0, lambda a, b, y: -np.rint(a / b - y / b))),
     np.remainder: Rule((1.0, lambda a, b, y: -np.rint(a / b - y / b))),
     np.copysign: Rule((lambda a, b, y: np.sign(a) * np.copysign(1.0, b), 0.0)),
-    np.heaviside: Rule((0.0, lambda a, b, y: select(a != a, a, select(a == 0, 1.0, 0.0)))),
+    np.heaviside: Rule(
+        (0.0, lambda a, b, y: select(a != a, np.nan, select(a == 0, 1.0, 0.0))), chooses=True
+    ),
     np.ldexp: Rule((lambda a, b, y: np.ldexp(1.0, b), 0.0), kernel=False, integer=(1,)),
 }
+
+
+def chooses(function):
+    """Whether `function` returns one of its arguments."""
+    rule = RULES.get(function)
+    return rule is not None and rule.chooses

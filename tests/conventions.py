@@ -86,6 +86,7 @@ SHARED = "shared equally by all that reach it"
 BY_VALUE = "the branch is chosen by the value, and differentiated as it stands"
 PRODUCT_RULE = "exact, without a division"
 FLAT = "locally constant"
+NOT_TAKEN = "of what is not taken, not even an infinite derivative counts"
 TRUE_ZERO = "a derivative that is exactly 0 stays 0 beside an infinity"
 TWO_ORDERS = "0 times inf is unknown; each mode sees the zeros of its own order of products"
 MASKED = "a masked element has no part"
@@ -228,6 +229,17 @@ TABLE = {
         Row("x**2 if x == 0 else np.sin(x)", 0.0, 0.0, BY_VALUE, 2.0),
     ],
     "Zero factors and infinite derivatives": [
+        Row("np.maximum(np.sqrt(x), 1)", 0.0, 0.0, NOT_TAKEN, 0.0),
+        Row("np.maximum(np.sqrt(x), x + 1)", 0.0, 1.0, NOT_TAKEN, 0.0),
+        Row("np.minimum(1, 1 / x)", [0.0, 2.0], np.diag([0.0, -0.25]), NOT_TAKEN),
+        Row("np.fmax(np.log(x), -5)", 0.0, 0.0, NOT_TAKEN, 0.0),
+        Row("np.clip(np.log(x), -5, 5)", 0.0, 0.0, NOT_TAKEN, 0.0),
+        Row("np.sqrt(np.maximum(x, 0))", [-1.0, 0.0, 1.0], np.diag([0.0, 0.0, 0.5]), NOT_TAKEN),
+        Row("np.sqrt(np.clip(x, 0, 1))", -1.0, 0.0, NOT_TAKEN, 0.0),
+        Row("np.heaviside(x, 1 / (x - 1))", 1.0, 0.0, NOT_TAKEN, 0.0),
+        Row("np.sqrt(np.abs(x))", 0.0, 0.0, TWO_ORDERS, reverse=NAN),
+        Row("np.abs(np.sqrt(x))", 0.0, NAN, TWO_ORDERS, reverse=0.0),
+        Row("np.sqrt(x) ** 0", 0.0, NAN, TWO_ORDERS, reverse=0.0, note="the value is constant"),
         Row("0.0 * np.sqrt(x)", 0.0, 0.0, "a constant factor that is exactly 0 gives 0", 0.0),
         Row("np.sqrt(x) * 0", 0.0, 0.0, "a constant factor that is exactly 0 gives 0", 0.0),
         Row("np.dot(np.array([0.0, 1.0]), np.sqrt(x))", [0.0, 1.0], [0.0, 0.5],

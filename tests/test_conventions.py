@@ -16,7 +16,17 @@ ROOT = Path(__file__).parent.parent
 DUMMIES = 40
 ERRORS = {"TangentLostError": dm.TangentLostError, "LinAlgError": np.linalg.LinAlgError}
 # NaN, not 0, in reverse mode within reverse mode.
-LOST_ON_THE_TAPE = ("np.where(x > 0, x * np.log(x), 0)",)
+LOST_ON_THE_TAPE = (
+    "np.where(x > 0, x * np.log(x), 0)",
+    "np.maximum(np.sqrt(x), 1)",
+    "np.maximum(np.sqrt(x), x + 1)",
+    "np.minimum(1, 1 / x)",
+    "np.fmax(np.log(x), -5)",
+    "np.clip(np.log(x), -5, 5)",
+    "np.sqrt(np.maximum(x, 0))",
+    "np.sqrt(np.clip(x, 0, 1))",
+    "np.heaviside(x, 1 / (x - 1))",
+)
 # The points lie where functions and their values are not finite.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 

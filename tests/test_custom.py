@@ -410,15 +410,17 @@ def test_third_derivative_through_a_rule():
 
 def test_a_rule_that_uses_another_rule():
     special = pytest.importorskip("scipy.special")
-    dm.rule(special.gammaln, lambda x, y: special.digamma(x))
+    # The integral of the Struve function L0, whose derivative is 2/pi + L1.
+    integral = special.itmodstruve0
+    dm.rule(integral, lambda x, y: special.modstruve(0.0, x))
     x = np.linspace(0.5, 4.0, 4)
-    expected = exact(mpmath.digamma, x)
-    np.testing.assert_allclose(dm.jacobian_fwd(special.gammaln, x), np.diag(expected), rtol=1e-14)
-    with raises(dm.MissingRuleError, "psi"):
-        dm.jacobian_fwd(lambda x: dm.jacobian_fwd(special.gammaln, x), x)
-    dm.rule(special.psi, lambda x, y: special.zeta(2.0, x))
-    H = dm.jacobian_fwd(lambda x: dm.jacobian_fwd(lambda x: special.gammaln(x).sum(), x), x)
-    expected = exact(lambda t: mpmath.polygamma(1, t), x)
+    expected = exact(lambda t: mpmath.struvel(0, t), x)
+    np.testing.assert_allclose(dm.jacobian_fwd(integral, x), np.diag(expected), rtol=1e-13)
+    with raises(dm.MissingRuleError, "modstruve"):
+        dm.jacobian_fwd(lambda x: dm.jacobian_fwd(integral, x), x)
+    dm.rule(special.modstruve, np.nan, lambda v, x, y: 2 / np.pi + special.modstruve(v + 1.0, x))
+    H = dm.jacobian_fwd(lambda x: dm.jacobian_fwd(lambda x: integral(x).sum(), x), x)
+    expected = exact(lambda t: 2 / mpmath.pi + mpmath.struvel(1, t), x)
     np.testing.assert_allclose(H, np.diag(expected), rtol=1e-13)
 
 
