@@ -1257,7 +1257,8 @@ def test_nothing_of_a_tape_survives_an_exception(error):
         with pytest.raises(error, match="on purpose") as caught:
             call(broken, x)
         del caught
-        assert before == living()
+        # Fewer where pytest lets go of the traceback of an earlier test.
+        assert living() <= before
     np.testing.assert_allclose(dm.gradient(lambda x: np.sum(x**2), x), 2 * x, rtol=1e-15)
 
 
