@@ -116,15 +116,31 @@ def call_f(f, args, level):
         _Way(error).locate(error)
         raise
     except Exception as error:
-        way = _Way(error)
-        if _hides_refusal(error, level):
-            lost = lost_in_library(way.library) if way.library else lost_in_array()
-            way.locate(lost)
+        lost = _explained(error, level)
+        if lost is None:
+            raise
+        try:
             raise lost.with_traceback(error.__traceback__) from error
-        name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
-        if name and not hasattr(error, "__notes__") and way.met_dual(error, level):
-            error.add_note(f"at {way.where}\n{library_advice(name)}")
-        raise
+        finally:
+            del lost  # which holds this frame
+
+
+def _explained(error, level):
+    """The refusal that `error` hides, if any; a note on `error` where a Dual is why a library
+    raised it.
+
+    The frames looked at are let go of here: held by a frame on the way of `error`, they would keep
+    the arrays of f until the next garbage collection.
+    """
+    way = _Way(error)
+    if _hides_refusal(error, level):
+        lost = lost_in_library(way.library) if way.library else lost_in_array()
+        way.locate(lost)
+        return lost
+    name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
+    if name and not hasattr(error, "__notes__") and way.met_dual(error, level):
+        error.add_note(f"at {way.where}\n{library_advice(name)}")
+    return None
 
 
 def _hides_refusal(error, level):
