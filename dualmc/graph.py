@@ -189,9 +189,17 @@ class Graph:
 
 
 class Recorder:
-    """Makes the nodes of one trace, and keeps copies of the constants that they use."""
+    """Makes the nodes of one trace, and keeps copies of the constants that they use.
 
-    def __init__(self) -> None:
+    With `whole`, everything that is computed from the inputs becomes a node, also what has no
+    derivative (comparisons, counts, positions), and what f read from a value to decide its way is
+    noted in `guards`: enough to replay f at other inputs.
+    """
+
+    def __init__(self, whole: bool = False) -> None:
+        self.whole = whole
+        self.flat: set[int] = set()  # serials of nodes without derivative
+        self.guards: list[Node] = []  # nodes whose value f looked at
         self.serials = itertools.count()
         self.open = True
         self.lost = False  # read by `calls.call_f`: whether a conversion to float was refused
@@ -204,6 +212,11 @@ class Recorder:
 
     def node(self, function: Callable, args: tuple, options: dict, operands: tuple, y: Any) -> Node:
         return Node(function, args, options, operands, y, next(self.serials))
+
+    def guard(self, node: Node) -> None:
+        """Note that f looked at the value of `node`."""
+        if self.whole and node.function is not None and node not in self.guards[-8:]:
+            self.guards.append(node)
 
     def constant(self, a: Any) -> Any:
         """A plain array as it is now, whatever is written to it later."""

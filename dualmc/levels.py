@@ -74,6 +74,17 @@ def open_level(n, records=False):
         running.remove(level)
 
 
+@contextmanager
+def running(recorder):
+    """`recorder` stands where a level stands: new arrays are its own while f runs."""
+    levels = _running.levels
+    levels.append(recorder)
+    try:
+        yield recorder
+    finally:
+        levels.remove(recorder)
+
+
 class _Running(threading.local):
     def __init__(self):
         self.levels = []
@@ -83,7 +94,7 @@ _running = _Running()
 
 
 def current():
-    """The innermost derivative call that runs in this thread, or None."""
+    """The level (or recorder) of the innermost call that runs in this thread, or None."""
     running = _running.levels
     return running[-1] if running else None
 

@@ -15,6 +15,7 @@ from dualmc.dual import Dual
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph import UfuncMethod
 from dualmc.record import (
+    _template,
     as_operand,
     check_writable,
     constant,
@@ -48,13 +49,14 @@ def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
         _write(ufunc.at, ufunc_at(ufunc), inputs, options)
         return None
     if method == "__call__":
-        if ufunc not in RULES and ufunc not in registry.UFUNCS and not registry.learn(ufunc):
+        is_known = ufunc in RULES or ufunc in registry.UFUNCS or registry.learn(ufunc)
+        if not is_known and not _are_flat(inputs, options):
             raise missing_rule(registry.name_of(ufunc))
         entry = registry.UFUNCS.get(ufunc)
         function: Any = ufunc
     else:
         entry = registry.REDUCTIONS.get((ufunc, method), registry.METHODS.get(method))
-        if entry is None:
+        if entry is None and not _are_flat(inputs, options):
             raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
         function = UfuncMethod(ufunc, method)
     where = options.get("where", True)
@@ -62,21 +64,60 @@ def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
         del options["where"]
         with np.errstate(all="ignore"):
             y = _result(entry, function, inputs, options)
-        return _stored(out, np.where(plain(where), y, np.zeros(y.shape) if out is None else out))
+        found = first((where,))
+        where = where if found is not None and found._recorder.whole else plain(where)
+        return _stored(out, np.where(where, y, np.zeros(y.shape) if out is None else out))
     return _stored(out, _result(entry, function, inputs, options))
+
+
+def _are_flat(inputs: tuple, options: dict) -> bool:
+    """Whether all that is traced of a whole program has no derivative here."""
+    found: list[Traced] = []
+    _template((inputs, tuple(options.values())), found)
+    return bool(found) and found[0]._recorder.whole and all(t.is_flat for t in found)
 
 
 def _result(entry: Any, function: Callable, args: tuple, options: dict) -> Any:
     if function in _STEPS or (entry is not None and entry.kind == "flat"):
         return _flat(function, args, options)
+    if entry is None and function not in RULES:  # of arrays without derivative only
+        return _recorded_flat(function, args, options)
     if first(args) is None and first(tuple(options.values())) is None:
         return function(*args, **options)
     return record(function, args, options)
 
 
+# What these say of an array does not depend on its numbers.
+_OF_SHAPES = frozenset(
+    {
+        np.shape, np.ndim, np.size, np.common_type, np.result_type, np.can_cast, np.iscomplexobj,
+        np.isrealobj, np.may_share_memory, np.shares_memory, np.min_scalar_type,
+    }
+)  # fmt: skip
+
+
+def _recorded_flat(function: Callable, args: tuple, options: dict) -> Any:
+    """A step without derivative, as a node of its own if it depends on numbers."""
+    if function in _OF_SHAPES:
+        return function(*_values(args), **{key: _values(a) for key, a in options.items()})
+    y = record(function, args, options)
+    for part in y if isinstance(y, (tuple, list)) else (y,):
+        if isinstance(part, Traced) and part.node.function is not None:
+            part._recorder.flat.add(part.node.serial)
+    return y
+
+
+def _values(a: Any) -> Any:
+    if isinstance(a, Traced):
+        return a.value
+    return type(a)(map(_values, a)) if type(a) in (list, tuple) else a
+
+
 def _flat(function: Callable, args: tuple, options: dict) -> Any:
-    y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
     found = first((args, tuple(options.values())))
+    if found is not None and found._recorder.whole:
+        return _recorded_flat(function, args, options)
+    y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
     if found is not None and isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
         return constant(found._recorder, y)
     return y
@@ -119,6 +160,8 @@ def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
                 return np.copy(as_operand(args[0]))
             y = function(*args, **options)
             return constant(self._recorder, y) if y.dtype.kind == "f" else y
+        if _are_flat(args, options):
+            return _recorded_flat(function, args, options)
         raise missing_rule(registry.name_of(function))
     options = dict(options)
     options.pop("overwrite_input", None)  # leaves the argument in no particular order
@@ -144,6 +187,16 @@ _BINARY = {
     "matmul": np.matmul,
     "pow": np.power,
 }
+_COMPARISONS = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+# Of masks, which only a whole program holds.
+_OF_MASKS = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
 # NumPy's own shortcuts for ``x ** p``.
 _POWERS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 # Methods that are not the function of their name called on the array.
@@ -183,8 +236,11 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
 def _comparison(name: str) -> None:
     compare = getattr(operator, name)
+    ufunc = _COMPARISONS[name]
 
     def method(self: Traced, other: Any) -> Any:
+        if self._recorder.whole:
+            return ufunc(self, as_operand(other))
         return compare(self.value, plain(as_operand(other)))
 
     setattr(Traced, f"__{name}__", method)
@@ -259,7 +315,9 @@ def _fill(self: Traced, value: Any) -> None:
 def _attach() -> None:
     for name, ufunc in _BINARY.items():
         _binary(name, ufunc)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    for name, ufunc in _OF_MASKS.items():
+        _binary(name, ufunc)
+    for name in _COMPARISONS:
         _comparison(name)
     for name in dir(np.ndarray):
         function = getattr(np, name, None)
@@ -279,6 +337,7 @@ def _attach() -> None:
         ),
         "__getitem__": get,
         "__setitem__": put,
+        "__invert__": lambda self: np.invert(self),
         "__neg__": lambda self: np.negative(self),
         "__pos__": lambda self: np.positive(self),
         "__abs__": lambda self: np.absolute(self),

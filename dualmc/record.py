@@ -85,6 +85,7 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
         *(fill(a, values) for a in full),
         **{key: fill(a, values) for key, a in full_options.items()},
     )
+    is_flat = recorder.whole and all(t.is_flat for t in found)
     # Constants go into the template as they are; slots remain for what depends on the inputs.
     active = [i for i, t in enumerate(found) if not t.is_constant]
     slots = {i: Slot(k) for k, i in enumerate(active)}
@@ -100,6 +101,8 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
             node = None
         else:
             node = recorder.node(function, call, call_options, operands, np.asarray(y))
+            if is_flat:
+                recorder.flat.add(node.serial)
         place = owner = None
         if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
             for i, t in enumerate(found):
@@ -154,6 +157,8 @@ def _kept(a: Any, recorder: Recorder) -> Any:
 def wrap(recorder: Recorder, node: Node | None, y: Any, place: Any, owner: Any) -> Any:
     """What the user gets: a Traced, or a plain result where there is no derivative."""
     kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if node is not None and recorder.whole and (kind or type(y) in (bool, int)):
+        kind = "f"
     if kind == "c" and node is not None:
         raise TypeError(
             f"explain needs real intermediates; {name_of_function(node.function)} made a complex "
@@ -242,7 +247,7 @@ def joined(items: Sequence) -> Any:
 def plain(a: Any) -> Any:
     """`a` with every Traced in it replaced by its value."""
     if isinstance(a, Traced):
-        return a.value
+        return a.look()
     if isinstance(a, (list, tuple)):
         return type(a)(plain(item) for item in a)
     if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):

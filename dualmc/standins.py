@@ -13,12 +13,17 @@ import math
 import numpy as np
 
 from dualmc import levels
-from dualmc.dual import Dual, as_operand, from_sequence, has_dual, has_tangent, make
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
-from dualmc.linear import exact
+from dualmc.graph import Recorder
+from dualmc.linear import exact as exact_of_duals
 from dualmc.payload import values
+from dualmc.record import as_operand as as_traced
+from dualmc.record import constant as traced_constant
+from dualmc.record import has_traced
 from dualmc.rules import Rule
+from dualmc.traced import Traced
 
 STANDINS: dict = {}  # by the original
 MATH: dict = {}  # the functions of the module math by name
@@ -42,7 +47,33 @@ def blank(y):
     level = levels.current()
     if level is None or type(y) is not np.ndarray or y.dtype.kind not in "fc":
         return y
+    if type(level) is Recorder:
+        return traced_constant(level, y)
     return make(y, None, level)
+
+
+def is_carrier(a):
+    """Whether `a` is an array that carries its derivative or its history."""
+    return type(a) is Dual or type(a) is Traced
+
+
+def looked_at(a):
+    """The plain value of `a`, which decides what f does next."""
+    return a.look() if type(a) is Traced else values(a)
+
+
+def has_carrier(a):
+    return has_dual(a) or has_traced(a)
+
+
+def operand(a):
+    """Lists and object arrays of carriers as one of them; everything else as it is."""
+    return as_traced(a) if has_traced(a) else as_operand(a)
+
+
+def exact(function, formula, *args):
+    """`formula(*args)`, with the primal that `function` itself gives."""
+    return formula(*args) if has_traced(args) else exact_of_duals(function, formula, *args)
 
 
 # --- New arrays ----------------------------------------------------------------------------------
@@ -70,23 +101,23 @@ _register_makers()
 
 @stands_for(np.full)
 def full(shape, fill_value, dtype=None, order="C", **kwargs):
-    if not has_dual(fill_value):
+    if not has_carrier(fill_value):
         return blank(np.full(shape, fill_value, dtype, order, **kwargs))
-    fill_value = as_operand(fill_value)
+    fill_value = operand(fill_value)
     y = np.empty(shape, fill_value.dtype if dtype is None else dtype, order, **kwargs)
     return np.full_like(fill_value, fill_value, dtype=y.dtype, shape=y.shape)
 
 
 @stands_for(np.arange)
 def arange(*args, **kwargs):
-    if not has_dual(args) and not has_dual(tuple(kwargs.values())):
+    if not has_carrier(args) and not has_carrier(tuple(kwargs.values())):
         return blank(np.arange(*args, **kwargs))
     names = ("start", "stop", "step", "dtype")
     given = dict(zip(names if len(args) > 1 else names[1:], args, strict=False)) | kwargs
     start, step = given.get("start", 0), given.get("step", 1)
     if "stop" not in given:
         start, given["stop"] = 0, start
-    start, stop, step = (np.ravel(as_operand(given_))[0] for given_ in (start, given["stop"], step))
+    start, stop, step = (np.ravel(operand(given_))[0] for given_ in (start, given["stop"], step))
     count = max(0, math.ceil((float(values(stop)) - float(values(start))) / float(values(step))))
     y = start + step * np.arange(count)
     return y if given.get("dtype") is None else y.astype(given["dtype"])
@@ -94,13 +125,13 @@ def arange(*args, **kwargs):
 
 @stands_for(np.array)
 def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
-    if not has_dual(object):
+    if not has_carrier(object):
         options = {} if like is None else {"like": like}
         return blank(
             np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
         )
-    y = as_operand(object)
-    y = np.copy(y, order) if copy or y is not object and type(object) is Dual else y
+    y = operand(object)
+    y = np.copy(y, order) if copy or y is not object and is_carrier(object) else y
     return _shaped(_typed(y, dtype), ndmin)
 
 
@@ -114,30 +145,30 @@ def _shaped(y, ndmin):
 
 @stands_for(np.asarray, np.asanyarray)
 def asarray(a, dtype=None, order=None, **kwargs):
-    if has_dual(a):
-        return _typed(as_operand(a), dtype)
+    if has_carrier(a):
+        return _typed(operand(a), dtype)
     y = np.asarray(a, dtype, order, **kwargs)
     return y if isinstance(a, np.ndarray) else blank(y)
 
 
 @stands_for(np.ascontiguousarray, np.asfortranarray)
 def ascontiguousarray(a, dtype=None, **kwargs):
-    if has_dual(a):
-        return _shaped(_typed(as_operand(a), dtype), 1)
+    if has_carrier(a):
+        return _shaped(_typed(operand(a), dtype), 1)
     return np.ascontiguousarray(a, dtype, **kwargs)
 
 
 @stands_for(np.require)
 def require(a, dtype=None, requirements=None, **kwargs):
-    if has_dual(a):
-        return _typed(as_operand(a), dtype)
+    if has_carrier(a):
+        return _typed(operand(a), dtype)
     return np.require(a, dtype, requirements, **kwargs)
 
 
 @stands_for(np.asarray_chkfinite)
 def asarray_chkfinite(a, dtype=None, order=None):
-    if has_dual(a):
-        a = as_operand(a)
+    if has_carrier(a):
+        a = operand(a)
         np.asarray_chkfinite(values(a))
         return _typed(a, dtype)
     return blank(np.asarray_chkfinite(a, dtype, order))
@@ -146,8 +177,8 @@ def asarray_chkfinite(a, dtype=None, order=None):
 @stands_for(np.fromiter)
 def fromiter(iter, dtype, count=-1, **kwargs):
     items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
-    if has_dual(items):
-        return _typed(from_sequence(items), dtype)
+    if has_carrier(items):
+        return _typed(operand(items), dtype)
     return blank(np.fromiter(items, dtype, count, **kwargs))
 
 
@@ -158,12 +189,12 @@ def fromfunction(function, shape, *, dtype=float, **kwargs):
 
 @stands_for(np.isscalar)
 def isscalar(element):
-    return type(element) is Dual and element.ndim == 0 or np.isscalar(element)
+    return is_carrier(element) and element.ndim == 0 or np.isscalar(element)
 
 
 @stands_for(np.iscomplexobj)
 def iscomplexobj(x):
-    return x.dtype.kind == "c" if type(x) is Dual else np.iscomplexobj(x)
+    return x.dtype.kind == "c" if is_carrier(x) else np.iscomplexobj(x)
 
 
 @stands_for(np.vectorize)
@@ -180,13 +211,13 @@ class vectorize:
     def __call__(self, *args, **kwargs):
         if self.pyfunc is None:  # used as a decorator with options
             return vectorize(args[0], *self.options)
-        if not has_dual(args) and not has_dual(tuple(kwargs.values())) or self.signature:
+        if not has_carrier(args) and not has_carrier(tuple(kwargs.values())) or self.signature:
             return np.vectorize(self.pyfunc, *self.options)(*args, **kwargs)
         fixed = {k: v for k, v in kwargs.items() if k in self.excluded}
         names = [k for k in kwargs if k not in self.excluded]
         places = [i for i in range(len(args)) if i not in self.excluded]
         arrays = np.broadcast_arrays(
-            *(as_operand(args[i]) for i in places), *(as_operand(kwargs[k]) for k in names)
+            *(operand(args[i]) for i in places), *(operand(kwargs[k]) for k in names)
         )
         found = []
         for index in np.ndindex(*arrays[0].shape):
@@ -203,14 +234,14 @@ class vectorize:
 
     @staticmethod
     def _joined(found, arrays):
-        return np.reshape(from_sequence(list(found)), arrays[0].shape)
+        return np.reshape(operand(list(found)), arrays[0].shape)
 
 
 class _ArrayType(type):
     """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
 
     def __instancecheck__(cls, instance):
-        return isinstance(instance, (np.ndarray, Dual))
+        return isinstance(instance, (np.ndarray, Dual, Traced))
 
     def __subclasscheck__(cls, subclass):
         return subclass is Dual or issubclass(subclass, np.ndarray)
@@ -263,11 +294,12 @@ def asmatrix(data, dtype=None):
 
 def is_instance(instance, classes):
     """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
-    if type(instance) is not Dual:
+    if not is_carrier(instance):
         return isinstance(instance, classes)
     if isinstance(instance, classes):
         return True
-    return isinstance(values(instance)[()], classes)
+    number = instance.value if type(instance) is Traced else values(instance)
+    return isinstance(number[()], classes)
 
 
 # --- The module math -----------------------------------------------------------------------------
@@ -279,7 +311,7 @@ def _register_math(name, formula):
         return
 
     def standin(*args):
-        if not any(type(a) is Dual for a in args):
+        if not any(map(is_carrier, args)):
             return original(*args)
         for a in args:
             if np.ndim(a):
@@ -320,7 +352,7 @@ def _register_math_functions():
 
 
 def _norm(xs):
-    return np.linalg.norm(np.stack([as_operand(x) for x in xs]))
+    return np.linalg.norm(np.stack([operand(x) for x in xs]))
 
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
@@ -343,7 +375,7 @@ def _register_values(name):
     original = getattr(math, name)
 
     def standin(*args, **kwargs):
-        args = [values(a) if type(a) is Dual else a for a in args]
+        args = [looked_at(a) for a in args]
         return original(*args, **kwargs)
 
     MATH[name] = STANDINS[original] = standin
@@ -352,7 +384,7 @@ def _register_values(name):
 def _register_sequences():
     def total(iterable):
         items = list(iterable)
-        if not has_dual(items):
+        if not has_carrier(items):
             return math.fsum(items)
         return exact(lambda *xs: total(xs), lambda *xs: sum(xs), *items)
 
@@ -363,7 +395,7 @@ def _register_sequences():
 
     def distance(p, q):
         p, q = list(p), list(q)
-        if not has_dual([p, q]):
+        if not has_carrier([p, q]):
             return math.dist(p, q)
         if len(p) != len(q):
             raise ValueError("both points must have the same number of dimensions")

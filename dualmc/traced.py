@@ -60,6 +60,17 @@ class Traced:
         """The plain array."""
         return self.node.value
 
+    def look(self) -> Any:
+        """The plain array, whose numbers decide what f does next."""
+        node = self.node
+        self._recorder.guard(node)
+        return node.value
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has no derivative."""
+        return self.is_constant or self.node.serial in self._recorder.flat
+
     @property
     def is_constant(self) -> bool:
         """Whether it does not depend on the inputs."""
@@ -90,7 +101,7 @@ class Traced:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self.look())
 
     def __iter__(self) -> Any:
         if not self.shape:
@@ -101,27 +112,27 @@ class Traced:
         return bool(np.any(self == value))
 
     def __index__(self) -> int:
-        return operator.index(self.value)
+        return operator.index(self.look())
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self.look())
 
     def __round__(self, digits: int | None = None) -> Any:
-        value = self.value.item()
+        value = self.look().item()
         return round(value) if digits is None else round(value, digits)
 
     def __trunc__(self) -> int:
-        return int(self.value)
+        return int(self.look())
 
     def __floor__(self) -> int:
-        return int(np.floor(self.value))
+        return int(np.floor(self.look()))
 
     def __ceil__(self) -> int:
-        return int(np.ceil(self.value))
+        return int(np.ceil(self.look()))
 
     def __float__(self) -> float:
-        if self.is_constant:
-            return float(self.value)
+        if self.is_flat:
+            return float(self.look())
         self._recorder.lost = True
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "

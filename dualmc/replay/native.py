@@ -1,0 +1,401 @@
+"""Machine code for a plan: one function, made through Numba's compiler.
+
+Loops read and write plain memory: the arguments, a working memory, tables of constants and of
+positions, the result.  Positions that advance in equal steps are computed; others are looked up.
+Every number that goes into the result is tested to be finite: the general way has the exact zeros
+that silence an infinite derivative, so a call that meets one goes that way.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+DOUBLE = ir.DoubleType()
+INT64 = ir.IntType(64)
+INT32 = ir.IntType(32)
+BIT = ir.IntType(1)
+
+# Functions of the compiler's own, and of the C library.
+_INTRINSICS = {
+    "sqrt": "sqrt", "absolute": "fabs", "exp": "exp", "exp2": "exp2", "log": "log",
+    "log2": "log2", "log10": "log10", "sin": "sin", "cos": "cos", "floor": "floor",
+    "ceil": "ceil", "trunc": "trunc", "rint": "rint", "copysign": "copysign", "power": "pow",
+}  # fmt: skip
+_LIBRARY = {
+    "expm1": "expm1", "log1p": "log1p", "tan": "tan", "arcsin": "asin", "arccos": "acos",
+    "arctan": "atan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh",
+    "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "arctan2": "atan2", "hypot": "hypot",
+    "fmod": "fmod",
+}  # fmt: skip
+_COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
+                "equal": "==", "not_equal": "!="}  # fmt: skip
+_ARITHMETIC = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+
+
+class Tables:
+    """Constants and positions that the code looks up, each kept once."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.parts = []
+        self.size = 0
+        self.known = {}
+
+    def add(self, values):
+        values = np.ascontiguousarray(values, self.dtype)
+        key = values.tobytes()
+        if key not in self.known:
+            self.known[key] = self.size
+            self.parts.append(values)
+            self.size += values.size
+        return self.known[key]
+
+    def array(self):
+        return np.concatenate([*self.parts, np.zeros(1, self.dtype)])
+
+
+class Code:
+    """The function of a plan.
+
+    Call it as ``code.run(*inputs, work, out, y, flags)`` with contiguous float64 vectors and an
+    int64 vector of two flags, which it sets: whether a guard failed, and whether a number of the
+    result is not finite.
+    """
+
+    def __init__(self, plan, guards, count):
+        """`guards` are pairs of a leaf's serial and the values expected, flat; `count` inputs."""
+        self.plan = plan
+        self.guards = guards
+        self.numbers = Tables(np.float64)
+        self.positions = Tables(np.int32)
+        self.count = count
+        fixed = np.zeros(max(1, plan.work_size))
+        for memory in plan.memories:
+            if memory.name == "work" and memory.start_offset is not None:
+                fixed[memory.offset : memory.offset + memory.size] = memory.start_offset[1]
+        self.work = fixed
+        self.run = self._compiled()
+
+    def _compiled(self):
+        code = self
+        names = [f"x{i}" for i in range(self.count)] + ["work", "out", "y", "flags"]
+        number, position = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
+        signature = types.void(*[number] * (self.count + 3), position)
+
+        def typer(typingctx, *args):
+            def generate(context, builder, sig, args):
+                function = code._function(builder.module)
+                pointers = []
+                for kind, value in zip(sig.args, args, strict=True):
+                    struct = context.make_array(kind)(context, builder, value)
+                    pointers.append(struct.data)
+                for table, element in ((code.numbers, DOUBLE), (code.positions, INT32)):
+                    table.kept = table.array()
+                    address = ir.Constant(INT64, table.kept.ctypes.data)
+                    pointers.append(builder.inttoptr(address, element.as_pointer()))
+                builder.call(function, pointers)
+                return context.get_dummy_value()
+
+            return types.void(*args), generate
+
+        scope: dict = {}
+        exec(  # a function with as many arguments as the program has
+            f"def typed(typingctx, {', '.join(names)}):\n"
+            f"    return typer(typingctx, {', '.join(names)})\n"
+            f"def run({', '.join(names)}):\n    step({', '.join(names)})\n",
+            scope,
+        )
+        scope["typer"] = typer
+        scope["step"] = intrinsic(scope["typed"])
+        compiled = numba.njit([signature], nogil=True)(scope["run"])
+        return compiled
+
+    # --- The function ----------------------------------------------------------------------------
+
+    def _function(self, module):
+        pointer = DOUBLE.as_pointer()
+        kinds = [pointer] * (self.count + 3)
+        kinds += [INT64.as_pointer(), pointer, INT32.as_pointer()]
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "dualmc_replay")
+        function.linkage = "internal"
+        for argument in function.args:
+            argument.add_attribute("noalias")
+        inputs = function.args[: self.count]
+        work, out, y, flags, numbers, positions = function.args[self.count :]
+        self.pointers = {"work": work, "out": out, "y": y}
+        self.inputs, self.number_table, self.position_table = inputs, numbers, positions
+        builder = self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.module = module
+        self.failed = builder.alloca(INT64)
+        self.strange = builder.alloca(INT64)
+        for flag in (self.failed, self.strange):
+            builder.store(ir.Constant(INT64, 0), flag)
+        self._start_sums()
+        plan = self.plan
+        for phase in sorted({*plan.loops, *plan.products}):
+            for leaf, reads in plan.products.get(phase, ()):
+                self._product(leaf, reads)
+            for size, leaves in plan.loops.get(phase, {}).items():
+                self._loop(size, leaves)
+        for number, flag in enumerate((self.failed, self.strange)):
+            at = builder.gep(flags, [ir.Constant(INT64, number)])
+            builder.store(builder.load(flag), at)
+        builder.ret_void()
+        return function
+
+    def _start_sums(self):
+        """Sums begin where their constant terms leave them."""
+        for memory in self.plan.memories:
+            if memory.name == "work" and memory.start is not None:
+                table = self.numbers.add(memory.start)
+                uniform = memory.size and (memory.start == memory.start[0]).all()
+                value = float(memory.start[0]) if uniform else None
+
+                def body(i, memory=memory, table=table, value=value):
+                    if value is not None:
+                        v = ir.Constant(DOUBLE, value)
+                    else:
+                        v = self._load(self.number_table, self._plus(i, table))
+                    self._store(v, work_at(i))
+
+                def work_at(i, memory=memory):
+                    return self._at(self.pointers["work"], self._plus(i, memory.offset))
+
+                self._repeat(memory.size, body)
+
+    def _loop(self, size, leaves):
+        if size == 0:
+            return
+        builder = self.builder
+        uniform = {}
+        # What every turn reads from one place is read once, before the loop.
+        if size > 1:
+            for leaf in leaves:
+                for number, read in enumerate(self.plan.reads[leaf.serial]):
+                    if read.kind in ("input", "memory") and read.index is not None:
+                        if (read.index == read.index[0]).all():
+                            at = ir.Constant(INT64, int(read.index[0]))
+                            uniform[leaf.serial, number] = self._element(read, at)
+
+        def body(i):
+            values = {}
+            for leaf in leaves:
+                operands = []
+                reads = self.plan.reads[leaf.serial]
+                for number, (read, a) in enumerate(zip(reads, leaf.operands, strict=True)):
+                    v = uniform.get((leaf.serial, number))
+                    if v is None:
+                        v = self._operand(read, i, values, a.is_bool)
+                    elif a.is_bool:
+                        v = builder.fcmp_unordered("!=", v, ir.Constant(DOUBLE, 0.0))
+                    operands.append(v)
+                v = values[leaf.serial] = self._scalar(leaf.op, operands)
+                for send in self.plan.sends.get(leaf.serial, ()):
+                    self._send(send, i, v, leaf.is_bool)
+                self._check(leaf, i, v)
+
+        self._repeat(size, body)
+
+    def _operand(self, read, i, values, is_bool):
+        builder = self.builder
+        if read.kind == "number":
+            if type(read.source) is bool:
+                return ir.Constant(BIT, int(read.source))
+            return ir.Constant(DOUBLE, read.source)
+        if read.kind == "here":
+            return values[read.source.serial]
+        at = i if read.index is None else self._position(read.index, i)
+        v = self._element(read, at)
+        return builder.fcmp_unordered("!=", v, ir.Constant(DOUBLE, 0.0)) if is_bool else v
+
+    def _element(self, read, at):
+        if read.kind == "table":
+            return self._load(self.number_table, self._plus(at, self.numbers.add(read.source)))
+        if read.kind == "input":
+            return self._load(self.inputs[read.source], at)
+        return self._load(self.pointers["work"], self._plus(at, read.source.offset))
+
+    def _position(self, index, i):
+        """``index[i]``, computed where it advances in equal steps."""
+        first = int(index[0])
+        step = int(index[1]) - first if index.size > 1 else 0
+        if (index == first + step * np.arange(index.size)).all():
+            if step == 0:
+                return ir.Constant(INT64, first)
+            scaled = i if step == 1 else self.builder.mul(i, ir.Constant(INT64, step))
+            return self._plus(scaled, first)
+        at = self._plus(i, self.positions.add(index))
+        found = self.builder.load(self._at(self.position_table, at))
+        return self.builder.sext(found, INT64)
+
+    def _send(self, send, i, v, is_bool):
+        builder = self.builder
+        if is_bool:
+            v = builder.uitofp(v, DOUBLE)
+        memory, target = send.memory, send.target
+        if memory.name == "guard":
+            return
+        if (target >= 0).all():
+            self._put(memory, send.op, self._position(target, i), v)
+            return
+        at = self._position(target, i)
+        with builder.if_then(builder.icmp_signed(">=", at, ir.Constant(INT64, 0))):
+            self._put(memory, send.op, at, v)
+
+    def _put(self, memory, op, at, v):
+        builder = self.builder
+        if memory.name != "work":
+            self._watch(v)
+        else:
+            at = self._plus(at, memory.offset)
+        place = self._at(self.pointers[memory.name], at)
+        if op != "set":
+            old = builder.load(place)
+            v = builder.fadd(old, v) if op == "add" else self._scalar(op, [old, v])
+        builder.store(v, place)
+
+    def _watch(self, v):
+        """Note a number that is not finite: v - v is then NaN, whose bits are not all 0."""
+        builder = self.builder
+        bits = builder.bitcast(builder.fsub(v, v), INT64)
+        builder.store(builder.or_(builder.load(self.strange), bits), self.strange)
+
+    def _check(self, leaf, i, v):
+        """Note a guard whose value is another than when the program was recorded."""
+        builder = self.builder
+        for array, expected in self.guards.get(leaf.serial, ()):
+            number = builder.uitofp(v, DOUBLE) if leaf.is_bool else v
+            table = self.numbers.add(expected)
+            wanted = self._load(self.number_table, self._plus(i, table))
+            other = builder.fcmp_unordered("!=", number, wanted)
+            bits = builder.zext(other, INT64)
+            builder.store(builder.or_(builder.load(self.failed), bits), self.failed)
+
+    def _product(self, leaf, reads):
+        """``out[i, r] = sum over j of a[i, j] * b[j, r]``."""
+        m, p, q = leaf.op
+        a, b = reads
+        offset = self.plan.kept[leaf.serial].offset
+        builder = self.builder
+
+        def whole(read, at):
+            return self._element(read, at if read.index is None else self._position(read.index, at))
+
+        def clear(e):
+            place = self._at(self.pointers["work"], self._plus(e, offset))
+            self._store(ir.Constant(DOUBLE, 0.0), place)
+
+        def row(i):
+            def term(j):
+                left = whole(a, builder.add(builder.mul(i, ir.Constant(INT64, p)), j))
+
+                def entry(r):
+                    right = whole(b, builder.add(builder.mul(j, ir.Constant(INT64, q)), r))
+                    at = builder.add(builder.mul(i, ir.Constant(INT64, q)), r)
+                    place = self._at(self.pointers["work"], self._plus(at, offset))
+                    total = builder.fadd(builder.load(place), builder.fmul(left, right))
+                    builder.store(total, place)
+
+                self._repeat(q, entry)
+
+            self._repeat(p, term)
+
+        self._repeat(m * q, clear)
+        self._repeat(m, row)
+
+    # --- Pieces ----------------------------------------------------------------------------------
+
+    def _repeat(self, size, body):
+        """``for i in range(size): body(i)``."""
+        builder = self.builder
+        if size == 0:
+            return
+        if size == 1:
+            body(ir.Constant(INT64, 0))
+            return
+        before = builder.block
+        inside = builder.append_basic_block("loop")
+        after = builder.append_basic_block("after")
+        builder.branch(inside)
+        builder.position_at_end(inside)
+        i = builder.phi(INT64)
+        i.add_incoming(ir.Constant(INT64, 0), before)
+        body(i)
+        following = builder.add(i, ir.Constant(INT64, 1), flags=("nsw", "nuw"))
+        i.add_incoming(following, builder.block)
+        is_more = builder.icmp_unsigned("<", following, ir.Constant(INT64, size))
+        builder.cbranch(is_more, inside, after)
+        builder.position_at_end(after)
+
+    def _plus(self, i, number):
+        return i if number == 0 else self.builder.add(i, ir.Constant(INT64, number))
+
+    def _at(self, pointer, index):
+        return self.builder.gep(pointer, [index])
+
+    def _load(self, pointer, index):
+        return self.builder.load(self._at(pointer, index))
+
+    def _store(self, v, place):
+        self.builder.store(v, place)
+
+    def _called(self, name, operands):
+        kind = ir.FunctionType(DOUBLE, [DOUBLE] * len(operands))
+        function = self.module.globals.get(name)
+        if function is None:
+            function = ir.Function(self.module, kind, name)
+        return self.builder.call(function, operands)
+
+    def _scalar(self, op, v):
+        """One operation of `scalars.SCALARS`."""
+        builder = self.builder
+        zero, one = ir.Constant(DOUBLE, 0.0), ir.Constant(DOUBLE, 1.0)
+        if op in _ARITHMETIC:
+            return getattr(builder, _ARITHMETIC[op])(*v)
+        if op in _INTRINSICS:
+            return self._called(f"llvm.{_INTRINSICS[op]}.f64", v)
+        if op in _LIBRARY:
+            return self._called(_LIBRARY[op], v)
+        if op in _COMPARISONS:
+            compare = builder.fcmp_unordered if op == "not_equal" else builder.fcmp_ordered
+            return compare(_COMPARISONS[op], *v)
+        if op == "copy":
+            return v[0]
+        if op == "negative":
+            return builder.fneg(v[0])
+        if op == "square":
+            return builder.fmul(v[0], v[0])
+        if op == "reciprocal":
+            return builder.fdiv(one, v[0])
+        if op == "select":
+            return builder.select(*v)
+        if op == "number":
+            return builder.uitofp(v[0], DOUBLE)
+        if op == "truth":
+            return builder.fcmp_unordered("!=", v[0], zero)
+        if op in ("and", "or", "xor"):
+            return getattr(builder, op if op == "xor" else op + "_")(*v)
+        if op == "not":
+            return builder.not_(v[0])
+        if op == "isnan":
+            return builder.fcmp_unordered("uno", v[0], v[0])
+        if op in ("isinf", "isfinite"):
+            size = self._called("llvm.fabs.f64", v)
+            compare = "==" if op == "isinf" else "<"
+            return builder.fcmp_ordered(compare, size, ir.Constant(DOUBLE, float("inf")))
+        if op == "signbit":
+            return builder.icmp_signed("<", builder.bitcast(v[0], INT64), ir.Constant(INT64, 0))
+        if op == "sign":
+            signed = self._called("llvm.copysign.f64", [one, v[0]])
+            is_zero = builder.fcmp_unordered("==", v[0], zero)  # NaN stays NaN
+            return builder.select(is_zero, v[0], signed)
+        if op in ("maximum", "minimum", "fmax", "fmin"):
+            a, b = v
+            compare = ">" if op in ("maximum", "fmax") else "<"
+            better = builder.fcmp_ordered(compare, a, b)
+            other = a if op in ("maximum", "minimum") else b  # where NaN is looked for
+            is_nan = builder.fcmp_unordered("uno", other, other)
+            return builder.select(builder.or_(better, is_nan), a, b)
+        raise AssertionError(op)

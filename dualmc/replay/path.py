@@ -1,0 +1,185 @@
+"""One way through a function, as machine code that gives its Jacobian.
+
+A `Path` holds as long as its guards do; a call says whether they did, and then the result counts
+for nothing.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc.replay import slots
+from dualmc.replay.arrays import each
+from dualmc.replay.native import Code
+from dualmc.replay.program import NotReplayable, trace_program
+from dualmc.replay.schedule import Memory, plan
+from dualmc.replay.steps import lower
+
+# Arithmetic that one path may consist of: what the compiler takes a few seconds for.
+LARGEST = 40_000
+# Up to this many numbers, a result begins as a copy of its constant entries.
+COPIED = 2**14
+
+
+class Path:
+    """f by one program: ``path(inputs)`` is a pair of outputs, or None where it does not hold."""
+
+    def __init__(self, f, args, traced, active, sparse):
+        program = trace_program(f, args, traced, active)
+        positions = [traced.index(i) for i in active]
+        pair, guards = lower(program, positions)
+        self.shape = program.output.value.shape
+        self.rows = math.prod(self.shape)
+        self.columns = sum(program.inputs[k].size for k in positions)
+        self.is_sparse = sparse
+        self._looked_at = [node for node, found in guards.items() if found is None]
+        self._program = program
+        row, col, parts = _entries(pair.tangent, self.rows)
+        self._lay_out(row, col)
+        out, y = Memory(self.count, "out"), Memory(self.rows, "y")
+        sinks = [(pair.array, y, np.arange(self.rows), "set")]
+        sinks += self._sinks(parts, out)
+        self.y_start = _constants(pair.array)
+        expected = {}
+        for node, found in guards.items():
+            if found is None or found.array.const is not None:
+                continue
+            value = each("number" if found.array.is_bool else "copy", found.array)
+            memory = Memory(value.size, "guard")
+            sinks.append((value, memory, np.arange(value.size), "set"))
+            wanted = np.asarray(node.value, float).reshape(-1)
+            expected.setdefault(value.leaves[0].serial, []).append((value, wanted))
+        made = plan(sinks)
+        work = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
+        if work > LARGEST:
+            raise NotReplayable(f"it takes {work} steps, more than {LARGEST}")
+        self.steps = work
+        self.code = Code(made, expected, len(traced))
+        self._free = []
+
+    # --- The result ------------------------------------------------------------------------------
+
+    def _lay_out(self, row, col):
+        """Where entry (row, col) stands in the result."""
+        n = self.columns
+        if not self.is_sparse:
+            self.count = self.rows * n
+            self._place = lambda row, col: row.astype(np.int64) * n + col
+            return
+        keys = np.unique(row.astype(np.int64) * n + col)
+        self.count = keys.size
+        kind = np.int32 if max(keys.size, n) < 2**31 else np.int64
+        self.indices = (keys % n).astype(kind) if n else np.zeros(0, kind)
+        counts = np.bincount(keys // n if n else keys, minlength=self.rows)
+        self.indptr = np.concatenate([[0], np.cumsum(counts)]).astype(kind)
+        self._place = lambda row, col: np.searchsorted(keys, row.astype(np.int64) * n + col)
+        self.template = None
+
+    def _sinks(self, parts, out):
+        """What goes into the result, and what stands there from the start."""
+        placed = []
+        counts = np.zeros(self.count, np.int64)
+        start = np.zeros(self.count)
+        for array, row, col in parts:
+            used = row >= 0
+            target = np.full(array.size, -1)
+            target[used] = self._place(row[used], col[used])
+            np.add.at(counts, target[used], 1)
+            which, index = array.wires()
+            for number, leaf in enumerate(array.leaves):
+                if leaf.kind == "const":
+                    here = used & (which == number)
+                    np.add.at(start, target[here], leaf.data[index[here]])
+            placed.append((array, target))
+        sinks = []
+        for array, target in placed:
+            alone = counts[np.maximum(target, 0)] == 1
+            for op, is_here in (("set", alone), ("add", ~alone)):
+                goal = np.where(is_here & (target >= 0), target, -1)
+                if (goal >= 0).any():
+                    sinks.append((array, out, goal, op))
+        self._fixed = np.flatnonzero(start)
+        self._fixed_values = start[self._fixed]
+        self._start = start if self.is_sparse or self.count <= COPIED else None
+        return sinks
+
+    def _fresh(self):
+        if self._start is not None:
+            return self._start.copy()
+        out = np.zeros(self.count)
+        out[self._fixed] = self._fixed_values
+        return out
+
+    # --- A call ----------------------------------------------------------------------------------
+
+    def __call__(self, inputs):
+        """The flat value and the entries of the Jacobian at `inputs`, contiguous float64 vectors.
+
+        None if f takes another way there, or an entry is not finite.
+        """
+        if self._looked_at and not self._is_same_way(inputs):
+            return None
+        try:
+            work, flags = self._free.pop()
+        except IndexError:
+            work, flags = self.code.work.copy(), np.zeros(2, np.int64)
+        out = self._fresh()
+        y = self.y_start.copy()
+        self.code.run(*inputs, work, out, y, flags)
+        is_good = not flags.any()
+        self._free.append((work, flags))
+        return (y, out) if is_good else None
+
+    def _is_same_way(self, inputs):
+        """Whether the guards that only NumPy can compute have the values they had."""
+        values = {}
+        for node, x in zip(self._program.inputs, inputs, strict=True):
+            values[node] = x.reshape(node.shape)
+        wanted = set(self._looked_at)
+        stack = list(wanted)
+        while stack:
+            for operand in stack.pop().operands:
+                if operand not in wanted:
+                    wanted.add(operand)
+                    stack.append(operand)
+        with np.errstate(all="ignore"):
+            for node in self._program.nodes:
+                if node in wanted:
+                    values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
+        return all(np.array_equal(values[node], node.value) for node in self._looked_at)
+
+
+def _constants(array):
+    """The constant elements of `array`, 0 elsewhere."""
+    out = np.zeros(array.size)
+    which, index = array.wires()
+    for number, leaf in enumerate(array.leaves):
+        if leaf.kind == "const":
+            here = which == number
+            out[here] = leaf.data[index[here]]
+    return out
+
+
+def _entries(t, rows):
+    """Rows and columns of all entries, and the arrays that hold them with the place of each."""
+    if t is None:
+        empty = np.zeros(0, np.int64)
+        return empty, empty, []
+    if type(t) is slots.Block:
+        row = np.repeat(np.arange(rows), t.cols.size)
+        parts = [(t.coef, row, np.tile(t.cols, rows))]
+    else:
+        parts = [(coef, np.where(col >= 0, np.arange(rows), -1), col) for col, coef in t.slots]
+    kept = []
+    for array, row, col in parts:
+        row = row.copy()
+        which, index = array.wires()
+        for number, leaf in enumerate(array.leaves):
+            if leaf.kind == "const":  # what is always 0 is no entry
+                here = which == number
+                row[here] = np.where(leaf.data[index[here]] == 0, -1, row[here])
+        kept.append((array, row, col))
+    used = [(row[row >= 0], col[row >= 0]) for _, row, col in kept]
+    return *(np.concatenate(part) for part in zip(*used, strict=True)), kept
+
+
