@@ -40,6 +40,7 @@ from dualmc.errors import MissingRuleError, TangentLostError
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -59,6 +60,8 @@ __all__ = [
     "vjp",
     "gradient",
     "value_and_gradient",
+    "prepare",
+    "Prepared",
     "hessian",
     "hvp",
     "compare",

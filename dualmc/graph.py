@@ -215,7 +215,8 @@ class Recorder:
 
     def guard(self, node: Node) -> None:
         """Note that f looked at the value of `node`."""
-        if self.whole and node.function is not None and node not in self.guards[-8:]:
+        is_constant = node.function is None and not node.name
+        if self.whole and not is_constant and node not in self.guards[-8:]:
             self.guards.append(node)
 
     def constant(self, a: Any) -> Any:

@@ -66,6 +66,12 @@ class Traced:
         self._recorder.guard(node)
         return node.value
 
+    def _whole(self, rounding: np.ufunc) -> Any:
+        """The whole number nearby: in a whole program, all that f knows of the value."""
+        if self._recorder.whole and self.dtype.kind == "f":
+            return rounding(self).look()
+        return rounding(self.look())
+
     @property
     def is_flat(self) -> bool:
         """Whether it has no derivative."""
@@ -88,10 +94,10 @@ class Traced:
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return f"Traced({self.value!r})"
+        return f"Traced({self.look()!r})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.value.item() if self.ndim == 0 else self.value, spec)
+        return format(self.look().item() if self.ndim == 0 else self.look(), spec)
 
     # --- conversions: the value alone decides, or the derivative would be lost -------------------
 
@@ -101,7 +107,8 @@ class Traced:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        return bool(self.look())
+        is_number = self._recorder.whole and self.dtype.kind != "b"
+        return bool((np.not_equal(self, 0) if is_number else self).look())
 
     def __iter__(self) -> Any:
         if not self.shape:
@@ -115,20 +122,21 @@ class Traced:
         return operator.index(self.look())
 
     def __int__(self) -> int:
-        return int(self.look())
+        return int(self._whole(np.trunc))
 
     def __round__(self, digits: int | None = None) -> Any:
-        value = self.look().item()
-        return round(value) if digits is None else round(value, digits)
+        if digits is None:
+            return int(self._whole(np.rint))
+        return round(self.look().item(), digits)
 
     def __trunc__(self) -> int:
-        return int(self.look())
+        return int(self._whole(np.trunc))
 
     def __floor__(self) -> int:
-        return int(np.floor(self.look()))
+        return int(self._whole(np.floor))
 
     def __ceil__(self) -> int:
-        return int(np.ceil(self.look()))
+        return int(self._whole(np.ceil))
 
     def __float__(self) -> float:
         if self.is_flat:

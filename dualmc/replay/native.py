@@ -59,9 +59,8 @@ class Tables:
 class Code:
     """The function of a plan.
 
-    Call it as ``code.run(*inputs, work, out, y, flags)`` with contiguous float64 vectors and an
-    int64 vector of two flags, which it sets: whether a guard failed, and whether a number of the
-    result is not finite.
+    Call it as ``code.run(*inputs, work, out)`` with contiguous float64 vectors.  It returns 0, or
+    the sum of 1 if a guard failed and 2 if a number of the result is not finite.
     """
 
     def __init__(self, plan, guards, count):
@@ -76,13 +75,13 @@ class Code:
             if memory.name == "work" and memory.start_offset is not None:
                 fixed[memory.offset : memory.offset + memory.size] = memory.start_offset[1]
         self.work = fixed
+        self.free = []  # copies of it that no call uses
         self.run = self._compiled()
 
     def _compiled(self):
         code = self
-        names = [f"x{i}" for i in range(self.count)] + ["work", "out", "y", "flags"]
-        number, position = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
-        signature = types.void(*[number] * (self.count + 3), position)
+        names = [f"x{i}" for i in range(self.count)] + ["work", "out"]
+        signature = types.int64(*[types.Array(types.float64, 1, "C")] * len(names))
 
         def typer(typingctx, *args):
             def generate(context, builder, sig, args):
@@ -95,16 +94,15 @@ class Code:
                     table.kept = table.array()
                     address = ir.Constant(INT64, table.kept.ctypes.data)
                     pointers.append(builder.inttoptr(address, element.as_pointer()))
-                builder.call(function, pointers)
-                return context.get_dummy_value()
+                return builder.call(function, pointers)
 
-            return types.void(*args), generate
+            return types.int64(*args), generate
 
         scope: dict = {}
         exec(  # a function with as many arguments as the program has
             f"def typed(typingctx, {', '.join(names)}):\n"
             f"    return typer(typingctx, {', '.join(names)})\n"
-            f"def run({', '.join(names)}):\n    step({', '.join(names)})\n",
+            f"def run({', '.join(names)}):\n    return step({', '.join(names)})\n",
             scope,
         )
         scope["typer"] = typer
@@ -116,15 +114,14 @@ class Code:
 
     def _function(self, module):
         pointer = DOUBLE.as_pointer()
-        kinds = [pointer] * (self.count + 3)
-        kinds += [INT64.as_pointer(), pointer, INT32.as_pointer()]
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "dualmc_replay")
+        kinds = [pointer] * (self.count + 3) + [INT32.as_pointer()]
+        function = ir.Function(module, ir.FunctionType(INT64, kinds), "dualmc_replay")
         function.linkage = "internal"
         for argument in function.args:
             argument.add_attribute("noalias")
         inputs = function.args[: self.count]
-        work, out, y, flags, numbers, positions = function.args[self.count :]
-        self.pointers = {"work": work, "out": out, "y": y}
+        work, out, numbers, positions = function.args[self.count :]
+        self.pointers = {"work": work, "out": out}
         self.inputs, self.number_table, self.position_table = inputs, numbers, positions
         builder = self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.module = module
@@ -139,10 +136,11 @@ class Code:
                 self._product(leaf, reads)
             for size, leaves in plan.loops.get(phase, {}).items():
                 self._loop(size, leaves)
-        for number, flag in enumerate((self.failed, self.strange)):
-            at = builder.gep(flags, [ir.Constant(INT64, number)])
-            builder.store(builder.load(flag), at)
-        builder.ret_void()
+        zero = ir.Constant(INT64, 0)
+        failed = builder.icmp_signed("!=", builder.load(self.failed), zero)
+        strange = builder.icmp_signed("!=", builder.load(self.strange), zero)
+        twice = builder.shl(builder.zext(strange, INT64), ir.Constant(INT64, 1))
+        builder.ret(builder.or_(builder.zext(failed, INT64), twice))
         return function
 
     def _start_sums(self):

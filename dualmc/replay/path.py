@@ -5,6 +5,7 @@ for nothing.
 """
 
 import math
+import threading
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, trace_program
 from dualmc.replay.schedule import Memory, plan
 from dualmc.replay.steps import lower
+from dualmc.seeds import import_sparse
 
 # Arithmetic that one path may consist of: what the compiler takes a few seconds for.
 LARGEST = 40_000
@@ -22,7 +24,7 @@ COPIED = 2**14
 
 
 class Path:
-    """f by one program: ``path(inputs)`` is a pair of outputs, or None where it does not hold."""
+    """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
     def __init__(self, f, args, traced, active, sparse):
         program = trace_program(f, args, traced, active)
@@ -30,16 +32,17 @@ class Path:
         pair, guards = lower(program, positions)
         self.shape = program.output.value.shape
         self.rows = math.prod(self.shape)
+        self.input_shapes = [program.inputs[k].shape for k in positions]
         self.columns = sum(program.inputs[k].size for k in positions)
+        self.result_shape = (*self.shape, *(n for shape in self.input_shapes for n in shape))
+        self.held = True
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
         self._program = program
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
-        out, y = Memory(self.count, "out"), Memory(self.rows, "y")
-        sinks = [(pair.array, y, np.arange(self.rows), "set")]
-        sinks += self._sinks(parts, out)
-        self.y_start = _constants(pair.array)
+        self._output = pair.array
+        sinks = self._sinks(parts, Memory(self.count, "out"))
         expected = {}
         for node, found in guards.items():
             if found is None or found.array.const is not None:
@@ -49,13 +52,9 @@ class Path:
             sinks.append((value, memory, np.arange(value.size), "set"))
             wanted = np.asarray(node.value, float).reshape(-1)
             expected.setdefault(value.leaves[0].serial, []).append((value, wanted))
-        made = plan(sinks)
-        work = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
-        if work > LARGEST:
-            raise NotReplayable(f"it takes {work} steps, more than {LARGEST}")
-        self.steps = work
-        self.code = Code(made, expected, len(traced))
-        self._free = []
+        self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
+        self._codes = (self._compile([]), None)
+        self._lock = threading.Lock()
 
     # --- The result ------------------------------------------------------------------------------
 
@@ -73,7 +72,10 @@ class Path:
         counts = np.bincount(keys // n if n else keys, minlength=self.rows)
         self.indptr = np.concatenate([[0], np.cumsum(counts)]).astype(kind)
         self._place = lambda row, col: np.searchsorted(keys, row.astype(np.int64) * n + col)
-        self.template = None
+        self.template = import_sparse("prepare").csr_array(
+            (np.zeros(self.count), self.indices, self.indptr), shape=(self.rows, n)
+        )
+        self.template.has_canonical_format = True
 
     def _sinks(self, parts, out):
         """What goes into the result, and what stands there from the start."""
@@ -104,8 +106,6 @@ class Path:
         return sinks
 
     def _fresh(self):
-        if self._start is not None:
-            return self._start.copy()
         out = np.zeros(self.count)
         out[self._fixed] = self._fixed_values
         return out
@@ -113,22 +113,49 @@ class Path:
     # --- A call ----------------------------------------------------------------------------------
 
     def __call__(self, inputs):
-        """The flat value and the entries of the Jacobian at `inputs`, contiguous float64 vectors.
+        """The entries of the Jacobian at `inputs`, contiguous float64 vectors.
 
         None if f takes another way there, or an entry is not finite.
         """
+        return self._run(self._codes[0], inputs)
+
+    def value_and_entries(self, inputs):
+        """The flat value, to rounding, and the entries."""
+        if self._codes[1] is None:
+            with self._lock:  # a program of its own, so that others need not compute the value
+                self._value = Memory(self.rows)
+                self._value.start_offset = ("once", _constants(self._output))
+                sink = (self._output, self._value, np.arange(self.rows), "set")
+                self._codes = (self._codes[0], self._compile([sink]))
+        return self._run(self._codes[1], inputs, True)
+
+    def _run(self, code, inputs, with_value=False):
         if self._looked_at and not self._is_same_way(inputs):
+            self.held = False
             return None
         try:
-            work, flags = self._free.pop()
+            work = code.free.pop()
         except IndexError:
-            work, flags = self.code.work.copy(), np.zeros(2, np.int64)
-        out = self._fresh()
-        y = self.y_start.copy()
-        self.code.run(*inputs, work, out, y, flags)
-        is_good = not flags.any()
-        self._free.append((work, flags))
-        return (y, out) if is_good else None
+            work = code.work.copy()
+        out = self._start.copy() if self._start is not None else self._fresh()
+        state = code.run(*inputs, work, out)
+        if with_value and not state:
+            first = self._value.offset
+            out = (work[first : first + self.rows].copy(), out)
+        code.free.append(work)
+        if state:
+            self.held = not state & 1
+            return None
+        return out
+
+    def matrix(self, entries):
+        """The Jacobian of these entries: (rows, columns), or a `scipy.sparse.csr_array`."""
+        if not self.is_sparse:
+            return entries.reshape(self.rows, self.columns)
+        out = object.__new__(type(self.template))
+        out.__dict__.update(self.template.__dict__)
+        out.data, out.indices, out.indptr = entries, self.indices.copy(), self.indptr.copy()
+        return out
 
     def _is_same_way(self, inputs):
         """Whether the guards that only NumPy can compute have the values they had."""
@@ -147,6 +174,13 @@ class Path:
                 if node in wanted:
                     values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
         return all(np.array_equal(values[node], node.value) for node in self._looked_at)
+
+
+def _limited(made):
+    count = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
+    if count > LARGEST:
+        raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
+    return made
 
 
 def _constants(array):

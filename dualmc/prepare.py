@@ -1,0 +1,320 @@
+"""`prepare`: a function's Jacobian as machine code, for those who call it again and again."""
+
+import math
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc.calls import Request, scalar
+from dualmc.dual import Dual
+from dualmc.forward import value_and_jacobian_fwd
+from dualmc.replay.path import Path
+from dualmc.replay.program import NotReplayable
+
+# Ways through f that are kept as machine code.
+PATHS = 8
+FLOAT64 = np.dtype(np.float64)
+
+
+class Prepared:
+    """A function prepared by `prepare`: call it as ``jacobian_fwd(f, ...)`` would be called.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why f is not replayed, if it is not: then every call runs f on Duals.
+    replays, fresh_calls : int
+        Calls answered by machine code, and by running f on Duals.
+    paths : int
+        Ways through f that have machine code.
+    """
+
+    def __init__(
+        self,
+        f: Callable,
+        args: tuple,
+        argnums: int | tuple[int, ...],
+        sparse: bool,
+        layout: str,
+    ) -> None:
+        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
+        self._f = f
+        self._request = request
+        self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
+        self._active = request.numbers
+        self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
+        self._paths: list[tuple[tuple, Path]] = []
+        self._lock = threading.Lock()
+        self._misses = 0
+        self.replays = 0
+        self.fresh_calls = 0
+        self.reason: str | None = None
+        self._short: Path | None = None  # one vector in, an array out
+        self._add_path(args)
+
+    @property
+    def paths(self) -> int:
+        return len(self._paths)
+
+    def __repr__(self) -> str:
+        name = getattr(self._f, "__name__", type(self._f).__name__)
+        if self.reason is not None:
+            return f"<Prepared {name}: not replayed, since {self.reason}>"
+        return (
+            f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
+            f"{self.replays} replays, {self.fresh_calls} fresh calls>"
+        )
+
+    def __call__(self, *args: Any) -> Any:
+        """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+        path = self._short
+        if path is not None and len(args) == 1:
+            (x,) = args
+            if (
+                type(x) is np.ndarray
+                and x.dtype is FLOAT64
+                and x.shape == path.input_shapes[0]
+                and x.ndim == 1
+                and x.flags.c_contiguous
+            ):
+                entries = path((x,))
+                if entries is not None:
+                    self.replays += 1
+                    if path.is_sparse:
+                        return path.matrix(entries)
+                    return entries.reshape(path.result_shape)
+        return self._result(args, False)[1]
+
+    def value_and_jacobian(self, *args: Any) -> tuple[Any, Any]:
+        """The value, to rounding, and the Jacobian at `args`."""
+        return self._result(args, True)
+
+    # --- A call ----------------------------------------------------------------------------------
+
+    def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
+        found = self._replayed(args, with_value)
+        if found is None:
+            self.fresh_calls += 1
+            y, J = value_and_jacobian_fwd(self._f, *args, **self._options)
+            return y, J
+        self.replays += 1
+        return found
+
+    def _replayed(self, args: tuple, with_value: bool) -> tuple[Any, Any] | None:
+        """The result of the first path that holds at `args`; a new path where none does."""
+        is_known = False
+        for key, path in self._paths:
+            inputs = _inputs(key, args)
+            if inputs is None:
+                continue
+            found = path.value_and_entries(inputs) if with_value else path(inputs)
+            if found is not None:
+                return self._shaped(path, *found) if with_value else self._shaped(path, None, found)
+            is_known = is_known or path.held
+        if is_known or self.reason is not None or not _are_plain(args, self._active):
+            return None
+        self._misses += 1
+        if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
+            self._add_path(args)
+        return None
+
+    def _shaped(self, path: Path, y: Any, entries: np.ndarray) -> tuple[Any, Any]:
+        y = None if y is None else y.reshape(path.shape)
+        J = path.matrix(entries)
+        if self._is_direct:
+            if not path.is_sparse:
+                J = scalar(J.reshape(path.shape + path.input_shapes[0]))
+            return scalar(y), J
+        if not path.is_sparse:
+            J = J.reshape(*path.shape, path.columns)
+        return scalar(y), self._split(path, J)
+
+    def _split(self, path: Path, J: Any) -> Any:
+        request = self._request
+        request = Request(
+            "prepare", self._f, request.args, self._options["argnums"], None,
+            request.sparse, request.layout, False,
+        )  # fmt: skip
+        request.xs = [np.empty(shape) for shape in path.input_shapes]
+        request.sizes = [math.prod(shape) for shape in path.input_shapes]
+        return request.split(J, path.shape)
+
+    # --- Paths -----------------------------------------------------------------------------------
+
+    def _add_path(self, args: tuple) -> None:
+        """Record f at `args`, make machine code of it and compare the two Jacobians there."""
+        with self._lock:
+            try:
+                if not _are_plain(args, self._active):
+                    raise NotReplayable("it is given other numbers than float64")
+                key = _key(args, self._active)
+                traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
+                path = Path(self._f, args, traced, self._active, self._request.sparse)
+                self._check(path, key, args)
+            except NotReplayable as problem:
+                self.reason = str(problem)
+            except Exception as problem:
+                # What f does with Duals decides; this only says why it is not replayed.
+                self.reason = f"recording it raised {type(problem).__name__}: {problem}"
+            else:
+                self._paths.insert(0, (key, path))
+                del self._paths[PATHS:]
+                self._short = path if self._is_direct and len(key) == 1 else None
+
+    def _check(self, path: Path, key: tuple, args: tuple) -> None:
+        inputs = _inputs(key, args)
+        assert inputs is not None
+        found = path(inputs)
+        options = {**self._options, "sparse": False, "layout": "numerator"}
+        options["argnums"] = tuple(self._active)
+        _, J = value_and_jacobian_fwd(self._f, *args, **options)
+        if found is None:  # an infinite entry, say: the calls near by will tell
+            return
+        J = np.concatenate([np.reshape(a, (path.rows, -1)) for a in J], axis=1)
+        mine = path.matrix(found)
+        mine = mine.toarray() if path.is_sparse else mine
+        with np.errstate(invalid="ignore"):
+            scale = np.abs(J).max(axis=1, initial=0.0, keepdims=True)
+            is_same = np.abs(mine.reshape(J.shape) - J) <= 1e-8 * scale
+        if not is_same.all():
+            raise NotReplayable("its replay disagrees with a fresh Jacobian; please report this")
+
+
+def prepare(
+    f: Callable,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    sparse: bool = False,
+    layout: str = "numerator",
+) -> Prepared:
+    """The Jacobian of `f` as machine code, to be called again and again at other points.
+
+    f is run once to record its steps; everything that depends on their structure alone (where
+    elements go, which inputs each depends on, what is constant) is done then, and the arithmetic
+    that is left is compiled: a fraction of a second for most functions, some seconds for thousands
+    of steps.  A call then costs a few microseconds and a few nanoseconds per nonzero.
+
+    What f read from values on its way (a branch taken, a count, a position) is checked at every
+    call; where it is no longer so, the call runs f afresh and the new way is recorded too.  What f
+    reads from elsewhere (global variables, files, random numbers) is taken to be constant.
+
+    Parameters
+    ----------
+    f : callable
+        Plain NumPy code, as `jacobian_fwd` takes it.
+    *args : float, list or array
+        A point of evaluation, which tells the shapes.  Arguments beyond those differentiated that
+        are floats or arrays of floats may change from call to call; others may too, at the price
+        of a new recording.
+    argnums, sparse, layout
+        As for `jacobian_fwd`.
+
+    Returns
+    -------
+    prepared : Prepared
+        ``prepared(*args)`` is ``jacobian_fwd(f, *args, ...)``;
+        ``prepared.value_and_jacobian(*args)`` has the value too, to rounding.
+
+    Warns
+    -----
+    UserWarning
+        If f cannot be replayed; calls then are those of `jacobian_fwd`, and ``prepared.reason``
+        says why.
+
+    Raises
+    ------
+    As `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> J = dm.prepare(lambda x: x[1:] * np.sin(x[:-1]), [0.0, 1.0, 2.0])
+    >>> J([0.0, 3.0, 5.0])
+    array([[ 3.        ,  0.        ,  0.        ],
+           [ 0.        , -4.94996248,  0.14112001]])
+    """
+    prepared = Prepared(f, args, argnums, sparse, layout)
+    if prepared.reason is not None:
+        warnings.warn(
+            f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "
+            f"jacobian_fwd does.",
+            stacklevel=2,
+        )
+    return prepared
+
+
+# --- Arguments -----------------------------------------------------------------------------------
+
+
+def _is_float(a: Any) -> bool:
+    """Whether `a` is a float or an array of float64."""
+    kind = type(a)
+    return kind is float or kind is np.float64 or (kind is np.ndarray and a.dtype == FLOAT64)
+
+
+def _are_plain(args: tuple, active: tuple) -> bool:
+    """Whether the arguments differentiated are float64 once they are arrays."""
+    for i in active:
+        a = args[i]
+        if type(a) is Dual:
+            return False
+        if isinstance(a, (list, tuple)):
+            try:
+                a = np.asarray(a)
+            except (ValueError, TypeError):
+                return False
+        dtype = getattr(a, "dtype", None)
+        if dtype is not None and dtype.kind not in "iu" and dtype != FLOAT64:
+            return False
+    return True
+
+
+def _key(args: tuple, active: tuple) -> tuple:
+    """Per argument: its shape if it is an input of the program, else a `_Fixed` of it."""
+    return tuple(
+        np.shape(a) if i in active or _is_float(a) else _Fixed(a) for i, a in enumerate(args)
+    )
+
+
+class _Fixed:
+    """An argument that a path takes to be what it was."""
+
+    __slots__ = ("value", "copy")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.copy = value.copy() if isinstance(value, np.ndarray) else None
+
+    def is_same(self, other: Any) -> bool:
+        if self.copy is not None:
+            return isinstance(other, np.ndarray) and np.array_equal(self.copy, other)
+        if type(other) is not type(self.value):
+            return False
+        return other is self.value or isinstance(other, (int, str, bytes)) and other == self.value
+
+
+def _inputs(key: tuple, args: tuple) -> list | None:
+    """The inputs of the program that `key` belongs to, as vectors; None if they do not fit it."""
+    if len(args) != len(key):
+        return None
+    inputs = []
+    for kind, a in zip(key, args, strict=True):
+        if type(kind) is _Fixed:
+            if not kind.is_same(a):
+                return None
+            continue
+        if type(a) is not np.ndarray:
+            if type(a) is Dual:
+                return None
+            a = np.asarray(a)
+        if a.shape != kind:
+            return None
+        if a.dtype is not FLOAT64:
+            if a.dtype.kind not in "iu" and a.dtype != FLOAT64:
+                return None
+            a = a.astype(np.float64)
+        inputs.append(a if a.ndim == 1 and a.flags.c_contiguous else np.ravel(a))
+    return inputs
