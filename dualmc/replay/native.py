@@ -33,6 +33,9 @@ _COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal"
                 "equal": "==", "not_equal": "!="}  # fmt: skip
 _ARITHMETIC = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 
+# Steps beyond which the compiler is asked for short code.
+MANY = 1000
+
 
 class Tables:
     """Constants and positions that the code looks up, each kept once."""
@@ -117,6 +120,10 @@ class Code:
         kinds = [pointer] * (self.count + 3) + [INT32.as_pointer()]
         function = ir.Function(module, ir.FunctionType(INT64, kinds), "dualmc_replay")
         function.linkage = "internal"
+        function.attributes.add("noinline")  # so that its pointers stay apart
+        count = sum(len(leaves) for loops in self.plan.loops.values() for leaves in loops.values())
+        if count > MANY:
+            function.attributes.add("optsize")  # a third of the time to compile
         for argument in function.args:
             argument.add_attribute("noalias")
         inputs = function.args[: self.count]
