@@ -62,7 +62,10 @@ def register_one(kind, function, handler):
 
 def learn(ufunc):
     """Whether a ufunc that no table has is in one now, after the tables of SciPy have been read."""
-    return any([late(ufunc) for late in LATE])
+    found = False
+    for late in LATE:
+        found = late(ufunc) or found
+    return found
 
 
 @functools.cache

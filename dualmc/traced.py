@@ -107,8 +107,10 @@ class Traced:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        is_number = self._recorder.whole and self.dtype.kind != "b"
-        return bool((np.not_equal(self, 0) if is_number else self).look())
+        if self._recorder.whole and self.dtype.kind != "b":
+            compare: Any = np.not_equal
+            return bool(compare(self, 0).look())
+        return bool(self.look())
 
     def __iter__(self) -> Any:
         if not self.shape:

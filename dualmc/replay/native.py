@@ -67,7 +67,7 @@ class Code:
     """
 
     def __init__(self, plan, guards, count):
-        """`guards` are pairs of a leaf's serial and the values expected, flat; `count` inputs."""
+        """`guards`: by serial of a leaf, the values expected, flat; `count` inputs."""
         self.plan = plan
         self.guards = guards
         self.numbers = Tables(np.float64)
@@ -270,7 +270,7 @@ class Code:
     def _check(self, leaf, i, v):
         """Note a guard whose value is another than when the program was recorded."""
         builder = self.builder
-        for array, expected in self.guards.get(leaf.serial, ()):
+        for expected in self.guards.get(leaf.serial, ()):
             number = builder.uitofp(v, DOUBLE) if leaf.is_bool else v
             table = self.numbers.add(expected)
             wanted = self._load(self.number_table, self._plus(i, table))

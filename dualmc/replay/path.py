@@ -51,7 +51,7 @@ class Path:
             memory = Memory(value.size, "guard")
             sinks.append((value, memory, np.arange(value.size), "set"))
             wanted = np.asarray(node.value, float).reshape(-1)
-            expected.setdefault(value.leaves[0].serial, []).append((value, wanted))
+            expected.setdefault(value.leaves[0].serial, []).append(wanted)
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
         self._codes = (self._compile([]), None)
         self._lock = threading.Lock()
@@ -215,5 +215,3 @@ def _entries(t, rows):
         kept.append((array, row, col))
     used = [(row[row >= 0], col[row >= 0]) for _, row, col in kept]
     return *(np.concatenate(part) for part in zip(*used, strict=True)), kept
-
-

@@ -20,7 +20,7 @@ from dualmc.traced import Traced
 
 
 class NotReplayable(Exception):
-    """Why a function cannot be replayed; its message ends the sentence "f cannot be prepared: ..."."""
+    """f cannot be replayed; the message says why, as in "f is not replayed, since ..."."""
 
 
 class Program:

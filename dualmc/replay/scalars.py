@@ -129,6 +129,8 @@ UFUNCS.update(
         np.radians: lambda a: a * DEGREE,
         np.rad2deg: lambda a: a * RADIAN,
         np.degrees: lambda a: a * RADIAN,
-        np.heaviside: lambda a, b: np.where(a > 0, 1.0, np.where(a == 0, b, np.where(a < 0, 0.0, a))),
+        np.heaviside: lambda a, b: np.where(
+            a > 0, 1.0, np.where(a == 0, b, np.where(a < 0, 0.0, a))
+        ),
     }
 )

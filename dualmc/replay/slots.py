@@ -152,9 +152,7 @@ def chosen(condition, t, u):
             if type(pair[side + 1]) is Array:
                 coef = each("add", pair[side + 1], coef)
             pair[side + 1] = coef
-    return settled(
-        Slots([(col, each("select", flat, a, b)) for col, a, b in found.values()])
-    )
+    return settled(Slots([(col, each("select", flat, a, b)) for col, a, b in found.values()]))
 
 
 def added(t, u):
