@@ -30,6 +30,13 @@ class Prepared:
         Calls answered by machine code, and by running f on Duals.
     paths : int
         Ways through f that have machine code.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> J = dm.prepare(lambda x: np.exp(x) if x > 0 else -x, 1.0)
+    >>> float(J(0.0)), float(J(-2.0)), J.paths
+    (-1.0, -1.0, 2)
     """
 
     def __init__(
@@ -126,7 +133,7 @@ class Prepared:
         J = path.matrix(entries)
         if self._is_direct:
             if not path.is_sparse:
-                J = scalar(J.reshape(path.shape + path.input_shapes[0]))
+                J = J.reshape(path.shape + path.input_shapes[0])
             return scalar(y), J
         if not path.is_sparse:
             J = J.reshape(*path.shape, path.columns)
@@ -173,7 +180,13 @@ class Prepared:
         _, J = value_and_jacobian_fwd(self._f, *args, **options)
         if found is None:  # an infinite entry, say: the calls near by will tell
             return
-        J = np.concatenate([np.reshape(a, (path.rows, -1)) for a in J], axis=1)
+        J = np.concatenate(
+            [
+                np.reshape(a, (path.rows, math.prod(shape)))
+                for a, shape in zip(J, path.input_shapes, strict=True)
+            ],
+            axis=1,
+        )
         mine = path.matrix(found)
         mine = mine.toarray() if path.is_sparse else mine
         with np.errstate(invalid="ignore"):
