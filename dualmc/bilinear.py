@@ -16,7 +16,8 @@ from dualmc.linear import exact, with_primal
 from dualmc.payload import is_plain, is_zero, values
 from dualmc.registry import handles
 from dualmc.selection import written
-from dualmc.tangent import DenseTangent, add, need_block, new_block
+from dualmc.tangent import DenseTangent, need_block, new_block
+from dualmc.union import add
 
 
 @handles("bilinear", np.matmul)

@@ -15,8 +15,8 @@ from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.payload import strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.rules import RULES
-from dualmc.tangent import add, is_same_slots
 from dualmc.tape import Var, keep, snapshot
+from dualmc.union import add, is_same_slots
 from dualmc.vectors import push_binary, push_unary
 
 FLOAT64 = np.dtype(np.float64)

@@ -10,7 +10,7 @@ from types import EllipsisType
 
 import numpy as np
 
-from dualmc import levels, tangent
+from dualmc import levels, tangent, union
 from dualmc.errors import TangentLostError
 from dualmc.payload import values
 
@@ -366,7 +366,7 @@ def _write_tangent(dual, key, t):
         selected = place.selected()
         if t.shape != selected:
             t = _fit(t, selected)
-    root._tangent = tangent.put(
+    root._tangent = union.put(
         root._tangent, root.shape, place, t, root.level, root.dtype, root._owned
     )
     root._owned = True

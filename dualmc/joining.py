@@ -12,7 +12,7 @@ from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
 from dualmc.selection import written
-from dualmc.tangent import pool
+from dualmc.union import pool
 
 
 class Leaves:

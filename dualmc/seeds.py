@@ -8,7 +8,8 @@ import numpy as np
 from dualmc import buffers, kernels, levels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
-from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
+from dualmc.slots import SparseTangent
+from dualmc.tangent import DENSE_INPUTS, DenseTangent
 
 # --- Inputs --------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ def leaf(x):
 
 
 class Pool:
-    """The elements of several tangents, numbered one after the other; see `tangent.pool`."""
+    """The elements of several tangents, numbered one after the other; see `union.pool`."""
 
     def __init__(self, parts, dtype):
         self.parts = parts
@@ -126,7 +126,7 @@ def joined(parents, keys, y):
 
 
 def written(t, shape, place, u, dtype):
-    """`t` with the elements at `place` replaced by those of `u`; see `tangent.put`."""
+    """`t` with the elements at `place` replaced by those of `u`; see `union.put`."""
     return Var(pullbacks.pull_written, (t, u), place, shape, dtype)
 
 

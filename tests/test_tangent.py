@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc import kernels, tangent
+from dualmc import kernels, tangent, union
 
 N = 40  # above the number of inputs that start dense
 
@@ -120,7 +120,7 @@ def test_equal_columns_add_without_a_merge(monkeypatch):
     def refuse(*args):
         raise AssertionError("merged")
 
-    monkeypatch.setattr(tangent, "merged", refuse)
+    monkeypatch.setattr(union, "merged", refuse)
     dm.jacobian_fwd(lambda x: x * np.sin(x) + x**2, np.linspace(0.5, 1.5, N))
 
 
