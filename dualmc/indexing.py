@@ -13,15 +13,16 @@ import numpy as np
 from dualmc import levels, tangent, union
 from dualmc.errors import TangentLostError
 from dualmc.payload import values
+from dualmc.structure import content_of, key_of
 
 
 class View:
     """How a Dual was taken from its root, step by step: what each does to arrays is remembered."""
 
     __slots__ = ("root", "outer", "parent", "select_step", "batched_step", "is_batched", "key",
-                 "seen", "memory", "_positions")  # fmt: skip
+                 "step_key", "seen", "memory", "_positions")  # fmt: skip
 
-    def __init__(self, root, select, batched, key=None, parent=None):
+    def __init__(self, root, select, batched, key=None, parent=None, step_key=None):
         self.root = root
         # The view that this one was taken from, if it is not taken from the root itself.
         self.outer = None if parent is None else parent._view
@@ -30,6 +31,7 @@ class View:
         self.batched_step = batched  # (w, *S) array -> (w, *view), or None: gather by position
         self.is_batched = batched is not None and (self.outer is None or self.outer.is_batched)
         self.key = key  # the index of the last step, if that is all it is
+        self.step_key = step_key  # else what tells the last step apart, or None
         self.seen = -1
         self.memory = root._primal  # what the view's own primal was taken from
         self._positions = None
@@ -37,6 +39,18 @@ class View:
     def root_key(self):
         """The index of the root, if that is all the view is."""
         return self.key if self.outer is None else None
+
+    def structure_key(self):
+        """What the steps are to `structure.py`, or None if it could not tell them apart."""
+        keys = []
+        for view in self._steps():
+            step = view.step_key
+            if step is None:
+                step = None if view.key is None else key_of(view.key)
+            if step is None:
+                return None
+            keys.append(step)
+        return keys[0] if len(keys) == 1 else ("steps", *keys)
 
     def _steps(self):
         """The views on the way from the root to this one."""
@@ -72,6 +86,8 @@ class View:
         if not self.is_batched:
             return t.take(self.positions())
         if not root._owned:
+            if t.is_sparse and (key := self.structure_key()) is not None:
+                return t.moved(self.batched, key)
             return t.map(self.batched)
         # The root may be written in place.  A small view takes a copy; a large one shares the
         # arrays instead, and the next write to the root copies them.
@@ -152,18 +168,18 @@ class PartView:
         numbers[key] = after
 
 
-def view_of(parent, select, batched, key=None):
+def view_of(parent, select, batched, key=None, step_key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
     if not parent.level.open:
         raise levels.finished()
     if outer is None:
-        return View(parent, select, batched, key)
+        return View(parent, select, batched, key, None, step_key)
     if type(outer) is PartView:
         base = outer.base
         inner = view_of(base, select, batched, key)
         return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
-    return View(outer.root, select, batched, key, parent)
+    return View(outer.root, select, batched, key, parent, step_key)
 
 
 _aranges: dict = {}
@@ -220,18 +236,26 @@ def get(dual, key):
         if t.is_recorded:
             t = t.slice(path[1:], ())
         else:
-            copy = dual._owned
-            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
+            t = _element(t, path, dual._owned)
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
+
+
+def _element(t, path, is_owned):
+    """The tangent of the number at `path`, a copy if the array's may be written in place."""
+    if is_owned:
+        return t.map(lambda a: a[path].copy())
+    key = key_of(path[1:]) if t.is_sparse else None
+    return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
 
 
 def _taken(dual, key):
     """``dual[key]`` for integer arrays and masks, which copy."""
     primal = dual.primal[key]
     t = dual.own_tangent()
-    t = None if t is None else t.take(positions(dual.shape)[key])
+    if t is not None:
+        t = t.take_by(content_of(key), lambda: positions(dual.shape)[key])
     return dual.make(primal, t, dual.level)
 
 

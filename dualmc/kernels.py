@@ -270,30 +270,57 @@ def merged_width(a, b):
 
 
 @_on_first_call
-def merge(a, coef_a, b, coef_b, col, coef):
-    """Unite two sorted slot arrays; equal columns add up.  `col` and `coef` are overwritten."""
-    for i in range(a.shape[1]):
-        s = 0
-        t = 0
-        for r in range(col.shape[0]):
-            p = a[s, i] if s < a.shape[0] else -1
-            q = b[t, i] if t < b.shape[0] else -1
-            if p < 0 and q < 0:
-                col[r, i] = -1
-                coef[r, i] = 0
-            elif q < 0 or (p >= 0 and p < q):
-                col[r, i] = p
-                coef[r, i] = coef_a[s, i]
-                s += 1
-            elif p < 0 or q < p:
-                col[r, i] = q
-                coef[r, i] = coef_b[t, i]
-                t += 1
-            else:
-                col[r, i] = p
-                coef[r, i] = coef_a[s, i] + coef_b[t, i]
-                s += 1
-                t += 1
+def unite(coef_a, coef_b, slots, few, each, sign, out):
+    """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `merging.Union` says.
+
+    That is ``slots[:, r]`` for all i but the ``few[j]``, which take ``each[:, r, j]``; without
+    slots, element i takes ``each[:, r, i]``.
+    """
+    zero = coef_a.dtype.type(0)
+    for r in range(slots.shape[1]):
+        s = slots[0, r]
+        t = slots[1, r]
+        for i in range(out.shape[1]):
+            c = coef_a[s, i] if s >= 0 else zero
+            g = coef_b[t, i] if t >= 0 else zero
+            out[r, i] = c - g if sign < 0 else c + g
+    for r in range(each.shape[1]):
+        for j in range(each.shape[2]):
+            i = few[j] if slots.shape[1] > 0 else j
+            s = each[0, r, j]
+            t = each[1, r, j]
+            c = coef_a[s, i] if s >= 0 else zero
+            g = coef_b[t, i] if t >= 0 else zero
+            out[r, i] = c - g if sign < 0 else c + g
+
+
+@_on_first_call
+def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
+    """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
+    zero = coef_a.dtype.type(0)
+    for r in range(slots.shape[1]):
+        s = slots[0, r]
+        t = slots[1, r]
+        for i in range(out.shape[1]):
+            c = coef_a[s, i] if s >= 0 else zero
+            if c != 0:
+                c = c * factor_a[i]
+            g = coef_b[t, i] if t >= 0 else zero
+            if g != 0:
+                g = g * factor_b[i]
+            out[r, i] = c + g
+    for r in range(each.shape[1]):
+        for j in range(each.shape[2]):
+            i = few[j] if slots.shape[1] > 0 else j
+            s = each[0, r, j]
+            t = each[1, r, j]
+            c = coef_a[s, i] if s >= 0 else zero
+            if c != 0:
+                c = c * factor_a[i]
+            g = coef_b[t, i] if t >= 0 else zero
+            if g != 0:
+                g = g * factor_b[i]
+            out[r, i] = c + g
 
 
 @_on_first_call
@@ -371,19 +398,29 @@ def slot_order(col, order, target):
 
 
 @_on_first_call
-def compact(col, coef, order, target, col_out, coef_out):
-    """Gather slots into the merged ones numbered by `slot_order`; equal columns add up."""
-    for s in range(col_out.shape[0]):
-        for i in range(col_out.shape[1]):
-            col_out[s, i] = -1
-            coef_out[s, i] = 0
+def compact_columns(col, order, target, out):
+    """Columns of the merged slots that `slot_order` numbered."""
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[s, i] = -1
     for r in range(col.shape[0]):
         for i in range(col.shape[1]):
             t = target[r, i]
             if t >= 0:
-                s = order[r, i]
-                col_out[t, i] = col[s, i]
-                coef_out[t, i] += coef[s, i]
+                out[t, i] = col[order[r, i], i]
+
+
+@_on_first_call
+def compact(coef, order, target, out):
+    """Coefficients of those slots; equal columns add up."""
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[s, i] = 0
+    for r in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            t = target[r, i]
+            if t >= 0:
+                out[t, i] += coef[order[r, i], i]
 
 
 @_on_first_call
@@ -433,17 +470,12 @@ def scatter_add(rows, index, out):
 
 
 @_on_first_call
-def take_columns(col, coef, index, col_out, coef_out):
-    """Slots of the elements ``index``; -1 asks for an element without derivative."""
-    for s in range(col.shape[0]):
+def take_rows(rows, index, fill, out):
+    """``out[s, i] = rows[s, index[i]]``, `fill` where index is -1."""
+    for s in range(rows.shape[0]):
         for i in range(index.size):
             j = index[i]
-            if j < 0:
-                col_out[s, i] = -1
-                coef_out[s, i] = 0
-            else:
-                col_out[s, i] = col[s, j]
-                coef_out[s, i] = coef[s, j]
+            out[s, i] = fill if j < 0 else rows[s, j]
 
 
 @_on_first_call
@@ -458,12 +490,12 @@ def count_rows(col, indptr):
 
 
 @_on_first_call
-def fill_rows(col, coef, indptr, indices, data):
-    """Indices and values of that CSR matrix, in ascending column order."""
+def fill_rows(col, indptr, indices, source):
+    """Column indices of that CSR matrix, ascending, and the flat positions of its entries."""
     for i in range(col.shape[1]):
         k = indptr[i]
         for s in range(col.shape[0]):
             if col[s, i] >= 0:
                 indices[k] = col[s, i]
-                data[k] = coef[s, i]
+                source[k] = s * col.shape[1] + i
                 k += 1

@@ -104,6 +104,13 @@ def gather_rows(a, index):
     return out
 
 
+def take_slots(coef, slots):
+    """(w, *S) rearranged to (w', size): entry [r, i] is slot ``slots[r, i]`` of i, or 0."""
+    size = slots.shape[1]
+    index = np.where(slots < 0, -1, slots.astype(np.int64) * size + np.arange(size))
+    return gather(coef.reshape((1, coef.shape[0] * size)), index)
+
+
 def vector(x, dtype):
     """`x` as a contiguous vector of `dtype`."""
     if x.dtype is dtype and x.flags.c_contiguous:

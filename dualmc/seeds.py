@@ -1,5 +1,6 @@
 """Between the user's arrays and the levels: inputs, seeds, outputs, assembled Jacobians."""
 
+import functools
 import math
 import sys
 
@@ -10,6 +11,9 @@ from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual,
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DENSE_INPUTS, DenseTangent
+
+# Entries that int32 can number.
+INT32 = np.iinfo(np.int32).max
 
 # --- Inputs --------------------------------------------------------------------------------------
 
@@ -123,15 +127,12 @@ def seed(x, level, offset, is_sparse):
         # With its factor from the start, element-wise steps find it in place.
         scale = np.ones((1, *x.shape), x.dtype)
         return make(primal, DenseTangent(level, block.reshape((k, *x.shape)), scale, True), level)
-    col = np.arange(offset, offset + size, dtype=np.int32)
-    coef = buffers.empty((size,), x.dtype)
+    col = level.structures.seeded(offset, x.shape, k)
+    coef = buffers.empty(col.shape, x.dtype)
     coef.fill(1)
     if offset < 0 or offset + size > k:
-        outside = (col < 0) | (col >= k)
-        col[outside] = -1
-        coef[outside] = 0
-    shape = (1, *x.shape)
-    return make(primal, SparseTangent(level, coef.reshape(shape), col.reshape(shape)), level)
+        coef[col < 0] = 0
+    return make(primal, SparseTangent(level, coef, col), level)
 
 
 def seed_recorded(x, level):
@@ -266,16 +267,48 @@ class Piece:
             return sparse.csr_array(block.reshape(self.k, size).T)
         if not is_plain(t.coef):
             raise nested_sparse(caller)
-        col, coef = flat(t.col), flat(t.coef)
-        is_long = col.size > np.iinfo(np.int32).max
-        indptr = np.zeros(size + 1, np.int64 if is_long else np.int32)
-        kernels.count_rows(col, indptr)
-        indices = np.empty(int(indptr[-1]), indptr.dtype)
-        data = np.empty(int(indptr[-1]), coef.dtype)
-        kernels.fill_rows(col, coef, indptr, indices, data)
-        out = sparse.csr_array((data, indices, indptr), shape=(size, self.k))
-        out.has_canonical_format = True
-        return out
+        return _csr(sparse, t, size, self.k)
+
+
+def _csr(sparse, t, m, n):
+    """The tangent of m elements as a `csr_array`, (m, n), its entries in order."""
+    structures, key = t.level.structures, (id(t.col), "csr")
+    found = structures.found.get(key)
+    if found is None:
+        rows = _csr_rows(flat(t.col))
+        structures.keep(key, rows, (t.col,), *rows)
+        found = structures.found.get(key, (rows,))
+    indptr, indices, source = found[0]
+    if key in structures.found:  # what is remembered stays here: the matrix gets its own
+        indptr, indices = indptr.copy(), indices.copy()
+    coef = flat(t.coef)
+    if coef.shape[0] == 1 and source.size == m:
+        data = coef[0].copy()
+    else:
+        data = np.empty(source.size, coef.dtype)
+        kernels.take_rows(coef.reshape(1, -1), source, 0, data.reshape(1, -1))
+    # The constructor would check the arrays once more, for longer than all else takes.
+    kind = sparse.csr_array
+    out = kind.__new__(kind)
+    out.__dict__.update(_empty_csr(kind, m, n, data.dtype).__dict__)
+    out.data, out.indices, out.indptr = data, indices, indptr
+    out.has_canonical_format = True
+    return out
+
+
+@functools.lru_cache(32)
+def _empty_csr(kind, m, n, dtype):
+    return kind((m, n), dtype=dtype)
+
+
+def _csr_rows(col):
+    """Row pointers, column indices and the places in (w, size) of the used slots, row by row."""
+    indptr = np.zeros(col.shape[1] + 1, np.int64 if col.size > INT32 else np.int32)
+    kernels.count_rows(col, indptr)
+    indices = np.empty(int(indptr[-1]), indptr.dtype)
+    source = np.empty(int(indptr[-1]), indptr.dtype)
+    kernels.fill_rows(col, indptr, indices, source)
+    return indptr, indices, source
 
 
 def nested_sparse(caller):

@@ -18,6 +18,7 @@ from dualmc.payload import (
     is_plain,
     is_zero,
     scale_rows,
+    take_slots,
 )
 from dualmc.tangent import DenseTangent, is_wide, new_block
 
@@ -85,10 +86,15 @@ class SparseTangent:
         """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
         return SparseTangent(self.level, function(self.coef), function(self.col))
 
+    def moved(self, function, key):
+        """`map`, where `key` tells what the function does: it is not done to `col` again."""
+        col = self.level.structures.moved(self.col, function, key)
+        return SparseTangent(self.level, function(self.coef), col)
+
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        return SparseTangent(self.level, align(self.coef, shape), align(self.col, shape))
+        return self.moved(lambda a: align(a, shape), ("broadcast", shape))
 
     def with_coef(self, coef):
         return SparseTangent(self.level, coef, self.col)
@@ -114,18 +120,32 @@ class SparseTangent:
     def take(self, index):
         """Elements at flat positions `index` (any shape); -1 gives one without derivative."""
         if is_plain(self.coef):
-            col, coef = flat(self.col), flat(self.coef)
             i = np.ascontiguousarray(index.reshape(-1), np.int64)
-            col_out = buffers.empty((col.shape[0], i.size), col.dtype)
-            coef_out = buffers.empty((col.shape[0], i.size), coef.dtype)
-            kernels.take_columns(col, coef, i, col_out, coef_out)
-            shape = (col.shape[0], *index.shape)
-            return SparseTangent(self.level, coef_out.reshape(shape), col_out.reshape(shape))
+            return self._taken(i, index.shape, _rows_at(self.col, i, -1, index.shape))
         shape = (self.col.shape[0], *index.shape)
         size = math.prod(self.shape)
         col = flat(self.col)[:, np.maximum(index, 0)] if size else np.full(shape, -1, np.int32)
         col = np.where(index < 0, np.int32(-1), col)
         return SparseTangent(self.level, gather_rows(self.coef, index), col)
+
+    def _taken(self, i, shape, col):
+        return SparseTangent(self.level, _rows_at(self.coef, i, 0, shape), col)
+
+    def take_by(self, key, find):
+        """``take(find())``, where `key` tells all of it: neither index nor columns anew."""
+        if key is None or not is_plain(self.coef):
+            return self.take(find())
+        structures = self.level.structures
+        found = structures.found.get((id(self.col), key))
+        if found is None:
+            index = np.asarray(find())
+            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            col = _rows_at(self.col, i, -1, index.shape)
+            found = (i, index.shape, col)
+            structures.keep((id(self.col), key), found, (self.col,), i, col)
+        else:
+            found = found[0]
+        return self._taken(*found)
 
     def astype(self, dtype):
         if self.dtype == dtype:
@@ -145,11 +165,21 @@ class SparseTangent:
         if is_wide(w * length, self.level.n):
             return self._sum_dense(axes, kept)
         order = tuple(range(-len(axes), 0))
-        coef = np.moveaxis(self.coef, axes, order).reshape((w, *kept, length))
-        col = np.moveaxis(self.col, axes, order).reshape((w, *kept, length))
-        coef = np.moveaxis(coef, -1, 1).reshape((w * length, *kept))
-        col = np.moveaxis(col, -1, 1).reshape((w * length, *kept))
-        return compacted(self.level, coef, col)
+
+        def slots(a):
+            a = np.moveaxis(a, axes, order).reshape((w, *kept, length))
+            return np.moveaxis(a, -1, 1).reshape((w * length, *kept))
+
+        structures = self.level.structures
+        found = structures.found.get((id(self.col), ("sum", axes)))
+        if found is None:
+            compacted = Compacted(slots(self.col))
+            structures.keep(
+                (id(self.col), ("sum", axes)), compacted, (self.col,), *compacted.arrays()
+            )
+        else:
+            compacted = found[0]
+        return compacted.apply(self.level, slots(self.coef))
 
     def _sum_dense(self, axes, kept):
         if not is_plain(self.coef):
@@ -165,132 +195,47 @@ class SparseTangent:
         return DenseTangent(self.level, block)
 
 
-# --- Sums of two, and of slots that repeat a column ----------------------------------------------
+# --- Slots that repeat a column ------------------------------------------------------------------
 
 
-def merged(t, u):
-    """The union of the slots of two sparse tangents, element by element."""
-    shape = t.shape
-    a, b = flat(t.col), flat(u.col)
-    if is_plain(t.coef, u.coef):
-        dtype = np.result_type(t.dtype, u.dtype)
-        coef_a = flat(t.coef).astype(dtype, copy=False)
-        coef_b = flat(u.coef).astype(dtype, copy=False)
-        col, coef = _merged_alike(a, coef_a, b, coef_b) or _merged_each(a, coef_a, b, coef_b)
-    else:
-        col = np.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
-        from_a, from_b = np.empty_like(col), np.empty_like(col)
-        kernels.merge_positions(a, b, col, from_a, from_b)
-        coef = take_slots(t.coef, from_a) + take_slots(u.coef, from_b)
-    width = col.shape[0]
-    # Where one side has all the slots, its columns stay the same object.
-    col = t.col if col is a else u.col if col is b else col.reshape((width, *shape))
-    out = SparseTangent(t.level, coef.reshape((width, *shape)), col)
-    return out.to_dense() if is_wide(width, t.level.n) else out
+class Compacted:
+    """What makes sorted slots of unsorted ones, (w, *S), that may repeat a column."""
 
+    __slots__ = ("col", "order", "target")
 
-def _merged_each(a, coef_a, b, coef_b):
-    """The merge that looks at every element by itself."""
-    col = buffers.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
-    coef = buffers.empty(col.shape, coef_a.dtype)
-    kernels.merge(a, coef_a, b, coef_b, col, coef)
-    return col, coef
-
-
-def _merged_alike(a, coef_a, b, coef_b):
-    """The merge, row by row, if slots interleave alike in all elements but a few; else None.
-
-    Stencils, shifted slices and chains do, their ends apart: the way of the middle element is
-    tried on all, and the exceptions are merged one by one.
-    """
-    if a.shape[1] < 64 or a.shape[0] + b.shape[0] > 64:
-        return None
-    middle = a.shape[1] // 2
-    p = [c for c in a[:, middle].tolist() if c >= 0]
-    q = [c for c in b[:, middle].tolist() if c >= 0]
-    columns = sorted({*p, *q})
-    if not columns:
-        return None
-    from_a = np.array([p.index(c) if c in p else -1 for c in columns], np.int32)
-    from_b = np.array([q.index(c) if c in q else -1 for c in columns], np.int32)
-    exceptions = np.empty(32, np.int64)
-    # A slot beyond those of the middle element would be lost: such elements are exceptions too.
-    if (len(p) < a.shape[0] and (a[len(p) :] >= 0).any()) or (
-        len(q) < b.shape[0] and (b[len(q) :] >= 0).any()
-    ):
-        return None
-    count = int(kernels.pattern_exceptions(a, b, from_a, from_b, exceptions))
-    if count > exceptions.size:
-        return None
-    width = used = len(columns)
-    if count:
-        few = exceptions[:count]
-        few_col, few_coef = _merged_each(
-            *(np.ascontiguousarray(x[:, few]) for x in (a, coef_a, b, coef_b))
-        )
-        width = max(width, few_col.shape[0])
-    coef = buffers.empty((width, a.shape[1]), coef_a.dtype)
-    kept = None
-    if count == 0:
-        # All slots of one side and no others: nothing to write but the sums.
-        kept = next(
-            (c for c in (a, b) if c.shape[0] == width and (c[:, middle] == columns).all()), None
-        )
-    col = buffers.empty(coef.shape, a.dtype) if kept is None else kept
-    for r, (i, j) in enumerate(zip(from_a.tolist(), from_b.tolist(), strict=True)):
-        if kept is None:
-            col[r] = a[i] if i >= 0 else b[j]
-        if i >= 0 and j >= 0:
-            np.add(coef_a[i], coef_b[j], out=coef[r])
+    def __init__(self, col):
+        columns = flat(col)
+        if col.shape[0] <= INSERTION_SLOTS:
+            self.order = np.empty(columns.shape, np.int32)
+            self.target = np.empty(columns.shape, np.int32)
+            width = int(kernels.slot_order(columns, self.order, self.target))
         else:
-            coef[r] = coef_a[i] if i >= 0 else coef_b[j]
-    if kept is not None:
-        return kept, coef
-    col[used:] = -1
-    coef[used:] = 0
-    if count:
-        rows = few_col.shape[0]
-        col[:rows, few], coef[:rows, few] = few_col, few_coef
-        col[rows:, few], coef[rows:, few] = -1, 0
-    return col, coef
+            self.order, self.target, width = _sorted_slots(columns)
+        out = buffers.empty((width, columns.shape[1]), columns.dtype)
+        kernels.compact_columns(columns, self.order, self.target, out)
+        self.col = out.reshape((width, *col.shape[1:]))
 
+    def arrays(self):
+        return self.col, self.order, self.target
 
-def take_slots(coef, slots):
-    """(w, *S) rearranged to (w', size): entry [r, i] is slot ``slots[r, i]`` of i, or 0."""
-    size = slots.shape[1]
-    index = np.where(slots < 0, -1, slots.astype(np.int64) * size + np.arange(size))
-    return gather(coef.reshape((1, coef.shape[0] * size)), index)
+    def apply(self, level, coef):
+        """The tangent with the coefficients `coef` of the unsorted slots."""
+        width, (slots, size) = self.col.shape[0], self.order.shape
+        if is_plain(coef):
+            out = buffers.empty((width, size), coef.dtype)
+            kernels.compact(flat(coef), self.order, self.target, out)
+        else:
+            out = self._of_duals(coef.reshape((slots, size)), width)
+        found = SparseTangent(level, out.reshape(self.col.shape), self.col)
+        return found.to_dense() if is_wide(width, level.n) else found
 
-
-def compacted(level, coef, col):
-    """A `SparseTangent` from unsorted slots that may repeat a column."""
-    slots, shape = col.shape[0], col.shape[1:]
-    columns = flat(col)
-    size = columns.shape[1]
-    if slots <= INSERTION_SLOTS:
-        order = np.empty(columns.shape, np.int32)
-        target = np.empty(columns.shape, np.int32)
-        width = int(kernels.slot_order(columns, order, target))
-    else:
-        order, target, width = _sorted_slots(columns)
-    if is_plain(coef):
-        col_out = np.empty((width, size), columns.dtype)
-        coef_out = np.empty((width, size), coef.dtype)
-        kernels.compact(columns, flat(coef), order, target, col_out, coef_out)
-    else:
-        col_out = np.full((width, size), -1, columns.dtype)
-        rows = coef.reshape((slots, size))
-        coef_out = None
-        for r in range(slots):
-            place = np.where(np.arange(width)[:, None] == target[r], order[r], -1)
-            part = take_slots(rows, place)
-            coef_out = part if coef_out is None else coef_out + part
-            here = np.flatnonzero(target[r] >= 0)
-            col_out[target[r, here], here] = columns[order[r, here], here]
-    if coef_out is None or width == 0:
-        coef_out = np.zeros((width, size), coef.dtype)
-    out = SparseTangent(level, coef_out.reshape((width, *shape)), col_out.reshape((width, *shape)))
-    return out.to_dense() if is_wide(width, level.n) else out
+    def _of_duals(self, rows, width):
+        out = np.zeros((width, rows.shape[1]), rows.dtype)
+        if width:
+            for r in range(rows.shape[0]):
+                place = np.where(np.arange(width)[:, None] == self.target[r], self.order[r], -1)
+                out = out + take_slots(rows, place)
+        return out
 
 
 def _sorted_slots(columns):
@@ -302,3 +247,11 @@ def _sorted_slots(columns):
     first[1:] = ranked[1:] != ranked[:-1]
     target = np.where(ranked >= 0, np.cumsum(first, axis=0) - 1, -1).astype(np.int32)
     return order, target, int(target.max(initial=-1)) + 1
+
+
+def _rows_at(a, i, fill, shape):
+    """(w, *S) at flat positions `i`, `fill` where those are -1, as (w, *shape)."""
+    rows = flat(a)
+    out = buffers.empty((rows.shape[0], i.size), rows.dtype)
+    kernels.take_rows(rows, i, fill, out)
+    return out.reshape((rows.shape[0], *shape))

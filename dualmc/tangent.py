@@ -1,8 +1,8 @@
-"""Dense tangents: a block with the basis axis first and a lazy element-wise factor; and the policy.
+"""Dense tangents: a block with the basis axis first, and a lazy element-wise factor.
 
-A tangent is the Jacobian of an array with respect to the seeded inputs, stored as it is: dense here,
-or sparse with the few inputs that each element depends on (`slots.py`).  Functions on tangents
-return new ones and never write into an argument.
+A tangent is the Jacobian of an array with respect to the seeded inputs, stored as it is: dense as
+here, or sparse with the few inputs that each element depends on (`slots.py`).  Functions on
+tangents return new ones and never write into an argument.
 
 The arrays inside are ndarrays, or Duals of an outer level when derivatives are nested; the kernels
 serve the first, the same formulas in `np.*` the second.  The policy that switches between the two
@@ -135,6 +135,9 @@ class DenseTangent:
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
         scale = None if self.scale is None else gather_rows(self.scale, index)
         return DenseTangent(self.level, gather_rows(block, index), scale)
+
+    def take_by(self, key, find):
+        return self.take(find())
 
     def astype(self, dtype):
         if self.dtype == dtype:

@@ -74,6 +74,9 @@ class Var:
         dtype = np.result_type(self.dtype, other.dtype)
         return Var(pullbacks.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
 
+    def take_by(self, key, find):
+        return self.take(find())
+
     def take(self, index):
         return Var(pullbacks.pull_gather, (self,), index, index.shape, self.dtype)
 
