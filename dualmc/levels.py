@@ -75,6 +75,7 @@ def open_level(n, records=False):
         yield level
     finally:
         level.open = False
+        level.structures.latest = None
         running.remove(level)
 
 

@@ -51,7 +51,11 @@ def union_of(level, a, b):
     found = structures.found.get(key)
     if found is not None:
         return found[0]
+    latest = structures.latest
+    if latest is not None and latest[0] is a and latest[1] is b:
+        return latest[2]
     union = _united(a, b)
+    structures.latest = (a, b, union)
     made = () if union.col is a or union.col is b else (union.col,)
     return structures.keep(key, union, (a, b), *made, union.each)
 

@@ -91,6 +91,16 @@ class SparseTangent:
         col = self.level.structures.moved(self.col, function, key)
         return SparseTangent(self.level, function(self.coef), col)
 
+    def copied(self, function, key):
+        """A copy of `map`, for arrays that may be written; `key` as in `moved`, or None."""
+        coef = function(self.coef).copy()
+        if key is None or id(self.col) not in self.level.structures.held:
+            return SparseTangent(self.level, coef, function(self.col).copy())
+        return SparseTangent(self.level, coef, self.level.structures.moved(self.col, function, key))
+
+    def reshaped(self, shape):
+        return self.moved(lambda a: a.reshape((a.shape[0], *shape)), ("reshape", shape))
+
     def broadcast(self, shape):
         if self.shape == shape:
             return self

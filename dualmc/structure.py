@@ -11,10 +11,13 @@ Arrays kept here are shared and never written; those larger than the budget are 
 import numpy as np
 
 # Bytes of structure kept for one number of inputs, and for all of them together.
-BUDGET = 2**23
-TOTAL = 2**25
+BUDGET = 2**24
+TOTAL = 2**26
 # Bytes of an index array or mask that is looked up by its contents.
 CONTENT = 2**16
+# Bytes of an array below which it is remembered only by way of others that are: one made in passing
+# would not be met again.
+PASSING = 2**12
 # What an entry costs beside its arrays.
 ENTRY = 400
 
@@ -22,16 +25,19 @@ ENTRY = 400
 class Structures:
     """Results by key, with the arrays whose identity the key names."""
 
-    __slots__ = ("found", "held", "room", "is_full")
+    __slots__ = ("found", "held", "room", "is_full", "latest")
 
     def __init__(self, room):
         self.found = {}
         self.held = set()  # ids of the arrays kept, which must not be written
         self.room = room
         self.is_full = False
+        self.latest = None  # the union met last and its operands, kept or not
 
     def keep(self, key, value, owners, *arrays):
         """Remember `value`, made of new `arrays`, for as long as `owners` may be met."""
+        if not all(a is None or id(a) in self.held or a.nbytes > PASSING for a in owners):
+            return value
         need = ENTRY + sum(a.nbytes for a in arrays)
         if need > self.room:
             self.is_full = True

@@ -115,6 +115,13 @@ class DenseTangent:
         scale = None if self.scale is None else function(self.scale)
         return DenseTangent(self.level, function(self.block), scale)
 
+    def copied(self, function, key):
+        """A copy of `map`, for arrays that may be written."""
+        return self.map(lambda a: function(a).copy())
+
+    def reshaped(self, shape):
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)))
+
     def broadcast(self, shape):
         if self.shape == shape:
             return self

@@ -52,6 +52,9 @@ class Var:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
 
+    def reshaped(self, shape):
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)), shape)
+
     def slice(self, key, shape):
         """A part by basic indices."""
         if Ellipsis not in key:

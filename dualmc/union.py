@@ -11,6 +11,7 @@ from dualmc import buffers, kernels, tape
 from dualmc.merging import merged, union_of
 from dualmc.payload import fits_kernel, flat, is_plain
 from dualmc.slots import SparseTangent
+from dualmc.structure import content_of, key_of
 from dualmc.tangent import DenseTangent, need_block, new_block
 
 
@@ -56,12 +57,58 @@ def add(t, u):
     return DenseTangent(t.level, t.dense() + u.dense())
 
 
-def padded(a, width, fill):
-    """(w, M) with rows of `fill` appended up to `width`."""
+def are_sparse(tangents):
+    """Whether all are sparse, of plain arrays."""
+    return all(t.is_sparse and type(t.coef) is np.ndarray for t in tangents)
+
+
+def placed(level, tangents, keys, shape, dtype):
+    """The sparse tangent of an array of which `tangents` are the parts at `keys`."""
+    width = max(t.coef.shape[0] for t in tangents)
+    coef = np.zeros((width, *shape), dtype)
+    for t, key in zip(tangents, keys, strict=True):
+        coef[(slice(t.coef.shape[0]), *key)] = t.coef
+    structures = level.structures
+    name = ("placed", shape, *((id(t.col), key_of(k)) for t, k in zip(tangents, keys, strict=True)))
+    found = structures.found.get(name)
+    if found is not None:
+        return SparseTangent(level, coef, found[0])
+    col = np.full((width, *shape), -1, np.int32)
+    for t, key in zip(tangents, keys, strict=True):
+        col[(slice(t.col.shape[0]), *key)] = t.col
+    structures.keep(name, col, [t.col for t in tangents], col)
+    return SparseTangent(level, coef, col)
+
+
+def chosen(level, condition, t, u, shape, dtype):
+    """The tangent of ``np.where(condition, x, y)``; `t` or `u` is None for a constant."""
+    if t is None and u is None:
+        return None
+    t, u = (x if x is None else x.broadcast(shape) for x in (t, u))
+    if t is not None and u is not None and t.col is u.col:
+        return t.with_coef(np.where(condition, t.coef, u.coef).astype(dtype, copy=False))
+    width = max(x.coef.shape[0] for x in (t, u) if x is not None)
+    coef = np.where(condition, *(_padded(x and x.coef, width, 0) for x in (t, u)))
+    coef = coef.astype(dtype, copy=False)
+    structures = level.structures
+    key = content_of(condition)
+    key = ("chosen", key, id(t and t.col), id(u and u.col))
+    found = structures.found.get(key)
+    if found is not None:
+        return SparseTangent(level, coef, found[0])
+    col = np.where(condition, *(_padded(x and x.col, width, -1) for x in (t, u)))
+    if key[1] is not None:
+        structures.keep(key, col, [x and x.col for x in (t, u)], col)
+    return SparseTangent(level, coef, col)
+
+
+def _padded(a, width, unused):
+    """`a`, (w, *S), with rows of `unused` up to `width`; None: nothing but those."""
+    if a is None:
+        return np.asarray(unused, np.int32 if unused else np.float32)
     if a.shape[0] == width:
         return a
-    rest = np.full((width - a.shape[0], a.shape[1]), fill, a.dtype)
-    return np.concatenate([a, rest])
+    return np.concatenate([a, np.full((width - a.shape[0], *a.shape[1:]), unused, a.dtype)])
 
 
 def pool(level, parts, dtype):
@@ -80,8 +127,8 @@ def pool(level, parts, dtype):
                 coefs.append(np.zeros((width, size), dtype))
                 cols.append(np.full((width, size), -1, np.int32))
             else:
-                coefs.append(padded(t.coef.reshape((t.coef.shape[0], size)), width, 0))
-                cols.append(padded(flat(t.col), width, -1))
+                coefs.append(_padded(t.coef.reshape((t.coef.shape[0], size)), width, 0))
+                cols.append(_padded(flat(t.col), width, -1))
         return SparseTangent(level, np.concatenate(coefs, axis=1), np.concatenate(cols, axis=1))
     k = next(t.block.shape[0] for t in active if not t.is_sparse)
     need_block(level, (k, sum(size for _, size in parts)), dtype)
@@ -104,25 +151,17 @@ def put(t, shape, place, u, level, dtype, owned):
         return tape.written(t, shape, place, u, dtype)
     if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
         return _put_by_position(t, shape, place, u, level, dtype)
-    is_sparse = all(x.is_sparse for x in (t, u) if x is not None)
-    if not is_sparse:
-        t, u = (x if x is None else x.to_dense() for x in (t, u))
-    new = () if u is None else arrays_of(u)
-    width = max(x.coefficient_rows() for x in (t, u) if x is not None)
-    arrays = None if t is None else arrays_of(t)
-    fits = owned and t is not None and width == arrays[0].shape[0] and arrays[0].dtype == dtype
-    if not fits:
-        arrays = _writable(level, arrays, width, shape, dtype, is_sparse)
-    for number, a in enumerate(arrays):
-        unused = -1 if number == 1 else 0
-        if u is None:
-            place.write(a, unused)
-        else:
-            rows = new[number].shape[0]
-            place.write(a[:rows], new[number])
-            if rows < width:
-                place.write(a[rows:], unused)
-    return SparseTangent(level, *arrays) if is_sparse else DenseTangent(level, *arrays)
+    if all(x.is_sparse for x in (t, u) if x is not None):
+        return _put_sparse(t, shape, place, u, level, dtype, owned)
+    t, u = (x if x is None else x.to_dense() for x in (t, u))
+    if t is None:
+        block = new_block(level, u.block.shape[0], shape, dtype)
+    else:
+        block = t.dense()
+        if not owned or block.dtype != dtype:
+            block = block.astype(dtype, order="C")
+    place.write(block, 0 if u is None else u.dense())
+    return DenseTangent(level, block)
 
 
 def arrays_of(t):
@@ -130,22 +169,60 @@ def arrays_of(t):
     return (t.coef, t.col) if t.is_sparse else (t.dense(),)
 
 
-def _writable(level, arrays, width, shape, dtype, is_sparse):
-    """Copies of `arrays` (None: nothing yet) with room for `width` rows."""
-    if not is_sparse:
-        return (
-            (new_block(level, width, shape, dtype),)
-            if arrays is None
-            else (arrays[0].astype(dtype, order="C"),)
-        )
-    coef = buffers.empty((width, *shape), dtype)
-    col = buffers.empty((width, *shape), np.int32)
-    rows = 0
-    if arrays is not None:
-        rows = arrays[0].shape[0]
-        coef[:rows], col[:rows] = arrays
-    coef[rows:], col[rows:] = 0, -1
-    return coef, col
+def _put_sparse(t, shape, place, u, level, dtype, owned):
+    coef, col = (None, None) if t is None else (t.coef, t.col)
+    new, columns = (None, None) if u is None else (u.coef, u.col)
+    width = max(a.shape[0] for a in (coef, new) if a is not None)
+    if not (owned and coef is not None and coef.shape[0] == width and coef.dtype == dtype):
+        coef = _copy(coef, width, shape, dtype, 0)
+    _fill(place, coef, new, 0)
+    return SparseTangent(
+        level, coef, _put_columns(col, columns, width, shape, place, level.structures, owned)
+    )
+
+
+def _put_columns(col, new, width, shape, place, structures, owned):
+    """The columns after the write, remembered where what is there may not be written over.
+
+    A small write to an owned array is likely one of many: then a copy is made that is its own.
+    """
+    is_shared = col is None or id(col) in structures.held
+    if owned and not is_shared and col.shape[0] == width:
+        _fill(place, col, new, -1)
+        return col
+    key = None
+    if not owned or is_shared and (new is None or 64 * new[0].size >= math.prod(shape)):
+        key = place.structure_key()
+    if key is not None:
+        key = ("put", id(col), shape, key, id(new))
+        found = structures.found.get(key)
+        if found is not None:
+            return found[0]
+    out = _copy(col, width, shape, np.int32, -1)
+    _fill(place, out, new, -1)
+    if key is not None:
+        structures.keep(key, out, (col, new), out)
+    return out
+
+
+def _copy(a, width, shape, dtype, unused):
+    """A copy of `a`, (w, *S) (None: nothing yet), with room for `width` rows."""
+    out = buffers.empty((width, *shape), dtype)
+    rows = 0 if a is None else a.shape[0]
+    if rows:
+        out[:rows] = a
+    if rows < width:
+        out[rows:] = unused
+    return out
+
+
+def _fill(place, a, new, unused):
+    """Write `new` (None: nothing) at `place`, and `unused` to the rows of `a` beyond it."""
+    rows = 0 if new is None else new.shape[0]
+    if rows:
+        place.write(a[:rows], new)
+    if rows < a.shape[0]:
+        place.write(a[rows:], unused)
 
 
 def _put_by_position(t, shape, place, u, level, dtype):
