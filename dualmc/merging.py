@@ -4,10 +4,12 @@ How two column arrays unite is found once and remembered (`structure.py`): which
 goes where.  Uniting two tangents then adds coefficients alone.
 """
 
+import math
+
 import numpy as np
 
 from dualmc import buffers, kernels
-from dualmc.payload import flat, is_plain, take_slots
+from dualmc.payload import flat, take_slots
 from dualmc.slots import SparseTangent
 from dualmc.tangent import is_wide
 
@@ -122,42 +124,47 @@ def _alike(a, b):
 
 
 def merged(t, u, sign=1):
-    """The sum ``t + sign * u`` of two sparse tangents of one shape with different columns."""
+    """The sum ``t + sign * u`` of two sparse tangents of one shape."""
     union = union_of(t.level, t.col, u.col)
-    if not is_plain(t.coef, u.coef):
-        return _finished(t, union, _merged_duals(t, u, sign, union))
-    a, b = rows_alike(t, u)
+    a, b = t.coef, u.coef
+    if type(a) is not np.ndarray or type(b) is not np.ndarray:
+        return _finished(t.level, union, _merged_duals(t, u, sign, union))
+    a, b = flat(a), flat(b)
+    if a.dtype is not b.dtype and a.dtype != b.dtype:
+        dtype = np.result_type(a, b)
+        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     out = buffers.empty((union.col.shape[0], a.shape[1]), a.dtype)
-    kernels.unite(a, b, union.slots, union.few, union.each, sign, out)
-    return _finished(t, union, out)
+    if union.is_same:
+        (np.add if sign > 0 else np.subtract)(a, b, out=out)
+    else:
+        kernels.unite(a, b, union.slots, union.few, union.each, sign, out)
+    return _finished(t.level, union, out)
 
 
 def merged_products(t, factor, u, other):
-    """``factor * t + other * u``, factors of shape S and of the dtype of both coefficients."""
+    """``factor * t + other * u``, factors of shape (size,), all of one dtype."""
     union = union_of(t.level, t.col, u.col)
     a, b = flat(t.coef), flat(u.coef)
     out = buffers.empty((union.col.shape[0], a.shape[1]), a.dtype)
-    kernels.unite_products(a, factor, b, other, union.slots, union.few, union.each, out)
-    return _finished(t, union, out)
+    if union.is_same:
+        kernels.scaled_sum(a, factor, b, other, out)
+    else:
+        kernels.unite_products(a, factor, b, other, union.slots, union.few, union.each, out)
+    return _finished(t.level, union, out)
 
 
-def _finished(t, union, coef):
+def _finished(level, union, coef):
     col = union.col
-    out = SparseTangent(t.level, coef.reshape(col.shape), col)
-    return out.to_dense() if is_wide(col.shape[0], t.level.n) else out
-
-
-def rows_alike(t, u):
-    """The coefficients of both as contiguous rows of one dtype."""
-    a, b = flat(t.coef), flat(u.coef)
-    if a.dtype != b.dtype:
-        dtype = np.result_type(a, b)
-        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-    return a, b
+    if coef.shape != col.shape:
+        coef = coef.reshape(col.shape)
+    out = SparseTangent(level, coef, col)
+    return out.to_dense() if is_wide(col.shape[0], level.n) else out
 
 
 def _merged_duals(t, u, sign, union):
-    size = t.coef[0].size if t.coef.shape[0] else u.coef[0].size
+    if union.is_same:
+        return t.coef + u.coef if sign > 0 else t.coef - u.coef
+    size = math.prod(t.shape)
     a = take_slots(t.coef, union.positions(0, size))
     b = take_slots(u.coef, union.positions(1, size))
-    return a + b if sign == 1 else a - b
+    return a + b if sign > 0 else a - b

@@ -27,9 +27,9 @@ def fits_kernel(*arrays):
 
 def flat(a):
     """(w, *S) as a C-contiguous (w, size)."""
-    if a.ndim != 2:
-        a = buffers.contiguous(a).reshape(a.shape[0], math.prod(a.shape[1:]))
-    return buffers.contiguous(a)
+    if not a.flags.c_contiguous:
+        a = buffers.contiguous(a)
+    return a if a.ndim == 2 else a.reshape(a.shape[0], math.prod(a.shape[1:]))
 
 
 def is_zero(a):

@@ -31,7 +31,7 @@ def add(t, u):
     if t.is_recorded:
         return t.plus(u)
     if t.is_sparse and u.is_sparse:
-        if is_same_slots(t, u):
+        if t.col is u.col:
             return t.with_coef(summed_arrays(t.coef, u.coef))
         return merged(t, u)
     t, u = t.to_dense(), u.to_dense()
