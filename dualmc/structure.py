@@ -1,7 +1,7 @@
 """What steps make of the columns of sparse tangents, remembered by identity.
 
-What a step does to `col` follows from the column arrays that it meets and from what the step is, not
-from values.  The same ones meet again and again, within a pass and in the next one of as many
+What a step does to `col` follows from the column arrays that it meets and from what the step is,
+not from values.  The same ones meet again and again, within a pass and in the next one of as many
 inputs, so that every result is kept with the arrays it was made from.  A second pass over the same
 code computes coefficients alone.
 
