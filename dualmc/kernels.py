@@ -331,19 +331,41 @@ def pattern_exceptions(a, b, from_a, from_b, exceptions):
     side).  Lists them in `exceptions` and returns how many; more than fit return the size plus 1.
     """
     found = 0
-    for i in range(a.shape[1]):
-        last = -1
+    # Block by block and row by row, as fast as memory is read; a block that does not fit as a
+    # whole is looked at element by element.
+    for start in range(0, a.shape[1], 512):
+        stop = min(start + 512, a.shape[1])
+        wrong = 0
         for r in range(from_a.size):
             s = from_a[r]
             t = from_b[r]
-            c = a[s, i] if s >= 0 else b[t, i]
-            if c <= last or (s >= 0 and t >= 0 and b[t, i] != c):
-                if found == exceptions.size:
-                    return found + 1
-                exceptions[found] = i
-                found += 1
-                break
-            last = c
+            c = a[s] if s >= 0 else b[t]
+            if s >= 0 and t >= 0:
+                d = b[t]
+                for i in range(start, stop):
+                    wrong |= c[i] ^ d[i]
+            if r == 0:
+                for i in range(start, stop):
+                    wrong |= c[i] < 0
+            else:
+                e = a[from_a[r - 1]] if from_a[r - 1] >= 0 else b[from_b[r - 1]]
+                for i in range(start, stop):
+                    wrong |= c[i] <= e[i]
+        if wrong == 0:
+            continue
+        for i in range(start, stop):
+            last = -1
+            for r in range(from_a.size):
+                s = from_a[r]
+                t = from_b[r]
+                k = a[s, i] if s >= 0 else b[t, i]
+                if k <= last or (s >= 0 and t >= 0 and b[t, i] != k):
+                    if found == exceptions.size:
+                        return found + 1
+                    exceptions[found] = i
+                    found += 1
+                    break
+                last = k
     return found
 
 
@@ -481,12 +503,13 @@ def take_rows(rows, index, fill, out):
 @_on_first_call
 def count_rows(col, indptr):
     """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
+    for i in range(indptr.size):
+        indptr[i] = 0
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            indptr[i + 1] += col[s, i] >= 0
     for i in range(col.shape[1]):
-        used = 0
-        for s in range(col.shape[0]):
-            if col[s, i] >= 0:
-                used += 1
-        indptr[i + 1] = indptr[i] + used
+        indptr[i + 1] += indptr[i]
 
 
 @_on_first_call
@@ -498,4 +521,16 @@ def fill_rows(col, indptr, indices, source):
             if col[s, i] >= 0:
                 indices[k] = col[s, i]
                 source[k] = s * col.shape[1] + i
+                k += 1
+
+
+@_on_first_call
+def fill_csr(col, coef, indptr, indices, data):
+    """Column indices and entries of that matrix."""
+    for i in range(col.shape[1]):
+        k = indptr[i]
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                indices[k] = col[s, i]
+                data[k] = coef[s, i]
                 k += 1

@@ -1,19 +1,15 @@
 """Between the user's arrays and the levels: inputs, seeds, outputs, assembled Jacobians."""
 
-import functools
 import math
 import sys
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, tape
+from dualmc import buffers, csr, kernels, levels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DENSE_INPUTS, DenseTangent
-
-# Entries that int32 can number.
-INT32 = np.iinfo(np.int32).max
 
 # --- Inputs --------------------------------------------------------------------------------------
 
@@ -267,48 +263,7 @@ class Piece:
             return sparse.csr_array(block.reshape(self.k, size).T)
         if not is_plain(t.coef):
             raise nested_sparse(caller)
-        return _csr(sparse, t, size, self.k)
-
-
-def _csr(sparse, t, m, n):
-    """The tangent of m elements as a `csr_array`, (m, n), its entries in order."""
-    structures, key = t.level.structures, (id(t.col), "csr")
-    found = structures.found.get(key)
-    if found is None:
-        rows = _csr_rows(flat(t.col))
-        structures.keep(key, rows, (t.col,), *rows)
-        found = structures.found.get(key, (rows,))
-    indptr, indices, source = found[0]
-    if key in structures.found:  # what is remembered stays here: the matrix gets its own
-        indptr, indices = indptr.copy(), indices.copy()
-    coef = flat(t.coef)
-    if coef.shape[0] == 1 and source.size == m:
-        data = coef[0].copy()
-    else:
-        data = np.empty(source.size, coef.dtype)
-        kernels.take_rows(coef.reshape(1, -1), source, 0, data.reshape(1, -1))
-    # The constructor would check the arrays once more, for longer than all else takes.
-    kind = sparse.csr_array
-    out = kind.__new__(kind)
-    out.__dict__.update(_empty_csr(kind, m, n, data.dtype).__dict__)
-    out.data, out.indices, out.indptr = data, indices, indptr
-    out.has_canonical_format = True
-    return out
-
-
-@functools.lru_cache(32)
-def _empty_csr(kind, m, n, dtype):
-    return kind((m, n), dtype=dtype)
-
-
-def _csr_rows(col):
-    """Row pointers, column indices and the places in (w, size) of the used slots, row by row."""
-    indptr = np.zeros(col.shape[1] + 1, np.int64 if col.size > INT32 else np.int32)
-    kernels.count_rows(col, indptr)
-    indices = np.empty(int(indptr[-1]), indptr.dtype)
-    source = np.empty(int(indptr[-1]), indptr.dtype)
-    kernels.fill_rows(col, indptr, indices, source)
-    return indptr, indices, source
+        return csr.matrix_of(t, size, self.k, sparse.csr_array)
 
 
 def nested_sparse(caller):

@@ -475,5 +475,7 @@ def test_count_rows_and_fill_rows(seed):
     indices, source = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], 99, np.int64)
     kernels.fill_rows(col, indptr, indices, source)
     assert indices.tolist() == [c for element in elements for c in element]
-    data = coef.reshape(-1)[source]
+    data = np.full(indptr[-1], np.nan)
+    kernels.fill_csr(col, coef, indptr, np.zeros_like(indices), data)
+    assert np.array_equal(data, coef.reshape(-1)[source])
     assert data.tolist() == [value for element in elements for value in element.values()]
