@@ -13,6 +13,8 @@ Every product honours the strong zero: a tangent that is exactly 0 stays 0 whate
 
 import hashlib
 import pathlib
+from collections import Counter
+from contextlib import contextmanager
 from types import FunctionType
 
 import numba
@@ -46,8 +48,45 @@ def _compile(function):
     return dispatcher
 
 
+_loops: list = []
+
+
+@contextmanager
+def counted(*caches):
+    """Launches by kernel while open, of kernels that ran before; costs nothing otherwise.
+
+    `caches` are dicts in which other files keep kernels at hand: emptied here, filled anew there.
+    """
+    launches: Counter = Counter()
+
+    def counting(name, kernel):
+        def launch(*args):
+            launches[name] += 1
+            return kernel(*args)
+
+        return launch
+
+    loops = {name: globals()[name] for name in _loops}
+    stamped = dict(_stamped)
+    for name, loop in loops.items():
+        globals()[name] = counting(name, loop)
+    for key, kernel in stamped.items():
+        _stamped[key] = counting(kernel.__name__, kernel)
+    for cache in caches:
+        cache.clear()
+    try:
+        yield launches
+    finally:
+        globals().update(loops)
+        _stamped.update(stamped)
+        for cache in caches:
+            cache.clear()
+
+
 def _on_first_call(function):
     """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
+
+    _loops.append(function.__name__)
 
     def first_call(*args):
         dispatcher = globals()[function.__name__] = _compile(function)
