@@ -418,7 +418,7 @@ def _write_tangent(dual, key, t):
         if t.shape != selected:
             t = _fit(t, selected)
     root._tangent = union.put(
-        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned
+        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned, root._writes
     )
     root._owned = True
     root._writes += 1

@@ -14,6 +14,10 @@ from dualmc.slots import SparseTangent
 from dualmc.structure import content_of, key_of
 from dualmc.tangent import DenseTangent, need_block, new_block
 
+# Small writes to one array, and elements of it, up to which each leaves a structure of its own.
+FEW_WRITES = 8
+SHORT = 2**14
+
 
 def summed_arrays(a, b):
     if not is_plain(a, b) or a.dtype != b.dtype or a.nbytes < buffers.LARGE:
@@ -139,11 +143,12 @@ def pool(level, parts, dtype):
     return DenseTangent(level, np.concatenate(blocks, axis=1))
 
 
-def put(t, shape, place, u, level, dtype, owned):
+def put(t, shape, place, u, level, dtype, owned, writes):
     """`t` with the elements at `place` replaced by those of `u` (None: without derivative).
 
     `u` has the shape that `place` selects.  With `owned`, arrays of `t` that fit are written in
-    place, so that filling an array element by element costs what it writes.
+    place, so that filling an array element by element costs what it writes; `writes` counts those
+    before.
     """
     if t is None and u is None:
         return None
@@ -152,7 +157,7 @@ def put(t, shape, place, u, level, dtype, owned):
     if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
         return _put_by_position(t, shape, place, u, level, dtype)
     if all(x.is_sparse for x in (t, u) if x is not None):
-        return _put_sparse(t, shape, place, u, level, dtype, owned)
+        return _put_sparse(t, shape, place, u, level, dtype, owned, writes)
     t, u = (x if x is None else x.to_dense() for x in (t, u))
     if t is None:
         block = new_block(level, u.block.shape[0], shape, dtype)
@@ -169,29 +174,31 @@ def arrays_of(t):
     return (t.coef, t.col) if t.is_sparse else (t.dense(),)
 
 
-def _put_sparse(t, shape, place, u, level, dtype, owned):
+def _put_sparse(t, shape, place, u, level, dtype, owned, writes):
     coef, col = (None, None) if t is None else (t.coef, t.col)
     new, columns = (None, None) if u is None else (u.coef, u.col)
     width = max(a.shape[0] for a in (coef, new) if a is not None)
     if not (owned and coef is not None and coef.shape[0] == width and coef.dtype == dtype):
         coef = _copy(coef, width, shape, dtype, 0)
     _fill(place, coef, new, 0)
-    return SparseTangent(
-        level, coef, _put_columns(col, columns, width, shape, place, level.structures, owned)
-    )
+    size = math.prod(shape)
+    is_small = 64 * math.prod(place.selected() if u is None else u.shape) < size
+    is_filled = is_small and (writes > FEW_WRITES or size > SHORT)
+    col = _put_columns(col, columns, width, shape, place, level.structures, owned, is_filled)
+    return SparseTangent(level, coef, col)
 
 
-def _put_columns(col, new, width, shape, place, structures, owned):
+def _put_columns(col, new, width, shape, place, structures, owned, is_filled):
     """The columns after the write, remembered where what is there may not be written over.
 
-    A small write to an owned array is likely one of many: then a copy is made that is its own.
+    If the array is being filled, by many small writes, it gets a copy of its own instead.
     """
     is_shared = col is None or id(col) in structures.held
     if owned and not is_shared and col.shape[0] == width:
         _fill(place, col, new, -1)
         return col
     key = None
-    if not owned or is_shared and (new is None or 64 * new[0].size >= math.prod(shape)):
+    if not owned or is_shared and not is_filled:
         key = place.structure_key()
     if key is not None:
         key = ("put", id(col), shape, key, id(new))
