@@ -16,7 +16,8 @@ from dualmc.linear import exact, with_primal
 from dualmc.payload import is_plain, is_zero, values
 from dualmc.registry import handles
 from dualmc.selection import written
-from dualmc.tangent import DenseTangent, add, need_block, new_block
+from dualmc.tangent import DenseTangent, need_block, new_block
+from dualmc.union import add
 
 
 @handles("bilinear", np.matmul)
@@ -72,7 +73,7 @@ def _shaped(t, y):
     """`t` with the axes of length 1 that 1-D operands were given dropped, in y's dtype."""
     shape = y.shape
     if t.shape != shape:
-        t = t.map(lambda a: a.reshape((a.shape[0], *shape)))
+        t = t.reshaped(shape)
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 
 
@@ -128,7 +129,7 @@ def _contracted_slots(t, other, is_constant):
     """Multiply and sum: every result keeps the few slots of the elements it is made of."""
     batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
     m, p, q = *t.shape[-2:], other.shape[-1]
-    t = t.map(lambda a: a.reshape((*a.shape, 1))).broadcast((*batch, m, p, q))
+    t = t.reshaped((*t.shape, 1)).broadcast((*batch, m, p, q))
     factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
     return t.times(factor, is_constant).sum((-2,))
 
@@ -253,8 +254,9 @@ def kron(a, b):
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
-    a = np.moveaxis(as_operand(a), axisa, -1)
-    b = np.moveaxis(as_operand(b), axisb, -1)
+    a, b = as_operand(a), as_operand(b)
+    a = a if axisa == -1 else np.moveaxis(a, axisa, -1)
+    b = b if axisb == -1 else np.moveaxis(b, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
         raise ValueError(
             f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
@@ -266,8 +268,11 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     last = a0 * b1 - a1 * b0
     if a.shape[-1] == 2 and b.shape[-1] == 2:
         return last
-    parts = np.broadcast_arrays(a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, last)
-    return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
+    parts = (a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, last)
+    if not parts[0].shape == parts[1].shape == last.shape:
+        parts = np.broadcast_arrays(*parts)
+    y = np.stack(parts, axis=-1)
+    return y if axisc in (-1, y.ndim - 1) else np.moveaxis(y, -1, axisc)
 
 
 @handles("bilinear", np.linalg.cross)

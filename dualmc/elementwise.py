@@ -12,11 +12,12 @@ import numpy as np
 from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
-from dualmc.payload import strided, values, vector
+from dualmc.merging import merged, merged_products
+from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.rules import RULES
-from dualmc.tangent import add, is_same_slots
 from dualmc.tape import Var, keep, snapshot
+from dualmc.union import add, is_same_slots
 from dualmc.vectors import push_binary, push_unary
 
 FLOAT64 = np.dtype(np.float64)
@@ -131,6 +132,10 @@ def _many_active(rule, function, primals, y, active):
     """The tangent when several arguments are active."""
     shape = y.shape
     active = [(i, t if t.shape == shape else t.broadcast(shape)) for i, t in active]
+    if len(active) == 2 and function in _MERGES:
+        t = _merged(function, primals, y, active[0][1], active[1][1])
+        if t is not None:
+            return t
     partials = _partials(rule, primals, y, False)
     if len(active) == 2 and rule.kernel and (callable(partials[0]) or callable(partials[1])):
         t, u = active[0][1], active[1][1]
@@ -150,6 +155,22 @@ def _many_active(rule, function, primals, y, active):
         if part is not None:
             total = part if total is None else add(total, part)
     return total
+
+
+_MERGES = frozenset({np.add, np.subtract, np.multiply})
+
+
+def _merged(function, primals, y, t, u):
+    """The sum, difference or product of sparse tangents of different columns, in one step."""
+    dtype = y.dtype
+    if not (t.is_sparse and u.is_sparse and t.col is not u.col and t.dtype == u.dtype == dtype):
+        return None
+    if function is not np.multiply:
+        return merged(t, u, 1 if function is np.add else -1)
+    if not is_plain(t.coef, u.coef, y) or any(type(p) is Dual for p in primals):
+        return None
+    p, q = (vector(np.broadcast_to(p, y.shape), dtype) for p in primals)
+    return merged_products(t, q, u, p)
 
 
 def _has_kernel(rule, t):

@@ -10,18 +10,19 @@ from types import EllipsisType
 
 import numpy as np
 
-from dualmc import levels, tangent
+from dualmc import levels, tangent, union
 from dualmc.errors import TangentLostError
 from dualmc.payload import values
+from dualmc.structure import content_of, key_of
 
 
 class View:
     """How a Dual was taken from its root, step by step: what each does to arrays is remembered."""
 
     __slots__ = ("root", "outer", "parent", "select_step", "batched_step", "is_batched", "key",
-                 "seen", "memory", "_positions")  # fmt: skip
+                 "step_key", "seen", "memory", "_positions")  # fmt: skip
 
-    def __init__(self, root, select, batched, key=None, parent=None):
+    def __init__(self, root, select, batched, key=None, parent=None, step_key=None):
         self.root = root
         # The view that this one was taken from, if it is not taken from the root itself.
         self.outer = None if parent is None else parent._view
@@ -30,6 +31,7 @@ class View:
         self.batched_step = batched  # (w, *S) array -> (w, *view), or None: gather by position
         self.is_batched = batched is not None and (self.outer is None or self.outer.is_batched)
         self.key = key  # the index of the last step, if that is all it is
+        self.step_key = step_key  # else what tells the last step apart, or None
         self.seen = -1
         self.memory = root._primal  # what the view's own primal was taken from
         self._positions = None
@@ -37,6 +39,23 @@ class View:
     def root_key(self):
         """The index of the root, if that is all the view is."""
         return self.key if self.outer is None else None
+
+    def structure_key(self):
+        """What the steps are to `structure.py`, or None if it could not tell them apart."""
+        keys = []
+        for view in self._steps():
+            step = view.step_key
+            if step is None:
+                step = None if view.key is None else key_of(view.key)
+            if step is None:
+                return None
+            keys.append(step)
+        return keys[0] if len(keys) == 1 else ("steps", *keys)
+
+    def keys(self):
+        """The indices of the steps, or None if one is not an index."""
+        keys = tuple(view.key for view in self._steps())
+        return None if None in keys else keys
 
     def _steps(self):
         """The views on the way from the root to this one."""
@@ -71,15 +90,14 @@ class View:
             return self._derive_recorded(shape)
         if not self.is_batched:
             return t.take(self.positions())
-        if not root._owned:
-            return t.map(self.batched)
-        # The root may be written in place.  A small view takes a copy; a large one shares the
-        # arrays instead, and the next write to the root copies them.
-        part = t.map(self.batched)
-        if 2 * math.prod(part.shape) < root.size:
-            return t.map(lambda a: self.batched(a).copy())
-        root._owned = False
-        return part
+        key = self.structure_key() if t.is_sparse else None
+        if root._owned:
+            # The root may be written in place.  A small view takes a copy; a large one shares the
+            # arrays instead, and the next write to the root copies them.
+            if 2 * math.prod(shape) < root.size:
+                return t.copied(self.batched, key)
+            root._owned = False
+        return t.map(self.batched) if key is None else t.moved(self.batched, key)
 
     def _derive_recorded(self, shape):
         """On a tape: the last step of what the array it was taken from is now."""
@@ -152,18 +170,18 @@ class PartView:
         numbers[key] = after
 
 
-def view_of(parent, select, batched, key=None):
+def view_of(parent, select, batched, key=None, step_key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
     if not parent.level.open:
         raise levels.finished()
     if outer is None:
-        return View(parent, select, batched, key)
+        return View(parent, select, batched, key, None, step_key)
     if type(outer) is PartView:
         base = outer.base
         inner = view_of(base, select, batched, key)
         return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
-    return View(outer.root, select, batched, key, parent)
+    return View(outer.root, select, batched, key, parent, step_key)
 
 
 _aranges: dict = {}
@@ -220,18 +238,26 @@ def get(dual, key):
         if t.is_recorded:
             t = t.slice(path[1:], ())
         else:
-            copy = dual._owned
-            t = t.map((lambda a: a[path].copy()) if copy else (lambda a: a[path]))
+            t = _element(t, path, dual._owned)
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
+
+
+def _element(t, path, is_owned):
+    """The tangent of the number at `path`, a copy if the array's may be written in place."""
+    key = key_of(path[1:]) if t.is_sparse else None
+    if is_owned:
+        return t.copied(lambda a: a[path], key)
+    return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
 
 
 def _taken(dual, key):
     """``dual[key]`` for integer arrays and masks, which copy."""
     primal = dual.primal[key]
     t = dual.own_tangent()
-    t = None if t is None else t.take(positions(dual.shape)[key])
+    if t is not None:
+        t = t.take_by(content_of(key), lambda: positions(dual.shape)[key])
     return dual.make(primal, t, dual.level)
 
 
@@ -289,30 +315,49 @@ def _is_own_view(dual, key, value):
 
 
 class Place:
-    """Where a write goes: an index of the root (basic keys), or flat positions in it."""
+    """Where a write goes: basic indices one after the other, or flat positions in the root."""
 
-    __slots__ = ("shape", "key", "_positions")
+    __slots__ = ("shape", "steps", "_positions")
 
-    def __init__(self, shape, key, where):
+    def __init__(self, shape, steps, where):
         self.shape = shape
-        self.key = key
+        self.steps = steps
         self._positions = where
 
     def positions(self):
         if self._positions is None:
-            self._positions = np.asarray(positions(self.shape)[self.key])
+            where = positions(self.shape)
+            for step in self.steps:
+                where = where[step]
+            self._positions = np.asarray(where)
         return self._positions
 
     def selected(self):
         """The shape of what the place selects."""
-        if self._positions is None and self.key is not None:
-            return np.broadcast_to(_NOTHING, self.shape)[self.key].shape
+        if self._positions is None and self.steps is not None:
+            part = np.broadcast_to(_NOTHING, self.shape)
+            for step in self.steps:
+                part = part[step]
+            return part.shape
         return self._positions.shape
+
+    def structure_key(self):
+        """What the place is to `structure.py`, or None if it could not tell it apart."""
+        if self.steps is None:
+            return content_of(self._positions)
+        keys = tuple(map(key_of, self.steps))
+        return None if None in keys else keys
+
+    def _part(self, a):
+        """The rows of `a`, (w, *S), before the last step."""
+        for step in self.steps[:-1]:
+            a = a[(slice(None), *step)]
+        return a
 
     def write(self, a, new):
         """Set the selected elements of every row of `a`, (w, *S), to `new`, (w, *selected)."""
-        if self.key is not None:
-            a[(slice(None), *self.key)] = new
+        if self.steps is not None:
+            self._part(a)[(slice(None), *self.steps[-1])] = new
             return
         where = self._positions.reshape(-1)
         new = new if np.ndim(new) == 0 else new.reshape(new.shape[0], where.size)
@@ -320,8 +365,8 @@ class Place:
 
     def read(self, a):
         """A copy of the selected elements of every row of `a`, (w, *S): (w, *selected)."""
-        if self.key is not None:
-            return a[(slice(None), *self.key)].copy()
+        if self.steps is not None:
+            return self._part(a)[(slice(None), *self.steps[-1])].copy()
         return a.reshape(a.shape[0], math.prod(self.shape))[:, self._positions]
 
     def overwritten(self):
@@ -329,7 +374,7 @@ class Place:
 
         Flat, in the order of the elements written.
         """
-        if self.key is not None:
+        if self.steps is not None:
             return None
         where = self._positions.reshape(-1)
         _, last = np.unique(where[::-1], return_index=True)
@@ -345,13 +390,19 @@ _NOTHING = np.zeros(())
 
 def _place(dual, key):
     """The `Place` in the root of `dual` that ``dual[key]`` selects."""
-    if dual._view is not None:
-        if key is Ellipsis and dual._view.root_key() is not None:
-            return Place(dual._view.root.shape, dual._view.key, None)
-        return Place(dual._view.root.shape, None, np.asarray(dual._view.positions()[key]))
+    view = dual._view
+    if view is not None:
+        steps = view.keys() if is_basic(key) else None
+        if steps is not None:
+            return Place(view.root.shape, (*steps, _as_tuple(key)), None)
+        return Place(view.root.shape, None, np.asarray(view.positions()[key]))
     if is_basic(key):
-        return Place(dual.shape, key if isinstance(key, tuple) else (key,), None)
+        return Place(dual.shape, (_as_tuple(key),), None)
     return Place(dual.shape, None, np.asarray(positions(dual.shape)[key]))
+
+
+def _as_tuple(key):
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _write_tangent(dual, key, t):
@@ -366,8 +417,8 @@ def _write_tangent(dual, key, t):
         selected = place.selected()
         if t.shape != selected:
             t = _fit(t, selected)
-    root._tangent = tangent.put(
-        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned
+    root._tangent = union.put(
+        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned, root._writes
     )
     root._owned = True
     root._writes += 1
@@ -377,7 +428,7 @@ def _fit(t, shape):
     """`t` broadcast to `shape`, extra leading axes of length 1 dropped as assignment does."""
     extra = len(t.shape) - len(shape)
     if extra > 0:
-        t = t.map(lambda a: a.reshape((a.shape[0], *a.shape[1 + extra :])))
+        t = t.reshaped(t.shape[extra:])
     return t.broadcast(shape)
 
 

@@ -12,7 +12,7 @@ from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
 from dualmc.selection import written
-from dualmc.tangent import pool
+from dualmc.union import are_sparse, chosen, placed, pool
 
 
 class Leaves:
@@ -53,10 +53,16 @@ def joined(function, arrays, *args, **kwargs):
     arrays = [as_operand(a) for a in arrays]
     level = level_of(arrays)
     y = function([primal_at(a, level) for a in arrays], *args, **kwargs)
-    if level.records and function in (np.concatenate, np.stack):
-        axis = args[0] if args else kwargs.get("axis", 0)
-        if axis is not None:
-            return _recorded(function is np.stack, arrays, axis, y, level)
+    y = y if type(y) is Dual else np.asarray(y)
+    way = _way(function, arrays, args[0] if args else kwargs.get("axis", 0))
+    if way is not None:
+        tangents, keys = _parts(*way, arrays, y, level)
+        if not tangents:
+            return make(y, None, level)
+        if level.records:
+            return make(y, tape.joined(tangents, keys, y), level)
+        if are_sparse(tangents):
+            return make(y, placed(level, tangents, keys, y.shape, y.dtype), level)
     leaves = Leaves(level)
     kwargs.pop("dtype", None)
     kwargs.pop("casting", None)
@@ -64,20 +70,34 @@ def joined(function, arrays, *args, **kwargs):
     return leaves.take(y, index)
 
 
-def _recorded(is_stack, arrays, axis, y, level):
-    """`np.stack` or `np.concatenate` on a tape: every active array is a part of the result."""
-    y = y if type(y) is Dual else np.asarray(y)
+def _way(function, arrays, axis):
+    """Whether a join is one of `np.stack` or of `np.concatenate`, and its axis; None if neither."""
+    if function is np.concatenate or function is np.stack:
+        return None if axis is None else (function is np.stack, axis)
+    ndims = {np.ndim(a) for a in arrays}
+    if ndims == {1}:
+        return _ONE_DIMENSIONAL.get(function)
+    if min(ndims) < 2 or function is np.dstack:
+        return None
+    return False, 0 if function is np.vstack else 1
+
+
+_ONE_DIMENSIONAL = {np.hstack: (False, 0), np.vstack: (True, 0), np.column_stack: (True, 1)}
+
+
+def _parts(is_stack, axis, arrays, y, level):
+    """The tangents of the active arrays, and which parts of the result they are."""
     lead = (slice(None),) * (axis % y.ndim)
-    parents, keys = [], []
+    tangents, keys = [], []
     stop = 0
     for a in arrays:
         start = stop
         stop += 1 if is_stack else np.shape(a)[axis]
         t = tangent_at(a, level)
         if t is not None:
-            parents.append(t)
+            tangents.append(t)
             keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
-    return make(y, tape.joined(parents, keys, y) if parents else None, level)
+    return tangents, keys
 
 
 def _register_joined(function):
@@ -133,8 +153,11 @@ def where(condition, x=None, y=None, /):
     if type(x) is not Dual and type(y) is not Dual:
         return np.where(condition, x, y)
     level = level_of(x, y)
-    leaves = Leaves(level)
     value = np.where(condition, primal_at(x, level), primal_at(y, level))
+    tangents = [tangent_at(a, level) for a in (x, y)]
+    if not level.records and are_sparse([t for t in tangents if t is not None]):
+        return make(value, chosen(level, condition, *tangents, value.shape, value.dtype), level)
+    leaves = Leaves(level)
     return leaves.take(value, np.where(condition, leaves.index(x), leaves.index(y)))
 
 

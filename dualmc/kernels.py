@@ -13,6 +13,8 @@ Every product honours the strong zero: a tangent that is exactly 0 stays 0 whate
 
 import hashlib
 import pathlib
+from collections import Counter
+from contextlib import contextmanager
 from types import FunctionType
 
 import numba
@@ -46,8 +48,45 @@ def _compile(function):
     return dispatcher
 
 
+_loops: list = []
+
+
+@contextmanager
+def counted(*caches):
+    """Launches by kernel while open, of kernels that ran before; costs nothing otherwise.
+
+    `caches` are dicts in which other files keep kernels at hand: emptied here, filled anew there.
+    """
+    launches: Counter = Counter()
+
+    def counting(name, kernel):
+        def launch(*args):
+            launches[name] += 1
+            return kernel(*args)
+
+        return launch
+
+    loops = {name: globals()[name] for name in _loops}
+    stamped = dict(_stamped)
+    for name, loop in loops.items():
+        globals()[name] = counting(name, loop)
+    for key, kernel in stamped.items():
+        _stamped[key] = counting(kernel.__name__, kernel)
+    for cache in caches:
+        cache.clear()
+    try:
+        yield launches
+    finally:
+        globals().update(loops)
+        _stamped.update(stamped)
+        for cache in caches:
+            cache.clear()
+
+
 def _on_first_call(function):
     """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
+
+    _loops.append(function.__name__)
 
     def first_call(*args):
         dispatcher = globals()[function.__name__] = _compile(function)
@@ -270,30 +309,57 @@ def merged_width(a, b):
 
 
 @_on_first_call
-def merge(a, coef_a, b, coef_b, col, coef):
-    """Unite two sorted slot arrays; equal columns add up.  `col` and `coef` are overwritten."""
-    for i in range(a.shape[1]):
-        s = 0
-        t = 0
-        for r in range(col.shape[0]):
-            p = a[s, i] if s < a.shape[0] else -1
-            q = b[t, i] if t < b.shape[0] else -1
-            if p < 0 and q < 0:
-                col[r, i] = -1
-                coef[r, i] = 0
-            elif q < 0 or (p >= 0 and p < q):
-                col[r, i] = p
-                coef[r, i] = coef_a[s, i]
-                s += 1
-            elif p < 0 or q < p:
-                col[r, i] = q
-                coef[r, i] = coef_b[t, i]
-                t += 1
-            else:
-                col[r, i] = p
-                coef[r, i] = coef_a[s, i] + coef_b[t, i]
-                s += 1
-                t += 1
+def unite(coef_a, coef_b, slots, few, each, sign, out):
+    """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `merging.Union` says.
+
+    That is ``slots[:, r]`` for all i but the ``few[j]``, which take ``each[:, r, j]``; without
+    slots, element i takes ``each[:, r, i]``.
+    """
+    zero = coef_a.dtype.type(0)
+    for r in range(slots.shape[1]):
+        s = slots[0, r]
+        t = slots[1, r]
+        for i in range(out.shape[1]):
+            c = coef_a[s, i] if s >= 0 else zero
+            g = coef_b[t, i] if t >= 0 else zero
+            out[r, i] = c - g if sign < 0 else c + g
+    for r in range(each.shape[1]):
+        for j in range(each.shape[2]):
+            i = few[j] if slots.shape[1] > 0 else j
+            s = each[0, r, j]
+            t = each[1, r, j]
+            c = coef_a[s, i] if s >= 0 else zero
+            g = coef_b[t, i] if t >= 0 else zero
+            out[r, i] = c - g if sign < 0 else c + g
+
+
+@_on_first_call
+def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
+    """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
+    zero = coef_a.dtype.type(0)
+    for r in range(slots.shape[1]):
+        s = slots[0, r]
+        t = slots[1, r]
+        for i in range(out.shape[1]):
+            c = coef_a[s, i] if s >= 0 else zero
+            if c != 0:
+                c = c * factor_a[i]
+            g = coef_b[t, i] if t >= 0 else zero
+            if g != 0:
+                g = g * factor_b[i]
+            out[r, i] = c + g
+    for r in range(each.shape[1]):
+        for j in range(each.shape[2]):
+            i = few[j] if slots.shape[1] > 0 else j
+            s = each[0, r, j]
+            t = each[1, r, j]
+            c = coef_a[s, i] if s >= 0 else zero
+            if c != 0:
+                c = c * factor_a[i]
+            g = coef_b[t, i] if t >= 0 else zero
+            if g != 0:
+                g = g * factor_b[i]
+            out[r, i] = c + g
 
 
 @_on_first_call
@@ -304,19 +370,41 @@ def pattern_exceptions(a, b, from_a, from_b, exceptions):
     side).  Lists them in `exceptions` and returns how many; more than fit return the size plus 1.
     """
     found = 0
-    for i in range(a.shape[1]):
-        last = -1
+    # Block by block and row by row, as fast as memory is read; a block that does not fit as a
+    # whole is looked at element by element.
+    for start in range(0, a.shape[1], 512):
+        stop = min(start + 512, a.shape[1])
+        wrong = 0
         for r in range(from_a.size):
             s = from_a[r]
             t = from_b[r]
-            c = a[s, i] if s >= 0 else b[t, i]
-            if c <= last or (s >= 0 and t >= 0 and b[t, i] != c):
-                if found == exceptions.size:
-                    return found + 1
-                exceptions[found] = i
-                found += 1
-                break
-            last = c
+            c = a[s] if s >= 0 else b[t]
+            if s >= 0 and t >= 0:
+                d = b[t]
+                for i in range(start, stop):
+                    wrong |= c[i] ^ d[i]
+            if r == 0:
+                for i in range(start, stop):
+                    wrong |= c[i] < 0
+            else:
+                e = a[from_a[r - 1]] if from_a[r - 1] >= 0 else b[from_b[r - 1]]
+                for i in range(start, stop):
+                    wrong |= c[i] <= e[i]
+        if wrong == 0:
+            continue
+        for i in range(start, stop):
+            last = -1
+            for r in range(from_a.size):
+                s = from_a[r]
+                t = from_b[r]
+                k = a[s, i] if s >= 0 else b[t, i]
+                if k <= last or (s >= 0 and t >= 0 and b[t, i] != k):
+                    if found == exceptions.size:
+                        return found + 1
+                    exceptions[found] = i
+                    found += 1
+                    break
+                last = k
     return found
 
 
@@ -371,19 +459,29 @@ def slot_order(col, order, target):
 
 
 @_on_first_call
-def compact(col, coef, order, target, col_out, coef_out):
-    """Gather slots into the merged ones numbered by `slot_order`; equal columns add up."""
-    for s in range(col_out.shape[0]):
-        for i in range(col_out.shape[1]):
-            col_out[s, i] = -1
-            coef_out[s, i] = 0
+def compact_columns(col, order, target, out):
+    """Columns of the merged slots that `slot_order` numbered."""
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[s, i] = -1
     for r in range(col.shape[0]):
         for i in range(col.shape[1]):
             t = target[r, i]
             if t >= 0:
-                s = order[r, i]
-                col_out[t, i] = col[s, i]
-                coef_out[t, i] += coef[s, i]
+                out[t, i] = col[order[r, i], i]
+
+
+@_on_first_call
+def compact(coef, order, target, out):
+    """Coefficients of those slots; equal columns add up."""
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            out[s, i] = 0
+    for r in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            t = target[r, i]
+            if t >= 0:
+                out[t, i] += coef[order[r, i], i]
 
 
 @_on_first_call
@@ -433,33 +531,41 @@ def scatter_add(rows, index, out):
 
 
 @_on_first_call
-def take_columns(col, coef, index, col_out, coef_out):
-    """Slots of the elements ``index``; -1 asks for an element without derivative."""
-    for s in range(col.shape[0]):
+def take_rows(rows, index, fill, out):
+    """``out[s, i] = rows[s, index[i]]``, `fill` where index is -1."""
+    for s in range(rows.shape[0]):
         for i in range(index.size):
             j = index[i]
-            if j < 0:
-                col_out[s, i] = -1
-                coef_out[s, i] = 0
-            else:
-                col_out[s, i] = col[s, j]
-                coef_out[s, i] = coef[s, j]
+            out[s, i] = fill if j < 0 else rows[s, j]
 
 
 @_on_first_call
 def count_rows(col, indptr):
     """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
+    for i in range(indptr.size):
+        indptr[i] = 0
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            indptr[i + 1] += col[s, i] >= 0
     for i in range(col.shape[1]):
-        used = 0
-        for s in range(col.shape[0]):
-            if col[s, i] >= 0:
-                used += 1
-        indptr[i + 1] = indptr[i] + used
+        indptr[i + 1] += indptr[i]
 
 
 @_on_first_call
-def fill_rows(col, coef, indptr, indices, data):
-    """Indices and values of that CSR matrix, in ascending column order."""
+def fill_rows(col, indptr, indices, source):
+    """Column indices of that CSR matrix, ascending, and the flat positions of its entries."""
+    for i in range(col.shape[1]):
+        k = indptr[i]
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                indices[k] = col[s, i]
+                source[k] = s * col.shape[1] + i
+                k += 1
+
+
+@_on_first_call
+def fill_csr(col, coef, indptr, indices, data):
+    """Column indices and entries of that matrix."""
     for i in range(col.shape[1]):
         k = indptr[i]
         for s in range(col.shape[0]):

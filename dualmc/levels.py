@@ -10,6 +10,7 @@ import threading
 import weakref
 from contextlib import contextmanager
 
+from dualmc import structure
 from dualmc.errors import TangentLostError
 
 _serials = itertools.count(1)
@@ -18,7 +19,8 @@ _serials = itertools.count(1)
 class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
-    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans")
+    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
+                 "structures")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -28,6 +30,8 @@ class Level:
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
         self.loans = None  # arrays without tangent that other libraries may hold
+        # What steps make of columns; hand-made Duals (serial 0) live on, and keep nothing.
+        self.structures = structure.NOTHING if records or serial == 0 else structure.of(n)
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"
@@ -71,6 +75,7 @@ def open_level(n, records=False):
         yield level
     finally:
         level.open = False
+        level.structures.latest = None
         running.remove(level)
 
 

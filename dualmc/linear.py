@@ -33,7 +33,7 @@ def summed(t, axes, shape, dtype):
     if t is None or t.shape == shape and t.dtype == dtype:
         return t
     if t.shape != shape:
-        t = t.map(lambda a: a.reshape((a.shape[0], *shape)))
+        t = t.reshaped(shape)
     return t if t.dtype == dtype else t.astype(dtype)
 
 

@@ -15,7 +15,7 @@ from dualmc.linear import kept_shape, negative_axes, options_of, summed
 from dualmc.payload import values
 from dualmc.registry import handles
 from dualmc.selection import gathered, written
-from dualmc.tangent import add
+from dualmc.union import add
 
 # Ties of up to this many elements are gathered one by one; more are summed with weights.
 GATHERED_TIES = 8

@@ -27,9 +27,9 @@ def fits_kernel(*arrays):
 
 def flat(a):
     """(w, *S) as a C-contiguous (w, size)."""
-    if a.ndim != 2:
-        a = buffers.contiguous(a).reshape(a.shape[0], math.prod(a.shape[1:]))
-    return buffers.contiguous(a)
+    if not a.flags.c_contiguous:
+        a = buffers.contiguous(a)
+    return a if a.ndim == 2 else a.reshape(a.shape[0], math.prod(a.shape[1:]))
 
 
 def is_zero(a):
@@ -102,6 +102,13 @@ def gather_rows(a, index):
     if (index < 0).any():
         out = np.where(index < 0, np.zeros((), out.dtype), out)
     return out
+
+
+def take_slots(coef, slots):
+    """(w, *S) rearranged to (w', size): entry [r, i] is slot ``slots[r, i]`` of i, or 0."""
+    size = slots.shape[1]
+    index = np.where(slots < 0, -1, slots.astype(np.int64) * size + np.arange(size))
+    return gather(coef.reshape((1, coef.shape[0] * size)), index)
 
 
 def vector(x, dtype):

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, tape
+from dualmc import buffers, csr, kernels, levels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
-from dualmc.tangent import DENSE_INPUTS, DenseTangent, SparseTangent
+from dualmc.slots import SparseTangent
+from dualmc.tangent import DENSE_INPUTS, DenseTangent
 
 # --- Inputs --------------------------------------------------------------------------------------
 
@@ -122,15 +123,12 @@ def seed(x, level, offset, is_sparse):
         # With its factor from the start, element-wise steps find it in place.
         scale = np.ones((1, *x.shape), x.dtype)
         return make(primal, DenseTangent(level, block.reshape((k, *x.shape)), scale, True), level)
-    col = np.arange(offset, offset + size, dtype=np.int32)
-    coef = buffers.empty((size,), x.dtype)
+    col = level.structures.seeded(offset, x.shape, k)
+    coef = buffers.empty(col.shape, x.dtype)
     coef.fill(1)
     if offset < 0 or offset + size > k:
-        outside = (col < 0) | (col >= k)
-        col[outside] = -1
-        coef[outside] = 0
-    shape = (1, *x.shape)
-    return make(primal, SparseTangent(level, coef.reshape(shape), col.reshape(shape)), level)
+        coef[col < 0] = 0
+    return make(primal, SparseTangent(level, coef, col), level)
 
 
 def seed_recorded(x, level):
@@ -265,16 +263,7 @@ class Piece:
             return sparse.csr_array(block.reshape(self.k, size).T)
         if not is_plain(t.coef):
             raise nested_sparse(caller)
-        col, coef = flat(t.col), flat(t.coef)
-        is_long = col.size > np.iinfo(np.int32).max
-        indptr = np.zeros(size + 1, np.int64 if is_long else np.int32)
-        kernels.count_rows(col, indptr)
-        indices = np.empty(int(indptr[-1]), indptr.dtype)
-        data = np.empty(int(indptr[-1]), coef.dtype)
-        kernels.fill_rows(col, coef, indptr, indices, data)
-        out = sparse.csr_array((data, indices, indptr), shape=(size, self.k))
-        out.has_canonical_format = True
-        return out
+        return csr.matrix_of(t, size, self.k, sparse.csr_array)
 
 
 def nested_sparse(caller):

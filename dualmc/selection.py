@@ -17,21 +17,26 @@ from dualmc.errors import TangentLostError
 from dualmc.indexing import plain_key, positions, view_of
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
+from dualmc.structure import key_of_call
 
 
-def result(y, x, select, batched=None):
+def result(y, x, select, batched=None, key=None):
     """The Dual for `y`, taken from `x` by `select` (on S arrays) or `batched` (on (w, *S)).
 
-    `y` is NumPy's own result on the primal.  Views stay views.
+    `y` is NumPy's own result on the primal.  Views stay views.  A `key` tells for `structure.py`
+    what is done.
     """
     if not isinstance(y, (np.ndarray, Dual)):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
-        return make(y, None, x.level, view_of(x, select, batched))
+        return make(y, None, x.level, view_of(x, select, batched, None, key))
     t = x.own_tangent()
     if t is None:
         return make(y, None, x.level)
-    t = t.take(select(positions(x.shape))) if batched is None else t.map(batched)
+    if batched is None:
+        t = t.take_by(key, lambda: select(positions(x.shape)))
+    else:
+        t = t.map(batched) if key is None or not t.is_sparse else t.moved(batched, key)
     return make(y, t if t.dtype == y.dtype else t.astype(y.dtype), x.level)
 
 
@@ -53,7 +58,13 @@ def reshape(a, /, shape, order="C", *, copy=None):
         return by_position(np.reshape, a, shape, order=order, copy=copy)
     y = np.reshape(a.primal, shape) if copy is None else np.reshape(a.primal, shape, copy=copy)
     shape = y.shape
-    return result(y, a, lambda p: p.reshape(shape), lambda p: p.reshape((p.shape[0], *shape)))
+    return result(
+        y,
+        a,
+        lambda p: p.reshape(shape),
+        lambda p: p.reshape((p.shape[0], *shape)),
+        ("reshape", shape),
+    )
 
 
 @handles("selection", np.ravel)
@@ -67,7 +78,9 @@ def ravel(a, order="C"):
         return by_position(np.ravel, a, order)
     y = np.ravel(a.primal)
     n = y.shape[0]
-    return result(y, a, lambda p: p.reshape(n), lambda p: p.reshape((p.shape[0], n)))
+    return result(
+        y, a, lambda p: p.reshape(n), lambda p: p.reshape((p.shape[0], n)), ("reshape", (n,))
+    )
 
 
 def _axes_along_memory(a):
@@ -92,7 +105,9 @@ def transpose(a, axes=None):
     axes = tuple(range(a.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
     order = (0, *(i + 1 for i in axes))
     y = np.transpose(a.primal, axes)
-    return result(y, a, lambda p: p.transpose(axes), lambda p: np.transpose(p, order))
+    return result(
+        y, a, lambda p: p.transpose(axes), lambda p: np.transpose(p, order), ("transpose", order)
+    )
 
 
 @handles("selection", np.matrix_transpose)
@@ -143,7 +158,8 @@ def broadcast_to(array, shape, subok=False):
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     y = np.broadcast_to(array.primal, shape)
     shape = y.shape
-    view = view_of(array, lambda p: np.broadcast_to(p, shape), lambda p: align(p, shape))
+    key = ("broadcast", shape)
+    view = view_of(array, lambda p: np.broadcast_to(p, shape), lambda p: align(p, shape), None, key)
     return make(y, None, array.level, view)
 
 
@@ -169,7 +185,7 @@ def by_position(function, a, *args, **kwargs):
 
     if isinstance(y, (list, tuple)):
         return type(y)(result(part, a, lambda p, i=i: select(p)[i]) for i, part in enumerate(y))
-    return result(y, a, select)
+    return result(y, a, select, None, key_of_call(function, args, kwargs))
 
 
 def _register_by_position(function):

@@ -52,6 +52,9 @@ class Var:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
 
+    def reshaped(self, shape):
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)), shape)
+
     def slice(self, key, shape):
         """A part by basic indices."""
         if Ellipsis not in key:
@@ -73,6 +76,9 @@ class Var:
     def plus(self, other):
         dtype = np.result_type(self.dtype, other.dtype)
         return Var(pullbacks.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
+
+    def take_by(self, key, find):
+        return self.take(find())
 
     def take(self, index):
         return Var(pullbacks.pull_gather, (self,), index, index.shape, self.dtype)
@@ -108,7 +114,7 @@ def leaf(x):
 
 
 class Pool:
-    """The elements of several tangents, numbered one after the other; see `tangent.pool`."""
+    """The elements of several tangents, numbered one after the other; see `union.pool`."""
 
     def __init__(self, parts, dtype):
         self.parts = parts
@@ -126,7 +132,7 @@ def joined(parents, keys, y):
 
 
 def written(t, shape, place, u, dtype):
-    """`t` with the elements at `place` replaced by those of `u`; see `tangent.put`."""
+    """`t` with the elements at `place` replaced by those of `u`; see `union.put`."""
     return Var(pullbacks.pull_written, (t, u), place, shape, dtype)
 
 

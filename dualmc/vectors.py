@@ -9,6 +9,7 @@ import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.dual import Dual, make
+from dualmc.merging import merged, merged_products
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
 
@@ -119,7 +120,9 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     p, q = a._primal, b._primal
     if p.shape != q.shape or t.is_sparse != u.is_sparse:
         return None
-    if (t.col is not u.col) if t.is_sparse else (t.block is not u.block):
+    if t.is_sparse and t.col is not u.col:
+        return _push_merged(ufunc, row, a, t, b, u)
+    if not t.is_sparse and t.block is not u.block:
         return None
     rows, other = _fast_rows(t), _fast_rows(u)
     if rows is None or other is None:
@@ -134,6 +137,20 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
         out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
         row[2](p, 1, q, 1, y, rows, other, out)
     return make(y, t.like(out), a.level)
+
+
+def _push_merged(ufunc, row, a, t, b, u):
+    """The same for sparse tangents with different columns."""
+    p, q = a._primal, b._primal
+    if t.coef.dtype is not FLOAT64 or u.coef.dtype is not FLOAT64:
+        return None
+    if type(t.coef) is not np.ndarray or type(u.coef) is not np.ndarray:
+        return None
+    if len(row) == 2:
+        return make(ufunc(p, q), merged(t, u, row[1]), a.level)
+    if ufunc is np.multiply and p.flags.c_contiguous and q.flags.c_contiguous:
+        return make(ufunc(p, q), merged_products(t, q, u, p), a.level)
+    return None
 
 
 def _push_vector_constant(ufunc, row, argnum, x, t, c):

@@ -287,18 +287,51 @@ def _two_structures(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_merge(seed):
-    _, _, (elements_a, col_a, coef_a), (elements_b, col_b, coef_b) = _two_structures(seed)
+def test_unite(seed):
+    """Sums, differences and sums of products, element by element and by one row for all."""
+    rng, _, (elements_a, col_a, coef_a), (elements_b, col_b, coef_b) = _two_structures(seed)
     united = [_sum(p, q) for p, q in zip(elements_a, elements_b, strict=True)]
-    width = max(map(len, united))
+    width, size = max(map(len, united)), len(united)
     assert kernels.merged_width(col_a, col_b) == width
-    for extra in (0, 2):
-        col = np.full((width + extra, len(united)), 99, np.int32)
-        coef = np.full(col.shape, np.nan)
-        kernels.merge(col_a, coef_a, col_b, coef_b, col, coef)
-        expected_col, expected_coef = _as_slots(united, width + extra)
-        np.testing.assert_array_equal(col, expected_col)
-        np.testing.assert_array_equal(coef, expected_coef)
+    col = np.full((width, size), 99, np.int32)
+    each = np.empty((2, width, size), np.int8)
+    kernels.merge_positions(col_a, col_b, col, each[0], each[1])
+    expected_col, _ = _as_slots(united, width)
+    np.testing.assert_array_equal(col, expected_col)
+    # Element 0 as the pattern of all, and all others as the exceptions to it, is the same.
+    ways = [
+        (np.empty((2, 0), np.int32), np.empty(0, np.int64), each),
+        (each[:, :, 0].astype(np.int32), np.arange(1, size), np.ascontiguousarray(each[:, :, 1:])),
+    ]
+    f, g = rng.integers(-3, 4, (2, size)).astype(float)
+    for way in ways:
+        for p, q in ((1.0, 1.0), (1.0, -1.0), (f, g)):
+            scaled = [
+                _sum(*({c: v * h for c, v in e.items()} for e, h in zip(pair, hs, strict=True)))
+                for pair, hs in zip(
+                    zip(elements_a, elements_b, strict=True),
+                    np.broadcast_to(np.transpose([p, q]), (size, 2)),
+                    strict=True,
+                )
+            ]
+            coef = np.full((width, size), np.nan)
+            if p is f:
+                kernels.unite_products(coef_a, f, coef_b, g, *way, coef)
+            else:
+                kernels.unite(coef_a, coef_b, *way, int(q), coef)
+            np.testing.assert_array_equal(coef, _as_slots(scaled, width)[1])
+
+
+def test_unite_products_keeps_strong_zeros():
+    coef, factor = np.array([[0.0, 2.0]]), np.array([np.inf, 0.0])
+    slots, few = np.zeros((2, 1), np.int32), np.empty(0, np.int64)
+    out = np.empty((1, 2))
+    for each in (np.empty((2, 1, 0), np.int8), np.zeros((2, 1, 2), np.int8)):
+        some = slots if each.shape[2] == 0 else slots[:, :0]
+        kernels.unite_products(coef, factor, coef, factor, some, few, each, out)
+        np.testing.assert_array_equal(out, [[0.0, 0.0]])
+        kernels.unite_products(coef + 1, factor, coef, factor, some, few, each, out)
+        np.testing.assert_array_equal(out, [[np.inf, 0.0]])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -367,7 +400,8 @@ def test_slot_order_and_compact(seed):
     assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(slots)[:, None], size, 1))
     col_out = np.full((width, size), 99, np.int32)
     coef_out = np.full((width, size), np.nan)
-    kernels.compact(col, coef, order, target, col_out, coef_out)
+    kernels.compact_columns(col, order, target, col_out)
+    kernels.compact(coef, order, target, coef_out)
     expected_col, expected_coef = _as_slots(elements, width)
     np.testing.assert_array_equal(col_out, expected_col)
     np.testing.assert_array_equal(coef_out, expected_coef)
@@ -419,13 +453,14 @@ def test_scatter_product_of_zeros_and_infinities():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_take_columns(seed):
+def test_take_rows(seed):
     rng, _, (elements, col, coef), _ = _two_structures(seed)
     index = rng.integers(-1, len(elements), 7)
     taken = [elements[i] if i >= 0 else {} for i in index]
     col_out = np.full((col.shape[0], 7), 99, np.int32)
     coef_out = np.full(col_out.shape, np.nan)
-    kernels.take_columns(col, coef, index, col_out, coef_out)
+    kernels.take_rows(col, index, -1, col_out)
+    kernels.take_rows(coef, index, 0, coef_out)
     expected_col, expected_coef = _as_slots(taken, col.shape[0])
     np.testing.assert_array_equal(col_out, expected_col)
     np.testing.assert_array_equal(coef_out, expected_coef)
@@ -437,7 +472,10 @@ def test_count_rows_and_fill_rows(seed):
     indptr = np.zeros(len(elements) + 1, np.int64)
     kernels.count_rows(col, indptr)
     assert indptr.tolist() == [0, *np.cumsum([len(element) for element in elements]).tolist()]
-    indices, data = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], np.nan)
-    kernels.fill_rows(col, coef, indptr, indices, data)
+    indices, source = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], 99, np.int64)
+    kernels.fill_rows(col, indptr, indices, source)
     assert indices.tolist() == [c for element in elements for c in element]
+    data = np.full(indptr[-1], np.nan)
+    kernels.fill_csr(col, coef, indptr, np.zeros_like(indices), data)
+    assert np.array_equal(data, coef.reshape(-1)[source])
     assert data.tolist() == [value for element in elements for value in element.values()]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc import kernels, tangent
+from dualmc import merging, tangent, union
+from dualmc.levels import Level
 
 N = 40  # above the number of inputs that start dense
 
@@ -120,15 +121,15 @@ def test_equal_columns_add_without_a_merge(monkeypatch):
     def refuse(*args):
         raise AssertionError("merged")
 
-    monkeypatch.setattr(tangent, "merged", refuse)
+    monkeypatch.setattr(union, "merged", refuse)
     dm.jacobian_fwd(lambda x: x * np.sin(x) + x**2, np.linspace(0.5, 1.5, N))
 
 
-def test_shifted_slices_merge_row_by_row(monkeypatch):
-    def refuse(*args):
-        raise AssertionError("merged element by element")
-
-    monkeypatch.setattr(kernels, "merge", refuse)
+def test_shifted_slices_unite_alike():
+    a, b = np.arange(499, dtype=np.int32)[None], np.arange(1, 500, dtype=np.int32)[None]
+    union = merging.union_of(Level(500), a, b)
+    assert [[0, -1], [-1, 0]] == union.slots.tolist()
+    assert union.few.size == 0
     n = 500
     x = np.linspace(0.5, 1.5, n)
     J = dm.jacobian_fwd(lambda x: x[1:] * x[:-1], x, sparse=True)

@@ -1,0 +1,157 @@
+"""What a derivative call does, in counts that do not depend on the machine.
+
+Prints, per problem and for a sparse Jacobian, a dense one and a gradient of the sum of squares:
+calls of f, launches of kernels, calls of Python functions in all and per operation of f, and the
+peak memory in bytes per nonzero.  Every call is repeated first, so that kernels are compiled and
+structure that is remembered is counted as such.  `tests/test_work.py` holds the counts.
+
+    python bench/counts.py [--size 1000]
+"""
+
+import argparse
+import gc
+import sys
+import tracemalloc
+
+import numpy as np
+
+import dualmc as dm
+from dualmc import buffers, kernels, recording, vectors
+
+
+def element_wise(x):
+    return np.sin(x**2)
+
+
+def rosenbrock_residual(x):
+    return np.concatenate([10.0 * (x[1:] - x[:-1] ** 2), 1.0 - x[:-1]])
+
+
+def rosenbrock_gradient(x):
+    g = np.zeros_like(x)
+    r = x[1:] - x[:-1] ** 2
+    g[:-1] = -400 * x[:-1] * r - 2 * (1 - x[:-1])
+    g[1:] += 200 * r
+    return g
+
+
+def lorenz96(x):
+    return (np.roll(x, -1) - np.roll(x, 2)) * np.roll(x, 1) - x + 8.0
+
+
+def burgers(u):
+    up, um = np.roll(u, -1), np.roll(u, 1)
+    return 0.01 * (up - 2 * u + um) - np.where(u > 1.0, u * (u - um), u * (up - u))
+
+
+def bratu(x):
+    side = int(x.size**0.5)
+    u = x[: side * side].reshape(side, side)
+    f = 4 * u - 0.1 * np.exp(u)
+    f[1:, :] -= u[:-1, :]
+    f[:-1, :] -= u[1:, :]
+    f[:, 1:] -= u[:, :-1]
+    f[:, :-1] -= u[:, 1:]
+    return f.ravel()
+
+
+def local_sums(x):
+    y = x.reshape(-1, 4)
+    return np.sum(np.sin(y) * y**2, axis=1)
+
+
+# The operations on arrays in each: ufuncs, indices, writes, reshapings, joins, reductions.
+PROBLEMS = {
+    element_wise: 2,
+    rosenbrock_residual: 8,
+    rosenbrock_gradient: 16,
+    lorenz96: 7,
+    burgers: 14,
+    bratu: 21,
+    local_sums: 5,
+}
+
+
+def operator_of(mode, f):
+    """The derivative call of `mode` on f, as a function of x."""
+    if mode == "gradient":
+        return lambda x: dm.gradient(lambda x: np.sum(f(x) ** 2), x)
+    return lambda x: dm.jacobian_fwd(f, x, sparse=mode == "sparse")
+
+
+MODES = ("sparse", "dense", "gradient")
+
+
+def python_calls(function, *args):
+    """Calls of Python functions that ``function(*args)`` makes."""
+    count = 0
+
+    def profile(frame, event, arg):
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def peak_bytes(function, *args):
+    """The most memory in use at once beyond what was: kept buffers are let go before."""
+    buffers.trim(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        function(*args)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def counts(f, mode, n):
+    """Calls of f, kernel launches, Python calls per operation, peak bytes per nonzero."""
+    x = np.linspace(0.5, 1.5, n)
+    calls = 0
+
+    def counted(x):
+        nonlocal calls
+        calls += 1
+        return f(x)
+
+    run = operator_of(mode, f)
+    for _ in range(2):
+        J = run(x)
+    operator_of(mode, counted)(x)
+    with kernels.counted(
+        vectors._unary_kernels, vectors._binary_kernels, recording._unary_kernels
+    ) as launches:
+        run(x)
+    run(x)
+    nonzeros = J.nnz if mode == "sparse" else np.count_nonzero(J)
+    return (
+        calls,
+        launches.total(),
+        python_calls(run, x) / PROBLEMS[f],
+        peak_bytes(run, x) / nonzeros,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=1000)
+    options = parser.parse_args()
+    print(
+        f"{'problem':22s}{'mode':10s}{'calls of f':>11s}{'launches':>10s}{'Python/op':>11s}"
+        f"{'bytes/nonzero':>15s}"
+    )
+    for f in PROBLEMS:
+        for mode in MODES:
+            calls, launches, python, peak = counts(f, mode, options.size)
+            print(f"{f.__name__:22s}{mode:10s}{calls:11d}{launches:10d}{python:11.1f}{peak:15.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What steps make of the columns of sparse tangents, remembered by identity.
+
+What a step does to `col` follows from the column arrays that it meets and from what the step is,
+not from values.  The same ones meet again and again, within a pass and in the next one of as many
+inputs, so that every result is kept with the arrays it was made from.  A second pass over the same
+code computes coefficients alone.
+
+Arrays kept here are shared and never written; those larger than the budget are computed anew.
+"""
+
+import numpy as np
+
+# Bytes of structure kept for one number of inputs, and for all of them together.
+BUDGET = 2**24
+TOTAL = 2**26
+# Bytes of an index array or mask that is looked up by its contents.
+CONTENT = 2**16
+# Bytes of an array below which it is remembered only by way of others that are: one made in passing
+# would not be met again.
+PASSING = 2**12
+# What an entry costs beside its arrays.
+ENTRY = 400
+
+
+class Structures:
+    """Results by key, with the arrays whose identity the key names."""
+
+    __slots__ = ("found", "held", "room", "is_full", "latest")
+
+    def __init__(self, room):
+        self.found = {}
+        self.held = set()  # ids of the arrays kept, which must not be written
+        self.room = room
+        self.is_full = False
+        self.latest = None  # the union met last and its operands, kept or not
+
+    def keep(self, key, value, owners, *arrays):
+        """Remember `value`, made of new `arrays`, for as long as `owners` may be met."""
+        if not all(a is None or id(a) in self.held or a.nbytes > PASSING for a in owners):
+            return value
+        need = ENTRY + sum(a.nbytes for a in arrays)
+        if need > self.room:
+            self.is_full = True
+            return value
+        self.room -= need
+        self.held.update(map(id, arrays))
+        self.found[key] = (value, owners, arrays)
+        return value
+
+    def moved(self, col, function, key):
+        """``function(col)``, where `key` tells what the function does."""
+        key = (id(col), key)
+        found = self.found.get(key)
+        if found is not None:
+            return found[0]
+        new = function(col)
+        if new.nbytes + ENTRY > self.room:
+            return new
+        new = np.ascontiguousarray(new)
+        return self.keep(key, new, (col,), new)
+
+    def seeded(self, offset, shape, n):
+        """Columns of seeds numbered from `offset`; -1 outside the `n` of this pass."""
+        key = ("seed", offset, shape)
+        found = self.found.get(key)
+        if found is not None:
+            return found[0]
+        size = 1
+        for length in shape:
+            size *= length
+        col = np.arange(offset, offset + size, dtype=np.int32)
+        if offset < 0 or offset + size > n:
+            col[(col < 0) | (col >= n)] = -1
+        col = col.reshape((1, *shape))
+        return self.keep(key, col, (), col)
+
+
+# Those of recent passes, by number of inputs, the latest last.
+_recent: dict = {}
+
+
+def of(n):
+    """The structures of passes with `n` inputs."""
+    found = _recent.get(n)
+    if found is not None and not found.is_full:
+        return found
+    _recent.pop(n, None)
+    for old in list(_recent)[: len(_recent) + 1 - TOTAL // BUDGET]:
+        _recent.pop(old, None)
+    found = _recent[n] = Structures(BUDGET)
+    return found
+
+
+def forget():
+    """Let go of all that is remembered."""
+    _recent.clear()
+
+
+# What remembers nothing: for tangents that belong to no derivative call.
+NOTHING = Structures(0)
+
+
+def key_of(index):
+    """A hashable key that says what a basic index selects, or None if it is not a plain one."""
+    parts = []
+    for k in index if type(index) is tuple else (index,):
+        kind = type(k)
+        if kind is int:
+            parts.append(k)
+        elif kind is slice:
+            start, stop, step = k.start, k.stop, k.step
+            if not (
+                (start is None or type(start) is int)
+                and (stop is None or type(stop) is int)
+                and (step is None or type(step) is int)
+            ):
+                return None
+            parts.append((slice, start, stop, step))
+        elif k is None or k is Ellipsis:
+            parts.append(k)
+        else:
+            return None
+    return tuple(parts)
+
+
+def content_of(index):
+    """A hashable key that says what an index with arrays selects, or None if it is too large."""
+    parts = []
+    for k in index if type(index) is tuple else (index,):
+        if type(k) is np.ndarray and k.dtype != object and k.nbytes <= CONTENT:
+            parts.append((k.shape, k.dtype.str, k.tobytes()))
+        else:
+            part = key_of(k)
+            if part is None or type(k) is tuple:
+                return None
+            parts.append(part)
+    return tuple(parts)
+
+
+def key_of_call(function, args, kwargs):
+    """A hashable key for a call whose options are plain, or None if they are not."""
+    if function.__name__ == "<lambda>" or not all(map(_is_plain, (*args, *kwargs.values()))):
+        return None
+    return (function, args, *kwargs.items())
+
+
+def _is_plain(option):
+    """Whether an option is one that equals only what means the same."""
+    kind = type(option)
+    return (
+        kind is int
+        or kind is str
+        or option is None
+        or kind is tuple
+        and all(type(part) is int for part in option)
+    )

@@ -1,0 +1,72 @@
+"""What a derivative call does, in counts: calls of f, kernel launches, Python calls, memory.
+
+The problems and the counting are those of bench/counts.py.  Times are never asserted; a call that
+gets slower mostly does more of these.
+"""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+import pytest
+
+import dualmc as dm
+from dualmc import kernels
+
+pytest.importorskip("scipy.sparse")
+
+PATH = pathlib.Path(__file__).parent.parent / "bench" / "counts.py"
+_spec = importlib.util.spec_from_file_location("bench_counts", PATH)
+bench = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(bench)
+
+N = 1000
+# Kernel launches, Python calls per operation of f, peak bytes per nonzero: sparse Jacobian, dense
+# Jacobian, gradient of the sum of squares.  `python bench/counts.py` prints them; bounds of the
+# last two are a fifth to a quarter above what it prints.
+LIMITS = {
+    "element_wise": ((2, 55, 66), (3, 55, 10000), (3, 92, 79)),
+    "rosenbrock_residual": ((4, 36, 48), (4, 36, 6700), (2, 42, 124)),
+    "rosenbrock_gradient": ((9, 34, 64), (9, 34, 3400), (4, 36, 138)),
+    "lorenz96": ((7, 42, 37), (7, 42, 2550), (6, 58, 134)),
+    "burgers": ((12, 29, 69), (12, 29, 3400), (8, 37, 176)),
+    "bratu": ((9, 55, 40), (9, 55, 2100), (2, 51, 134)),
+    "local_sums": ((5, 60, 90), (5, 60, 2550), (5, 65, 90)),
+}
+
+
+@pytest.mark.parametrize("mode", bench.MODES)
+@pytest.mark.parametrize("f", bench.PROBLEMS, ids=lambda f: f.__name__)
+def test_work(f, mode):
+    launches, python, peak = LIMITS[f.__name__][bench.MODES.index(mode)]
+    found = bench.counts(f, mode, N)
+    assert 1 == found[0]
+    assert found[1] <= launches
+    assert found[2] <= python
+    assert found[3] <= peak
+
+
+@pytest.mark.parametrize("mode", ["sparse", "dense"])
+@pytest.mark.parametrize("f", bench.PROBLEMS, ids=lambda f: f.__name__)
+def test_python_calls_do_not_grow_with_n(f, mode):
+    run = bench.operator_of(mode, f)
+    found = []
+    for n in (100, 400):
+        x = np.linspace(0.5, 1.5, n)
+        run(x), run(x)
+        found.append(bench.python_calls(run, x))
+    assert found[0] == found[1]
+
+
+def test_launches_are_counted_by_name():
+    x = np.linspace(0.5, 1.5, 50)
+    f = lambda x: np.sin(x[1:]) + np.cos(x[:-1])  # noqa: E731
+    dm.jacobian_fwd(f, x, sparse=True)
+    with kernels.counted(bench.vectors._unary_kernels) as launches:
+        dm.jacobian_fwd(f, x, sparse=True)
+    names = sorted(name.rpartition("_")[0] or name for name in launches)
+    assert ["_one_cos", "_one_sin", "take", "unite"] == names
+    assert 4 == launches.total()
+    # Afterwards nothing counts any more.
+    dm.jacobian_fwd(f, x, sparse=True)
+    assert 4 == launches.total()
