@@ -165,7 +165,8 @@ def _of_buffer(f, x):
 IN_PARTS = {
     "where": (lambda x: np.where(x > 0, np.sqrt(np.abs(x)), x**2), lambda x: np.where(
         x > 0, 0.5 / np.sqrt(np.abs(x)), 2 * x)),
-    "maximum": (lambda x: np.maximum(0, x) + np.minimum(x, 0.5), lambda x: (x > 0) + 1.0 * (x < 0.5)),
+    "maximum": (lambda x: np.maximum(0, x) + np.minimum(x, 0.5), lambda x: np.where(
+        x > 0, 1.0, 0.0) + np.where(x < 0.5, 1.0, 0.0)),
     "abs": (np.abs, np.sign),
     "sign": (lambda x: np.sign(x) * x**2, lambda x: 2 * np.abs(x)),
     "floor": (lambda x: np.floor(x) * x, np.floor),
