@@ -13,22 +13,67 @@ import numpy as np
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
 from dualmc.rules import chooses
-from dualmc.sweep import PLAIN, scattered, unbroadcast
+from dualmc.sweep import PLAIN, UNIFORM, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
+
+
+class Unary:
+    """What the pullback of a function of one float64 array needs: its kernel, partial and name."""
+
+    __slots__ = ("function", "kernel", "partial", "quick")
+
+    def __init__(self, function, partial):
+        self.function = function
+        self.kernel = kernels.push_one(function, partial)
+        self.partial = partial
+        self.quick = QUICK.get(function)
+
+
+# Products with a partial in fewer passes than the partial itself takes, for quick sweeps: how the
+# cotangent meets a factor, and that factor, written into `out` if one is given.
+QUICK = {
+    np.square: (np.multiply, lambda x, y, out: np.add(x, x, out)),
+    np.sqrt: (np.divide, lambda x, y, out: np.add(y, y, out)),
+    np.exp: (np.multiply, lambda x, y, out: y),
+    np.expm1: (np.multiply, lambda x, y, out: np.exp(x, out)),
+    np.log: (np.divide, lambda x, y, out: x),
+    np.log1p: (np.divide, lambda x, y, out: np.add(x, 1.0, out)),
+    np.sin: (np.multiply, lambda x, y, out: np.cos(x, out)),
+    np.sinh: (np.multiply, lambda x, y, out: np.cosh(x, out)),
+    np.cosh: (np.multiply, lambda x, y, out: np.sinh(x, out)),
+}
 
 
 def pull_unary(node, bar, owned, sweep):
     """A function of one float64 array, its kernel at hand."""
     (parent,) = node.parents
-    kernel, partial, x, y, _ = node.data
-    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
-        sweep.add(parent, times(bar, partial(x, y)), True)
+    rule, x, y = node.data
+    if rule.quick is not None and not sweep.is_careful:
+        meet, factor = rule.quick
+        if bar.nbytes < buffers.LARGE and x.nbytes < buffers.LARGE:
+            part = meet(bar, factor(x, y, None))
+        else:
+            part = _met(meet, bar, factor(x, y, buffers.empty_like(x)), owned, sweep)
+        sweep.add(parent, part, True)
         return
-    rows = sweep.rows(bar)
+    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
+        sweep.add(parent, scaled(bar, rule.partial(x, y), False, False, sweep), True)
+        return
+    rows = sweep.rows(sweep.full(bar, node))
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    _scaled_by(lambda r, out: kernel(_vector(x), _vector(y), r, out), rows, part)
-    sweep.add(parent, part.reshape(bar.shape), True)
+    _scaled_by(lambda r, out: rule.kernel(_vector(x), _vector(y), r, out), rows, part)
+    sweep.add(parent, part.reshape(sweep.lead + node.shape), True)
+
+
+def _met(meet, bar, factor, owned, sweep):
+    """``meet(bar, factor)`` for a multiplication or division, written over `bar` if it is owned."""
+    if type(bar) is np.ndarray and bar.dtype == factor.dtype:
+        if owned and bar.ndim == factor.ndim + len(sweep.lead):
+            return meet(bar, factor, bar)
+        if bar.nbytes >= buffers.LARGE and bar.ndim == factor.ndim + len(sweep.lead):
+            return meet(bar, factor, buffers.empty_like(bar))
+    return meet(bar, factor)
 
 
 def _scaled_by(push, rows, out, chosen=False):
@@ -50,20 +95,20 @@ def _vector(a):
 
 
 def pull_multiplied(node, bar, owned, sweep):
-    """A product of two float64 arrays, both active."""
-    for parent, factor in zip(node.parents, node.data, strict=True):
-        if bar.ndim == 0 and factor.ndim == 0 and isinstance(bar, PLAIN):
-            part = bar * (factor if bar != 0 else 0.0)  # a new object either way
-        elif type(bar) is np.ndarray and factor.shape == node.shape and bar.dtype == factor.dtype:
-            rows = sweep.rows(bar)
-            part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-            kernels.multiply(rows, _vector(factor), part)
-            part = part.reshape(bar.shape)
-        else:
-            part = times(bar, factor)
-        if parent.shape != node.shape:
-            part = unbroadcast(part, parent.shape, sweep.lead)
-        sweep.add(parent, part, True)
+    """A product of two float64 arrays of one shape, both active."""
+    t, u = node.parents
+    b, a = node.data
+    sweep.add(t, scaled(bar, b, False, False, sweep), True)
+    sweep.add(u, scaled(bar, a, False, owned, sweep), True)
+
+
+def scaled(bar, factor, is_constant, owned, sweep):
+    """The cotangent `bar` times a factor, over `bar` itself if it is `owned` and used here last."""
+    if sweep.is_careful:
+        return _product(bar, factor, is_constant, sweep)
+    if type(bar) is np.ndarray and bar.nbytes >= buffers.LARGE and type(factor) is np.ndarray:
+        return _met(np.multiply, bar, factor, owned, sweep)
+    return bar * factor
 
 
 def pull_scaled(node, bar, owned, sweep):
@@ -74,11 +119,12 @@ def pull_scaled(node, bar, owned, sweep):
             part, is_new = bar, owned and len(parents) == 1
         elif c == -1.0:
             part, is_new = -bar, True
+        elif sweep.is_careful and not (math.isfinite(c) and c != 0):
+            part, is_new = times(bar, c, True), True
         else:
-            is_plain = math.isfinite(c) and c != 0
-            part, is_new = bar * c if is_plain else times(bar, c, True), True
+            part, is_new = bar * c, True
         if parent.shape != node.shape:
-            part, is_new = unbroadcast(part, parent.shape, sweep.lead), True
+            part, is_new = unbroadcast(sweep.full(part, node), parent.shape, sweep.lead), True
         sweep.add(parent, part, is_new)
 
 
@@ -92,6 +138,7 @@ def pull_slice(node, bar, owned, sweep):
         part = buffer[(slice(None), *key) if sweep.lead else key]
         part += bar
         return
+    bar = sweep.full(bar, node)
     index = np.arange(math.prod(parent.shape)).reshape(parent.shape)[key]
     sweep.add_at(parent, index, bar)
 
@@ -99,9 +146,12 @@ def pull_slice(node, bar, owned, sweep):
 def pull_times(node, bar, owned, sweep):
     """Products: each parent with its factor; a constant factor that is exactly 0 gives 0."""
     factors, is_constant = node.data
-    for parent, factor in zip(node.parents, factors, strict=True):
-        part = _product(bar, factor, is_constant, sweep)
-        sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), True)
+    last = len(factors) - 1
+    for i, (parent, factor) in enumerate(zip(node.parents, factors, strict=True)):
+        part = scaled(bar, factor, is_constant, owned and i == last, sweep)
+        if parent.shape != node.shape:
+            part = unbroadcast(part, parent.shape, sweep.lead)
+        sweep.add(parent, part, True)
 
 
 def _product(bar, factor, is_constant, sweep):
@@ -135,7 +185,7 @@ def pull_elementwise(node, bar, owned, sweep):
     for parent, i in zip(node.parents, argnums, strict=True):
         partial = partials[i]
         if not callable(partial):
-            part = bar if partial == 1 else times(bar, partial)
+            part = bar if partial == 1 else scaled(bar, partial, False, False, sweep)
         elif fits:
             part = buffers.empty_like(rows)
             if len(primals) == 1:
@@ -149,7 +199,7 @@ def pull_elementwise(node, bar, owned, sweep):
             _scaled_by(_bound(kernel, operands), rows, part, chosen)
             part = part.reshape(bar.shape)
         else:
-            part = times(bar, partial(*primals, y), chosen)
+            part = scaled(bar, partial(*primals, y), chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
 
@@ -160,6 +210,7 @@ def _bound(kernel, operands):
 
 def pull_part(node, bar, owned, sweep):
     """The real or imaginary part of a complex array, or its conjugate."""
+    sweep.judge(bar)
     function = node.data
     if function is np.imag:
         bar = bar * -1j
@@ -181,7 +232,7 @@ def pull_view(node, bar, owned, sweep):
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         fresh = math.prod(parent.shape) == math.prod(node.shape)
-        fresh = fresh and parent.serial not in sweep.bars
+        fresh = fresh and sweep.bars[parent.place] is None
         if fresh:  # every element is written
             buffer = buffers.empty(sweep.lead + parent.shape, bar.dtype)
         else:
@@ -196,6 +247,12 @@ def pull_view(node, bar, owned, sweep):
             return
     index = node.data(np.arange(math.prod(parent.shape)).reshape(1, *parent.shape))[0]
     sweep.add_at(parent, index, bar)
+
+
+def pull_reshaped(node, bar, owned, sweep):
+    """The same elements in another shape."""
+    (parent,) = node.parents
+    sweep.add(parent, sweep.shaped(bar, parent.shape) if bar.ndim else bar, owned)
 
 
 def _is_same_memory(view, buffer):
@@ -287,14 +344,18 @@ def _pull_written_duals(node, bar, sweep):
 def pull_sum(node, bar, owned, sweep):
     (parent,) = node.parents
     shape = parent.shape
-    if bar.ndim == 0 and isinstance(bar, PLAIN) and math.prod(shape) < 10_000:
-        part = np.empty(shape, bar.dtype)
-        part.fill(bar[()])
-        sweep.add(parent, part, True)
+    if not bar.ndim and isinstance(bar, PLAIN):
+        sweep.add(parent, bar, False)  # a number for an array of equal ones
         return
     kept = tuple(1 if i - len(shape) in node.data else n for i, n in enumerate(shape))
-    bar = np.broadcast_to(sweep.shaped(bar, kept), sweep.lead + shape)
-    sweep.add(parent, bar, False)
+    bar = sweep.shaped(bar, kept)
+    shape = sweep.lead + shape
+    if isinstance(bar, PLAIN) and math.prod(shape) < 2000:  # cheaper to fill than to look through
+        part = np.empty(shape, bar.dtype)
+        part[...] = bar
+        sweep.add(parent, part, True)
+    else:
+        sweep.add(parent, np.broadcast_to(bar, shape), False)
 
 
 def pull_running_sum(node, bar, owned, sweep):
@@ -304,6 +365,7 @@ def pull_running_sum(node, bar, owned, sweep):
 
 def pull_linear(node, bar, owned, sweep):
     """A linear function given by its transpose."""
+    sweep.judge(bar)
     sweep.add(node.parents[0], node.data(bar), True)
 
 
@@ -311,6 +373,13 @@ def pull_matmul(node, bar, owned, sweep):
     """``a @ b``, stacks too: ``a_bar = y_bar b^T`` and ``b_bar = a^T y_bar``."""
     a, b, shape_a, shape_b, is_constant = node.data
     t, u = node.parents
+    if len(shape_b) == 1 and len(shape_a) <= 2 and not sweep.lead and not sweep.is_careful:
+        is_row = len(shape_a) == 1
+        if t is not None:
+            sweep.add(t, bar * b if is_row else np.multiply(np.reshape(bar, (-1, 1)), b), True)
+        if u is not None:
+            sweep.add(u, bar * a if is_row else np.matmul(bar, a), True)
+        return
     rows = (1, *shape_a) if len(shape_a) == 1 else shape_a
     columns = (*shape_b, 1) if len(shape_b) == 1 else shape_b
     if len(columns) == 2:  # all rows of a stack at once
@@ -319,32 +388,38 @@ def pull_matmul(node, bar, owned, sweep):
     bar = sweep.shaped(bar, (*batch, rows[-2], columns[-1]))
     if t is not None:
         q = np.swapaxes(np.reshape(b, columns), -1, -2)
-        part = product(bar, q, is_constant)
+        part = product(bar, q, is_constant, sweep)
         sweep.add(t, sweep.shaped(unbroadcast(part, rows, sweep.lead), shape_a), True)
     if u is not None:
         p = np.reshape(a, rows)
-        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant), -1, -2)
+        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant, sweep), -1, -2)
         sweep.add(u, sweep.shaped(unbroadcast(part, columns, sweep.lead), shape_b), True)
 
 
 def pull_local(node, bar, owned, sweep):
     """A function given by its Jacobian: ``x_bar = y_bar J^T``, J of shape (x.size, y.size)."""
+    sweep.judge(bar)
     flat = sweep.shaped(bar, (1, math.prod(node.shape)))
     for parent, block in zip(node.parents, node.data, strict=True):
-        part = product(flat, np.swapaxes(block, 0, 1), False)
+        part = product(flat, np.swapaxes(block, 0, 1), False, sweep)
         sweep.add(parent, sweep.shaped(part, parent.shape), True)
 
 
-def product(x, other, is_constant):
+def product(x, other, is_constant, sweep):
     """``x @ other`` where an exact zero of x stays zero beside an infinity."""
     if x.ndim > 2 and other.ndim == 2:  # one product for all rows
         rows = np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
         y = np.reshape(np.matmul(rows, other), (*x.shape[:-1], other.shape[-1]))
     else:
         y = np.matmul(x, other)
-    if np.isfinite(values(y)).all():
+    if not sweep.is_careful or np.isfinite(values(y)).all():
         return y
     total = 0.0
     for j in range(x.shape[-1]):
         total = total + times(x[..., :, j, None], other[..., j, None, :], is_constant)
     return total
+
+
+UNIFORM.update(
+    {pull_unary, pull_multiplied, pull_scaled, pull_cast, pull_slice, pull_reshaped, pull_sum}
+)

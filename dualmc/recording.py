@@ -7,9 +7,8 @@ whatever is not gets None and goes the general way.  The steps recorded are the 
 
 import numpy as np
 
-from dualmc import kernels
 from dualmc.dual import Dual, make
-from dualmc.pullbacks import pull_multiplied, pull_scaled, pull_unary
+from dualmc.pullbacks import Unary, pull_multiplied, pull_scaled, pull_times, pull_unary
 from dualmc.rules import RULES
 from dualmc.tape import Var
 
@@ -28,8 +27,7 @@ def record_unary(ufunc, x):
             return None
         if not callable(rule.partials[0]):
             return None
-        partial = rule.partials[0]
-        row = _unary_kernels[ufunc] = (kernels.push_one(ufunc, partial), partial)
+        row = _unary_kernels[ufunc] = Unary(ufunc, rule.partials[0])
     t = x._tangent if x._view is None else x.own_tangent()
     p = _kept(x)
     if t is None or p is None or not x.level.open:
@@ -39,7 +37,7 @@ def record_unary(ufunc, x):
         y = np.asarray(y)
     if y.dtype is not FLOAT64:
         return None
-    out = make(y, Var(pull_unary, (t,), (*row, p, y, ufunc), y.shape, FLOAT64), x.level)
+    out = make(y, Var(pull_unary, (t,), (row, p, y), y.shape, FLOAT64), x.level)
     out._kept = True
     return out
 
@@ -70,7 +68,9 @@ def record_binary(ufunc, a, b):
     if unit is not None:
         return make(y, Var(pull_scaled, (t, u), unit, y.shape, FLOAT64), level)
     data = (_kept(b), _kept(a))
-    return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
+    if p.shape == q.shape:
+        return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
+    return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
 
 
 def _with_number(ufunc, unit, x, c, argnum):

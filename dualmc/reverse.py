@@ -254,15 +254,17 @@ class Tape:
 
     def pull(self, y_bar, lead):
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape)."""
-        zeros = [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
         if not self.order:
-            return zeros
-        done = sweep.run(self.order, y_bar, lead)
+            return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
         found = []
-        for var, zero in zip(self.inputs, zeros, strict=True):
-            bar, is_owned = done.take(var)
-            # The caller's results share memory with nothing, one another included.
-            found.append(zero if bar is None else bar if is_owned else bar.copy())
+        for var, (bar, is_owned) in zip(
+            self.inputs, sweep.pulled(self.order, y_bar, lead, self.inputs), strict=True
+        ):
+            if bar is None:
+                bar = np.zeros(lead + var.shape, var.dtype)
+            elif not is_owned:  # the caller's results share memory with nothing, one another too
+                bar = bar.copy()
+            found.append(bar)
         return found
 
     def rows_per_sweep(self):
@@ -330,9 +332,7 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"or {how}."
             )
         found = tape.pull(np.ones((), y.dtype), ())
-        parts = [
-            np.reshape(bar, (math.prod(x.shape),)) for bar, x in zip(found, request.xs, strict=True)
-        ]
-        return scalar(y), request.result(parts, ()), tape.aux
+        parts = [bar if bar.ndim else np.reshape(bar, ()) for bar in found]
+        return scalar(y), tuple(parts) if request.is_tuple else parts[0], tape.aux
     finally:
         buffers.trim()

@@ -27,7 +27,7 @@ _PLACEHOLDER = np.zeros((), np.bool_)
 class Var:
     """A tangent on the tape: how it was made of other tangents, and of which shape it is."""
 
-    __slots__ = ("pull", "parents", "data", "shape", "dtype", "serial")
+    __slots__ = ("pull", "parents", "data", "shape", "dtype", "serial", "place")
     is_sparse = False
     is_recorded = True
 
@@ -38,6 +38,7 @@ class Var:
         self.shape = shape
         self.dtype = dtype
         self.serial = next(_serials)
+        self.place = None  # in the order of a sweep, if one reaches it
 
     def is_zero(self):
         """Nowhere: what depends on an input is not a structural zero."""
