@@ -13,7 +13,7 @@ import numpy as np
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
 from dualmc.rules import chooses
-from dualmc.sweep import PLAIN, UNIFORM, scattered, unbroadcast
+from dualmc.sweep import PLAIN, UNIFORM, is_finite, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
 
@@ -173,6 +173,14 @@ def _product(bar, factor, is_constant, sweep):
 def pull_elementwise(node, bar, owned, sweep):
     """Any other function of one or more arguments: ``x_bar = p y_bar`` with its partials p."""
     function, partials, variant, primals, y, argnums = node.data
+    if function in QUICK_PAIRS and not sweep.is_careful and is_finite(y):
+        quick = QUICK_PAIRS[function]
+        for parent, i in zip(node.parents, argnums, strict=True):
+            part = quick[i](bar, *primals, y)
+            if parent.shape != node.shape:
+                part = unbroadcast(part, parent.shape, sweep.lead)
+            sweep.add(parent, part, True)
+        return
     fits = (
         variant is not None
         and type(bar) is np.ndarray
@@ -202,6 +210,12 @@ def pull_elementwise(node, bar, owned, sweep):
             part = scaled(bar, partial(*primals, y), chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
+
+
+# The same for functions of two arguments whose result is finite: the product itself.
+QUICK_PAIRS = {
+    np.divide: (lambda bar, a, b, y: bar / b, lambda bar, a, b, y: -(bar * (y / b))),
+}
 
 
 def _bound(kernel, operands):

@@ -1,117 +1,224 @@
 """The short way of recording: float64 arrays, with as little Python as possible.
 
 The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the arithmetic on small arrays.  Here the operands are float64 arrays of one level, or numbers;
-whatever is not gets None and goes the general way.  The steps recorded are the same.
+the arithmetic on small arrays.  Here the operands are float64 arrays of one level, plain float64
+arrays, or numbers; whatever is not gets None and goes the general way.  The steps recorded are the
+same.
 """
+
+import math
 
 import numpy as np
 
 from dualmc.dual import Dual, make
-from dualmc.pullbacks import Unary, pull_multiplied, pull_scaled, pull_times, pull_unary
+from dualmc.pullbacks import (
+    Unary,
+    pull_elementwise,
+    pull_matmul,
+    pull_multiplied,
+    pull_scaled,
+    pull_slice,
+    pull_sum,
+    pull_times,
+    pull_unary,
+)
 from dualmc.rules import RULES
-from dualmc.tape import Var
+from dualmc.tape import Var, keep
 
 FLOAT64 = np.dtype(np.float64)
 
-_unary_kernels: dict = {}
-_UNIT = {np.add: (1.0, 1.0), np.subtract: (1.0, -1.0)}
+# By ufunc: constant partials, or a `Unary`; False: not here.
+_unary: dict = {}
+# By ufunc of two arguments: constant partials, or the `Rule`; False: not here.
+_binary: dict = {}
+_NUMBERS = frozenset({float, int, np.float64})
 
 
 def record_unary(ufunc, x):
-    """`ufunc` of a Dual with a kernel for its only partial, recorded; None: not here."""
-    row = _unary_kernels.get(ufunc)
+    """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here."""
+    row = _unary.get(ufunc)
     if row is None:
-        rule = RULES.get(ufunc)
-        if rule is None or not rule.kernel or len(rule.partials) != 1:
-            return None
-        if not callable(rule.partials[0]):
-            return None
-        row = _unary_kernels[ufunc] = Unary(ufunc, rule.partials[0])
-    t = x._tangent if x._view is None else x.own_tangent()
-    p = _kept(x)
-    if t is None or p is None or not x.level.open:
+        row = _unary[ufunc] = _unary_row(ufunc)
+    if row is False or not x.level.open:
+        return None
+    if x._view is None:
+        p, t = x._primal, x._tangent
+    else:
+        p, t = x.primal, x.own_tangent()
+    if t is None or type(p) is not np.ndarray or p.dtype is not FLOAT64:
         return None
     y = ufunc(p)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
     if y.dtype is not FLOAT64:
         return None
-    out = make(y, Var(pull_unary, (t,), (row, p, y), y.shape, FLOAT64), x.level)
+    if type(row) is tuple:
+        return make(y, Var(pull_scaled, (t,), row, y.shape, FLOAT64), x.level)
+    out = make(y, Var(pull_unary, (t,), (row, _kept(x, p), y), y.shape, FLOAT64), x.level)
     out._kept = True
     return out
 
 
+def _unary_row(ufunc):
+    rule = RULES.get(ufunc)
+    if rule is None or not rule.kernel or len(rule.partials) != 1 or rule.check is not None:
+        return False
+    (partial,) = rule.partials
+    return Unary(ufunc, partial) if callable(partial) else partial != 0 and rule.partials
+
+
 def record_binary(ufunc, a, b):
-    """Sums, differences and products of Duals and numbers, recorded; None: not here."""
-    unit = _UNIT.get(ufunc)
-    if unit is None and ufunc is not np.multiply:
+    """`ufunc` of Duals, plain arrays and numbers, recorded; None: not here."""
+    row = _binary.get(ufunc)
+    if row is None:
+        row = _binary[ufunc] = _binary_row(ufunc)
+    if row is False:
         return None
     if type(a) is not Dual:
-        return _with_number(ufunc, unit, b, a, 1)
+        return _with_constant(ufunc, row, b, a, 1)
     if type(b) is not Dual:
-        return _with_number(ufunc, unit, a, b, 0)
+        return _with_constant(ufunc, row, a, b, 0)
     level = a.level
     if b.level is not level or not level.open:
         return None
-    p = a._primal if a._view is None else a.primal
-    q = b._primal if b._view is None else b.primal
-    if not _is_float64(p) or not _is_float64(q):
-        return None
-    t = a._tangent if a._view is None else a.own_tangent()
-    u = b._tangent if b._view is None else b.own_tangent()
-    if t is None or u is None:
+    if a._view is None:
+        p, t = a._primal, a._tangent
+    else:
+        p, t = a.primal, a.own_tangent()
+    if b._view is None:
+        q, u = b._primal, b._tangent
+    else:
+        q, u = b.primal, b.own_tangent()
+    if t is None or u is None or not _is_float64(p) or not _is_float64(q):
         return None
     y = ufunc(p, q)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
-    if unit is not None:
-        return make(y, Var(pull_scaled, (t, u), unit, y.shape, FLOAT64), level)
-    data = (_kept(b), _kept(a))
-    if p.shape == q.shape:
-        return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
-    return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
+    if type(row) is tuple:
+        return make(y, Var(pull_scaled, (t, u), row, y.shape, FLOAT64), level)
+    if ufunc is np.multiply:
+        data = (_kept(b, q), _kept(a, p))
+        if p.shape == q.shape:
+            return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
+        return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
+    if ufunc is np.matmul:
+        return _matmul(y, t, u, _kept(a, p), _kept(b, q), level)
+    data = (ufunc, row.partials, "", (_kept(a, p), _kept(b, q)), y, (0, 1))
+    out = make(y, Var(pull_elementwise, (t, u), data, y.shape, FLOAT64), level)
+    out._kept = True
+    return out
 
 
-def _with_number(ufunc, unit, x, c, argnum):
-    """A Dual and a number; argument `argnum` is the Dual."""
-    if type(c) is not float and type(c) is not int:
+def _binary_row(ufunc):
+    if ufunc is np.matmul:
+        return ufunc
+    rule = RULES.get(ufunc)
+    if rule is None or not rule.kernel or len(rule.partials) != 2:
+        return False
+    if rule.check is not None or rule.integer:
+        return False
+    if any(map(callable, rule.partials)):
+        return rule if all(map(callable, rule.partials)) else False
+    return rule.partials
+
+
+def _with_constant(ufunc, row, x, c, argnum):
+    """A Dual and what is none; argument `argnum` is the Dual."""
+    level = x.level
+    if x._view is None:
+        p, t = x._primal, x._tangent
+    else:
+        p, t = x.primal, x.own_tangent()
+    if t is None or not level.open or not _is_float64(p):
         return None
-    p = x._primal if x._view is None else x.primal
-    if not x.level.open or not _is_float64(p):
-        return None
-    t = x._tangent if x._view is None else x.own_tangent()
-    if t is None:
+    is_number = type(c) in _NUMBERS
+    if not is_number and not _is_float64(c):
         return None
     y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
-    factor = (float(c) if unit is None else unit[argnum],)
-    if factor[0] == 1.0:
-        return make(y, t, x.level)
-    return make(y, Var(pull_scaled, (t,), factor, y.shape, FLOAT64), x.level)
+    if y.dtype is not FLOAT64:
+        return None
+    if type(row) is tuple:
+        if row[argnum] == 1.0 and t.shape == y.shape:
+            return make(y, t, level)
+        return make(y, Var(pull_scaled, (t,), (row[argnum],), y.shape, FLOAT64), level)
+    if ufunc is np.multiply:
+        if is_number:
+            c = float(c)
+            if c == 1.0:
+                return make(y, t, level)
+            return make(y, Var(pull_scaled, (t,), (c,), y.shape, FLOAT64), level)
+        data = ((keep(c, level),), True)
+        return make(y, Var(pull_times, (t,), data, y.shape, FLOAT64), level)
+    if ufunc is np.divide and is_number and argnum == 0:
+        scale = 1.0 / c if c else math.inf
+        if scale and math.isfinite(scale):
+            return make(y, Var(pull_scaled, (t,), (scale,), y.shape, FLOAT64), level)
+    if ufunc is np.matmul:
+        c = keep(c, level)
+        if argnum == 0:
+            return _matmul(y, t, None, p, c, level)
+        return _matmul(y, None, t, c, p, level)
+    partials, variant = (row.partials, "") if row.alone is None else (row.alone, "alone")
+    operands = (_kept(x, p), c if is_number else keep(c, level))
+    data = (ufunc, partials, variant, operands if argnum == 0 else operands[::-1], y, (argnum,))
+    out = make(y, Var(pull_elementwise, (t,), data, y.shape, FLOAT64), level)
+    out._kept = True
+    return out
+
+
+def _matmul(y, t, u, p, q, level):
+    """The Dual of ``y = p @ q``; each operand is kept for the sake of the other's tangent."""
+    data = (
+        None if u is None else p,
+        None if t is None else q,
+        p.shape,
+        q.shape,
+        t is None or u is None,
+    )
+    return make(y, Var(pull_matmul, (t, u), data, y.shape, FLOAT64), level)
+
+
+def record_sum(x, axis, keepdims, is_mean=False):
+    """The sum of a Dual, or its mean, over one axis or all; None: not here."""
+    if x._view is None:
+        p, t = x._primal, x._tangent
+    else:
+        p, t = x.primal, x.own_tangent()
+    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+        return None
+    ndim = p.ndim
+    if axis is None:
+        axes = tuple(range(-ndim, 0))
+    elif type(axis) is int and -ndim <= axis < ndim:
+        axes = (axis if axis < 0 else axis - ndim,)
+    else:
+        return None
+    y = np.add.reduce(p, axis, None, None, keepdims)
+    var = Var(pull_sum, (t,), axes, y.shape, FLOAT64)
+    if is_mean:  # as NumPy divides
+        y = y / (p.size // y.size)
+        var = Var(pull_scaled, (var,), (y.size / p.size,), y.shape, FLOAT64)
+    return make(y, var, x.level)
+
+
+def record_item(x, key, y):
+    """``x[key]`` for a basic index that gives the number `y`; None: not here."""
+    t = x._tangent if x._view is None else x.own_tangent()
+    if t is None or not x.level.open:
+        return None
+    return make(y, Var(pull_slice, (t,), (key, Ellipsis), (), t.dtype), x.level)
 
 
 def _is_float64(p):
     return type(p) is np.ndarray and p.dtype is FLOAT64
 
 
-def _kept(dual):
-    """The float64 primal of `dual`, which is copied before the next write to it; or None.
+def _kept(dual, p):
+    """The float64 primal `p` of `dual`, which is copied before the next write to it.
 
     A small part of a larger array is copied here, so that writes to the rest copy nothing.
     """
     view = dual._view
     if view is None:
-        p = dual._primal
-        if type(p) is not np.ndarray or p.dtype is not FLOAT64:
-            return None
         dual._kept = True
-        return p
-    p = dual.primal
-    if type(p) is not np.ndarray or p.dtype is not FLOAT64:
-        return None
-    if 2 * p.size < view.root.size:
+    elif 2 * p.size < view.root.size:
         return p.copy()
-    view.root._kept = True
+    else:
+        view.root._kept = True
     return p

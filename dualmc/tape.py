@@ -38,7 +38,6 @@ class Var:
         self.shape = shape
         self.dtype = dtype
         self.serial = next(_serials)
-        self.place = None  # in the order of a sweep, if one reaches it
 
     def is_zero(self):
         """Nowhere: what depends on an input is not a structural zero."""
@@ -105,7 +104,9 @@ class Var:
 
 def leaf(x):
     """The Var of an input."""
-    return Var(None, (), None, x.shape, x.dtype)
+    var = Var(None, (), None, x.shape, x.dtype)
+    var.place = None  # in the order of the sweep, if that reaches it
+    return var
 
 
 class Pool:
