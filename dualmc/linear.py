@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
-from dualmc.recording import record_sum
+from dualmc.recording import record_running_sum, record_sum
 from dualmc.registry import handles
 from dualmc.selection import written
 from dualmc.tangent import DenseTangent
@@ -159,6 +159,10 @@ def _running_sum(a, axis, y):
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
+    if dtype is None and out is None and a.level.records:
+        y = record_running_sum(a, axis)
+        if y is not None:
+            return y
     y = np.cumsum(a.primal, axis, dtype)
     return written(out, _running_sum(a, axis, y))
 

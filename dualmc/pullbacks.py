@@ -374,7 +374,9 @@ def pull_sum(node, bar, owned, sweep):
 
 def pull_running_sum(node, bar, owned, sweep):
     axis = node.data
-    sweep.add(node.parents[0], np.flip(np.cumsum(np.flip(bar, axis), axis), axis), True)
+    back = (Ellipsis, slice(None, None, -1), *(slice(None),) * (-1 - axis))
+    running = np.add.accumulate if isinstance(bar, PLAIN) else np.cumsum
+    sweep.add(node.parents[0], running(bar[back], axis)[back], True)
 
 
 def pull_linear(node, bar, owned, sweep):

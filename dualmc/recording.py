@@ -16,8 +16,9 @@ from dualmc.pullbacks import (
     pull_elementwise,
     pull_matmul,
     pull_multiplied,
+    pull_parts,
+    pull_running_sum,
     pull_scaled,
-    pull_slice,
     pull_sum,
     pull_times,
     pull_unary,
@@ -41,10 +42,7 @@ def record_unary(ufunc, x):
         row = _unary[ufunc] = _unary_row(ufunc)
     if row is False or not x.level.open:
         return None
-    if x._view is None:
-        p, t = x._primal, x._tangent
-    else:
-        p, t = x.primal, x.own_tangent()
+    p, t = _parts(x)
     if t is None or type(p) is not np.ndarray or p.dtype is not FLOAT64:
         return None
     y = ufunc(p)
@@ -79,14 +77,8 @@ def record_binary(ufunc, a, b):
     level = a.level
     if b.level is not level or not level.open:
         return None
-    if a._view is None:
-        p, t = a._primal, a._tangent
-    else:
-        p, t = a.primal, a.own_tangent()
-    if b._view is None:
-        q, u = b._primal, b._tangent
-    else:
-        q, u = b.primal, b.own_tangent()
+    p, t = _parts(a)
+    q, u = _parts(b)
     if t is None or u is None or not _is_float64(p) or not _is_float64(q):
         return None
     y = ufunc(p, q)
@@ -97,7 +89,7 @@ def record_binary(ufunc, a, b):
         if p.shape == q.shape:
             return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
         return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
-    if ufunc is np.matmul:
+    if row is np.matmul:
         return _matmul(y, t, u, _kept(a, p), _kept(b, q), level)
     data = (ufunc, row.partials, "", (_kept(a, p), _kept(b, q)), y, (0, 1))
     out = make(y, Var(pull_elementwise, (t, u), data, y.shape, FLOAT64), level)
@@ -106,8 +98,8 @@ def record_binary(ufunc, a, b):
 
 
 def _binary_row(ufunc):
-    if ufunc is np.matmul:
-        return ufunc
+    if ufunc is np.matmul or ufunc is np.dot:
+        return np.matmul
     rule = RULES.get(ufunc)
     if rule is None or not rule.kernel or len(rule.partials) != 2:
         return False
@@ -121,10 +113,7 @@ def _binary_row(ufunc):
 def _with_constant(ufunc, row, x, c, argnum):
     """A Dual and what is none; argument `argnum` is the Dual."""
     level = x.level
-    if x._view is None:
-        p, t = x._primal, x._tangent
-    else:
-        p, t = x.primal, x.own_tangent()
+    p, t = _parts(x)
     if t is None or not level.open or not _is_float64(p):
         return None
     is_number = type(c) in _NUMBERS
@@ -149,7 +138,7 @@ def _with_constant(ufunc, row, x, c, argnum):
         scale = 1.0 / c if c else math.inf
         if scale and math.isfinite(scale):
             return make(y, Var(pull_scaled, (t,), (scale,), y.shape, FLOAT64), level)
-    if ufunc is np.matmul:
+    if row is np.matmul:
         c = keep(c, level)
         if argnum == 0:
             return _matmul(y, t, None, p, c, level)
@@ -176,18 +165,11 @@ def _matmul(y, t, u, p, q, level):
 
 def record_sum(x, axis, keepdims, is_mean=False):
     """The sum of a Dual, or its mean, over one axis or all; None: not here."""
-    if x._view is None:
-        p, t = x._primal, x._tangent
-    else:
-        p, t = x.primal, x.own_tangent()
+    p, t = _parts(x)
     if t is None or not x.level.open or not _is_float64(p) or not p.size:
         return None
-    ndim = p.ndim
-    if axis is None:
-        axes = tuple(range(-ndim, 0))
-    elif type(axis) is int and -ndim <= axis < ndim:
-        axes = (axis if axis < 0 else axis - ndim,)
-    else:
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None:
         return None
     y = np.add.reduce(p, axis, None, None, keepdims)
     var = Var(pull_sum, (t,), axes, y.shape, FLOAT64)
@@ -197,12 +179,96 @@ def record_sum(x, axis, keepdims, is_mean=False):
     return make(y, var, x.level)
 
 
-def record_item(x, key, y):
-    """``x[key]`` for a basic index that gives the number `y`; None: not here."""
-    t = x._tangent if x._view is None else x.own_tangent()
-    if t is None or not x.level.open:
+def record_dot(a, b):
+    """``np.dot`` of vectors and matrices, where it is a matrix product; None: not here."""
+    if not (a if type(a) is Dual else b).level.records:
         return None
-    return make(y, Var(pull_slice, (t,), (key, Ellipsis), (), t.dtype), x.level)
+    return record_binary(np.dot, a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else None
+
+
+def record_extremum(function, x, axis, keepdims):
+    """`np.max` or `np.min` of a Dual: the mean of the elements that are it; None: not here."""
+    p, t = _parts(x)
+    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None:
+        return None
+    wide = function.reduce(p, axis, None, None, True)
+    weights = p == wide
+    count = np.count_nonzero(weights)
+    if count < wide.size:  # a NaN is equal to nothing
+        return None
+    if count > wide.size:
+        weights = weights / np.add.reduce(weights, axis, None, None, True)
+    y = wide if keepdims else wide.reshape([p.shape[i] for i in range(-p.ndim, 0) if i not in axes])
+    chosen = Var(pull_times, (t,), ((weights,), True), p.shape, FLOAT64)
+    return make(y, Var(pull_sum, (chosen,), axes, y.shape, FLOAT64), x.level)
+
+
+def record_running_sum(x, axis):
+    """`np.cumsum` of a Dual along one axis; None: not here."""
+    p, t = _parts(x)
+    if t is None or not x.level.open or not _is_float64(p):
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None or len(axes) != 1:
+        return None
+    y = np.add.accumulate(p, axes[0])
+    return make(y, Var(pull_running_sum, (t,), axes[0], y.shape, FLOAT64), x.level)
+
+
+def record_joined(arrays, axis, is_stack):
+    """`np.concatenate` or `np.stack` of Duals and plain arrays; None: not here."""
+    level = None
+    plain, tangents = [], []
+    for a in arrays:
+        t = None
+        if type(a) is Dual:
+            if level is None:
+                level = a.level
+            elif level is not a.level:
+                return None
+            a, t = _parts(a)
+        if not _is_float64(a):
+            return None
+        plain.append(a)
+        tangents.append(t)
+    if level is None or not level.open or type(axis) is not int:
+        return None
+    y = np.stack(plain, axis) if is_stack else np.concatenate(plain, axis)
+    axis %= y.ndim
+    lead = (slice(None),) * axis
+    parents, keys = [], []
+    stop = 0
+    for p, t in zip(plain, tangents, strict=True):
+        start = stop
+        stop += 1 if is_stack else p.shape[axis]
+        if t is not None:
+            parents.append(t)
+            keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
+    if not parents:
+        return make(y, None, level)
+    return make(y, Var(pull_parts, tuple(parents), tuple(keys), y.shape, FLOAT64), level)
+
+
+def _negative_axes(axis, ndim):
+    """`axis` (None: all) counted from the end; None where it is neither None nor an axis."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis if axis < 0 else axis - ndim,)
+    return None
+
+
+def _parts(x):
+    """The primal and the tangent of a Dual, as they are now."""
+    view = x._view
+    if view is not None:
+        root = view.root
+        if view.memory is not root._primal or view.seen != root._writes:
+            return x.primal, x.own_tangent()
+    return x._primal, x._tangent
 
 
 def _is_float64(p):
