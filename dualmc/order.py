@@ -121,8 +121,8 @@ def _shared(a, chosen, axes, y):
 def _register_extremum(function, *names):
     @handles("selection", *names)
     def handler(a, axis=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-        if where is True and out is None and initial is np._NoValue and a.level.records:
-            short = _PAIRWISE[function]
+        if where is True and out is None and initial is np._NoValue and type(a) is Dual:
+            short = _PAIRWISE[function] if a.level.records else np.fmax
             y = None if short in (np.fmax, np.fmin) else record_extremum(short, a, axis, keepdims)
             if y is not None:
                 return y

@@ -114,7 +114,7 @@ def scaled(bar, factor, is_constant, owned, sweep):
 def pull_scaled(node, bar, owned, sweep):
     """A sum of arguments with constant coefficients: add, subtract, negative, ..."""
     parents = node.parents
-    for parent, c in zip(parents, node.data, strict=True):
+    for parent, c in zip(parents, node.data):  # noqa: B905
         if c == 1.0:
             part, is_new = bar, owned and len(parents) == 1
         elif c == -1.0:
@@ -132,6 +132,12 @@ def pull_slice(node, bar, owned, sweep):
     """A part of an array by basic indices."""
     (parent,) = node.parents
     key = node.data
+    have = sweep.bars[parent.place]
+    if type(have) is np.ndarray and have.dtype is bar.dtype and not sweep.lead:
+        if sweep.owned[parent.place] and isinstance(bar, PLAIN):
+            part = have[key]
+            part += bar
+            return
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         buffer = sweep.buffer(parent, bar.dtype)
@@ -148,10 +154,23 @@ def pull_times(node, bar, owned, sweep):
     factors, is_constant = node.data
     last = len(factors) - 1
     for i, (parent, factor) in enumerate(zip(node.parents, factors, strict=True)):
+        if parent.shape == () and _is_dot(bar, factor, node, sweep):
+            sweep.add(parent, bar.reshape(-1).dot(factor.reshape(-1)), True)
+            continue
         part = scaled(bar, factor, is_constant, owned and i == last, sweep)
         if parent.shape != node.shape:
             part = unbroadcast(part, parent.shape, sweep.lead)
         sweep.add(parent, part, True)
+
+
+def _is_dot(bar, factor, node, sweep):
+    """Whether the sum of ``bar * factor`` is a dot product of arrays of the shape of `node`."""
+    return (
+        not sweep.is_careful
+        and type(bar) is np.ndarray
+        and type(factor) is np.ndarray
+        and bar.shape == factor.shape == node.shape
+    )
 
 
 def _product(bar, factor, is_constant, sweep):
@@ -173,8 +192,8 @@ def _product(bar, factor, is_constant, sweep):
 def pull_elementwise(node, bar, owned, sweep):
     """Any other function of one or more arguments: ``x_bar = p y_bar`` with its partials p."""
     function, partials, variant, primals, y, argnums = node.data
-    if function in QUICK_PAIRS and not sweep.is_careful and is_finite(y):
-        quick = QUICK_PAIRS[function]
+    quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
+    if quick is not None and not sweep.is_careful and is_finite(y):
         for parent, i in zip(node.parents, argnums, strict=True):
             part = quick[i](bar, *primals, y)
             if parent.shape != node.shape:
@@ -215,6 +234,12 @@ def pull_elementwise(node, bar, owned, sweep):
 # The same for functions of two arguments whose result is finite: the product itself.
 QUICK_PAIRS = {
     np.divide: (lambda bar, a, b, y: bar / b, lambda bar, a, b, y: -(bar * (y / b))),
+}
+# Where no other argument is active.
+QUICK_ALONE = {
+    **QUICK_PAIRS,
+    np.maximum: (lambda bar, a, b, y: bar * (a > b), lambda bar, a, b, y: bar * (b > a)),
+    np.minimum: (lambda bar, a, b, y: bar * (a < b), lambda bar, a, b, y: bar * (b < a)),
 }
 
 
@@ -395,6 +420,12 @@ def pull_matmul(node, bar, owned, sweep):
             sweep.add(t, bar * b if is_row else np.multiply(np.reshape(bar, (-1, 1)), b), True)
         if u is not None:
             sweep.add(u, bar * a if is_row else np.matmul(bar, a), True)
+        return
+    if len(shape_a) == len(shape_b) == 2 and not sweep.lead and not sweep.is_careful:
+        if t is not None:
+            sweep.add(t, np.matmul(bar, b.T), True)
+        if u is not None:
+            sweep.add(u, np.matmul(a.T, bar), True)
         return
     rows = (1, *shape_a) if len(shape_a) == 1 else shape_a
     columns = (*shape_b, 1) if len(shape_b) == 1 else shape_b

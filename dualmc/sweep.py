@@ -18,6 +18,7 @@ with care where the inputs' cotangents are not finite.
 """
 
 import math
+import operator
 
 import numpy as np
 
@@ -189,8 +190,8 @@ def is_finite(bar):
     """Whether all of `bar` is finite; large finite numbers may be taken for infinite."""
     if not isinstance(bar, PLAIN):
         return bool(np.isfinite(values(bar)).all())
-    if bar.dtype.kind == "f" and bar.flags.c_contiguous:
-        flat = bar.reshape(-1)
+    if bar.dtype.kind == "f" and bar.size < 2**16:
+        flat = bar if bar.ndim == 1 else bar.reshape(-1)
         return bool(flat.dot(flat) < math.inf)
     return bool(np.isfinite(bar).all())
 
@@ -218,16 +219,20 @@ def run(order, bar, lead, is_careful):
     return sweep
 
 
+_serial = operator.attrgetter("serial")
+
+
 def reachable(output):
     """The Vars that `output` was made of, latest first: the part of the tape that is swept."""
-    seen = {output.serial: output}
+    seen = {None, output}  # None: a parent that is constant
     stack = [output]
     while stack:
         for parent in stack.pop().parents:
-            if parent is not None and parent.serial not in seen:
-                seen[parent.serial] = parent
+            if parent not in seen:
+                seen.add(parent)
                 stack.append(parent)
-    order = [seen[serial] for serial in sorted(seen, reverse=True)]
+    seen.remove(None)
+    order = sorted(seen, key=_serial, reverse=True)
     for place, node in enumerate(order):
         node.place = place
     return order
@@ -247,6 +252,12 @@ def unbroadcast(bar, shape, lead):
     if have == shape:
         return bar
     extra = len(have) - len(shape)
+    if isinstance(bar, PLAIN) and not lead:
+        if math.prod(shape) == 1:
+            return np.reshape(np.add.reduce(bar, None), shape)
+        if have[extra:] == shape:
+            rows = np.reshape(bar, (-1, math.prod(shape)))
+            return np.reshape(np.ones(rows.shape[0], bar.dtype).dot(rows), shape)
     axes = [i - len(have) for i in range(extra)]
     axes += [i - len(shape) for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1]
     return np.reshape(np.sum(bar, axis=tuple(axes)), lead + shape)

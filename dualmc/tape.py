@@ -48,6 +48,8 @@ class Var:
 
     def map(self, function, shape=None):
         """`function`, which moves the elements of arrays with a leading axis."""
+        if type(function) is Reshape:
+            return Var(pullbacks.pull_reshaped, (self,), None, function.shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
@@ -100,6 +102,18 @@ class Var:
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
         return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
+
+
+class Reshape:
+    """Arrays with a leading axis in another shape behind it."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __call__(self, a):
+        return a.reshape((a.shape[0], *self.shape))
 
 
 def leaf(x):
