@@ -7,6 +7,8 @@ very kernels of forward mode.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,18 +32,32 @@ class Unary:
         self.quick = QUICK.get(function)
 
 
-# Products with a partial in fewer passes than the partial itself takes, for quick sweeps: how the
-# cotangent meets a factor, and that factor, written into `out` if one is given.
+class Quick(NamedTuple):
+    """A cotangent times a partial in as few passes as NumPy can, for quick sweeps."""
+
+    small: Callable  # (bar, x, y): the product, of small arrays and numbers
+    meet: np.ufunc  # of large arrays: how the cotangent meets the factor
+    factor: Callable  # (x, y, out): the factor, in `out` or in an array that is kept
+
+
 QUICK = {
-    np.square: (np.multiply, lambda x, y, out: np.add(x, x, out)),
-    np.sqrt: (np.divide, lambda x, y, out: np.add(y, y, out)),
-    np.exp: (np.multiply, lambda x, y, out: y),
-    np.expm1: (np.multiply, lambda x, y, out: np.exp(x, out)),
-    np.log: (np.divide, lambda x, y, out: x),
-    np.log1p: (np.divide, lambda x, y, out: np.add(x, 1.0, out)),
-    np.sin: (np.multiply, lambda x, y, out: np.cos(x, out)),
-    np.sinh: (np.multiply, lambda x, y, out: np.cosh(x, out)),
-    np.cosh: (np.multiply, lambda x, y, out: np.sinh(x, out)),
+    np.square: Quick(
+        lambda bar, x, y: bar * (x + x), np.multiply, lambda x, y, out: np.add(x, x, out)
+    ),
+    np.sqrt: Quick(lambda bar, x, y: bar / (y + y), np.divide, lambda x, y, out: np.add(y, y, out)),
+    np.exp: Quick(lambda bar, x, y: bar * y, np.multiply, lambda x, y, out: y),
+    np.log: Quick(lambda bar, x, y: bar / x, np.divide, lambda x, y, out: x),
+    np.log1p: Quick(
+        lambda bar, x, y: bar / (1.0 + x), np.divide, lambda x, y, out: np.add(x, 1.0, out)
+    ),
+    np.sin: Quick(
+        lambda bar, x, y: bar * np.cos(x), np.multiply, lambda x, y, out: np.cos(x, out)
+    ),
+    np.cos: Quick(
+        lambda bar, x, y: bar * -np.sin(x),
+        np.multiply,
+        lambda x, y, out: np.negative(np.sin(x, out), out),
+    ),
 }
 
 
@@ -50,11 +66,12 @@ def pull_unary(node, bar, owned, sweep):
     (parent,) = node.parents
     rule, x, y = node.data
     if rule.quick is not None and not sweep.is_careful:
-        meet, factor = rule.quick
+        quick = rule.quick
         if bar.nbytes < buffers.LARGE and x.nbytes < buffers.LARGE:
-            part = meet(bar, factor(x, y, None))
+            part = quick.small(bar, x, y)
         else:
-            part = _met(meet, bar, factor(x, y, buffers.empty_like(x)), owned, sweep)
+            factor = quick.factor(x, y, buffers.empty_like(x))
+            part = _met(quick.meet, bar, factor, owned, sweep)
         sweep.add(parent, part, True)
         return
     if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
@@ -135,8 +152,11 @@ def pull_slice(node, bar, owned, sweep):
     have = sweep.bars[parent.place]
     if type(have) is np.ndarray and have.dtype is bar.dtype and not sweep.lead:
         if sweep.owned[parent.place] and isinstance(bar, PLAIN):
-            part = have[key]
-            part += bar
+            if node.shape:
+                part = have[key]
+                part += bar
+            else:  # one number
+                have[key[:-1]] += bar
             return
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)

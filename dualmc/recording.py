@@ -27,6 +27,7 @@ from dualmc.rules import RULES
 from dualmc.tape import Var, keep
 
 FLOAT64 = np.dtype(np.float64)
+ndarray = np.ndarray
 
 # By ufunc: constant partials, or a `Unary`; False: not here.
 _unary: dict = {}
@@ -43,7 +44,7 @@ def record_unary(ufunc, x):
     if row is False or not x.level.open:
         return None
     p, t = _parts(x)
-    if t is None or type(p) is not np.ndarray or p.dtype is not FLOAT64:
+    if t is None or type(p) is not ndarray or p.dtype is not FLOAT64:
         return None
     y = ufunc(p)
     if y.dtype is not FLOAT64:
@@ -227,6 +228,8 @@ def record_joined(arrays, axis, is_stack):
         if type(a) is Dual:
             if level is None:
                 level = a.level
+                if not level.records or not level.open:
+                    return None
             elif level is not a.level:
                 return None
             a, t = _parts(a)
@@ -234,7 +237,7 @@ def record_joined(arrays, axis, is_stack):
             return None
         plain.append(a)
         tangents.append(t)
-    if level is None or not level.open or type(axis) is not int:
+    if level is None or type(axis) is not int:
         return None
     y = np.stack(plain, axis) if is_stack else np.concatenate(plain, axis)
     axis %= y.ndim
@@ -272,7 +275,7 @@ def _parts(x):
 
 
 def _is_float64(p):
-    return type(p) is np.ndarray and p.dtype is FLOAT64
+    return type(p) is ndarray and p.dtype is FLOAT64
 
 
 def _kept(dual, p):
@@ -280,6 +283,8 @@ def _kept(dual, p):
 
     A small part of a larger array is copied here, so that writes to the rest copy nothing.
     """
+    if not p.ndim:
+        return p[()]
     view = dual._view
     if view is None:
         dual._kept = True

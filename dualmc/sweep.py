@@ -206,7 +206,7 @@ def run(order, bar, lead, is_careful):
             pull = node.pull
             if pull is None:
                 continue
-            if place in pieces:
+            if pieces and place in pieces:
                 bar, is_owned = sweep.take(node)
             else:
                 bar, is_owned = bars[place], owned[place]
