@@ -228,7 +228,8 @@ def get(dual, key):
         raise levels.finished()
     kind = type(key)
     if dual.level.records and dual._view is None and (kind is slice or kind is int):
-        return _recorded_part(dual, key)
+        if type(dual._primal) is np.ndarray:
+            return _recorded_part(dual, key)
     if kind is not int and kind is not slice:
         key = plain_key(key)
         if not is_basic(key):
@@ -251,7 +252,7 @@ def get(dual, key):
 
 
 def _recorded_part(dual, key):
-    """``dual[key]`` on a tape, of a root and by a number or slice, recorded at once."""
+    """``dual[key]`` on a tape, of a plain root and by a number or slice, recorded at once."""
     primal, t = dual._primal[key], dual._tangent
     if type(primal) is not np.ndarray:
         return primal if t is None else dual.make(primal, t.slice((key,), ()), dual.level)

@@ -215,9 +215,12 @@ def pull_elementwise(node, bar, owned, sweep):
     quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
     if quick is not None and not sweep.is_careful and is_finite(y):
         for parent, i in zip(node.parents, argnums, strict=True):
-            part = quick[i](bar, *primals, y)
-            if parent.shape != node.shape:
-                part = unbroadcast(part, parent.shape, sweep.lead)
+            if parent.shape == node.shape:
+                part = quick[i](bar, *primals, y)
+            elif function is np.divide and i == 1:  # the divisor is the same for all it is summed of
+                part = unbroadcast(bar * y, parent.shape, sweep.lead) / -primals[1]
+            else:
+                part = unbroadcast(quick[i](bar, *primals, y), parent.shape, sweep.lead)
             sweep.add(parent, part, True)
         return
     fits = (
@@ -311,7 +314,8 @@ def pull_view(node, bar, owned, sweep):
 def pull_reshaped(node, bar, owned, sweep):
     """The same elements in another shape."""
     (parent,) = node.parents
-    sweep.add(parent, sweep.shaped(bar, parent.shape) if bar.ndim else bar, owned)
+    stands_for_many = not bar.ndim and node.shape
+    sweep.add(parent, bar if stands_for_many else sweep.shaped(bar, parent.shape), owned)
 
 
 def _is_same_memory(view, buffer):
@@ -409,7 +413,7 @@ def pull_sum(node, bar, owned, sweep):
     kept = tuple(1 if i - len(shape) in node.data else n for i, n in enumerate(shape))
     bar = sweep.shaped(bar, kept)
     shape = sweep.lead + shape
-    if isinstance(bar, PLAIN) and math.prod(shape) < 2000:  # cheaper to fill than to look through
+    if isinstance(bar, PLAIN) and math.prod(shape) * bar.itemsize < buffers.LARGE:
         part = np.empty(shape, bar.dtype)
         part[...] = bar
         sweep.add(parent, part, True)
