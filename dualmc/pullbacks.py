@@ -438,6 +438,11 @@ def pull_matmul(node, bar, owned, sweep):
     """``a @ b``, stacks too: ``a_bar = y_bar b^T`` and ``b_bar = a^T y_bar``."""
     a, b, shape_a, shape_b, is_constant = node.data
     t, u = node.parents
+    if bar is sweep.identity and t is None and len(shape_a) == 2 and len(shape_b) == 1:
+        k = sweep.lead[0] if sweep.lead else 1
+        rows = a[sweep.first : sweep.first + k]
+        sweep.add(u, np.reshape(rows, sweep.lead + shape_b), False)
+        return
     if len(shape_b) == 1 and len(shape_a) <= 2 and not sweep.lead and not sweep.is_careful:
         is_row = len(shape_a) == 1
         if t is not None:

@@ -38,7 +38,7 @@ class NotQuick(Exception):
 class Sweep:
     """The cotangents on the way back, each at its step's place in the order of the sweep."""
 
-    __slots__ = ("lead", "width", "bars", "owned", "pieces", "is_careful")
+    __slots__ = ("lead", "width", "bars", "owned", "pieces", "is_careful", "identity", "first")
 
     def __init__(self, order, lead, is_careful):
         # The digits of the output: cotangents are narrower nowhere, so that a float32 input of a
@@ -50,6 +50,8 @@ class Sweep:
         self.owned = [False] * len(order)  # whether the cotangent, whole, may be written in place
         self.pieces = {}  # by place: parts (index, cotangent) to be added, of Duals
         self.is_careful = is_careful  # whether zeros are kept from infinities
+        self.identity = None  # the cotangent that is rows of the identity from the `first` on
+        self.first = None
 
     def add(self, var, bar, owned):
         """Add `bar` to the cotangent of `var`; `owned` if nothing else looks into it."""
@@ -167,19 +169,20 @@ class Sweep:
         return np.reshape(bar, self.lead + shape)
 
 
-def pulled(order, bar, lead, inputs):
-    """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent or None, owned) each.
+def pulled(order, bar, lead, inputs, first=None):
+    """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent, owned) of each.
 
-    `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.
+    `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
+    cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
     """
     if order[0].dtype.kind == "f":
         try:
-            found = _taken(run(order, bar, lead, False), inputs)
+            found = _taken(run(order, bar, lead, False, first), inputs)
         except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
             found = None
         if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
             return found
-    return _taken(run(order, bar, lead, True), inputs)
+    return _taken(run(order, bar, lead, True, first), inputs)
 
 
 def _taken(sweep, inputs):
@@ -196,10 +199,12 @@ def is_finite(bar):
     return bool(np.isfinite(bar).all())
 
 
-def run(order, bar, lead, is_careful):
-    """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at the leaves."""
+def run(order, bar, lead, is_careful, first=None):
+    """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at its end."""
     sweep = Sweep(order, lead, is_careful)
     sweep.add(order[0], bar, False)
+    if first is not None:
+        sweep.identity, sweep.first = bar, first
     with np.errstate(all="ignore"):
         bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
         for place, node in enumerate(order):
