@@ -50,9 +50,7 @@ QUICK = {
     np.log1p: Quick(
         lambda bar, x, y: bar / (1.0 + x), np.divide, lambda x, y, out: np.add(x, 1.0, out)
     ),
-    np.sin: Quick(
-        lambda bar, x, y: bar * np.cos(x), np.multiply, lambda x, y, out: np.cos(x, out)
-    ),
+    np.sin: Quick(lambda bar, x, y: bar * np.cos(x), np.multiply, lambda x, y, out: np.cos(x, out)),
     np.cos: Quick(
         lambda bar, x, y: bar * -np.sin(x),
         np.multiply,
@@ -152,7 +150,7 @@ def pull_slice(node, bar, owned, sweep):
     have = sweep.bars[parent.place]
     if type(have) is np.ndarray and have.dtype is bar.dtype and not sweep.lead:
         if sweep.owned[parent.place] and isinstance(bar, PLAIN):
-            if node.shape:
+            if node.shape or key[-1] is not Ellipsis:
                 part = have[key]
                 part += bar
             else:  # one number
@@ -217,7 +215,7 @@ def pull_elementwise(node, bar, owned, sweep):
         for parent, i in zip(node.parents, argnums, strict=True):
             if parent.shape == node.shape:
                 part = quick[i](bar, *primals, y)
-            elif function is np.divide and i == 1:  # the divisor is the same for all it is summed of
+            elif function is np.divide and i == 1:  # one divisor for all terms of the sum
                 part = unbroadcast(bar * y, parent.shape, sweep.lead) / -primals[1]
             else:
                 part = unbroadcast(quick[i](bar, *primals, y), parent.shape, sweep.lead)

@@ -351,7 +351,7 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"or {how}."
             )
         found = tape.pull(np.ones((), y.dtype), ())
-        parts = [bar if bar.ndim else np.reshape(bar, ()) for bar in found]
+        parts = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
         return scalar(y), tuple(parts) if request.is_tuple else parts[0], tape.aux
     finally:
         buffers.trim()

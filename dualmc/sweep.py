@@ -13,8 +13,8 @@ are added up in place, the second by the same formulas in `np.*`.
 
 Only an infinity or a NaN among the factors tells a zero that must stay 0 from any other: in plain
 arithmetic the product is NaN, every pullback hands a NaN on to all that it reaches, and a finite
-result has met none.  So cotangents are swept twice at most: quickly, in plain arithmetic, and once more
-with care where the inputs' cotangents are not finite.
+result has met none.  So cotangents are swept twice at most: quickly, in plain arithmetic, and once
+more with care where the inputs' cotangents are not finite.
 """
 
 import math
@@ -175,14 +175,15 @@ def pulled(order, bar, lead, inputs, first=None):
     `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
     cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
     """
-    if order[0].dtype.kind == "f":
-        try:
-            found = _taken(run(order, bar, lead, False, first), inputs)
-        except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
-            found = None
-        if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
-            return found
-    return _taken(run(order, bar, lead, True, first), inputs)
+    with np.errstate(all="ignore"):
+        if order[0].dtype.kind == "f":
+            try:
+                found = _taken(run(order, bar, lead, False, first), inputs)
+            except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
+                found = None
+            if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
+                return found
+        return _taken(run(order, bar, lead, True, first), inputs)
 
 
 def _taken(sweep, inputs):
@@ -205,22 +206,21 @@ def run(order, bar, lead, is_careful, first=None):
     sweep.add(order[0], bar, False)
     if first is not None:
         sweep.identity, sweep.first = bar, first
-    with np.errstate(all="ignore"):
-        bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
-        for place, node in enumerate(order):
-            pull = node.pull
-            if pull is None:
+    bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
+    for place, node in enumerate(order):
+        pull = node.pull
+        if pull is None:
+            continue
+        if pieces and place in pieces:
+            bar, is_owned = sweep.take(node)
+        else:
+            bar, is_owned = bars[place], owned[place]
+            if bar is None:
                 continue
-            if pieces and place in pieces:
-                bar, is_owned = sweep.take(node)
-            else:
-                bar, is_owned = bars[place], owned[place]
-                if bar is None:
-                    continue
-                bars[place] = None
-            if not bar.ndim and node.shape and pull not in UNIFORM:
-                bar, is_owned = sweep.full(bar, node), True
-            pull(node, bar, is_owned, sweep)
+            bars[place] = None
+        if not bar.ndim and node.shape and pull not in UNIFORM:
+            bar, is_owned = sweep.full(bar, node), True
+        pull(node, bar, is_owned, sweep)
     return sweep
 
 
