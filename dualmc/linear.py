@@ -109,7 +109,7 @@ def add_reduce(
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     if dtype is None and out is None and where is True and a.level.records:
-        y = record_sum(a, axis, keepdims is True, is_mean=True)
+        y = record_sum(a, axis, keepdims, is_mean=True)
         if y is not None:
             return y
     where = values(where)

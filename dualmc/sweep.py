@@ -260,7 +260,7 @@ def unbroadcast(bar, shape, lead):
     if isinstance(bar, PLAIN) and not lead:
         if math.prod(shape) == 1:
             return np.reshape(np.add.reduce(bar, None), shape)
-        if have[extra:] == shape:
+        if have[extra:] == shape and bar.size:
             rows = np.reshape(bar, (-1, math.prod(shape)))
             return np.reshape(np.ones(rows.shape[0], bar.dtype).dot(rows), shape)
     axes = [i - len(have) for i in range(extra)]

@@ -127,6 +127,20 @@ def slope(f, z):
     return np.array(found)
 
 
+def test_arrays_without_elements():
+    assert np.array_equal(np.zeros(0), dm.gradient(lambda x: np.sum(np.ones((3, 0)) * x), []))
+    assert np.array_equal(np.zeros(0), dm.gradient(lambda x: np.sum(np.ones((3, 0)) + x), []))
+    assert np.array_equal(np.zeros(3), dm.gradient(lambda x: np.sum(np.ones((0, 3)) / x), X[:3]))
+    assert np.array_equal(np.zeros(3), dm.gradient(lambda x: np.sum(np.ones((0, 3)) @ x), X[:3]))
+
+
+@pytest.mark.parametrize("function", [np.sum, np.mean])
+def test_dimensions_kept_by_an_integer(function):
+    f = lambda x: np.sum(function(x, axis=1, keepdims=1) * A[:, :1])  # noqa: E731
+    each = A[:, :1] / (3.0 if function is np.mean else 1.0)
+    assert_close(np.broadcast_to(each, (3, 3)), dm.gradient(f, A[:, :3]))
+
+
 EXTREMA = [np.max, np.min]
 
 
