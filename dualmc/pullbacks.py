@@ -365,7 +365,7 @@ def pull_written(node, bar, owned, sweep):
     if not isinstance(bar, PLAIN):
         _pull_written_duals(node, bar, sweep)
         return
-    if old is not None and not (owned and bar.flags.c_contiguous):
+    if old is not None and not (owned and type(bar) is np.ndarray and bar.flags.c_contiguous):
         bar = np.array(bar, order="C")
     rows = sweep.batched(bar)
     if new is not None:

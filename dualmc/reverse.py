@@ -265,8 +265,12 @@ class Tape:
         ):
             if bar is None:
                 bar = np.zeros(lead + var.shape, var.dtype)
-            elif not is_owned:  # the caller's results share memory with nothing, one another too
-                bar = bar.copy()
+            elif not isinstance(bar, sweep.PLAIN):
+                bar = bar if is_owned else bar.copy()
+            elif is_owned and type(bar) is np.ndarray:
+                np.add(bar, 0.0, bar)  # no -0 among the results
+            else:  # which share memory with nothing, one another included
+                bar = bar + 0.0
             found.append(bar)
         return found
 

@@ -392,6 +392,25 @@ def test_a_part_of_what_carries_no_tangent_yet():
     assert_close(expected, dm.gradient(f, X))
 
 
+def test_a_number_written_over_itself():
+    def f(x):
+        y = np.empty_like(x)
+        y[...] = x**2
+        y[()] = y * x
+        return np.sin(y)
+
+    assert_close(3 * 0.7**2 * np.cos(0.7**3), dm.gradient(f, 0.7))
+    second = 6 * 0.7 * np.cos(0.7**3) - 9 * 0.7**4 * np.sin(0.7**3)
+    assert_close(second, dm.gradient(lambda x: dm.gradient(f, x), 0.7))
+    assert_close(second, dm.hessian(f, 0.7))
+
+
+def test_no_negative_zeros():
+    J = dm.jacobian_rev(lambda x: x[0] * np.cos(x) - x[1] * 0.0, [1.0, 2.0])
+    assert not np.any(np.signbit(J) & (J == 0))
+    assert not np.signbit(dm.gradient(lambda x: -2.0 * np.sum(0.0 * x), [1.0])[0])
+
+
 def test_numbers_are_kept_as_they_were():
     def f(x):
         y = x * 1.0
