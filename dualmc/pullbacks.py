@@ -7,56 +7,16 @@ very kernels of forward mode.
 """
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
+from dualmc.quick import QUICK_ALONE, QUICK_PAIRS
 from dualmc.rules import chooses
 from dualmc.sweep import PLAIN, UNIFORM, is_finite, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
-
-
-class Unary:
-    """What the pullback of a function of one float64 array needs: its kernel, partial and name."""
-
-    __slots__ = ("function", "kernel", "partial", "quick")
-
-    def __init__(self, function, partial):
-        self.function = function
-        self.kernel = kernels.push_one(function, partial)
-        self.partial = partial
-        self.quick = QUICK.get(function)
-
-
-class Quick(NamedTuple):
-    """A cotangent times a partial in as few passes as NumPy can, for quick sweeps."""
-
-    small: Callable  # (bar, x, y): the product, of small arrays and numbers
-    meet: np.ufunc  # of large arrays: how the cotangent meets the factor
-    factor: Callable  # (x, y, out): the factor, in `out` or in an array that is kept
-
-
-QUICK = {
-    np.square: Quick(
-        lambda bar, x, y: bar * (x + x), np.multiply, lambda x, y, out: np.add(x, x, out)
-    ),
-    np.sqrt: Quick(lambda bar, x, y: bar / (y + y), np.divide, lambda x, y, out: np.add(y, y, out)),
-    np.exp: Quick(lambda bar, x, y: bar * y, np.multiply, lambda x, y, out: y),
-    np.log: Quick(lambda bar, x, y: bar / x, np.divide, lambda x, y, out: x),
-    np.log1p: Quick(
-        lambda bar, x, y: bar / (1.0 + x), np.divide, lambda x, y, out: np.add(x, 1.0, out)
-    ),
-    np.sin: Quick(lambda bar, x, y: bar * np.cos(x), np.multiply, lambda x, y, out: np.cos(x, out)),
-    np.cos: Quick(
-        lambda bar, x, y: bar * -np.sin(x),
-        np.multiply,
-        lambda x, y, out: np.negative(np.sin(x, out), out),
-    ),
-}
 
 
 def pull_unary(node, bar, owned, sweep):
@@ -129,7 +89,7 @@ def scaled(bar, factor, is_constant, owned, sweep):
 def pull_scaled(node, bar, owned, sweep):
     """A sum of arguments with constant coefficients: add, subtract, negative, ..."""
     parents = node.parents
-    for parent, c in zip(parents, node.data):  # noqa: B905
+    for parent, c in zip(parents, node.data, strict=True):
         if c == 1.0:
             part, is_new = bar, owned and len(parents) == 1
         elif c == -1.0:
@@ -250,18 +210,6 @@ def pull_elementwise(node, bar, owned, sweep):
             part = scaled(bar, partial(*primals, y), chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
-
-
-# The same for functions of two arguments whose result is finite: the product itself.
-QUICK_PAIRS = {
-    np.divide: (lambda bar, a, b, y: bar / b, lambda bar, a, b, y: -(bar * (y / b))),
-}
-# Where no other argument is active.
-QUICK_ALONE = {
-    **QUICK_PAIRS,
-    np.maximum: (lambda bar, a, b, y: bar * (a > b), lambda bar, a, b, y: bar * (b > a)),
-    np.minimum: (lambda bar, a, b, y: bar * (a < b), lambda bar, a, b, y: bar * (b < a)),
-}
 
 
 def _bound(kernel, operands):

@@ -12,7 +12,6 @@ import numpy as np
 
 from dualmc.dual import Dual, make
 from dualmc.pullbacks import (
-    Unary,
     pull_elementwise,
     pull_matmul,
     pull_multiplied,
@@ -23,6 +22,7 @@ from dualmc.pullbacks import (
     pull_times,
     pull_unary,
 )
+from dualmc.quick import Unary
 from dualmc.rules import RULES
 from dualmc.tape import Var, keep
 
