@@ -41,7 +41,7 @@ def record_unary(ufunc, x):
     row = _unary.get(ufunc)
     if row is None:
         row = _unary[ufunc] = _unary_row(ufunc)
-    if row is False or not x.level.open:
+    if not row or not x.level.open:
         return None
     p, t = _parts(x)
     if t is None or type(p) is not ndarray or p.dtype is not FLOAT64:
@@ -58,7 +58,9 @@ def record_unary(ufunc, x):
 
 def _unary_row(ufunc):
     rule = RULES.get(ufunc)
-    if rule is None or not rule.kernel or len(rule.partials) != 1 or rule.check is not None:
+    if rule is None:  # none yet
+        return None
+    if not rule.kernel or len(rule.partials) != 1 or rule.check is not None:
         return False
     (partial,) = rule.partials
     return Unary(ufunc, partial) if callable(partial) else partial != 0 and rule.partials
@@ -69,7 +71,7 @@ def record_binary(ufunc, a, b):
     row = _binary.get(ufunc)
     if row is None:
         row = _binary[ufunc] = _binary_row(ufunc)
-    if row is False:
+    if not row:
         return None
     if type(a) is not Dual:
         return _with_constant(ufunc, row, b, a, 1)
@@ -102,7 +104,9 @@ def _binary_row(ufunc):
     if ufunc is np.matmul or ufunc is np.dot:
         return np.matmul
     rule = RULES.get(ufunc)
-    if rule is None or not rule.kernel or len(rule.partials) != 2:
+    if rule is None:  # none yet
+        return None
+    if not rule.kernel or len(rule.partials) != 2:
         return False
     if rule.check is not None or rule.integer:
         return False
