@@ -159,6 +159,8 @@ def sources(node):
     positions = np.arange(_size(parent)).reshape(parent.shape)
     if node.pull is pullbacks.pull_gather:
         return [node.data.reshape(-1)]
+    if node.pull is pullbacks.pull_reshaped:
+        return [positions.reshape(-1)]
     if node.pull is pullbacks.pull_slice:
         return [positions[node.data].reshape(-1)]
     if node.pull is pullbacks.pull_broadcast:
@@ -303,6 +305,7 @@ KINDS = {
     pullbacks.pull_part: _ELEMENTWISE,
     pullbacks.pull_cast: _ELEMENTWISE,
     pullbacks.pull_view: _MOVED,
+    pullbacks.pull_reshaped: _MOVED,
     pullbacks.pull_slice: _MOVED,
     pullbacks.pull_gather: _MOVED,
     pullbacks.pull_joined: _MOVED,
@@ -322,6 +325,7 @@ _NAMES = {
     pullbacks.pull_multiplied: "multiply",
     pullbacks.pull_cast: "astype",
     pullbacks.pull_view: "view",
+    pullbacks.pull_reshaped: "view",
     pullbacks.pull_slice: "index",
     pullbacks.pull_gather: "take",
     pullbacks.pull_joined: "join",
@@ -343,7 +347,7 @@ def operation(node):
             return "add" if node.data[1] > 0 else "subtract"
         return {1: "add", -1: "negative"}.get(node.data[0], "multiply")
     if node.pull is pullbacks.pull_unary:
-        return node.data[4].__name__
+        return node.data[0].function.__name__
     if node.pull is pullbacks.pull_elementwise:
         return node.data[0].__name__
     if node.pull is pullbacks.pull_part:

@@ -327,15 +327,19 @@ def _float_array(a, what):
     return a
 
 
+_new = Dual.__new__
+ndarray = np.ndarray
+
+
 def make(primal, tangent, level, view=None):
     """A Dual of `level`; `primal` becomes an array if NumPy returned a scalar.
 
     With a `view`, the Dual shares memory with the view's root and derives its tangent from it.
     """
-    out = Dual.__new__(Dual)
-    out._primal = (
-        primal if type(primal) is np.ndarray or type(primal) is Dual else np.asarray(primal)
-    )
+    out = _new(Dual)
+    if type(primal) is not ndarray and type(primal) is not Dual:
+        primal = np.asarray(primal)
+    out._primal = primal
     out.level = level
     out._tangent = tangent
     out._view = view

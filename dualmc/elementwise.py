@@ -15,6 +15,7 @@ from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
+from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
 from dualmc.tape import Var, keep, snapshot
 from dualmc.union import add, is_same_slots
@@ -327,7 +328,7 @@ def _ufunc_result(ufunc, inputs, kwargs):
 
 def _unary(ufunc):
     def method(self):
-        y = push_unary(ufunc, self)
+        y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
     return method
@@ -337,13 +338,15 @@ def _binary(ufunc):
     """The operator, its reflection and its in-place form."""
 
     def method(self, other):
-        y = push_binary(ufunc, self, other)
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
         if y is None:
             return NotImplemented if _defers(other) else apply(ufunc, self, other)
         return y
 
     def reflected(self, other):
-        y = push_binary(ufunc, other, self)
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, other, self)
         return apply(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
@@ -416,7 +419,7 @@ def _power(self, other):
     if type(other) is int or type(other) is float:
         ufunc = _SHORTCUTS.get(other)
         if ufunc is not None:
-            y = push_unary(ufunc, self)
+            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
             return apply(ufunc, self) if y is None else y
     y = push_binary(np.power, self, other)
     if y is None:

@@ -124,6 +124,28 @@ class View:
         return t.take(self.select_step(positions(t.shape)))
 
 
+class KeyView(View):
+    """A view of a root on a tape, taken by one number or slice."""
+
+    __slots__ = ()
+    is_batched = True
+    step_key = None
+
+    def __init__(self, root, key):
+        self.root = self.parent = root
+        self.outer = None
+        self.key = (key,)
+        self.seen = -1
+        self.memory = root._primal
+        self._positions = None
+
+    def select_step(self, a):
+        return a[self.key]
+
+    def batched_step(self, a):
+        return a[(slice(None), *self.key)]
+
+
 class PartView:
     """The real or imaginary part of a complex Dual, as a view: a write sets that part of it."""
 
@@ -224,6 +246,9 @@ def get(dual, key):
     if not dual.level.open:
         raise levels.finished()
     kind = type(key)
+    if dual.level.records and dual._view is None and (kind is slice or kind is int):
+        if type(dual._primal) is np.ndarray:
+            return _recorded_part(dual, key)
     if kind is not int and kind is not slice:
         key = plain_key(key)
         if not is_basic(key):
@@ -250,6 +275,18 @@ def _element(t, path, is_owned):
     if is_owned:
         return t.copied(lambda a: a[path], key)
     return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
+
+
+def _recorded_part(dual, key):
+    """``dual[key]`` on a tape, of a plain root and by a number or slice, recorded at once."""
+    primal, t = dual._primal[key], dual._tangent
+    if type(primal) is not np.ndarray:
+        return primal if t is None else dual.make(primal, t.slice((key,), ()), dual.level)
+    view = KeyView(dual, key)
+    if t is not None:
+        view.seen = dual._writes
+        t = t.slice((key,), primal.shape)
+    return dual.make(primal, t, dual.level, view)
 
 
 def _taken(dual, key):

@@ -10,6 +10,7 @@ from dualmc import tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
+from dualmc.recording import record_joined
 from dualmc.registry import handles, register_one
 from dualmc.selection import written
 from dualmc.union import are_sparse, chosen, placed, pool
@@ -100,10 +101,17 @@ def _parts(is_stack, axis, arrays, y, level):
     return tangents, keys
 
 
+_SHORT = frozenset({np.concatenate, np.stack})
+
+
 def _register_joined(function):
     def handler(arrays, *args, out=None, **kwargs):
         if type(arrays) is Dual:
             arrays = list(arrays)
+        if function in _SHORT and out is None and not kwargs and len(args) < 2:
+            y = record_joined(arrays, args[0] if args else 0, function is np.stack)
+            if y is not None:
+                return y
         return written(out, joined(function, arrays, *args, **kwargs))
 
     register_one("selection", function, handler)

@@ -7,6 +7,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
+from dualmc.recording import record_running_sum, record_sum
 from dualmc.registry import handles
 from dualmc.selection import written
 from dualmc.tangent import DenseTangent
@@ -73,6 +74,10 @@ def valued(y, dual):
 
 @handles("linear", np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
+    if dtype is None and out is None and initial is np._NoValue and where is True:
+        y = record_sum(a, axis, keepdims) if type(a) is Dual and a.level.records else None
+        if y is not None:
+            return y
     a = as_operand(a)
     where = values(where)
     if where is True and initial is np._NoValue and type(a) is Dual:
@@ -103,6 +108,10 @@ def add_reduce(
 
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    if dtype is None and out is None and where is True and a.level.records:
+        y = record_sum(a, axis, keepdims, is_mean=True)
+        if y is not None:
+            return y
     where = values(where)
     y = np.mean(a.primal, axis, dtype, keepdims=keepdims, where=where)
     y = y if type(y) is Dual else np.asarray(y)
@@ -150,6 +159,10 @@ def _running_sum(a, axis, y):
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
+    if dtype is None and out is None and a.level.records:
+        y = record_running_sum(a, axis)
+        if y is not None:
+            return y
     y = np.cumsum(a.primal, axis, dtype)
     return written(out, _running_sum(a, axis, y))
 

@@ -13,6 +13,7 @@ from dualmc.errors import missing_case
 from dualmc.indexing import positions
 from dualmc.linear import kept_shape, negative_axes, options_of, summed
 from dualmc.payload import values
+from dualmc.recording import record_extremum
 from dualmc.registry import handles
 from dualmc.selection import gathered, written
 from dualmc.union import add
@@ -120,6 +121,11 @@ def _shared(a, chosen, axes, y):
 def _register_extremum(function, *names):
     @handles("selection", *names)
     def handler(a, axis=None, out=None, keepdims=False, initial=np._NoValue, where=True):
+        if where is True and out is None and initial is np._NoValue and type(a) is Dual:
+            short = _PAIRWISE[function] if a.level.records else np.fmax
+            y = None if short in (np.fmax, np.fmin) else record_extremum(short, a, axis, keepdims)
+            if y is not None:
+                return y
         return extremum(function, a, axis, out, keepdims, initial, where)
 
 

@@ -50,7 +50,9 @@ def cost(units):
 # --- Units of each mode --------------------------------------------------------------------------
 
 # Steps that show the elements of an array elsewhere.
-VIEWS = (pullbacks.pull_view, pullbacks.pull_slice, pullbacks.pull_broadcast)
+VIEWS = (
+    pullbacks.pull_view, pullbacks.pull_reshaped, pullbacks.pull_slice, pullbacks.pull_broadcast
+)  # fmt: skip
 
 
 def forward_units(order, n, chunk):

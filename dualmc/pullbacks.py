@@ -12,8 +12,9 @@ import numpy as np
 
 from dualmc import buffers, kernels
 from dualmc.payload import FLOATS, strided, times, values, vector
+from dualmc.quick import QUICK_ALONE, QUICK_PAIRS
 from dualmc.rules import chooses
-from dualmc.sweep import PLAIN, scattered, unbroadcast
+from dualmc.sweep import PLAIN, UNIFORM, is_finite, scattered, unbroadcast
 
 # --- Element-wise functions ----------------------------------------------------------------------
 
@@ -21,14 +22,33 @@ from dualmc.sweep import PLAIN, scattered, unbroadcast
 def pull_unary(node, bar, owned, sweep):
     """A function of one float64 array, its kernel at hand."""
     (parent,) = node.parents
-    kernel, partial, x, y, _ = node.data
-    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
-        sweep.add(parent, times(bar, partial(x, y)), True)
+    rule, x, y = node.data
+    if rule.quick is not None and not sweep.is_careful:
+        quick = rule.quick
+        if bar.nbytes < buffers.LARGE and x.nbytes < buffers.LARGE:
+            part = quick.small(bar, x, y)
+        else:
+            factor = quick.factor(x, y, buffers.empty_like(x))
+            part = _met(quick.meet, bar, factor, owned, sweep)
+        sweep.add(parent, part, True)
         return
-    rows = sweep.rows(bar)
+    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
+        sweep.add(parent, scaled(bar, rule.partial(x, y), False, False, sweep), True)
+        return
+    rows = sweep.rows(sweep.full(bar, node))
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    _scaled_by(lambda r, out: kernel(_vector(x), _vector(y), r, out), rows, part)
-    sweep.add(parent, part.reshape(bar.shape), True)
+    _scaled_by(lambda r, out: rule.kernel(_vector(x), _vector(y), r, out), rows, part)
+    sweep.add(parent, part.reshape(sweep.lead + node.shape), True)
+
+
+def _met(meet, bar, factor, owned, sweep):
+    """``meet(bar, factor)`` for a multiplication or division, written over `bar` if it is owned."""
+    if type(bar) is np.ndarray and bar.dtype == factor.dtype:
+        if owned and bar.ndim == factor.ndim + len(sweep.lead):
+            return meet(bar, factor, bar)
+        if bar.nbytes >= buffers.LARGE and bar.ndim == factor.ndim + len(sweep.lead):
+            return meet(bar, factor, buffers.empty_like(bar))
+    return meet(bar, factor)
 
 
 def _scaled_by(push, rows, out, chosen=False):
@@ -50,20 +70,20 @@ def _vector(a):
 
 
 def pull_multiplied(node, bar, owned, sweep):
-    """A product of two float64 arrays, both active."""
-    for parent, factor in zip(node.parents, node.data, strict=True):
-        if bar.ndim == 0 and factor.ndim == 0 and isinstance(bar, PLAIN):
-            part = bar * (factor if bar != 0 else 0.0)  # a new object either way
-        elif type(bar) is np.ndarray and factor.shape == node.shape and bar.dtype == factor.dtype:
-            rows = sweep.rows(bar)
-            part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-            kernels.multiply(rows, _vector(factor), part)
-            part = part.reshape(bar.shape)
-        else:
-            part = times(bar, factor)
-        if parent.shape != node.shape:
-            part = unbroadcast(part, parent.shape, sweep.lead)
-        sweep.add(parent, part, True)
+    """A product of two float64 arrays of one shape, both active."""
+    t, u = node.parents
+    b, a = node.data
+    sweep.add(t, scaled(bar, b, False, False, sweep), True)
+    sweep.add(u, scaled(bar, a, False, owned, sweep), True)
+
+
+def scaled(bar, factor, is_constant, owned, sweep):
+    """The cotangent `bar` times a factor, over `bar` itself if it is `owned` and used here last."""
+    if sweep.is_careful:
+        return _product(bar, factor, is_constant, sweep)
+    if type(bar) is np.ndarray and bar.nbytes >= buffers.LARGE and type(factor) is np.ndarray:
+        return _met(np.multiply, bar, factor, owned, sweep)
+    return bar * factor
 
 
 def pull_scaled(node, bar, owned, sweep):
@@ -74,11 +94,12 @@ def pull_scaled(node, bar, owned, sweep):
             part, is_new = bar, owned and len(parents) == 1
         elif c == -1.0:
             part, is_new = -bar, True
+        elif sweep.is_careful and not (math.isfinite(c) and c != 0):
+            part, is_new = times(bar, c, True), True
         else:
-            is_plain = math.isfinite(c) and c != 0
-            part, is_new = bar * c if is_plain else times(bar, c, True), True
+            part, is_new = bar * c, True
         if parent.shape != node.shape:
-            part, is_new = unbroadcast(part, parent.shape, sweep.lead), True
+            part, is_new = unbroadcast(sweep.full(part, node), parent.shape, sweep.lead), True
         sweep.add(parent, part, is_new)
 
 
@@ -86,12 +107,22 @@ def pull_slice(node, bar, owned, sweep):
     """A part of an array by basic indices."""
     (parent,) = node.parents
     key = node.data
+    have = sweep.bars[parent.place]
+    if type(have) is np.ndarray and have.dtype is bar.dtype and not sweep.lead:
+        if sweep.owned[parent.place] and isinstance(bar, PLAIN):
+            if node.shape or key[-1] is not Ellipsis:
+                part = have[key]
+                part += bar
+            else:  # one number
+                have[key[:-1]] += bar
+            return
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         buffer = sweep.buffer(parent, bar.dtype)
         part = buffer[(slice(None), *key) if sweep.lead else key]
         part += bar
         return
+    bar = sweep.full(bar, node)
     index = np.arange(math.prod(parent.shape)).reshape(parent.shape)[key]
     sweep.add_at(parent, index, bar)
 
@@ -99,9 +130,25 @@ def pull_slice(node, bar, owned, sweep):
 def pull_times(node, bar, owned, sweep):
     """Products: each parent with its factor; a constant factor that is exactly 0 gives 0."""
     factors, is_constant = node.data
-    for parent, factor in zip(node.parents, factors, strict=True):
-        part = _product(bar, factor, is_constant, sweep)
-        sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), True)
+    last = len(factors) - 1
+    for i, (parent, factor) in enumerate(zip(node.parents, factors, strict=True)):
+        if parent.shape == () and _is_dot(bar, factor, node, sweep):
+            sweep.add(parent, bar.reshape(-1).dot(factor.reshape(-1)), True)
+            continue
+        part = scaled(bar, factor, is_constant, owned and i == last, sweep)
+        if parent.shape != node.shape:
+            part = unbroadcast(part, parent.shape, sweep.lead)
+        sweep.add(parent, part, True)
+
+
+def _is_dot(bar, factor, node, sweep):
+    """Whether the sum of ``bar * factor`` is a dot product of arrays of the shape of `node`."""
+    return (
+        not sweep.is_careful
+        and type(bar) is np.ndarray
+        and type(factor) is np.ndarray
+        and bar.shape == factor.shape == node.shape
+    )
 
 
 def _product(bar, factor, is_constant, sweep):
@@ -123,6 +170,17 @@ def _product(bar, factor, is_constant, sweep):
 def pull_elementwise(node, bar, owned, sweep):
     """Any other function of one or more arguments: ``x_bar = p y_bar`` with its partials p."""
     function, partials, variant, primals, y, argnums = node.data
+    quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
+    if quick is not None and not sweep.is_careful and is_finite(y):
+        for parent, i in zip(node.parents, argnums, strict=True):
+            if parent.shape == node.shape:
+                part = quick[i](bar, *primals, y)
+            elif function is np.divide and i == 1:  # one divisor for all terms of the sum
+                part = unbroadcast(bar * y, parent.shape, sweep.lead) / -primals[1]
+            else:
+                part = unbroadcast(quick[i](bar, *primals, y), parent.shape, sweep.lead)
+            sweep.add(parent, part, True)
+        return
     fits = (
         variant is not None
         and type(bar) is np.ndarray
@@ -135,7 +193,7 @@ def pull_elementwise(node, bar, owned, sweep):
     for parent, i in zip(node.parents, argnums, strict=True):
         partial = partials[i]
         if not callable(partial):
-            part = bar if partial == 1 else times(bar, partial)
+            part = bar if partial == 1 else scaled(bar, partial, False, False, sweep)
         elif fits:
             part = buffers.empty_like(rows)
             if len(primals) == 1:
@@ -149,7 +207,7 @@ def pull_elementwise(node, bar, owned, sweep):
             _scaled_by(_bound(kernel, operands), rows, part, chosen)
             part = part.reshape(bar.shape)
         else:
-            part = times(bar, partial(*primals, y), chosen)
+            part = scaled(bar, partial(*primals, y), chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
 
@@ -160,6 +218,7 @@ def _bound(kernel, operands):
 
 def pull_part(node, bar, owned, sweep):
     """The real or imaginary part of a complex array, or its conjugate."""
+    sweep.judge(bar)
     function = node.data
     if function is np.imag:
         bar = bar * -1j
@@ -181,7 +240,7 @@ def pull_view(node, bar, owned, sweep):
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         fresh = math.prod(parent.shape) == math.prod(node.shape)
-        fresh = fresh and parent.serial not in sweep.bars
+        fresh = fresh and sweep.bars[parent.place] is None
         if fresh:  # every element is written
             buffer = buffers.empty(sweep.lead + parent.shape, bar.dtype)
         else:
@@ -196,6 +255,13 @@ def pull_view(node, bar, owned, sweep):
             return
     index = node.data(np.arange(math.prod(parent.shape)).reshape(1, *parent.shape))[0]
     sweep.add_at(parent, index, bar)
+
+
+def pull_reshaped(node, bar, owned, sweep):
+    """The same elements in another shape."""
+    (parent,) = node.parents
+    stands_for_many = not bar.ndim and node.shape
+    sweep.add(parent, bar if stands_for_many else sweep.shaped(bar, parent.shape), owned)
 
 
 def _is_same_memory(view, buffer):
@@ -247,7 +313,7 @@ def pull_written(node, bar, owned, sweep):
     if not isinstance(bar, PLAIN):
         _pull_written_duals(node, bar, sweep)
         return
-    if old is not None and not (owned and bar.flags.c_contiguous):
+    if old is not None and not (owned and type(bar) is np.ndarray and bar.flags.c_contiguous):
         bar = np.array(bar, order="C")
     rows = sweep.batched(bar)
     if new is not None:
@@ -287,23 +353,30 @@ def _pull_written_duals(node, bar, sweep):
 def pull_sum(node, bar, owned, sweep):
     (parent,) = node.parents
     shape = parent.shape
-    if bar.ndim == 0 and isinstance(bar, PLAIN) and math.prod(shape) < 10_000:
-        part = np.empty(shape, bar.dtype)
-        part.fill(bar[()])
-        sweep.add(parent, part, True)
+    if not bar.ndim and isinstance(bar, PLAIN):
+        sweep.add(parent, bar, False)  # a number for an array of equal ones
         return
     kept = tuple(1 if i - len(shape) in node.data else n for i, n in enumerate(shape))
-    bar = np.broadcast_to(sweep.shaped(bar, kept), sweep.lead + shape)
-    sweep.add(parent, bar, False)
+    bar = sweep.shaped(bar, kept)
+    shape = sweep.lead + shape
+    if isinstance(bar, PLAIN) and math.prod(shape) * bar.itemsize < buffers.LARGE:
+        part = np.empty(shape, bar.dtype)
+        part[...] = bar
+        sweep.add(parent, part, True)
+    else:
+        sweep.add(parent, np.broadcast_to(bar, shape), False)
 
 
 def pull_running_sum(node, bar, owned, sweep):
     axis = node.data
-    sweep.add(node.parents[0], np.flip(np.cumsum(np.flip(bar, axis), axis), axis), True)
+    back = (Ellipsis, slice(None, None, -1), *(slice(None),) * (-1 - axis))
+    running = np.add.accumulate if isinstance(bar, PLAIN) else np.cumsum
+    sweep.add(node.parents[0], running(bar[back], axis)[back], True)
 
 
 def pull_linear(node, bar, owned, sweep):
     """A linear function given by its transpose."""
+    sweep.judge(bar)
     sweep.add(node.parents[0], node.data(bar), True)
 
 
@@ -311,6 +384,24 @@ def pull_matmul(node, bar, owned, sweep):
     """``a @ b``, stacks too: ``a_bar = y_bar b^T`` and ``b_bar = a^T y_bar``."""
     a, b, shape_a, shape_b, is_constant = node.data
     t, u = node.parents
+    if bar is sweep.identity and t is None and len(shape_a) == 2 and len(shape_b) == 1:
+        k = sweep.lead[0] if sweep.lead else 1
+        rows = a[sweep.first : sweep.first + k]
+        sweep.add(u, np.reshape(rows, sweep.lead + shape_b), False)
+        return
+    if len(shape_b) == 1 and len(shape_a) <= 2 and not sweep.lead and not sweep.is_careful:
+        is_row = len(shape_a) == 1
+        if t is not None:
+            sweep.add(t, bar * b if is_row else np.multiply(np.reshape(bar, (-1, 1)), b), True)
+        if u is not None:
+            sweep.add(u, bar * a if is_row else np.matmul(bar, a), True)
+        return
+    if len(shape_a) == len(shape_b) == 2 and not sweep.lead and not sweep.is_careful:
+        if t is not None:
+            sweep.add(t, np.matmul(bar, b.T), True)
+        if u is not None:
+            sweep.add(u, np.matmul(a.T, bar), True)
+        return
     rows = (1, *shape_a) if len(shape_a) == 1 else shape_a
     columns = (*shape_b, 1) if len(shape_b) == 1 else shape_b
     if len(columns) == 2:  # all rows of a stack at once
@@ -319,32 +410,38 @@ def pull_matmul(node, bar, owned, sweep):
     bar = sweep.shaped(bar, (*batch, rows[-2], columns[-1]))
     if t is not None:
         q = np.swapaxes(np.reshape(b, columns), -1, -2)
-        part = product(bar, q, is_constant)
+        part = product(bar, q, is_constant, sweep)
         sweep.add(t, sweep.shaped(unbroadcast(part, rows, sweep.lead), shape_a), True)
     if u is not None:
         p = np.reshape(a, rows)
-        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant), -1, -2)
+        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant, sweep), -1, -2)
         sweep.add(u, sweep.shaped(unbroadcast(part, columns, sweep.lead), shape_b), True)
 
 
 def pull_local(node, bar, owned, sweep):
     """A function given by its Jacobian: ``x_bar = y_bar J^T``, J of shape (x.size, y.size)."""
+    sweep.judge(bar)
     flat = sweep.shaped(bar, (1, math.prod(node.shape)))
     for parent, block in zip(node.parents, node.data, strict=True):
-        part = product(flat, np.swapaxes(block, 0, 1), False)
+        part = product(flat, np.swapaxes(block, 0, 1), False, sweep)
         sweep.add(parent, sweep.shaped(part, parent.shape), True)
 
 
-def product(x, other, is_constant):
+def product(x, other, is_constant, sweep):
     """``x @ other`` where an exact zero of x stays zero beside an infinity."""
     if x.ndim > 2 and other.ndim == 2:  # one product for all rows
         rows = np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
         y = np.reshape(np.matmul(rows, other), (*x.shape[:-1], other.shape[-1]))
     else:
         y = np.matmul(x, other)
-    if np.isfinite(values(y)).all():
+    if not sweep.is_careful or np.isfinite(values(y)).all():
         return y
     total = 0.0
     for j in range(x.shape[-1]):
         total = total + times(x[..., :, j, None], other[..., j, None, :], is_constant)
     return total
+
+
+UNIFORM.update(
+    {pull_unary, pull_multiplied, pull_scaled, pull_cast, pull_slice, pull_reshaped, pull_sum}
+)

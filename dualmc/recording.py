@@ -1,117 +1,299 @@
 """The short way of recording: float64 arrays, with as little Python as possible.
 
 The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the arithmetic on small arrays.  Here the operands are float64 arrays of one level, or numbers;
-whatever is not gets None and goes the general way.  The steps recorded are the same.
+the arithmetic on small arrays.  Here the operands are float64 arrays of one level, plain float64
+arrays, or numbers; whatever is not gets None and goes the general way.  The steps recorded are the
+same.
 """
+
+import math
 
 import numpy as np
 
-from dualmc import kernels
 from dualmc.dual import Dual, make
-from dualmc.pullbacks import pull_multiplied, pull_scaled, pull_unary
+from dualmc.pullbacks import (
+    pull_elementwise,
+    pull_matmul,
+    pull_multiplied,
+    pull_parts,
+    pull_running_sum,
+    pull_scaled,
+    pull_sum,
+    pull_times,
+    pull_unary,
+)
+from dualmc.quick import Unary
 from dualmc.rules import RULES
-from dualmc.tape import Var
+from dualmc.tape import Var, keep
 
 FLOAT64 = np.dtype(np.float64)
+ndarray = np.ndarray
 
-_unary_kernels: dict = {}
-_UNIT = {np.add: (1.0, 1.0), np.subtract: (1.0, -1.0)}
+# By ufunc: constant partials, or a `Unary`; False: not here.
+_unary: dict = {}
+# By ufunc of two arguments: constant partials, or the `Rule`; False: not here.
+_binary: dict = {}
+_NUMBERS = frozenset({float, int, np.float64})
 
 
 def record_unary(ufunc, x):
-    """`ufunc` of a Dual with a kernel for its only partial, recorded; None: not here."""
-    row = _unary_kernels.get(ufunc)
+    """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here."""
+    row = _unary.get(ufunc)
     if row is None:
-        rule = RULES.get(ufunc)
-        if rule is None or not rule.kernel or len(rule.partials) != 1:
-            return None
-        if not callable(rule.partials[0]):
-            return None
-        partial = rule.partials[0]
-        row = _unary_kernels[ufunc] = (kernels.push_one(ufunc, partial), partial)
-    t = x._tangent if x._view is None else x.own_tangent()
-    p = _kept(x)
-    if t is None or p is None or not x.level.open:
+        row = _unary[ufunc] = _unary_row(ufunc)
+    if not row or not x.level.open:
+        return None
+    p, t = _parts(x)
+    if t is None or type(p) is not ndarray or p.dtype is not FLOAT64:
         return None
     y = ufunc(p)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
     if y.dtype is not FLOAT64:
         return None
-    out = make(y, Var(pull_unary, (t,), (*row, p, y, ufunc), y.shape, FLOAT64), x.level)
+    if type(row) is tuple:
+        return make(y, Var(pull_scaled, (t,), row, y.shape, FLOAT64), x.level)
+    out = make(y, Var(pull_unary, (t,), (row, _kept(x, p), y), y.shape, FLOAT64), x.level)
     out._kept = True
     return out
 
 
+def _unary_row(ufunc):
+    rule = RULES.get(ufunc)
+    if rule is None:  # none yet
+        return None
+    if not rule.kernel or len(rule.partials) != 1 or rule.check is not None:
+        return False
+    (partial,) = rule.partials
+    return Unary(ufunc, partial) if callable(partial) else partial != 0 and rule.partials
+
+
 def record_binary(ufunc, a, b):
-    """Sums, differences and products of Duals and numbers, recorded; None: not here."""
-    unit = _UNIT.get(ufunc)
-    if unit is None and ufunc is not np.multiply:
+    """`ufunc` of Duals, plain arrays and numbers, recorded; None: not here."""
+    row = _binary.get(ufunc)
+    if row is None:
+        row = _binary[ufunc] = _binary_row(ufunc)
+    if not row:
         return None
     if type(a) is not Dual:
-        return _with_number(ufunc, unit, b, a, 1)
+        return _with_constant(ufunc, row, b, a, 1)
     if type(b) is not Dual:
-        return _with_number(ufunc, unit, a, b, 0)
+        return _with_constant(ufunc, row, a, b, 0)
     level = a.level
     if b.level is not level or not level.open:
         return None
-    p = a._primal if a._view is None else a.primal
-    q = b._primal if b._view is None else b.primal
-    if not _is_float64(p) or not _is_float64(q):
-        return None
-    t = a._tangent if a._view is None else a.own_tangent()
-    u = b._tangent if b._view is None else b.own_tangent()
-    if t is None or u is None:
+    p, t = _parts(a)
+    q, u = _parts(b)
+    if t is None or u is None or not _is_float64(p) or not _is_float64(q):
         return None
     y = ufunc(p, q)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
-    if unit is not None:
-        return make(y, Var(pull_scaled, (t, u), unit, y.shape, FLOAT64), level)
-    data = (_kept(b), _kept(a))
-    return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
+    if type(row) is tuple:
+        return make(y, Var(pull_scaled, (t, u), row, y.shape, FLOAT64), level)
+    if ufunc is np.multiply:
+        data = (_kept(b, q), _kept(a, p))
+        if p.shape == q.shape:
+            return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
+        return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
+    if row is np.matmul:
+        return _matmul(y, t, u, _kept(a, p), _kept(b, q), level)
+    data = (ufunc, row.partials, "", (_kept(a, p), _kept(b, q)), y, (0, 1))
+    out = make(y, Var(pull_elementwise, (t, u), data, y.shape, FLOAT64), level)
+    out._kept = True
+    return out
 
 
-def _with_number(ufunc, unit, x, c, argnum):
-    """A Dual and a number; argument `argnum` is the Dual."""
-    if type(c) is not float and type(c) is not int:
+def _binary_row(ufunc):
+    if ufunc is np.matmul or ufunc is np.dot:
+        return np.matmul
+    rule = RULES.get(ufunc)
+    if rule is None:  # none yet
         return None
-    p = x._primal if x._view is None else x.primal
-    if not x.level.open or not _is_float64(p):
+    if not rule.kernel or len(rule.partials) != 2:
+        return False
+    if rule.check is not None or rule.integer:
+        return False
+    if any(map(callable, rule.partials)):
+        return rule if all(map(callable, rule.partials)) else False
+    return rule.partials
+
+
+def _with_constant(ufunc, row, x, c, argnum):
+    """A Dual and what is none; argument `argnum` is the Dual."""
+    level = x.level
+    p, t = _parts(x)
+    if t is None or not level.open or not _is_float64(p):
         return None
-    t = x._tangent if x._view is None else x.own_tangent()
-    if t is None:
+    is_number = type(c) in _NUMBERS
+    if not is_number and not _is_float64(c):
         return None
     y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
-    if type(y) is not np.ndarray:
-        y = np.asarray(y)
-    factor = (float(c) if unit is None else unit[argnum],)
-    if factor[0] == 1.0:
-        return make(y, t, x.level)
-    return make(y, Var(pull_scaled, (t,), factor, y.shape, FLOAT64), x.level)
+    if y.dtype is not FLOAT64:
+        return None
+    if type(row) is tuple:
+        if row[argnum] == 1.0 and t.shape == y.shape:
+            return make(y, t, level)
+        return make(y, Var(pull_scaled, (t,), (row[argnum],), y.shape, FLOAT64), level)
+    if ufunc is np.multiply:
+        if is_number:
+            c = float(c)
+            if c == 1.0:
+                return make(y, t, level)
+            return make(y, Var(pull_scaled, (t,), (c,), y.shape, FLOAT64), level)
+        data = ((keep(c, level),), True)
+        return make(y, Var(pull_times, (t,), data, y.shape, FLOAT64), level)
+    if ufunc is np.divide and is_number and argnum == 0:
+        scale = 1.0 / c if c else math.inf
+        if scale and math.isfinite(scale):
+            return make(y, Var(pull_scaled, (t,), (scale,), y.shape, FLOAT64), level)
+    if row is np.matmul:
+        c = keep(c, level)
+        if argnum == 0:
+            return _matmul(y, t, None, p, c, level)
+        return _matmul(y, None, t, c, p, level)
+    partials, variant = (row.partials, "") if row.alone is None else (row.alone, "alone")
+    operands = (_kept(x, p), c if is_number else keep(c, level))
+    data = (ufunc, partials, variant, operands if argnum == 0 else operands[::-1], y, (argnum,))
+    out = make(y, Var(pull_elementwise, (t,), data, y.shape, FLOAT64), level)
+    out._kept = True
+    return out
+
+
+def _matmul(y, t, u, p, q, level):
+    """The Dual of ``y = p @ q``; each operand is kept for the sake of the other's tangent."""
+    data = (
+        None if u is None else p,
+        None if t is None else q,
+        p.shape,
+        q.shape,
+        t is None or u is None,
+    )
+    return make(y, Var(pull_matmul, (t, u), data, y.shape, FLOAT64), level)
+
+
+def record_sum(x, axis, keepdims, is_mean=False):
+    """The sum of a Dual, or its mean, over one axis or all; None: not here."""
+    p, t = _parts(x)
+    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None:
+        return None
+    y = np.add.reduce(p, axis, None, None, keepdims)
+    var = Var(pull_sum, (t,), axes, y.shape, FLOAT64)
+    if is_mean:  # as NumPy divides
+        y = y / (p.size // y.size)
+        var = Var(pull_scaled, (var,), (y.size / p.size,), y.shape, FLOAT64)
+    return make(y, var, x.level)
+
+
+def record_dot(a, b):
+    """``np.dot`` of vectors and matrices, where it is a matrix product; None: not here."""
+    if not (a if type(a) is Dual else b).level.records:
+        return None
+    return record_binary(np.dot, a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else None
+
+
+def record_extremum(function, x, axis, keepdims):
+    """`np.max` or `np.min` of a Dual: the mean of the elements that are it; None: not here."""
+    p, t = _parts(x)
+    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None:
+        return None
+    wide = function.reduce(p, axis, None, None, True)
+    weights = p == wide
+    count = np.count_nonzero(weights)
+    if count < wide.size:  # a NaN is equal to nothing
+        return None
+    if count > wide.size:
+        weights = weights / np.add.reduce(weights, axis, None, None, True)
+    y = wide if keepdims else wide.reshape([p.shape[i] for i in range(-p.ndim, 0) if i not in axes])
+    chosen = Var(pull_times, (t,), ((weights,), True), p.shape, FLOAT64)
+    return make(y, Var(pull_sum, (chosen,), axes, y.shape, FLOAT64), x.level)
+
+
+def record_running_sum(x, axis):
+    """`np.cumsum` of a Dual along one axis; None: not here."""
+    p, t = _parts(x)
+    if t is None or not x.level.open or not _is_float64(p):
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None or len(axes) != 1:
+        return None
+    y = np.add.accumulate(p, axes[0])
+    return make(y, Var(pull_running_sum, (t,), axes[0], y.shape, FLOAT64), x.level)
+
+
+def record_joined(arrays, axis, is_stack):
+    """`np.concatenate` or `np.stack` of Duals and plain arrays; None: not here."""
+    level = None
+    plain, tangents = [], []
+    for a in arrays:
+        t = None
+        if type(a) is Dual:
+            if level is None:
+                level = a.level
+                if not level.records or not level.open:
+                    return None
+            elif level is not a.level:
+                return None
+            a, t = _parts(a)
+        if not _is_float64(a):
+            return None
+        plain.append(a)
+        tangents.append(t)
+    if level is None or type(axis) is not int:
+        return None
+    y = np.stack(plain, axis) if is_stack else np.concatenate(plain, axis)
+    axis %= y.ndim
+    lead = (slice(None),) * axis
+    parents, keys = [], []
+    stop = 0
+    for p, t in zip(plain, tangents, strict=True):
+        start = stop
+        stop += 1 if is_stack else p.shape[axis]
+        if t is not None:
+            parents.append(t)
+            keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
+    if not parents:
+        return make(y, None, level)
+    return make(y, Var(pull_parts, tuple(parents), tuple(keys), y.shape, FLOAT64), level)
+
+
+def _negative_axes(axis, ndim):
+    """`axis` (None: all) counted from the end; None where it is neither None nor an axis."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis if axis < 0 else axis - ndim,)
+    return None
+
+
+def _parts(x):
+    """The primal and the tangent of a Dual, as they are now."""
+    view = x._view
+    if view is not None:
+        root = view.root
+        if view.memory is not root._primal or view.seen != root._writes:
+            return x.primal, x.own_tangent()
+    return x._primal, x._tangent
 
 
 def _is_float64(p):
-    return type(p) is np.ndarray and p.dtype is FLOAT64
+    return type(p) is ndarray and p.dtype is FLOAT64
 
 
-def _kept(dual):
-    """The float64 primal of `dual`, which is copied before the next write to it; or None.
+def _kept(dual, p):
+    """The float64 primal `p` of `dual`, which is copied before the next write to it.
 
     A small part of a larger array is copied here, so that writes to the rest copy nothing.
     """
+    if not p.ndim:
+        return p[()]
     view = dual._view
     if view is None:
-        p = dual._primal
-        if type(p) is not np.ndarray or p.dtype is not FLOAT64:
-            return None
         dual._kept = True
-        return p
-    p = dual.primal
-    if type(p) is not np.ndarray or p.dtype is not FLOAT64:
-        return None
-    if 2 * p.size < view.root.size:
+    elif 2 * p.size < view.root.size:
         return p.copy()
-    view.root._kept = True
+    else:
+        view.root._kept = True
     return p

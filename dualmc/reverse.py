@@ -252,17 +252,26 @@ class Tape:
         self.inputs = [var for _, var in seeded]
         self.order = [] if output is None else sweep.reachable(output)
 
-    def pull(self, y_bar, lead):
-        """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape)."""
-        zeros = [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
+    def pull(self, y_bar, lead, first=None):
+        """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
+
+        With `first`, `y_bar` is the rows of the identity from that one on.
+        """
         if not self.order:
-            return zeros
-        done = sweep.run(self.order, y_bar, lead)
+            return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
         found = []
-        for var, zero in zip(self.inputs, zeros, strict=True):
-            bar, is_owned = done.take(var)
-            # The caller's results share memory with nothing, one another included.
-            found.append(zero if bar is None else bar if is_owned else bar.copy())
+        for var, (bar, is_owned) in zip(
+            self.inputs, sweep.pulled(self.order, y_bar, lead, self.inputs, first), strict=True
+        ):
+            if bar is None:
+                bar = np.zeros(lead + var.shape, var.dtype)
+            elif not isinstance(bar, sweep.PLAIN):
+                bar = bar if is_owned else bar.copy()
+            elif is_owned and type(bar) is np.ndarray:
+                np.add(bar, 0.0, bar)  # no -0 among the results
+            else:  # which share memory with nothing, one another included
+                bar = bar + 0.0
+            found.append(bar)
         return found
 
     def rows_per_sweep(self):
@@ -291,27 +300,43 @@ def _rows(request, tape, m, dtype):
     """The Jacobian's rows, per argument (m, x.size), swept in chunks."""
     step = request.chunk_size or tape.rows_per_sweep()
     chunks = [[] for _ in request.xs]
+    out = None
     for start in range(0, m, step):
         k = min(step, m - start)
         y_bar = np.zeros((k, m), dtype)
         y_bar[np.arange(k), start + np.arange(k)] = 1
-        for found, bar, size in zip(chunks, _pulled(tape, y_bar), request.sizes, strict=True):
-            rows = np.reshape(bar.astype(dtype, copy=False), (k, size))
-            found.append(request.sparse_rows(rows) if request.sparse else rows)
+        bars = _pulled(tape, y_bar, start)
+        rows = [
+            np.reshape(bar.astype(dtype, copy=False), (k, size))
+            for bar, size in zip(bars, request.sizes, strict=True)
+        ]
+        if k < m and not request.sparse and all(type(r) is np.ndarray for r in rows):
+            if out is None:
+                out = [np.empty((m, size), dtype) for size in request.sizes]
+            for whole, part in zip(out, rows, strict=True):
+                whole[start : start + k] = part
+            continue
+        for found, part in zip(chunks, rows, strict=True):
+            found.append(request.sparse_rows(part) if request.sparse else part)
+    if out is not None:
+        return out
     if request.sparse:
         stack = seeds.import_sparse("").vstack
         return [stack(found, format="csr") if len(found) > 1 else found[0] for found in chunks]
     return [np.concatenate(found) if len(found) > 1 else found[0] for found in chunks]
 
 
-def _pulled(tape, y_bar):
-    """The inputs' cotangents for the rows of `y_bar`, (k, m); one row is swept without its axis."""
+def _pulled(tape, y_bar, first):
+    """The inputs' cotangents for the rows of the identity, (k, m), from the `first` on.
+
+    One row is swept without its axis.
+    """
     shape = tape.value.shape
     k = y_bar.shape[0]
     lead = () if k == 1 else (k,)
     y_bar = y_bar.reshape(lead + shape)
     if y_bar.dtype.kind != "c":
-        return tape.pull(y_bar, lead)
+        return tape.pull(y_bar, lead, first)
     # Of a complex output, 1 and -i select the real and the imaginary part.
     real, imaginary = tape.pull(y_bar, lead), tape.pull(y_bar * -1j, lead)
     return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]
@@ -330,9 +355,7 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"or {how}."
             )
         found = tape.pull(np.ones((), y.dtype), ())
-        parts = [
-            np.reshape(bar, (math.prod(x.shape),)) for bar, x in zip(found, request.xs, strict=True)
-        ]
-        return scalar(y), request.result(parts, ()), tape.aux
+        parts = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        return scalar(y), tuple(parts) if request.is_tuple else parts[0], tape.aux
     finally:
         buffers.trim()

@@ -14,10 +14,11 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from dualmc import indexing
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import TangentLostError
-from dualmc.indexing import plain_key, positions, view_of
+from dualmc.indexing import PartView, plain_key, positions, view_of
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
 from dualmc.structure import key_of_call
+from dualmc.tape import Reshape
 
 
 def result(y, x, select, batched=None, key=None):
@@ -53,18 +54,30 @@ def memory_order(a, order):
 
 @handles("selection", np.reshape)
 def reshape(a, /, shape, order="C", *, copy=None):
+    if order == "C" and copy is None and a.level.records:
+        y = _recorded_reshape(a, shape)
+        if y is not None:
+            return y
     order = memory_order(a, order)
     if order != "C":
         return by_position(np.reshape, a, shape, order=order, copy=copy)
     y = np.reshape(a.primal, shape) if copy is None else np.reshape(a.primal, shape, copy=copy)
     shape = y.shape
-    return result(
-        y,
-        a,
-        lambda p: p.reshape(shape),
-        lambda p: p.reshape((p.shape[0], *shape)),
-        ("reshape", shape),
-    )
+    return result(y, a, lambda p: p.reshape(shape), Reshape(shape), ("reshape", shape))
+
+
+def _recorded_reshape(a, shape):
+    """``a.reshape(shape)`` on a tape, where that is a view; None elsewhere."""
+    p, t = a.primal, a.own_tangent()
+    if type(p) is not np.ndarray or not p.flags.c_contiguous or type(a._view) is PartView:
+        return None
+    y = p.reshape(shape)
+    shape = y.shape
+    view = view_of(a, lambda p: p.reshape(shape), Reshape(shape))
+    if t is not None:
+        view.seen = view.root._writes
+        t = t.map(view.batched_step)
+    return make(y, t, a.level, view)
 
 
 @handles("selection", np.ravel)
@@ -78,9 +91,7 @@ def ravel(a, order="C"):
         return by_position(np.ravel, a, order)
     y = np.ravel(a.primal)
     n = y.shape[0]
-    return result(
-        y, a, lambda p: p.reshape(n), lambda p: p.reshape((p.shape[0], n)), ("reshape", (n,))
-    )
+    return result(y, a, lambda p: p.reshape(n), Reshape(y.shape), ("reshape", (n,)))
 
 
 def _axes_along_memory(a):

@@ -3,78 +3,112 @@
 A step of the tape is a `tape.Var`: its parents, what was kept of it, and one of the pullbacks of
 `pullbacks.py`, which adds to the parents' cotangents what the step's own cotangent contributes.
 
-A cotangent has the shape of its array, after a leading axis of k where k rows are swept at once.
-For complex arrays the pairing is Re(sum(y_bar * y_dot)), without conjugate.  A cotangent that is
-exactly 0 stays 0 whatever it is multiplied by.
+A cotangent has the shape of its array, after a leading axis of k where k rows are swept at once; a
+number may stand for an array of equal ones where one row is swept.  For complex arrays the pairing
+is Re(sum(y_bar * y_dot)), without conjugate.  A cotangent that is exactly 0 stays 0 whatever it is
+multiplied by.
 
 Cotangents are ndarrays, or Duals of an outer level (a Hessian is the tangent of a sweep): the first
 are added up in place, the second by the same formulas in `np.*`.
+
+Only an infinity or a NaN among the factors tells a zero that must stay 0 from any other: in plain
+arithmetic the product is NaN, every pullback hands a NaN on to all that it reaches, and a finite
+result has met none.  So cotangents are swept twice at most: quickly, in plain arithmetic, and once
+more with care where the inputs' cotangents are not finite.
 """
 
 import math
+import operator
 
 import numpy as np
 
 from dualmc import buffers, kernels
+from dualmc.payload import values
 
 # A cotangent that is not a Dual; 0-d ones are NumPy scalars where arithmetic made them.
 PLAIN = (np.ndarray, np.generic)
+# Pullbacks that take a number for an array of equal ones.
+UNIFORM = set()
+
+
+class NotQuick(Exception):
+    """A quick sweep met what it cannot judge: a NaN on the way into a user's function."""
 
 
 class Sweep:
-    """The cotangents on the way back."""
+    """The cotangents on the way back, each at its step's place in the order of the sweep."""
 
-    __slots__ = ("lead", "width", "bars", "owned", "pieces")
+    __slots__ = ("lead", "width", "bars", "owned", "pieces", "is_careful", "identity", "first")
 
-    def __init__(self, lead, output):
+    def __init__(self, order, lead, is_careful):
         # The digits of the output: cotangents are narrower nowhere, so that a float32 input of a
         # float64 result keeps them, and wider only where an array is.
-        self.width = np.empty(0, output.dtype).real.dtype
+        dtype = order[0].dtype
+        self.width = dtype if dtype.kind == "f" else np.empty(0, dtype).real.dtype
         self.lead = lead  # () for one cotangent, (k,) for k rows at once
-        self.bars = {}  # by serial: the cotangent of that Var as far as it is known
-        self.owned = set()  # serials whose cotangent may be written in place
-        self.pieces = {}  # by serial: parts (index, cotangent) to be added, of Duals
+        self.bars = [None] * len(order)  # as far as they are known
+        self.owned = [False] * len(order)  # whether the cotangent, whole, may be written in place
+        self.pieces = {}  # by place: parts (index, cotangent) to be added, of Duals
+        self.is_careful = is_careful  # whether zeros are kept from infinities
+        self.identity = None  # the cotangent that is rows of the identity from the `first` on
+        self.first = None
 
     def add(self, var, bar, owned):
         """Add `bar` to the cotangent of `var`; `owned` if nothing else looks into it."""
-        if bar.dtype is not var.dtype and bar.dtype != var.dtype:
+        dtype = bar.dtype
+        if dtype is not var.dtype and dtype != var.dtype:
             before = bar
             bar = self.fit(bar, var.dtype)
             owned = owned or bar is not before
-        serial = var.serial
-        have = self.bars.get(serial)
+        place = var.place
+        have = self.bars[place]
         if have is None:
-            self.bars[serial] = bar
-            if owned:
-                self.owned.add(serial)
-        elif type(have) is np.ndarray and type(bar) is np.ndarray and have.dtype == bar.dtype:
-            if serial in self.owned:
-                np.add(have, bar, out=have)
-            else:
-                self.bars[serial] = np.add(have, bar, out=bar) if owned else have + bar
-                self.owned.add(serial)
+            self.bars[place] = bar
+            self.owned[place] = owned
+        elif type(have) is np.ndarray and self.owned[place] and self._fits(bar, have):
+            np.add(have, bar, have)
+        elif type(bar) is np.ndarray and owned and self._fits(have, bar):
+            self.bars[place] = np.add(have, bar, bar)
+            self.owned[place] = True
         else:
-            self.bars[serial] = have + bar
-            self.owned.add(serial)
+            self.bars[place] = have + bar
+            self.owned[place] = True
+
+    def _fits(self, bar, whole):
+        """Whether `bar` can be added to the array `whole` in place."""
+        return (
+            isinstance(bar, PLAIN)
+            and bar.dtype == whole.dtype
+            and (bar.shape == whole.shape or not bar.ndim and not self.lead)
+        )
 
     def buffer(self, var, dtype):
         """The cotangent of `var` so far, as an array that parts of `dtype` may be added to."""
-        serial = var.serial
-        have = self.bars.get(serial)
+        place = var.place
+        have = self.bars[place]
         if have is None:
-            have = np.zeros(self.lead + var.shape, np.result_type(var.dtype, dtype))
+            dtype = var.dtype if dtype is var.dtype else np.result_type(var.dtype, dtype)
+            have = np.zeros(self.lead + var.shape, dtype)
         elif (
             type(have) is np.ndarray  # not a NumPy scalar, which cannot be written to
-            and serial in self.owned
+            and self.owned[place]
             and have.flags.c_contiguous
-            and np.can_cast(dtype, have.dtype)
+            and (have.dtype is dtype or np.can_cast(dtype, have.dtype))
         ):
             return have
         else:
-            have = np.array(have, np.result_type(have.dtype, dtype), order="C")
-        self.bars[serial] = have
-        self.owned.add(serial)
+            have = np.array(self.full(have, var), np.result_type(have.dtype, dtype), order="C")
+        self.bars[place] = have
+        self.owned[place] = True
         return have
+
+    def full(self, bar, var):
+        """The cotangent `bar` of `var` as an array, if it is a number that stands for one."""
+        if bar.ndim or not var.shape or self.lead or not isinstance(bar, PLAIN):
+            return bar
+        out = buffers.empty(var.shape, bar.dtype)
+        out.fill(bar[()])
+        return out
 
     def fit(self, bar, dtype):
         """`bar` for an array of `dtype`: of a real array only the real part counts."""
@@ -87,7 +121,8 @@ class Sweep:
 
     def in_place(self, var, bar):
         """Whether `bar` can be added to parts of var's cotangent in place."""
-        return isinstance(bar, PLAIN) and isinstance(self.bars.get(var.serial, bar), PLAIN)
+        have = self.bars[var.place]
+        return isinstance(bar, PLAIN) and (have is None or isinstance(have, PLAIN))
 
     def add_at(self, var, index, bar):
         """Add `bar` to the elements at flat positions `index` (-1: nowhere), which may repeat."""
@@ -97,20 +132,29 @@ class Sweep:
             scatter(rows, index, self.rows(bar.astype(rows.dtype, copy=False)))
         else:
             flat = np.reshape(bar, (*self.lead, index.size))
-            self.pieces.setdefault(var.serial, []).append((index.reshape(-1), flat))
+            self.pieces.setdefault(var.place, []).append((index.reshape(-1), flat))
 
     def take(self, var):
         """The whole cotangent of `var` (None: zero), and whether it may be written in place."""
-        serial = var.serial
-        bar = self.bars.pop(serial, None)
-        pieces = self.pieces.pop(serial, None)
+        place = var.place
+        if place is None:
+            return None, False
+        bar, self.bars[place] = self.bars[place], None
+        pieces = self.pieces.pop(place, None)
         if pieces is None:
-            return bar, serial in self.owned
+            if bar is None or bar.ndim == len(self.lead) + len(var.shape):
+                return bar, self.owned[place]
+            return self.full(bar, var), True
         index = np.concatenate([i for i, _ in pieces])
         parts = [piece for _, piece in pieces]
         part = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
         part = np.reshape(scattered(part, index, math.prod(var.shape)), self.lead + var.shape)
         return part if bar is None else bar + part, True
+
+    def judge(self, bar):
+        """Before a function that may not hand a NaN on: a quick sweep must have met none."""
+        if not self.is_careful and not is_finite(bar):
+            raise NotQuick
 
     def rows(self, bar):
         """A plain cotangent as (k, size), contiguous."""
@@ -125,39 +169,78 @@ class Sweep:
         return np.reshape(bar, self.lead + shape)
 
 
-def run(order, bar, lead):
-    """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at the leaves.
+def pulled(order, bar, lead, inputs, first=None):
+    """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent, owned) of each.
 
-    `order` holds the Vars that reach the output, latest first.
+    `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
+    cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
     """
-    sweep = Sweep(lead, order[0])
-    sweep.add(order[0], bar, False)
     with np.errstate(all="ignore"):
-        bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
-        for node in order:
-            pull = node.pull
-            if pull is None:
+        if order[0].dtype.kind == "f":
+            try:
+                found = _taken(run(order, bar, lead, False, first), inputs)
+            except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
+                found = None
+            if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
+                return found
+        return _taken(run(order, bar, lead, True, first), inputs)
+
+
+def _taken(sweep, inputs):
+    return [sweep.take(var) for var in inputs]
+
+
+def is_finite(bar):
+    """Whether all of `bar` is finite; large finite numbers may be taken for infinite."""
+    if not isinstance(bar, PLAIN):
+        return bool(np.isfinite(values(bar)).all())
+    if bar.dtype.kind == "f" and bar.size < 2**16:
+        flat = bar if bar.ndim == 1 else bar.reshape(-1)
+        return bool(flat.dot(flat) < math.inf)
+    return bool(np.isfinite(bar).all())
+
+
+def run(order, bar, lead, is_careful, first=None):
+    """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at its end."""
+    sweep = Sweep(order, lead, is_careful)
+    sweep.add(order[0], bar, False)
+    if first is not None:
+        sweep.identity, sweep.first = bar, first
+    bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
+    for place, node in enumerate(order):
+        pull = node.pull
+        if pull is None:
+            continue
+        if pieces and place in pieces:
+            bar, is_owned = sweep.take(node)
+        else:
+            bar, is_owned = bars[place], owned[place]
+            if bar is None:
                 continue
-            serial = node.serial
-            if serial in pieces:
-                bar, is_owned = sweep.take(node)
-            else:
-                bar, is_owned = bars.pop(serial, None), serial in owned
-            if bar is not None:
-                pull(node, bar, is_owned, sweep)
+            bars[place] = None
+        if not bar.ndim and node.shape and pull not in UNIFORM:
+            bar, is_owned = sweep.full(bar, node), True
+        pull(node, bar, is_owned, sweep)
     return sweep
+
+
+_serial = operator.attrgetter("serial")
 
 
 def reachable(output):
     """The Vars that `output` was made of, latest first: the part of the tape that is swept."""
-    seen = {output.serial: output}
+    seen = {None, output}  # None: a parent that is constant
     stack = [output]
     while stack:
         for parent in stack.pop().parents:
-            if parent is not None and parent.serial not in seen:
-                seen[parent.serial] = parent
+            if parent not in seen:
+                seen.add(parent)
                 stack.append(parent)
-    return [seen[serial] for serial in sorted(seen, reverse=True)]
+    seen.remove(None)
+    order = sorted(seen, key=_serial, reverse=True)
+    for place, node in enumerate(order):
+        node.place = place
+    return order
 
 
 # --- Tools ---------------------------------------------------------------------------------------
@@ -174,6 +257,12 @@ def unbroadcast(bar, shape, lead):
     if have == shape:
         return bar
     extra = len(have) - len(shape)
+    if isinstance(bar, PLAIN) and not lead:
+        if math.prod(shape) == 1:
+            return np.reshape(np.add.reduce(bar, None), shape)
+        if have[extra:] == shape and bar.size:
+            rows = np.reshape(bar, (-1, math.prod(shape)))
+            return np.reshape(np.ones(rows.shape[0], bar.dtype).dot(rows), shape)
     axes = [i - len(have) for i in range(extra)]
     axes += [i - len(shape) for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1]
     return np.reshape(np.sum(bar, axis=tuple(axes)), lead + shape)

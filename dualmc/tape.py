@@ -27,7 +27,7 @@ _PLACEHOLDER = np.zeros((), np.bool_)
 class Var:
     """A tangent on the tape: how it was made of other tangents, and of which shape it is."""
 
-    __slots__ = ("pull", "parents", "data", "shape", "dtype", "serial")
+    __slots__ = ("pull", "parents", "data", "shape", "dtype", "serial", "place")
     is_sparse = False
     is_recorded = True
 
@@ -48,6 +48,8 @@ class Var:
 
     def map(self, function, shape=None):
         """`function`, which moves the elements of arrays with a leading axis."""
+        if type(function) is Reshape:
+            return Var(pullbacks.pull_reshaped, (self,), None, function.shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
@@ -108,9 +110,23 @@ class Var:
         return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
 
 
+class Reshape:
+    """Arrays with a leading axis in another shape behind it."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def __call__(self, a):
+        return a.reshape((a.shape[0], *self.shape))
+
+
 def leaf(x):
     """The Var of an input."""
-    return Var(None, (), None, x.shape, x.dtype)
+    var = Var(None, (), None, x.shape, x.dtype)
+    var.place = None  # in the order of the sweep, if that reaches it
+    return var
 
 
 class Pool:

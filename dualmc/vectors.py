@@ -77,13 +77,13 @@ def push_unary(ufunc, x):
 
 
 def push_binary(ufunc, a, b):
+    if (a if type(a) is Dual else b).level.records:
+        return record_binary(ufunc, a, b)
     row = _binary_kernels.get(ufunc)
     if row is None:
         row = _binary_kernels[ufunc] = _binary_row(ufunc)
     if row is False:
         return None
-    if (a if type(a) is Dual else b).level.records:
-        return record_binary(ufunc, a, b)
     if type(a) is Dual:
         t = _vector(a)
         if t is None:
