@@ -50,7 +50,7 @@ def _on_first_call(function):
     """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
 
     def first_call(*args):
-        dispatcher = globals()[function.__name__] = _compile(function)
+        dispatcher = function.__globals__[function.__name__] = _compile(function)
         return dispatcher(*args)
 
     return first_call

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels, tape
+from dualmc import buffers, dense, kernels, tape
 from dualmc.payload import (
     KERNEL_DTYPES,
     align,
@@ -49,10 +49,8 @@ class ChunkNeeded(BaseException):
 
 def new_block(level, k, shape, dtype):
     """Zeros of shape (k, *shape), if the memory budget allows them."""
-    need = k * math.prod(shape) * np.dtype(dtype).itemsize
-    if need > MEMORY_BUDGET and k > 1 and level.serial > 0:
-        raise ChunkNeeded(level, max(1, int(k * MEMORY_BUDGET / need)))
-    return np.zeros((k, *shape), dtype)
+    need_block(level, (k, *shape), dtype)
+    return dense.zeros(k, shape, dtype)
 
 
 def is_wide(width, n):
@@ -216,7 +214,7 @@ class DenseTangent:
     def is_finite(self):
         """Whether the block is finite, so that a factor of 0 gives 0."""
         if self.finite is None:
-            self.finite = bool(np.isfinite(values(self.block)).all())
+            self.finite = dense.is_finite(values(self.block))
         return self.finite
 
     @property
@@ -232,10 +230,15 @@ class DenseTangent:
 
     def dense(self):
         """The full block, the factor applied once and remembered."""
+        if self.scale is not None and dense.is_unit(self.scale):
+            self.scale = None
         if self.scale is not None:
             need_block(self.level, self.block.shape, self.scale.dtype)
-            self.block, self.scale = scale_rows(self.block, self.scale[0]), None
-            self.finite = None
+            if dense.fits(self.block, self.scale):
+                self.block = dense.scaled(self.block, self.scale)
+            else:
+                self.block = scale_rows(self.block, self.scale[0])
+            self.scale = self.finite = None
         return self.block
 
     def to_dense(self):
@@ -281,6 +284,8 @@ class DenseTangent:
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
         scale = None if self.scale is None else gather_rows(self.scale, index)
+        if dense.fits(block) and math.prod(self.shape):
+            return DenseTangent(self.level, dense.taken(block, index), scale)
         return DenseTangent(self.level, gather_rows(block, index), scale)
 
     def astype(self, dtype):
@@ -292,13 +297,22 @@ class DenseTangent:
         shape = self.shape
         if math.prod(shape) == 0:
             return None
-        if self.scale is not None and len(axes) == len(shape) and is_plain(self.block, self.scale):
+        if self.scale is None:
+            return DenseTangent(self.level, self.block.sum(axis=axes))
+        if len(axes) == len(shape) and is_plain(self.block, self.scale):
             k = self.block.shape[0]
             with np.errstate(all="ignore"):
                 total = self.block.reshape(k, -1) @ self.scale.reshape(-1)
             if np.isfinite(total).all():
                 return DenseTangent(self.level, total)
+        if dense.fits(self.block, self.scale):
+            return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
+
+
+def rows_tangent(level, block, finite=None):
+    """A dense tangent with its factor from the start, so that element-wise steps find it there."""
+    return DenseTangent(level, block, dense.unit(block.shape[1:], block.dtype), finite)
 
 
 def part(t, function):
@@ -346,9 +360,18 @@ def add(t, u):
         if is_same_slots(t, u):
             return t.with_coef(summed_arrays(t.coef, u.coef))
         return merged(t, u)
+    if t.is_sparse or u.is_sparse:
+        t, u = (u, t) if t.is_sparse else (t, u)
+        if is_plain(u.coef) and u.dtype == t.dtype and dense.fits(t.block, t.scale):
+            need_block(t.level, t.block.shape, t.dtype)
+            slots = flat(u.col), flat(u.coef)
+            return rows_tangent(t.level, dense.total_with_slots(t.block, t.scale, *slots))
     t, u = t.to_dense(), u.to_dense()
     if t.block is u.block and t.scale is not None and u.scale is not None:
         return DenseTangent(t.level, t.block, t.scale + u.scale)
+    if t.dtype == u.dtype and dense.fits(t.block, t.scale) and dense.fits(u.block, u.scale):
+        need_block(t.level, t.block.shape, t.dtype)
+        return rows_tangent(t.level, dense.total(t.block, t.scale, u.block, u.scale))
     if (
         t.scale is not None
         and u.scale is not None
@@ -537,11 +560,36 @@ def pool(level, parts, dtype):
         return SparseTangent(level, np.concatenate(coefs, axis=1), np.concatenate(cols, axis=1))
     k = next(t.block.shape[0] for t in active if not t.is_sparse)
     need_block(level, (k, sum(size for _, size in parts)), dtype)
+    if dense.is_inner(k) and all(_fits_rows(t, dtype) for t in active):
+        return DenseTangent(level, _pooled_rows(k, parts, dtype))
     blocks = [
         np.zeros((k, size), dtype) if t is None else t.to_dense().dense().reshape((k, size))
         for t, size in parts
     ]
     return DenseTangent(level, np.concatenate(blocks, axis=1))
+
+
+def _fits_rows(t, dtype):
+    if t.is_sparse:
+        return is_plain(t.coef) and t.dtype == dtype
+    return t.dtype == dtype and dense.fits(t.block, t.scale)
+
+
+def _pooled_rows(k, parts, dtype):
+    """The block of all parts, each written where it belongs."""
+    block = dense.empty(k, (sum(size for _, size in parts),), dtype)
+    out = dense.flat(block)
+    start = 0
+    for t, size in parts:
+        rows = out[start : start + size]
+        if t is None or t.is_sparse:
+            rows.fill(0)
+        if t is not None and t.is_sparse:
+            kernels.scatter_dense(flat(t.col), flat(t.coef), rows.T)
+        elif t is not None:
+            dense.write(t.block, t.scale, rows)
+        start += size
+    return block
 
 
 def put(t, shape, place, u, level, dtype, owned):
@@ -588,7 +636,7 @@ def _writable(level, arrays, width, shape, dtype, is_sparse):
         return (
             (new_block(level, width, shape, dtype),)
             if arrays is None
-            else (arrays[0].astype(dtype, order="C"),)
+            else (dense.copied(arrays[0], dtype),)
         )
     coef = buffers.empty((width, *shape), dtype)
     col = buffers.empty((width, *shape), np.int32)
