@@ -94,11 +94,13 @@ def _contracted(t, other, is_constant):
             return _contracted_columns(t, other, is_constant)
         else:
             t = t.to_dense()
-    if dense.fits(t.block, t.scale) and type(other) is np.ndarray and other.dtype == t.dtype:
-        return _contracted_rows(t, other, is_constant)
+    if dense.fits(t.block, t.scale):
+        factor = _alike(other, t.dtype)
+        if factor is not None:
+            return _contracted_rows(t, factor, is_constant)
     block = t.dense()
     k = block.shape[0]
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
     shape = (*batch, t.shape[-2], other.shape[-1])
     dtype = np.result_type(block.dtype, other.dtype)
     need_block(t.level, (k, *shape), dtype)
@@ -124,30 +126,36 @@ def _image(matrix, x):
         or t.is_recorded
         or t.is_sparse
         or matrix.ndim != 2
-        or matrix.dtype != t.dtype
         or type(x.primal) is not np.ndarray
         or not dense.fits(t.block, t.scale)
     ):
         return None
+    factor = _alike(matrix, t.dtype)
+    if factor is None:
+        return None
     y = np.matmul(matrix, x.primal)
     need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
-    scale = None if t.scale is None or dense.is_unit(t.scale) else t.scale
-    block = dense.image(matrix, t.block, scale)
-    if not dense.is_finite(block):
-        block = _strong_zero_product(t.dense()[:, None], matrix.T, True)[:, 0]
-        return make(y, DenseTangent(t.level, block), x.level)
-    return make(y, rows_tangent(t.level, block, True), x.level)
+    block = dense.image(factor, t.dense())
+    if dense.is_finite(block):
+        return make(y, rows_tangent(t.level, block, True), x.level)
+    block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
+    return make(y, DenseTangent(t.level, block), x.level)
+
+
+def _alike(a, dtype):
+    """A plain array in `dtype`, if a product with it is of that dtype; else None."""
+    if type(a) is not np.ndarray or a.dtype == object:
+        return None
+    if a.dtype == dtype:
+        return a
+    return a.astype(dtype) if np.result_type(a.dtype, dtype) == dtype else None
 
 
 def _contracted_rows(t, other, is_constant):
-    """The same for the rows of a dense block, its lazy factor on the smaller side."""
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
+    """The same for the rows of a dense block."""
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
     need_block(t.level, (t.level.n, *batch, t.shape[-2], other.shape[-1]), t.dtype)
-    is_vector = other.ndim == 2 and len(t.shape) == 2 and t.shape[0] == 1
-    scale = None
-    if is_vector and t.scale is not None and not dense.is_unit(t.scale):
-        scale = t.scale.reshape(-1)
-    block = dense.product(t.block if scale is not None else t.dense(), other, scale)
+    block = dense.product(t.dense(), other)
     if dense.is_finite(block):
         return rows_tangent(t.level, block, True)
     return DenseTangent(t.level, _strong_zero_product(t.dense(), other, is_constant))
@@ -170,7 +178,7 @@ def _strong_zero_product(block, other, is_constant):
 
 def _contracted_slots(t, other, is_constant):
     """Multiply and sum: every result keeps the few slots of the elements it is made of."""
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
     m, p, q = *t.shape[-2:], other.shape[-1]
     t = t.map(lambda a: a.reshape((*a.shape, 1))).broadcast((*batch, m, p, q))
     factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)

@@ -78,33 +78,39 @@ def take_rows(a, index, position, out):
 def scatter_product(col, coef, matrix, out, is_constant):
     """``out[i, r, col[s, i, j]] += coef[s, i, j] * matrix[r, j]``: seeds scale its columns.
 
-    `out` may hold anything before.  Consecutive columns are those of a whole seed: then a row of
-    the matrix goes to a row of the result, factor by factor.
+    `out` may hold anything before.  Two kinds of columns are common.  Consecutive ones are those of
+    a whole seed: a row of the matrix goes to a row of the result, factor by factor.  Equal ones are
+    those of elements made of the same inputs: their products add up before they are written.
     """
     slots, rows, length = col.shape
     for i in range(rows):
         for s in range(slots):
             start = col[s, i, 0]
-            is_run = True
+            is_run = is_same = start >= 0
             for j in range(length):
                 c = coef[s, i, j]
                 is_run &= col[s, i, j] == start + j and c != 0 and np.isfinite(c)
-            is_run &= start >= 0
-            if s == 0 and not (is_run and length == out.shape[2]):
+                is_same &= col[s, i, j] == start
+            is_first = s == 0
+            if is_first and not (is_run and length == out.shape[2]):
                 out[i] = 0
-            elif s == 0:
-                for first in range(0, length, 128):
-                    for r in range(matrix.shape[0]):
-                        for j in range(first, min(first + 128, length)):
-                            out[i, r, j] = coef[s, i, j] * matrix[r, j]
-                continue
+                is_first = False
             if is_run:
+                # A few columns at a time, for matrices stored by columns.
                 for first in range(0, length, 128):
                     for r in range(matrix.shape[0]):
                         for j in range(first, min(first + 128, length)):
-                            out[i, r, start + j] += coef[s, i, j] * matrix[r, j]
+                            c = coef[s, i, j] * matrix[r, j]
+                            out[i, r, start + j] = c if is_first else out[i, r, start + j] + c
                 continue
             for r in range(matrix.shape[0]):
+                if is_same:
+                    total = coef[s, i, 0] * matrix[r, 0]
+                    for j in range(1, length):
+                        total += coef[s, i, j] * matrix[r, j]
+                    if np.isfinite(total):
+                        out[i, r, start] += total
+                        continue
                 for j in range(length):
                     c = coef[s, i, j]
                     d = col[s, i, j]

@@ -78,8 +78,8 @@ def rows(block):
     for n, is_shared in zip(size, shared, strict=True):
         shape.append(1 if is_shared else n)
     a = a[tuple(slice(0, n) for n in shape)]
-    index = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), size).reshape(-1)
-    return buffers.contiguous(a).reshape(-1, k), index
+    index = np.array(np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), size))
+    return buffers.contiguous(a).reshape(-1, k), index.reshape(-1)
 
 
 def flat(block):
@@ -88,13 +88,12 @@ def flat(block):
 
 
 def unit(shape, dtype):
-    """The factor 1 for every element, (1, *shape), read-only: what steps start from."""
+    """The factor 1 for every element, (1, *shape), shared: what element-wise steps start from."""
     found = _units.get((shape, dtype))
     if found is None:
         if len(_units) > 64:
             _units.clear()
         found = _units[shape, dtype] = np.ones((1, *shape), dtype)
-        found.flags.writeable = False
     return found
 
 
@@ -148,10 +147,11 @@ def reduced(block, scale, axes):
     here = [i - len(shape) in axes for i in range(len(shape))]
     kept = tuple(n for n, is_summed in zip(shape, here, strict=True) if not is_summed)
     wide = tuple(1 if is_summed else n for n, is_summed in zip(shape, here, strict=True))
-    segment = np.broadcast_to(np.arange(math.prod(kept)).reshape(wide), shape).reshape(-1)
+    segment = np.array(np.broadcast_to(np.arange(math.prod(kept)).reshape(wide), shape))
     out = zeros(block.shape[0], kept, block.dtype)
     base, index = rows(block)
-    block_kernels.sum_rows(base, index, vector(scale, block.dtype), segment, flat(out))
+    factor = vector(scale, block.dtype)
+    block_kernels.sum_rows(base, index, factor, segment.reshape(-1), flat(out))
     return out
 
 
@@ -164,45 +164,41 @@ def taken(block, index):
     return out
 
 
-def product(block, other, scale=None):
-    """``(scale * block) @ other`` for a block (k, *B, m, p), a plain (*C, p, q) and a scale (p,).
+def batch(a, b):
+    """The shape that leading axes of shapes `a` and `b` broadcast to."""
+    return np.broadcast_shapes(a, b) if a and b else a or b
+
+
+def product(block, other):
+    """``block @ other`` for a block (k, *B, m, p) and a plain array (*C, p, q).
 
     In memory the basis axis is last, so that the matrix, transposed, multiplies from the left:
-    one product where the rows of B and m come after p in memory or are one, else one for each.
+    one product where p comes first in memory or alone, else one for each row.
     """
     k, m, p = block.shape[0], *block.shape[-2:]
-    if scale is not None:
-        if other.shape[-1] < k:
-            other = other * scale.reshape(-1, 1)
-        else:
-            block = scaled(block, scale.reshape((1, *block.shape[1:])))
     a = last(block)
     if block.ndim == 3 and other.ndim == 2:
         across = a.swapaxes(0, 1)
         if m == 1 or across.flags.c_contiguous:
             out = buffers.empty((other.shape[1], m, k), block.dtype)
             right = buffers.contiguous(across).reshape(p, m * k)
-            np.dot(other.T, right, out=out.reshape(other.shape[1], m * k))
+            with np.errstate(all="ignore"):
+                np.dot(other.T, right, out=out.reshape(other.shape[1], m * k))
             return first(out.swapaxes(0, 1))
     left = np.swapaxes(other, -1, -2)
     if other.ndim > 2:
         left = left[..., None, :, :]
-    batch = np.broadcast_shapes(block.shape[1:-2], other.shape[:-2])
-    out = buffers.empty((*batch, m, left.shape[-2], k), block.dtype)
+    out = buffers.empty((*batch(a.shape[:-3], other.shape[:-2]), m, left.shape[-2], k), block.dtype)
     with np.errstate(all="ignore"):
         np.matmul(left, buffers.contiguous(a), out=out)
     return first(out)
 
 
-def image(matrix, block, scale=None):
-    """``matrix @ (scale * block)`` for a block (k, p), and a plain matrix (m, p)."""
-    right, index = rows(block)
-    if scale is not None and matrix.shape[0] < block.shape[0]:
-        matrix = matrix * scale
-    elif scale is not None or index.size:
-        right = flat(scaled(block, scale))
+def image(matrix, block):
+    """``matrix @ block`` for a block (k, p), and a plain matrix (m, p)."""
     out = buffers.empty((matrix.shape[0], block.shape[0]), block.dtype)
-    np.dot(matrix, right, out=out)
+    with np.errstate(all="ignore"):
+        np.dot(matrix, flat(block), out=out)
     return out.T
 
 
@@ -213,7 +209,8 @@ def is_finite(a):
             a = a.take([0], axis=axis)
     vector = a.ravel("K")
     # The squares of finite numbers may overflow: only a finite sum proves anything.
-    return bool(np.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all())
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all())
 
 
 def copied(block, dtype):

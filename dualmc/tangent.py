@@ -91,7 +91,7 @@ class SparseTangent:
             block = new_block(self.level, k, self.shape, self.dtype)
             kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
             return block
-        new_block(self.level, k, self.shape, self.dtype)
+        need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
         size = math.prod(self.shape)
         coef, col = self.coef.reshape(self.coef.shape[0], size), flat(self.col)
@@ -230,16 +230,19 @@ class DenseTangent:
 
     def dense(self):
         """The full block, the factor applied once and remembered."""
-        if self.scale is not None and dense.is_unit(self.scale):
-            self.scale = None
-        if self.scale is not None:
+        if self.has_factor():
             need_block(self.level, self.block.shape, self.scale.dtype)
             if dense.fits(self.block, self.scale):
                 self.block = dense.scaled(self.block, self.scale)
+                self.scale = dense.unit(self.shape, self.block.dtype)
             else:
-                self.block = scale_rows(self.block, self.scale[0])
-            self.scale = self.finite = None
+                self.block, self.scale = scale_rows(self.block, self.scale[0]), None
+            self.finite = None
         return self.block
+
+    def has_factor(self):
+        """Whether there is a factor that is still to be applied."""
+        return self.scale is not None and not dense.is_unit(self.scale)
 
     def to_dense(self):
         return self
@@ -262,14 +265,20 @@ class DenseTangent:
         return DenseTangent(self.level, self.block, rows, self.finite)
 
     def map(self, function, shape=None):
-        scale = None if self.scale is None else function(self.scale)
-        return DenseTangent(self.level, function(self.block), scale)
+        return self._moved(function(self.block), function)
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        scale = None if self.scale is None else align(self.scale, shape)
-        return DenseTangent(self.level, align(self.block, shape), scale)
+        return self._moved(align(self.block, shape), lambda a: align(a, shape))
+
+    def _moved(self, block, function):
+        """The tangent whose block is `block`, the factor moved likewise by `function`."""
+        scale = self.scale
+        if scale is not None:
+            is_unit = dense.is_unit(scale)
+            scale = dense.unit(block.shape[1:], scale.dtype) if is_unit else function(scale)
+        return DenseTangent(self.level, block, scale, self.finite or None)
 
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
@@ -283,10 +292,9 @@ class DenseTangent:
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
-        scale = None if self.scale is None else gather_rows(self.scale, index)
-        if dense.fits(block) and math.prod(self.shape):
-            return DenseTangent(self.level, dense.taken(block, index), scale)
-        return DenseTangent(self.level, gather_rows(block, index), scale)
+        is_fit = dense.fits(block) and math.prod(self.shape)
+        taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
+        return self._moved(taken, lambda a: gather_rows(a, index))
 
     def astype(self, dtype):
         if self.dtype == dtype:
@@ -297,7 +305,7 @@ class DenseTangent:
         shape = self.shape
         if math.prod(shape) == 0:
             return None
-        if self.scale is None:
+        if not self.has_factor():
             return DenseTangent(self.level, self.block.sum(axis=axes))
         if len(axes) == len(shape) and is_plain(self.block, self.scale):
             k = self.block.shape[0]
