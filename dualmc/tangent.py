@@ -1,8 +1,9 @@
 """Tangents: the Jacobian of an array with respect to the seeded inputs, stored as it is.
 
 `SparseTangent` keeps, per element, the few inputs it depends on; `DenseTangent` keeps a block with
-the basis axis first and a lazy element-wise factor.  Every function here returns new tangents and
-never writes into an argument; `put` alone may, when told that it owns the tangent.
+the basis axis first, laid out as `dense.py` says, and a lazy element-wise factor.  Every function
+here returns new tangents and never writes into an argument; `put` alone may, when told that it owns
+the tangent.
 
 The arrays inside (`coef`, `block`, `scale`) are ndarrays, or Duals of an outer level when
 derivatives are nested; the kernels serve the first, the same formulas in `np.*` the second.
