@@ -126,7 +126,7 @@ def counts(f, mode, n):
         J = run(x)
     operator_of(mode, counted)(x)
     with kernels.counted(
-        vectors._unary_kernels, vectors._binary_kernels, recording._unary_kernels
+        vectors._unary_kernels, vectors._binary_kernels, recording._unary
     ) as launches:
         run(x)
     run(x)

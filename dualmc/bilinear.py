@@ -10,20 +10,24 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import kernels, tangent, tape
+from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
-from dualmc.payload import is_plain, is_zero, values
+from dualmc.payload import FLOATS, is_plain, is_zero, values
 from dualmc.recording import record_dot
 from dualmc.registry import handles
 from dualmc.selection import written
-from dualmc.tangent import DenseTangent, need_block, new_block
+from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
 
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
+    if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
+        y = _image(a, b)
+        if y is not None:
+            return y
     a, b = as_operand(a), as_operand(b)
     level = level_of(a, b)
     p, q = primal_at(a, level), primal_at(b, level)
@@ -92,9 +96,13 @@ def _contracted(t, other, is_constant):
             return _contracted_columns(t, other, is_constant)
         else:
             t = t.to_dense()
+    if dense.fits(t.block, t.scale):
+        factor = _alike(other, t.dtype)
+        if factor is not None:
+            return _contracted_rows(t, factor, is_constant)
     block = t.dense()
     k = block.shape[0]
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
     shape = (*batch, t.shape[-2], other.shape[-1])
     dtype = np.result_type(block.dtype, other.dtype)
     need_block(t.level, (k, *shape), dtype)
@@ -108,13 +116,57 @@ def _contracted(t, other, is_constant):
             block = block.reshape((k,) + (1,) * extra + t.shape)
             out = np.matmul(block, other)
     if not np.isfinite(values(out)).all():
-        block = block.reshape((k,) + (1,) * (len(shape) - len(t.shape)) + t.shape)
         out = _strong_zero_product(block, other, is_constant)
     return DenseTangent(t.level, out)
 
 
+def _image(matrix, x):
+    """``matrix @ x`` of a constant matrix and a vector whose tangent is dense; else None."""
+    t = x.own_tangent()
+    if (
+        t is None
+        or t.is_recorded
+        or t.is_sparse
+        or matrix.ndim != 2
+        or type(x.primal) is not np.ndarray
+        or not dense.fits(t.block, t.scale)
+    ):
+        return None
+    factor = _alike(matrix, t.dtype)
+    if factor is None:
+        return None
+    y = np.matmul(matrix, x.primal)
+    need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
+    block = dense.image(factor, t.dense())
+    if dense.is_finite(block):
+        return make(y, rows_tangent(t.level, block, True), x.level)
+    block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
+    return make(y, DenseTangent(t.level, block), x.level)
+
+
+def _alike(a, dtype):
+    """A plain array in `dtype`, if a product with it is of that dtype; else None."""
+    if type(a) is not np.ndarray or a.dtype == object:
+        return None
+    if a.dtype == dtype:
+        return a
+    return a.astype(dtype) if np.result_type(a.dtype, dtype) == dtype else None
+
+
+def _contracted_rows(t, other, is_constant):
+    """The same for the rows of a dense block."""
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
+    need_block(t.level, (t.level.n, *batch, t.shape[-2], other.shape[-1]), t.dtype)
+    block = dense.product(t.dense(), other)
+    if dense.is_finite(block):
+        return rows_tangent(t.level, block, True)
+    return DenseTangent(t.level, _strong_zero_product(t.dense(), other, is_constant))
+
+
 def _strong_zero_product(block, other, is_constant):
     """``block @ other`` term by term, so that exact zeros stay zero beside infinities."""
+    extra = max(0, other.ndim - block.ndim + 1)
+    block = block.reshape((block.shape[0],) + (1,) * extra + block.shape[1:])
     out = 0.0
     for j in range(block.shape[-1]):
         column, row = block[..., :, j, None], other[..., j, None, :]
@@ -128,7 +180,7 @@ def _strong_zero_product(block, other, is_constant):
 
 def _contracted_slots(t, other, is_constant):
     """Multiply and sum: every result keeps the few slots of the elements it is made of."""
-    batch = np.broadcast_shapes(t.shape[:-2], other.shape[:-2])
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
     m, p, q = *t.shape[-2:], other.shape[-1]
     t = t.reshaped((*t.shape, 1)).broadcast((*batch, m, p, q))
     factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
@@ -139,6 +191,15 @@ def _contracted_columns(t, other, is_constant):
     """A tangent with few slots against a constant matrix: rows of the matrix, scaled."""
     dtype = np.result_type(t.dtype, other.dtype)
     n = t.level.n
+    if dense.is_inner(n) and dtype in FLOATS:
+        need_block(t.level, (n, t.shape[0], other.shape[1]), dtype)
+        matrix = other.astype(dtype, copy=False).T
+        if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+            matrix = np.ascontiguousarray(matrix)
+        out = buffers.empty((t.shape[0], other.shape[1], n), dtype)
+        coef = np.ascontiguousarray(t.coef, dtype)
+        block_kernels.scatter_product(np.ascontiguousarray(t.col), coef, matrix, out, is_constant)
+        return rows_tangent(t.level, dense.first(out))
     block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
     kernels.scatter_product(
         t.col,

@@ -179,7 +179,7 @@ class custom_jvp:
             return self._transposed(name, args, primals, tangents, kwargs, level)
         if level.records:
             return self._recorded(name, primals, tangents, kwargs, level)
-        blocks = [None if t is None else t.to_dense().dense() for t in tangents]
+        blocks = [None if t is None else _directions(t) for t in tangents]
         k = next(b.shape[0] for b in blocks if b is not None)
         columns = []
         y = None
@@ -346,6 +346,12 @@ def _pushed(jacobians: list, tangents: list, level: Any) -> DenseTangent:
         block = t.to_dense().dense()
         total = total + np.matmul(np.reshape(block, (block.shape[0], J.shape[1])), J.T)
     return DenseTangent(level, total)
+
+
+def _directions(t: Any) -> Any:
+    """The block of a tangent, every direction contiguous as compiled code may need it."""
+    block = t.to_dense().dense()
+    return np.ascontiguousarray(block) if isinstance(block, np.ndarray) else block
 
 
 def _kept(y_dot: Any) -> Any:

@@ -46,7 +46,12 @@ class Leaves:
         if not self.parts:
             return make(y, None, self.level)
         parts = [(t.astype(y.dtype), size) for t, size in self.parts]
-        return make(y, pool(self.level, parts, y.dtype).take(np.asarray(index)), self.level)
+        t, index = pool(self.level, parts, y.dtype), np.asarray(index)
+        if not self.level.records and np.array_equal(index.ravel(), positions((self.offset,))):
+            # The parts one after the other, as the pool holds them.
+            shape = index.shape
+            return make(y, t.map(lambda a: a.reshape((a.shape[0], *shape))), self.level)
+        return make(y, t.take(index), self.level)
 
 
 def joined(function, arrays, *args, **kwargs):

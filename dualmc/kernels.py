@@ -66,10 +66,10 @@ def counted(*caches):
 
         return launch
 
-    loops = {name: globals()[name] for name in _loops}
+    loops = [(scope, name, scope[name]) for scope, name in _loops]
     stamped = dict(_stamped)
-    for name, loop in loops.items():
-        globals()[name] = counting(name, loop)
+    for scope, name, loop in loops:
+        scope[name] = counting(name, loop)
     for key, kernel in stamped.items():
         _stamped[key] = counting(kernel.__name__, kernel)
     for cache in caches:
@@ -77,7 +77,8 @@ def counted(*caches):
     try:
         yield launches
     finally:
-        globals().update(loops)
+        for scope, name, loop in loops:
+            scope[name] = loop
         _stamped.update(stamped)
         for cache in caches:
             cache.clear()
@@ -86,10 +87,10 @@ def counted(*caches):
 def _on_first_call(function):
     """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
 
-    _loops.append(function.__name__)
+    _loops.append((function.__globals__, function.__name__))
 
     def first_call(*args):
-        dispatcher = globals()[function.__name__] = _compile(function)
+        dispatcher = function.__globals__[function.__name__] = _compile(function)
         return dispatcher(*args)
 
     return first_call

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from dualmc import buffers, csr, kernels, levels, tape
+from dualmc import buffers, csr, dense, kernels, levels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.slots import SparseTangent
@@ -247,8 +247,8 @@ class Piece:
             out = np.zeros((math.prod(shape), self.k), t.dtype)
             kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
             return out.reshape((*shape, self.k))
-        block = np.moveaxis(t.dense(), 0, -1)
-        return np.ascontiguousarray(block) if isinstance(block, np.ndarray) else block
+        block = t.dense()
+        return dense.columns(block) if type(block) is np.ndarray else np.moveaxis(block, 0, -1)
 
     def rows(self, caller):
         """The same columns as a `scipy.sparse.csr_array`, (size, k)."""

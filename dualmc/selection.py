@@ -228,12 +228,34 @@ def written(out, y):
 
 
 for _function in (
-    np.rollaxis, np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, np.unstack,
-    np.tile, np.repeat, np.roll, np.flip, np.fliplr, np.flipud, np.rot90, np.take, np.diagonal,
+    np.rollaxis, np.unstack, np.tile, np.repeat, np.roll, np.flip, np.fliplr, np.flipud, np.rot90,
+    np.take, np.diagonal,
     np.linalg.diagonal, np.linalg.matrix_transpose, np.take_along_axis, np.resize, np.delete,
     np.lib.stride_tricks.sliding_window_view, np.fft.fftshift, np.fft.ifftshift,
 ):  # fmt: skip
     _register_by_position(_function)
+
+
+def _register_split(function, default_axis):
+    def handler(ary, indices_or_sections, *axis, **kwargs):
+        indices_or_sections = plain_key(indices_or_sections)
+        function(values(ary), indices_or_sections, *axis, **kwargs)  # NumPy's own errors
+        (axis,) = axis or kwargs.values() or (default_axis(ary),)
+        axis = normalize_axis_index(axis, ary.ndim)
+        # Where the elements along the axis go; every part is a slice of them.
+        places = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+        lead = (slice(None),) * axis
+        slices = [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in places]
+        return [ary[(*lead, part)] for part in slices]
+
+    register_one("selection", function, handler)
+
+
+_register_split(np.split, lambda a: 0)
+_register_split(np.array_split, lambda a: 0)
+_register_split(np.vsplit, lambda a: 0)
+_register_split(np.hsplit, lambda a: min(a.ndim, 2) - 1)
+_register_split(np.dsplit, lambda a: 2)
 
 
 @handles("selection", np.compress)

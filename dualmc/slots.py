@@ -20,7 +20,7 @@ from dualmc.payload import (
     scale_rows,
     take_slots,
 )
-from dualmc.tangent import DenseTangent, is_wide, new_block
+from dualmc.tangent import DenseTangent, is_wide, need_block, new_block
 
 # Slots beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
@@ -59,7 +59,7 @@ class SparseTangent:
             block = new_block(self.level, k, self.shape, self.dtype)
             kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
             return block
-        new_block(self.level, k, self.shape, self.dtype)
+        need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
         size = math.prod(self.shape)
         coef, col = self.coef.reshape(self.coef.shape[0], size), flat(self.col)

@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from dualmc import dense
 from dualmc.payload import align, gather_rows, is_plain, is_zero, scale_rows, values
 
 # Bytes that one dense block may take before the driver works in chunks of columns instead.
@@ -35,10 +36,8 @@ class ChunkNeeded(BaseException):
 
 def new_block(level, k, shape, dtype):
     """Zeros of shape (k, *shape), if the memory budget allows them."""
-    need = k * math.prod(shape) * np.dtype(dtype).itemsize
-    if need > MEMORY_BUDGET and k > 1 and level.serial > 0:
-        raise ChunkNeeded(level, max(1, int(k * MEMORY_BUDGET / need)))
-    return np.zeros((k, *shape), dtype)
+    need_block(level, (k, *shape), dtype)
+    return dense.zeros(k, shape, dtype)
 
 
 def need_block(level, shape, dtype):
@@ -69,7 +68,7 @@ class DenseTangent:
     def is_finite(self):
         """Whether the block is finite, so that a factor of 0 gives 0."""
         if self.finite is None:
-            self.finite = bool(np.isfinite(values(self.block)).all())
+            self.finite = dense.is_finite(values(self.block))
         return self.finite
 
     @property
@@ -85,11 +84,19 @@ class DenseTangent:
 
     def dense(self):
         """The full block, the factor applied once and remembered."""
-        if self.scale is not None:
+        if self.has_factor():
             need_block(self.level, self.block.shape, self.scale.dtype)
-            self.block, self.scale = scale_rows(self.block, self.scale[0]), None
+            if dense.fits(self.block, self.scale):
+                self.block = dense.scaled(self.block, self.scale)
+                self.scale = dense.unit(self.shape, self.block.dtype)
+            else:
+                self.block, self.scale = scale_rows(self.block, self.scale[0]), None
             self.finite = None
         return self.block
+
+    def has_factor(self):
+        """Whether there is a factor that is still to be applied."""
+        return self.scale is not None and not dense.is_unit(self.scale)
 
     def to_dense(self):
         return self
@@ -112,8 +119,7 @@ class DenseTangent:
         return DenseTangent(self.level, self.block, rows, self.finite)
 
     def map(self, function, shape=None):
-        scale = None if self.scale is None else function(self.scale)
-        return DenseTangent(self.level, function(self.block), scale)
+        return self._moved(function(self.block), function)
 
     def copied(self, function, key):
         """A copy of `map`, for arrays that may be written."""
@@ -125,8 +131,15 @@ class DenseTangent:
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        scale = None if self.scale is None else align(self.scale, shape)
-        return DenseTangent(self.level, align(self.block, shape), scale)
+        return self._moved(align(self.block, shape), lambda a: align(a, shape))
+
+    def _moved(self, block, function):
+        """The tangent whose block is `block`, the factor moved likewise by `function`."""
+        scale = self.scale
+        if scale is not None:
+            is_unit = dense.is_unit(scale)
+            scale = dense.unit(block.shape[1:], scale.dtype) if is_unit else function(scale)
+        return DenseTangent(self.level, block, scale, self.finite or None)
 
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
@@ -140,8 +153,9 @@ class DenseTangent:
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
-        scale = None if self.scale is None else gather_rows(self.scale, index)
-        return DenseTangent(self.level, gather_rows(block, index), scale)
+        is_fit = dense.fits(block) and math.prod(self.shape)
+        taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
+        return self._moved(taken, lambda a: gather_rows(a, index))
 
     def take_by(self, key, find):
         return self.take(find())
@@ -155,13 +169,22 @@ class DenseTangent:
         shape = self.shape
         if math.prod(shape) == 0:
             return None
-        if self.scale is not None and len(axes) == len(shape) and is_plain(self.block, self.scale):
+        if not self.has_factor():
+            return DenseTangent(self.level, self.block.sum(axis=axes))
+        if len(axes) == len(shape) and is_plain(self.block, self.scale):
             k = self.block.shape[0]
             with np.errstate(all="ignore"):
                 total = self.block.reshape(k, -1) @ self.scale.reshape(-1)
             if np.isfinite(total).all():
                 return DenseTangent(self.level, total)
+        if dense.fits(self.block, self.scale):
+            return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
+
+
+def rows_tangent(level, block, finite=None):
+    """A dense tangent with its factor from the start, so that element-wise steps find it there."""
+    return DenseTangent(level, block, dense.unit(block.shape[1:], block.dtype), finite)
 
 
 def part(t, function):

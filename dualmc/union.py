@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels, tape
+from dualmc import buffers, dense, kernels, tape
 from dualmc.merging import merged, union_of
 from dualmc.payload import fits_kernel, flat, is_plain
 from dualmc.slots import SparseTangent
 from dualmc.structure import content_of, key_of
-from dualmc.tangent import DenseTangent, need_block, new_block
+from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 
 # Small writes to one array, and elements of it, up to which each leaves a structure of its own.
 FEW_WRITES = 8
@@ -38,9 +38,18 @@ def add(t, u):
         if t.col is u.col:
             return t.with_coef(summed_arrays(t.coef, u.coef))
         return merged(t, u)
+    if t.is_sparse or u.is_sparse:
+        t, u = (u, t) if t.is_sparse else (t, u)
+        if is_plain(u.coef) and u.dtype == t.dtype and dense.fits(t.block, t.scale):
+            need_block(t.level, t.block.shape, t.dtype)
+            slots = flat(u.col), flat(u.coef)
+            return rows_tangent(t.level, dense.total_with_slots(t.block, t.scale, *slots))
     t, u = t.to_dense(), u.to_dense()
     if t.block is u.block and t.scale is not None and u.scale is not None:
         return DenseTangent(t.level, t.block, t.scale + u.scale)
+    if t.dtype == u.dtype and dense.fits(t.block, t.scale) and dense.fits(u.block, u.scale):
+        need_block(t.level, t.block.shape, t.dtype)
+        return rows_tangent(t.level, dense.total(t.block, t.scale, u.block, u.scale))
     if (
         t.scale is not None
         and u.scale is not None
@@ -136,11 +145,36 @@ def pool(level, parts, dtype):
         return SparseTangent(level, np.concatenate(coefs, axis=1), np.concatenate(cols, axis=1))
     k = next(t.block.shape[0] for t in active if not t.is_sparse)
     need_block(level, (k, sum(size for _, size in parts)), dtype)
+    if dense.is_inner(k) and all(_fits_rows(t, dtype) for t in active):
+        return DenseTangent(level, _pooled_rows(k, parts, dtype))
     blocks = [
         np.zeros((k, size), dtype) if t is None else t.to_dense().dense().reshape((k, size))
         for t, size in parts
     ]
     return DenseTangent(level, np.concatenate(blocks, axis=1))
+
+
+def _fits_rows(t, dtype):
+    if t.is_sparse:
+        return is_plain(t.coef) and t.dtype == dtype
+    return t.dtype == dtype and dense.fits(t.block, t.scale)
+
+
+def _pooled_rows(k, parts, dtype):
+    """The block of all parts, each written where it belongs."""
+    block = dense.empty(k, (sum(size for _, size in parts),), dtype)
+    out = dense.flat(block)
+    start = 0
+    for t, size in parts:
+        rows = out[start : start + size]
+        if t is None or t.is_sparse:
+            rows.fill(0)
+        if t is not None and t.is_sparse:
+            kernels.scatter_dense(flat(t.col), flat(t.coef), rows.T)
+        elif t is not None:
+            dense.write(t.block, t.scale, rows)
+        start += size
+    return block
 
 
 def put(t, shape, place, u, level, dtype, owned, writes):
@@ -164,7 +198,7 @@ def put(t, shape, place, u, level, dtype, owned, writes):
     else:
         block = t.dense()
         if not owned or block.dtype != dtype:
-            block = block.astype(dtype, order="C")
+            block = dense.copied(block, dtype)
     place.write(block, 0 if u is None else u.dense())
     return DenseTangent(level, block)
 
