@@ -1,0 +1,130 @@
+"""Fair timing of several ways to one result: interleaved samples, paired ratios, their spread.
+
+Import this module before NumPy: it sets the number of threads of every library, the same for all
+sides, to one unless the environment says otherwise.
+
+Every round takes one sample of every call, in an order that turns round from one round to the
+next, so that a machine that slows down slows all of them; two calls are compared by the median of
+the ratios within the rounds.  A sample repeats a fast call until it lasts two milliseconds.
+"""
+
+import os
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+for _name in THREAD_VARIABLES:
+    os.environ.setdefault(_name, "1")
+_single = all(os.environ[name] == "1" for name in THREAD_VARIABLES)
+if _single:  # XLA has no variable of its own for the count: NPROC is what its pools read
+    os.environ.setdefault("NPROC", "1")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
+import gc  # noqa: E402
+import math  # noqa: E402
+import platform  # noqa: E402
+import time  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+# Seconds that a sample should last, so that the clock's own cost is lost in it.
+SAMPLE = 2e-3
+
+
+def pin():
+    """Keeps a single-threaded run on one core, the threads that libraries start included."""
+    if _single and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def conditions():
+    """One line on the machine and the threads."""
+    counts = {os.environ[name] for name in THREAD_VARIABLES}
+    threads = (
+        counts.pop() if len(counts) == 1 else "/".join(os.environ[n] for n in THREAD_VARIABLES)
+    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}; "
+        f"threads per library: {threads}; cores this process may use: {cores}"
+    )
+
+
+def seconds(call, count=1):
+    """Seconds per call, over `count` calls."""
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - start) / count
+
+
+def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=seconds):
+    """Samples of each of `calls`, taken in turn.
+
+    Parameters
+    ----------
+    calls : dict of name to callable without arguments
+        Warm already: what a first call compiles is not to be counted here.
+    rounds : int
+        Samples of each call.
+    budget : float, optional
+        Seconds that all rounds may take; there are five rounds even so.
+    slow : float, optional
+        Calls of more seconds than this take part in the first five rounds only.
+    clock : callable, optional
+        (call, count) -> seconds per call.
+
+    Returns
+    -------
+    dict of name to ndarray : seconds per call, one entry per round.
+    """
+    least = {name: min(clock(call, 1), clock(call, 1)) for name, call in calls.items()}
+    counts = {name: max(1, math.ceil(SAMPLE / max(t, 1e-8))) for name, t in least.items()}
+    per_round = sum(t * counts[name] for name, t in least.items() if t <= slow)
+    rounds = max(min(rounds, 5), min(rounds, int(budget / max(per_round, 1e-9))))
+    samples = {name: [] for name in calls}
+    gc.collect()
+    for number in range(rounds):
+        names = list(calls) if number % 2 == 0 else list(calls)[::-1]
+        for name in names:
+            if number < 5 or least[name] <= slow:
+                samples[name].append(clock(calls[name], counts[name]))
+    return {name: np.array(taken) for name, taken in samples.items()}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times longer one call took than another: median and quartiles over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, numerator, denominator):
+        """Of two arrays of samples, taken in the same rounds; the longer one is cut."""
+        rounds = min(len(numerator), len(denominator))
+        paired = np.asarray(numerator)[:rounds] / np.asarray(denominator)[:rounds]
+        low, median, high = np.quantile(paired, [0.25, 0.5, 0.75])
+        return cls(float(median), float(low), float(high))
+
+    def __str__(self):
+        return f"{self.median:.3g} ({self.low:.3g} .. {self.high:.3g})"
+
+
+def geometric_mean(values):
+    """NaN for no values."""
+    values = np.asarray(list(values), float)
+    return float(np.exp(np.mean(np.log(values)))) if values.size else math.nan
+
+
+def time_text(t):
+    """Seconds for people: 12 us, 3.4 ms, 1.2 s."""
+    for unit, size in (("us", 1e-6), ("ms", 1e-3)):
+        if t < 1000 * size * 0.9995:
+            return f"{t / size:.3g} {unit}"
+    return f"{t:.3g} s"
