@@ -207,9 +207,8 @@ def casadi_nonzeros(case):
         lambda data: data,
     )
     call.keeps = function, buffer  # what the buffer points into
-    call.places = indices * pattern.shape[1] + np.repeat(
-        np.arange(pattern.shape[1]), np.diff(starts)
-    )
+    columns = np.repeat(np.arange(pattern.shape[1]), np.diff(starts))
+    call.places = indices * pattern.shape[1] + columns
     call.shape = pattern.shape
     return call
 

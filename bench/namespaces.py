@@ -62,11 +62,9 @@ class _Copier:
             return self.namespace.constant(value)
         if isinstance(value, list | tuple):
             return type(value)(self.value(entry) for entry in value)
-        if (
-            isinstance(value, Callable)
-            and getattr(numpy, getattr(value, "__name__", ""), 0) is value
-        ):
-            return getattr(self.namespace.np, value.__name__)
+        name = getattr(value, "__name__", "")
+        if callable(value) and getattr(numpy, name, None) is value:
+            return getattr(self.namespace.np, name)
         return value
 
 

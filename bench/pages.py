@@ -52,9 +52,9 @@ def write_csv(rows, path):
 def page(rows, run, missing):
     parts = [
         "# dualmc beside its peers",
-        "Written by `python bench/peers.py`. All ways run interleaved in one process, each Jacobian "
-        "is checked before it is timed, and ratios are medians within rounds; what is traced, "
-        "compiled or built once is not in them (see peers.csv, `first_seconds`). "
+        "Written by `python bench/peers.py`. All ways run interleaved in one process, each "
+        "Jacobian is checked before it is timed, and ratios are medians within rounds; what is "
+        "traced, compiled or built once is not in them (see peers.csv, `first_seconds`). "
         + timing.conditions()
         + ".",
     ]
@@ -65,7 +65,7 @@ def page(rows, run, missing):
         "## Goals",
         _table(("", "goal", "ratio", "bound", "geometric mean", "furthest"), _goal_rows(rows)),
         "## Time of a Jacobian, in multiples of the time of f",
-        "dualmc gets f as it is, and everything fresh at each call unless the column says prepared. "
+        "dualmc gets f as it is, and works anew at each call unless the column says prepared. "
         "JAX, asdex and CasADi are prepared; asdex and CasADi's nonzeros return values without "
         "a matrix. Autograd, PyTorch, num-dual, hyperjet and SciPy work anew at each call.",
         _times(rows, run.ways),

@@ -3,7 +3,7 @@
 Times every way of `adapters.py` on the problems of `problems.py`, interleaved in one process, each
 Jacobian checked before it is timed against derivatives that share nothing with either side.
 Prints a line per problem and size, in multiples of the time of f itself; what every first call
-(tracing, compiling, graphs) took goes to the CSV.  Ends with the goals of `goals.py`: met or missed.
+(tracing, compiling, graphs) took goes to the CSV.  Ends with the goals of `goals.py`.
 
 dualmc differentiates f as it is written.  The page that is written says for every peer whether it
 could run f with only the import of `np` swapped, or needed a twin without assignment, or neither.
@@ -21,10 +21,12 @@ import time
 import warnings
 from dataclasses import dataclass, field, replace
 
+import timing  # before NumPy: it sets the threads
+
+# isort: split
 import goals
 import numpy as np
 import pages
-import timing  # before NumPy: it sets the threads
 from adapters import DUALMC, PEERS, WAYS, Unsuited
 from problems import PROBLEMS
 from reference import Judge

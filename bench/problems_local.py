@@ -156,7 +156,7 @@ def bratu(n):
 
 @problem("local", (16, 100, 1024, 4900))
 def heat(n):
-    """A plate: conduction inside, a leak along one side, radiation along another, two sides kept."""
+    """A plate: conduction inside, a leak along one side, radiation along another."""
     side = side_of(n)
     conduction = (side - 1.0) ** 2
 

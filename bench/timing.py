@@ -43,10 +43,7 @@ def pin():
 
 def conditions():
     """One line on the machine and the threads."""
-    counts = {os.environ[name] for name in THREAD_VARIABLES}
-    threads = (
-        counts.pop() if len(counts) == 1 else "/".join(os.environ[n] for n in THREAD_VARIABLES)
-    )
+    threads = "/".join(sorted({os.environ[name] for name in THREAD_VARIABLES}))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}; "
