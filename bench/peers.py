@@ -72,8 +72,8 @@ class Row:
 class Run:
     """Problems, ways and rounds of one run, and how slow each way has been so far."""
 
-    def __init__(self, ways, rounds, budget):
-        self.ways, self.rounds, self.budget = ways, rounds, budget
+    def __init__(self, ways, rounds, budget, clock):
+        self.ways, self.rounds, self.budget, self.clock = ways, rounds, budget, clock
         self.last = {}
         self.forms = {}
 
@@ -125,7 +125,7 @@ class Run:
         return self.forms[key]
 
     def _time(self, row, calls):
-        timed = interleave(calls, self.rounds, self.budget, SLOW)
+        timed = interleave(calls, self.rounds, self.budget, SLOW, self.clock)
         row.samples.update(timed)
         for name, taken in timed.items():
             self.last[row.name, name] = row.n, float(np.median(taken))
@@ -178,6 +178,7 @@ def arguments():
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--rounds", type=int, help="samples of each way (default 9, quick 5)")
     parser.add_argument("--budget", type=float, help="seconds of timing per problem and size")
+    parser.add_argument("--cpu", action="store_true", help="processor time, on a busy machine")
     parser.add_argument("--output", type=pathlib.Path, help="folder of the tables and the figure")
     return parser.parse_args()
 
@@ -193,7 +194,8 @@ def main():
         print(f"skipped: {name} (needs {WAYS[name].module})")
     rounds = options.rounds or (5 if options.quick else 9)
     budget = options.budget or (1.0 if options.quick else 5.0)
-    run = Run([name for name in asked if name not in missing], rounds, budget)
+    clock = time.process_time if options.cpu else time.perf_counter
+    run = Run([name for name in asked if name not in missing], rounds, budget, clock)
     start, rows = time.perf_counter(), []
     for problem, n in chosen(options):
         rows.append(run.row(problem, n))

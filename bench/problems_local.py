@@ -182,6 +182,15 @@ def heat(n):
     return Case(f, 1.0 + 0.4 * np.cos(np.arange(side * side)), twin)
 
 
+def bundle_shape(n):
+    """The numbers of cameras and points, and which of them every observation is of."""
+    cameras = n // 50
+    points = (n - 11 * cameras) // 3
+    point = np.tile(np.arange(points), 2)
+    camera = (point + np.repeat([0, 1], points)) % cameras
+    return cameras, points, camera, point
+
+
 def bundle_start(cameras, points, rng):
     """Cameras (rotation, centre, focal length, image centre, distortion) that look at points."""
     C = 0.1 * rng.standard_normal((cameras, 11))
@@ -193,11 +202,8 @@ def bundle_start(cameras, points, rng):
 @problem("local", (100, 1000, 5000))
 def bundle_adjustment(n):
     """Reprojection errors: 11 parameters per camera, 3 per point, two cameras see every point."""
-    cameras = n // 50
-    points = (n - 11 * cameras) // 3
+    cameras, points, camera, point = bundle_shape(n)
     rng = np.random.default_rng(50)
-    camera = np.concatenate([np.arange(points) % cameras, (np.arange(points) + 1) % cameras])
-    point = np.concatenate([np.arange(points), np.arange(points)])
     seen = rng.standard_normal((2 * points, 2))
 
     def errors(x, cross):

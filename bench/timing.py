@@ -36,9 +36,19 @@ SAMPLE = 2e-3
 
 
 def pin():
-    """Keeps a single-threaded run on one core, the threads that libraries start included."""
+    """Keeps a single-threaded run, with the threads that libraries start, on the idlest core."""
     if _single and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {max(cores, key=_share_of)})
+
+
+def _share_of(core):
+    """The share of a core's time that this process gets while it is busy there."""
+    os.sched_setaffinity(0, {core})
+    start, used = time.perf_counter(), time.process_time()
+    while time.perf_counter() - start < 0.1:
+        pass
+    return (time.process_time() - used) / (time.perf_counter() - start)
 
 
 def conditions():
@@ -51,15 +61,15 @@ def conditions():
     )
 
 
-def seconds(call, count=1):
+def seconds(call, count=1, clock=time.perf_counter):
     """Seconds per call, over `count` calls."""
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         call()
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count
 
 
-def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=seconds):
+def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=time.perf_counter):
     """Samples of each of `calls`, taken in turn.
 
     Parameters
@@ -73,13 +83,14 @@ def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=seconds):
     slow : float, optional
         Calls of more seconds than this take part in the first five rounds only.
     clock : callable, optional
-        (call, count) -> seconds per call.
+        `time.process_time` counts the work alone, for machines that others use at the same time;
+        what a library does in threads is in it, waiting for them is not.
 
     Returns
     -------
     dict of name to ndarray : seconds per call, one entry per round.
     """
-    least = {name: min(clock(call, 1), clock(call, 1)) for name, call in calls.items()}
+    least = {name: min(seconds(call), seconds(call)) for name, call in calls.items()}
     counts = {name: max(1, math.ceil(SAMPLE / max(t, 1e-8))) for name, t in least.items()}
     per_round = sum(t * counts[name] for name, t in least.items() if t <= slow)
     rounds = max(min(rounds, 5), min(rounds, int(budget / max(per_round, 1e-9))))
@@ -89,7 +100,7 @@ def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=seconds):
         names = list(calls) if number % 2 == 0 else list(calls)[::-1]
         for name in names:
             if number < 5 or least[name] <= slow:
-                samples[name].append(clock(calls[name], counts[name]))
+                samples[name].append(seconds(calls[name], counts[name], clock))
     return {name: np.array(taken) for name, taken in samples.items()}
 
 
