@@ -234,7 +234,7 @@ def heat(n):
 # --- Bundle adjustment ---------------------------------------------------------------------------
 
 
-@njit(inline="always")
+@njit
 def _cross(a, b, out):
     out[0] = a[1] * b[2] - a[2] * b[1]
     out[1] = a[2] * b[0] - a[0] * b[2]
@@ -246,16 +246,17 @@ def _rotated(r, X, P, turned, D):
     """P = R(r) X; turned[:, j] = dP / dr_j; D = dP / dX = R."""
     angle = math.sqrt(r[0] ** 2 + r[1] ** 2 + r[2] ** 2)
     sin, cos = math.sin(angle), math.cos(angle)
-    a = r / angle
-    across, turn = np.empty(3), np.empty(3)
+    a, da, across, turn = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    for i in range(3):
+        a[i] = r[i] / angle
     _cross(a, X, across)
     along = a[0] * X[0] + a[1] * X[1] + a[2] * X[2]
     for i in range(3):
         P[i] = X[i] * cos + across[i] * sin + a[i] * along * (1.0 - cos)
     for j in range(3):
         # d a / d r_j = (e_j - a a_j) / angle and d angle / d r_j = a_j
-        da = -a * a[j] / angle
-        da[j] += 1.0 / angle
+        for i in range(3):
+            da[i] = ((i == j) - a[i] * a[j]) / angle
         _cross(da, X, turn)
         d_along = da[0] * X[0] + da[1] * X[1] + da[2] * X[2]
         for i in range(3):

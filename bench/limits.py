@@ -19,7 +19,7 @@ import argparse
 import sys
 from functools import partial
 
-import timing  # before NumPy: it sets the threads
+import threads  # before NumPy
 
 # isort: split
 import handwritten
@@ -27,7 +27,7 @@ import numba
 import numpy as np
 from problems import PROBLEMS
 from reference import Judge
-from timing import Ratio, geometric_mean, interleave
+from timing import Ratio, geometric_mean, interleave, time_text
 
 import dualmc as dm
 
@@ -155,7 +155,7 @@ def byhand(rounds):
             ratio = Ratio.of(samples["fresh"], samples["hand"])
             fresh.append(ratio.median)
             text = f"{name + ':' + str(n):26s}{values.size:9d}"
-            text += f"{timing.time_text(np.median(samples['hand'])):>10s}   {ratio}"
+            text += f"{time_text(np.median(samples['hand'])):>10s}   {ratio}"
             if "prepared" in samples:
                 ratio = Ratio.of(samples["prepared"], samples["hand"])
                 prepared.append(ratio.median)
@@ -198,8 +198,8 @@ def main():
     parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
-    timing.pin()
-    print(timing.conditions())
+    threads.pin()
+    print(threads.conditions())
     failed = False
     for name in options.questions:
         print(f"\n{name}: {QUESTIONS[name].__doc__.splitlines()[0]}")

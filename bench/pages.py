@@ -4,9 +4,9 @@ import csv
 
 import goals
 import numpy as np
-import timing
+import threads
 from adapters import PEERS, WAYS
-from timing import geometric_mean, time_text
+from timing import Ratio, geometric_mean, time_text
 
 PANELS = (
     ("local structure, n >= 100", goals.is_local, "sparse"),
@@ -55,7 +55,7 @@ def page(rows, run, missing):
         "Written by `python bench/peers.py`. All ways run interleaved in one process, each "
         "Jacobian is checked before it is timed, and ratios are medians within rounds; what is "
         "traced, compiled or built once is not in them (see peers.csv, `first_seconds`). "
-        + timing.conditions()
+        + threads.conditions()
         + ".",
     ]
     if missing:
@@ -157,4 +157,4 @@ def draw(rows, path):
 
 def _ratios(rows, belongs, way, mine):
     both = [row for row in rows if belongs(row) and {way, mine} <= row.samples.keys()]
-    return [timing.Ratio.of(row.samples[way], row.samples[mine]).median for row in both]
+    return [Ratio.of(row.samples[way], row.samples[mine]).median for row in both]

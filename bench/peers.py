@@ -21,7 +21,7 @@ import time
 import warnings
 from dataclasses import dataclass, field, replace
 
-import timing  # before NumPy: it sets the threads
+import threads  # before NumPy
 
 # isort: split
 import goals
@@ -185,11 +185,11 @@ def arguments():
 
 def main():
     options = arguments()
-    timing.pin()
+    threads.pin()
     warnings.simplefilter("ignore")  # of peers, about the derivatives that they lose
     asked = [*DUALMC, *(options.peers or (QUICK_PEERS if options.quick else PEERS))]
     missing = [name for name in asked if not WAYS[name].is_present]
-    print(timing.conditions())
+    print(threads.conditions())
     for name in missing:
         print(f"skipped: {name} (needs {WAYS[name].module})")
     rounds = options.rounds or (5 if options.quick else 9)

@@ -1,64 +1,19 @@
 """Fair timing of several ways to one result: interleaved samples, paired ratios, their spread.
 
-Import this module before NumPy: it sets the number of threads of every library, the same for all
-sides, to one unless the environment says otherwise.
-
 Every round takes one sample of every call, in an order that turns round from one round to the
 next, so that a machine that slows down slows all of them; two calls are compared by the median of
 the ratios within the rounds.  A sample repeats a fast call until it lasts two milliseconds.
 """
 
-import os
+import gc
+import math
+import time
+from dataclasses import dataclass
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
-for _name in THREAD_VARIABLES:
-    os.environ.setdefault(_name, "1")
-_single = all(os.environ[name] == "1" for name in THREAD_VARIABLES)
-if _single:  # XLA has no variable of its own for the count: NPROC is what its pools read
-    os.environ.setdefault("NPROC", "1")
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-
-import gc  # noqa: E402
-import math  # noqa: E402
-import platform  # noqa: E402
-import time  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
-
-import numpy as np  # noqa: E402
+import numpy as np
 
 # Seconds that a sample should last, so that the clock's own cost is lost in it.
 SAMPLE = 2e-3
-
-
-def pin():
-    """Keeps a single-threaded run, with the threads that libraries start, on the idlest core."""
-    if _single and hasattr(os, "sched_setaffinity"):
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {max(cores, key=_share_of)})
-
-
-def _share_of(core):
-    """The share of a core's time that this process gets while it is busy there."""
-    os.sched_setaffinity(0, {core})
-    start, used = time.perf_counter(), time.process_time()
-    while time.perf_counter() - start < 0.1:
-        pass
-    return (time.process_time() - used) / (time.perf_counter() - start)
-
-
-def conditions():
-    """One line on the machine and the threads."""
-    threads = "/".join(sorted({os.environ[name] for name in THREAD_VARIABLES}))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (
-        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}; "
-        f"threads per library: {threads}; cores this process may use: {cores}"
-    )
 
 
 def seconds(call, count=1, clock=time.perf_counter):
@@ -90,10 +45,11 @@ def interleave(calls, rounds=9, budget=math.inf, slow=math.inf, clock=time.perf_
     -------
     dict of name to ndarray : seconds per call, one entry per round.
     """
-    least = {name: min(seconds(call), seconds(call)) for name, call in calls.items()}
+    least = {name: min(seconds(call, 1, clock) for _ in "12") for name, call in calls.items()}
     counts = {name: max(1, math.ceil(SAMPLE / max(t, 1e-8))) for name, t in least.items()}
     per_round = sum(t * counts[name] for name, t in least.items() if t <= slow)
-    rounds = max(min(rounds, 5), min(rounds, int(budget / max(per_round, 1e-9))))
+    affordable = min(rounds, budget / max(per_round, 1e-9))
+    rounds = max(min(rounds, 5), int(affordable))
     samples = {name: [] for name in calls}
     gc.collect()
     for number in range(rounds):
