@@ -83,7 +83,7 @@ def bandwidth(rounds):
         "sparse": lambda: dm.jacobian_fwd(polynomial, x, sparse=True),
     }
     if hasattr(dm, "prepare"):
-        calls["prepared"] = partial(dm.prepare(polynomial, x, sparse=True), x)
+        calls["prepared"] = partial(dm.prepare(polynomial, 1.001 * x, sparse=True), x)
     samples = interleave(calls, rounds, budget=20)
     # What must move: x in, and of the CSR matrix 8 bytes of value, 4 of column, 4 of row start.
     jacobian = 8 + 8 + 4 + 4
@@ -120,7 +120,8 @@ def blas(rounds):
         "reverse": lambda: dm.jacobian_rev(case.f, case.x),
     }
     if hasattr(dm, "prepare"):
-        calls["prepared"] = partial(dm.prepare(case.f, case.x), case.x)
+        calls["prepared"] = partial(dm.prepare(case.f, 1.001 * case.x), case.x)
+        check(case, calls["prepared"](), "mlp_square:512 prepared")
     samples = interleave(calls, rounds, budget=10)
     flops = 2 * 2 * 512**3 / np.median(samples["products"]) / 1e9
     print(f"two products of 512 x 512: {flops:.0f} GFLOP/s")
@@ -150,7 +151,9 @@ def byhand(rounds):
                 "fresh": partial(dm.jacobian_fwd, case.f, case.x, sparse=True),
             }
             if hasattr(dm, "prepare"):
-                calls["prepared"] = partial(dm.prepare(case.f, case.x, sparse=True), case.x)
+                p = dm.prepare(case.f, 1.001 * case.x, sparse=True)
+                calls["prepared"] = partial(p, case.x)
+                check(case, p(case.x), f"{name}:{n} prepared")
             samples = interleave(calls, rounds, budget=1.5)
             ratio = Ratio.of(samples["fresh"], samples["hand"])
             fresh.append(ratio.median)
