@@ -225,6 +225,6 @@ def columns(block):
     a = root = last(block)
     while isinstance(root.base, np.ndarray):
         root = root.base
-    if a.flags.c_contiguous and root.nbytes <= SLACK * a.nbytes:
+    if a.flags.c_contiguous and a.flags.writeable and root.nbytes <= SLACK * a.nbytes:
         return a
     return np.array(a, order="C")

@@ -408,12 +408,20 @@ def has_dual(a):
     return False
 
 
+# Functions that join a list if they can, and else return None: `numbers.py` has one.
+SHORT_JOINS: list = []
+
+
 def from_sequence(items):
     """What ``np.array(items)`` would be, as a Dual if any entry is one."""
+    for join in SHORT_JOINS:
+        y = join(items)
+        if y is not None:
+            return y
     if not has_dual(items):
         return np.asarray(items)
     parts = [as_operand(item) for item in items]
-    shapes = {np.shape(part) for part in parts}
+    shapes = {part.shape if type(part) is Dual else np.shape(part) for part in parts}
     if len(shapes) > 1:
         raise ValueError(
             f"A list of arrays of shapes {sorted(shapes, key=str)} has no common shape; "

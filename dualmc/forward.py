@@ -1,5 +1,6 @@
 """Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `jvp`, `derivative`."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -235,10 +236,10 @@ def passes(request, is_sparse=None):
     caller, xs = request.caller, request.xs
     n = sum(request.sizes)
     step = max(n, 1) if request.chunk_size is None else request.chunk_size
-    dtype = np.result_type(*(x.dtype for x in xs))
+    dtype = xs[0].dtype if len(xs) == 1 else np.result_type(*(x.dtype for x in xs))
     if is_sparse is None:
         is_sparse = seeds.starts_sparse(n, request.sparse)
-    offsets = np.concatenate([[0], np.cumsum(request.sizes)]).tolist()
+    offsets = [0, *itertools.accumulate(request.sizes)]
     pieces = []
     first = first_aux = None
     start = 0

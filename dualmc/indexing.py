@@ -10,10 +10,11 @@ from types import EllipsisType
 
 import numpy as np
 
-from dualmc import levels, tangent, union
+from dualmc import dense, levels, tangent, union
 from dualmc.errors import TangentLostError
 from dualmc.payload import values
 from dualmc.structure import content_of, key_of
+from dualmc.tangent import DenseTangent
 
 
 class View:
@@ -249,6 +250,10 @@ def get(dual, key):
     if dual.level.records and dual._view is None and (kind is slice or kind is int):
         if type(dual._primal) is np.ndarray:
             return _recorded_part(dual, key)
+    if kind is int and dual._view is None and type(dual._tangent) is DenseTangent:
+        y = _number(dual, key)
+        if y is not None:
+            return y
     if kind is not int and kind is not slice:
         key = plain_key(key)
         if not is_basic(key):
@@ -267,6 +272,19 @@ def get(dual, key):
         return dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
+
+
+def _number(dual, i):
+    """Element `i` of a vector with a dense tangent; None: not here."""
+    p, t = dual._primal, dual._tangent
+    if type(p) is not np.ndarray or p.ndim != 1 or dual._owned:
+        return None
+    y, block, scale = p[i], t.block, t.scale
+    if type(block) is not np.ndarray:
+        return None
+    if scale is not None:
+        scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
+    return dual.make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
 
 
 def _element(t, path, is_owned):

@@ -271,6 +271,46 @@ def scaled_sum(a, scale_a, b, scale_b, out):
             out[s, i] = c + g
 
 
+@_on_first_call
+def scaled_products(a, scale_a, factor_a, b, scale_b, factor_b, out):
+    """``a * (scale_a * factor_a) + b * (scale_b * factor_b)`` with strong zeros."""
+    for i in range(out.shape[1]):
+        s = scale_a[i]
+        if s != 0:
+            s = s * factor_a[i]
+        t = scale_b[i]
+        if t != 0:
+            t = t * factor_b[i]
+        for r in range(out.shape[0]):
+            c = a[r, i]
+            if c != 0:
+                c = c * s
+            g = b[r, i]
+            if g != 0:
+                g = g * t
+            out[r, i] = c + g
+
+
+@_on_first_call
+def scaled_quotients(a, scale_a, divisor, b, scale_b, quotient, out):
+    """``a * (scale_a / divisor) - b * (scale_b * quotient / divisor)`` with strong zeros."""
+    for i in range(out.shape[1]):
+        s = scale_a[i]
+        if s != 0:
+            s = s * (1.0 / divisor[i])
+        t = scale_b[i]
+        if t != 0:
+            t = t * -(quotient[i] / divisor[i])
+        for r in range(out.shape[0]):
+            c = a[r, i]
+            if c != 0:
+                c = c * s
+            g = b[r, i]
+            if g != 0:
+                g = g * t
+            out[r, i] = c + g
+
+
 # --- Sparse structure: slots sorted by column, -1 unused and last ---------------------------------
 
 

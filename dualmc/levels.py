@@ -65,18 +65,23 @@ class Loan:
         self.__array_interface__ = array.__array_interface__
 
 
-@contextmanager
-def open_level(n, records=False):
+class open_level:
     """A new innermost level, closed on the way out whatever happens inside."""
-    level = Level(n, records=records)
-    running = _running.levels
-    running.append(level)
-    try:
-        yield level
-    finally:
+
+    __slots__ = ("level",)
+
+    def __init__(self, n, records=False):
+        self.level = Level(n, records=records)
+
+    def __enter__(self):
+        _running.levels.append(self.level)
+        return self.level
+
+    def __exit__(self, kind, error, traceback):
+        level = self.level
         level.open = False
         level.structures.latest = None
-        running.remove(level)
+        _running.levels.remove(level)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DENSE_INPUTS, DenseTangent
 
+FLOAT64 = np.dtype(np.float64)
+
 # --- Inputs --------------------------------------------------------------------------------------
 
 
@@ -19,6 +21,8 @@ def as_input(x, caller, name, is_complex=False):
 
     Complex numbers only where `is_complex` allows them.
     """
+    if type(x) is np.ndarray and x.dtype is FLOAT64:
+        return x
     if type(x) is Dual:
         if x.dtype.kind != "f" and not (is_complex and x.dtype.kind == "c"):
             raise TypeError(_complex_input(caller, name, x.dtype))
@@ -70,6 +74,8 @@ def _complex_input(caller, name, dtype):
 
 def check_argnums(argnums, count, caller):
     """`argnums` as a tuple of positions, and whether it was given as one."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return (argnums,), False
     given = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
     if not given:
         raise ValueError(f"{caller}: argnums must name at least one argument, got ().")
@@ -115,20 +121,41 @@ def seed(x, level, offset, is_sparse):
     primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
     size, k = math.prod(x.shape), level.n
     if not is_sparse or x.dtype not in KERNEL_DTYPES:
-        block = np.zeros((k, size), x.dtype)
-        first, last = max(0, -offset), min(size, k - offset)
-        if last > first:
-            entries = np.arange(first, last)
-            block[entries + offset, entries] = 1
         # With its factor from the start, element-wise steps find it in place.
-        scale = np.ones((1, *x.shape), x.dtype)
-        return make(primal, DenseTangent(level, block.reshape((k, *x.shape)), scale, True), level)
+        scale = dense.unit(x.shape, x.dtype)
+        block = _basis(k, x.shape, x.dtype, offset)
+        return make(primal, DenseTangent(level, block, scale, True), level)
     col = level.structures.seeded(offset, x.shape, k)
     coef = buffers.empty(col.shape, x.dtype)
     coef.fill(1)
     if offset < 0 or offset + size > k:
         coef[col < 0] = 0
     return make(primal, SparseTangent(level, coef, col), level)
+
+
+# Blocks of seeds up to this many entries are kept for the next call.
+KEPT_SEEDS = 1024
+_bases: dict = {}
+
+
+def _basis(k, shape, dtype, offset):
+    """The block, (k, *shape), whose element i is column ``offset + i``; not to be written to."""
+    key = (k, shape, dtype, offset)
+    found = _bases.get(key)
+    if found is None:
+        size = math.prod(shape)
+        found = np.zeros((k, size), dtype)
+        first, last = max(0, -offset), min(size, k - offset)
+        if last > first:
+            entries = np.arange(first, last)
+            found[entries + offset, entries] = 1
+        found = found.reshape((k, *shape))
+        found.flags.writeable = False
+        if found.size <= KEPT_SEEDS:
+            if len(_bases) > 64:
+                _bases.clear()
+            _bases[key] = found
+    return found
 
 
 def seed_recorded(x, level):

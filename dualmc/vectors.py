@@ -1,18 +1,23 @@
-"""The short way for float64 vectors: the same rules with as little Python as possible.
+"""The short way for float64 arrays: the same rules with as little Python as possible.
 
 The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the kernel on small arrays.  Here one operand, or two of one level, are float64 vectors whose
-coefficients are contiguous rows; whatever is not gets None and goes the general way.
+the kernel on small arrays.  Here one operand, or two of one level and shape, are contiguous float64
+arrays or numbers whose coefficients are contiguous rows; whatever is not gets None and goes the
+general way.
 """
 
-import numpy as np
+import math
 
-from dualmc import buffers, dense, kernels
+import numpy as np
+from numpy import asarray, empty_like, float64, ndarray
+
+from dualmc import buffers, dense, kernels, numbers
 from dualmc.dual import Dual, make
 from dualmc.merging import merged, merged_products
+from dualmc.payload import flat
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
-from dualmc.tangent import need_block, rows_tangent
+from dualmc.tangent import DenseTangent, need_block, rows_tangent
 
 FLOAT64 = np.dtype(np.float64)
 LARGE = buffers.LARGE
@@ -23,26 +28,41 @@ _unary_kernels: dict = {}
 _binary_kernels: dict = {}
 
 
-def _vector(x):
-    """The tangent of a Dual whose primal is a float64 vector, else None."""
+def _tangent(x):
+    """The tangent of a Dual whose primal is a float64 array, else None."""
     if x._view is None:
         p = x._primal
-        if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64 or not x.level.open:
+        if type(p) is not ndarray or p.dtype is not FLOAT64 or not x.level.open:
             return None
         x._owned = False
         return x._tangent
     p = x.primal
-    if type(p) is not np.ndarray or p.ndim != 1 or p.dtype is not FLOAT64:
+    if type(p) is not ndarray or p.dtype is not FLOAT64:
         return None
     return x.own_tangent()
 
 
 def _fast_rows(t):
-    """The coefficients of a vector's tangent as a contiguous float64 (w, size), or None."""
-    rows = t.coef if t.is_sparse else t.scale
-    if type(rows) is np.ndarray and rows.dtype is FLOAT64 and rows.flags.c_contiguous:
+    """The coefficients of a tangent as contiguous float64 (w, *S), or None."""
+    if t.is_sparse:
+        rows = t.coef
+    else:
+        rows = t.scale
+        if rows is None and t.block.dtype is FLOAT64:
+            return dense.unit(t.block.shape[1:], FLOAT64)
+    if type(rows) is ndarray and rows.dtype is FLOAT64 and rows.flags.c_contiguous:
         return rows
     return None
+
+
+def _line(a):
+    """A contiguous array as a vector."""
+    return a if a.ndim == 1 else a.reshape(-1)
+
+
+def _table(rows):
+    """Contiguous rows, (w, *S), as (w, size)."""
+    return rows if rows.ndim == 2 else rows.reshape(rows.shape[0], math.prod(rows.shape[1:]))
 
 
 def push_unary(ufunc, x):
@@ -59,23 +79,23 @@ def push_unary(ufunc, x):
         ):
             return None
         kernel = _unary_kernels[ufunc] = kernels.push_one(ufunc, rule.partials[0])
-    t = _vector(x)
+    t = _tangent(x)
     if t is None:
         return None
     p = x._primal
-    rows = t.coef if t.is_sparse else t.scale
-    if (
-        type(rows) is not np.ndarray
-        or rows.dtype is not FLOAT64
-        or not rows.flags.c_contiguous
-        or not p.flags.c_contiguous
-    ):
+    rows = _fast_rows(t)
+    if rows is None or not p.flags.c_contiguous:
         return None
     y = ufunc(p)
+    if type(y) is not ndarray:
+        y = asarray(y)
     if y.dtype is not FLOAT64:
         return None
-    out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
-    kernel(p, y, rows, out)
+    out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
+    if p.ndim == 1:
+        kernel(p, y, rows, out)
+    else:
+        kernel(_line(p), _line(y), _table(rows), _table(out))
     return make(y, t.like(out), x.level)
 
 
@@ -88,16 +108,16 @@ def push_binary(ufunc, a, b):
     if row is False:
         return None
     if type(a) is Dual:
-        t = _vector(a)
+        t = _tangent(a)
         if t is None:
             return None
         if type(b) is Dual:
             if b.level is not a.level:
                 return None
-            u = _vector(b)
+            u = _tangent(b)
             return None if u is None else _push_two_vectors(ufunc, row, a, t, b, u)
         return _push_vector_constant(ufunc, row, 0, a, t, b)
-    t = _vector(b)
+    t = _tangent(b)
     return None if t is None else _push_vector_constant(ufunc, row, 1, b, t, a)
 
 
@@ -123,6 +143,10 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     p, q = a._primal, b._primal
     if p.shape != q.shape or t.is_sparse != u.is_sparse:
         return None
+    if p.ndim == 0 and not t.is_sparse:
+        y = numbers.push_two(ufunc, a, t, b, u)
+        if y is not None:
+            return y
     if t.is_sparse and t.col is not u.col:
         return _push_merged(ufunc, row, a, t, b, u)
     if not t.is_sparse and t.block is not u.block:
@@ -130,15 +154,16 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     rows, other = _fast_rows(t), _fast_rows(u)
     if rows is None or other is None:
         return None
+    if not (p.flags.c_contiguous and q.flags.c_contiguous):
+        return None
     y = ufunc(p, q)
     if len(row) == 2:
         out = buffers.empty_like(rows)
         (np.add if row[1] == 1.0 else np.subtract)(rows, other, out=out)
     else:
-        if not (p.flags.c_contiguous and q.flags.c_contiguous):
-            return None
-        out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
-        row[2](p, 1, q, 1, y, rows, other, out)
+        y = asarray(y)
+        out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
+        row[2](_line(p), 1, _line(q), 1, _line(y), _table(rows), _table(other), _table(out))
     return make(y, t.like(out), a.level)
 
 
@@ -147,12 +172,12 @@ def _push_merged(ufunc, row, a, t, b, u):
     p, q = a._primal, b._primal
     if t.coef.dtype is not FLOAT64 or u.coef.dtype is not FLOAT64:
         return None
-    if type(t.coef) is not np.ndarray or type(u.coef) is not np.ndarray:
+    if type(t.coef) is not ndarray or type(u.coef) is not ndarray:
         return None
     if len(row) == 2:
         return make(ufunc(p, q), merged(t, u, row[1]), a.level)
     if ufunc is np.multiply and p.flags.c_contiguous and q.flags.c_contiguous:
-        return make(ufunc(p, q), merged_products(t, q, u, p), a.level)
+        return make(ufunc(p, q), merged_products(t, _line(q), u, _line(p)), a.level)
     return None
 
 
@@ -164,9 +189,12 @@ def _push_two_blocks(ufunc, row, a, t, b, u):
         ufunc not in _BLOCK_STEPS
         or rows is None
         or other is None
-        or not (dense.fits(t.block, rows) and dense.fits(u.block, other))
         or not (p.flags.c_contiguous and q.flags.c_contiguous)
     ):
+        return None
+    if not (dense.fits(t.block, rows) and dense.fits(u.block, other)):
+        return _push_two_small(ufunc, row, a, t, rows, b, u, other)
+    if p.ndim != 1:
         return None
     y = ufunc(p, q)
     if ufunc is np.subtract:
@@ -184,10 +212,44 @@ def _push_two_blocks(ufunc, row, a, t, b, u):
     return make(y, rows_tangent(a.level, dense.total(t.block, rows, u.block, other)), a.level)
 
 
+def _push_two_small(ufunc, row, a, t, rows, b, u, other):
+    """The same for blocks of few directions, the basis axis first in memory."""
+    block, block_other = t.block, u.block
+    if type(block) is not ndarray or block.dtype is not FLOAT64:
+        return None
+    if type(block_other) is not ndarray or block_other.dtype is not FLOAT64:
+        return None
+    p, q = a._primal, b._primal
+    y = asarray(ufunc(p, q))
+    shape = block.shape
+    need_block(a.level, shape, FLOAT64)
+    out = np.empty((shape[0], p.size))
+    p, q, rows, other = _line(p), _line(q), _table(rows)[0], _table(other)[0]
+    block, block_other = flat(block), flat(block_other)
+    if ufunc is np.multiply:
+        kernels.scaled_products(block, rows, q, block_other, other, p, out)
+    elif ufunc is np.divide:
+        kernels.scaled_quotients(block, rows, q, block_other, other, _line(y), out)
+    else:
+        if ufunc is np.subtract:
+            other = np.negative(other)
+        kernels.scaled_sum(block, rows, block_other, other, out)
+    if len(shape) != 2:
+        out = out.reshape(shape)
+    return make(y, DenseTangent(a.level, out, dense.unit(shape[1:], FLOAT64)), a.level)
+
+
 def _push_vector_constant(ufunc, row, argnum, x, t, c):
     p = x._primal
     kind = type(c)
-    if kind is np.ndarray:
+    if kind is float64:
+        c = float(c)
+        kind = float
+    if p.ndim == 0 and not t.is_sparse and (kind is float or kind is int):
+        y = numbers.push_constant(ufunc, argnum, x, t, c)
+        if y is not None:
+            return y
+    if kind is ndarray:
         if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
             return None
         constant, step = c, 1
@@ -197,6 +259,8 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     else:
         return None
     y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
+    if type(y) is not ndarray:
+        y = asarray(y)
     if y.dtype is not FLOAT64:
         return None
     if len(row) == 2 and row[argnum] == 1.0:
@@ -207,13 +271,14 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if len(row) == 2:
         out = np.negative(rows, out=buffers.empty_like(rows))
         return make(y, t.like(out), x.level)
-    out = np.empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
+    out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
+    constant = _line(constant)
     if row[0] is None:
-        if not t.is_sparse and not t.is_finite():
+        if not t.is_sparse and not constant.all() and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself
-        kernels.multiply_constant(rows, constant, out)
+        kernels.multiply_constant(_table(rows), constant, _table(out))
     elif argnum == 0:
-        row[0](p, 1, constant, step, y, rows, out)
+        row[0](_line(p), 1, constant, step, _line(y), _table(rows), _table(out))
     else:
-        row[1](constant, step, p, 1, y, rows, out)
+        row[1](constant, step, _line(p), 1, _line(y), _table(rows), _table(out))
     return make(y, t.like(out), x.level)

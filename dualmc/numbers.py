@@ -1,0 +1,142 @@
+"""The shortest way: float64 numbers (0-d Duals) whose tangent is a dense row, as in scalar code.
+
+On one number the rule table's kernels cost more to launch than to run, so sums, products and
+quotients are Python's arithmetic on the lazy factor and NumPy's on the row.  Whatever is not finite
+goes the general way, which has the strong zeros.
+"""
+
+from math import isfinite
+
+import numpy as np
+from numpy import asarray, ndarray
+
+from dualmc import dense
+from dualmc.dual import SHORT_JOINS, Dual, make
+from dualmc.tangent import DenseTangent
+
+FLOAT64 = np.dtype(np.float64)
+UNIT = dense.unit((), FLOAT64)
+_add, _subtract, _multiply, _divide = np.add, np.subtract, np.multiply, np.divide
+
+
+def _row(t):
+    """The block (k,) and the factor of a number's dense tangent, as plain numbers; or None."""
+    block, scale = t.block, t.scale
+    if type(block) is not ndarray or block.dtype is not FLOAT64:
+        return None
+    if scale is None or scale is UNIT:
+        return block, 1.0
+    if type(scale) is not ndarray:
+        return None
+    return block, scale.item()
+
+
+def push_two(ufunc, a, t, b, u):
+    """A sum, difference, product or quotient of two numbers with dense tangents; None: not here."""
+    row, other = _row(t), _row(u)
+    if row is None or other is None:
+        return None
+    (block, s), (block_other, r) = row, other
+    p, q = a._primal, b._primal
+    y = ufunc(p, q)
+    if ufunc is _multiply:
+        s, r = s * q.item(), r * p.item()
+    elif ufunc is _subtract:
+        r = -r
+    elif ufunc is _divide:
+        divisor = q.item()
+        if divisor == 0.0:
+            return None
+        s, r = s * (1.0 / divisor), r * -(y.item() / divisor)
+    elif ufunc is not _add:
+        return None
+    if not (isfinite(s) and isfinite(r)):
+        return None
+    if block is block_other:
+        return make(asarray(y), _scaled(t, block, s + r), a.level)
+    total = block if s == 1.0 else block * s
+    total = total + (block_other if r == 1.0 else block_other * r)
+    return make(asarray(y), DenseTangent(a.level, total, dense.unit((), FLOAT64)), a.level)
+
+
+def _scaled(t, block, s):
+    scale = np.empty(1)
+    scale[0] = s
+    return DenseTangent(t.level, block, scale, t.finite)
+
+
+def push_constant(ufunc, argnum, x, t, c):
+    """The same for a number and a plain number `c`, argument `argnum` the Dual."""
+    row = _row(t)
+    if row is None:
+        return None
+    block, s = row
+    p = x._primal
+    y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
+    if ufunc is _multiply:
+        if c == 0:
+            return None
+        s *= c
+    elif ufunc is _add or ufunc is _subtract and argnum == 0:
+        return make(asarray(y), t, x.level)
+    elif ufunc is _subtract:
+        s = -s
+    elif ufunc is _divide:
+        if argnum == 0:
+            if c == 0:
+                return None
+            s *= 1.0 / c
+        else:
+            divisor = p.item()
+            if divisor == 0.0:
+                return None
+            s *= -(y.item() / divisor)
+    else:
+        return None
+    if not isfinite(s):
+        return None
+    return make(asarray(y), _scaled(t, block, s), x.level)
+
+
+def joined(items):
+    """The vector of a list of numbers, Duals of one level with dense tangents among them; or None.
+
+    What ``np.array(items)`` is for plain numbers.
+    """
+    level = None
+    k = 0
+    for a in items:
+        if type(a) is Dual:
+            t = a._tangent
+            p = a._primal
+            if (
+                a._view is not None
+                or type(p) is not ndarray
+                or p.ndim != 0
+                or p.dtype is not FLOAT64
+                or level is not None
+                and a.level is not level
+                or t is not None
+                and (t.is_recorded or t.is_sparse or t.dtype is not FLOAT64)
+            ):
+                return None
+            level = a.level
+            if t is not None:
+                k = t.block.shape[0]
+        elif type(a) is not float and type(a) is not np.float64:
+            return None
+    if level is None or not level.open or not 0 < k <= dense.FEW:
+        return None
+    count = len(items)
+    primal, block = np.empty(count), np.zeros((k, count))
+    for i, a in enumerate(items):
+        if type(a) is Dual:
+            primal[i] = a._primal
+            if a._tangent is not None:
+                block[:, i] = a._tangent.dense()
+        else:
+            primal[i] = a
+    return make(primal, DenseTangent(level, block, dense.unit((count,), FLOAT64)), level)
+
+
+SHORT_JOINS.append(joined)

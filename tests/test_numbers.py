@@ -1,0 +1,174 @@
+"""Scalar code: numbers taken out of vectors, combined, and joined again, by the short way.
+
+Every function is also differentiated with more inputs than the short way serves (so that tangents
+are sparse), and the awkward values are those of the conventions.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from function_cases import complex_step
+
+import dualmc as dm
+from dualmc import numbers
+
+X = np.array([0.7, -1.3, 2.1, 0.4])
+
+
+def robertson(y):
+    a, b, c = y[0], y[1], y[2]
+    return [-0.04 * a + 1e4 * b * c, 0.04 * a - 1e4 * b * c - 3e7 * b**2, 3e7 * b**2]
+
+
+SCALAR = {
+    "reactions": robertson,
+    "quotients": lambda x: [x[0] / x[1], 2.0 / x[2], x[3] / 4, x[0] / x[0]],
+    "signs": lambda x: [-x[0], x[1] - x[2], 1.0 - x[3], x[2] - 1],
+    "same": lambda x: [x[0] * x[0], x[1] + x[1], x[2] - x[2]],
+    "functions": lambda x: [np.sin(x[0]), np.exp(x[1]) * x[0], np.tanh(x[2] / x[3])],
+    "powers": lambda x: [x[0] ** 2, x[2] ** 1.7, 2.0 ** x[1], x[2] ** x[0], x[1] ** 3],
+    "sum": lambda x: sum(x[i] ** 2 * x[i - 1] for i in range(4)),
+    "recurrence": lambda x: _recurrence(x),
+    "mixed-list": lambda x: np.array([x[0], 1.5, 2.0 * x[3], np.float64(7.0)]),
+    "nested-list": lambda x: np.array([[x[0], x[1]], [0.0, x[2] * x[3]]]),
+    "whole-numbers": lambda x: [x[0] * 2, 3 * x[1], x[2] + 1, x[3] / 2],
+    "numpy-numbers": lambda x: [x[0] * np.float64(2.0), np.float64(3.0) / x[1], x[2] + np.int8(1)],
+    "with-vector": lambda x: x * x[0] + x[1] / np.sum(x),
+    "with-constants": lambda x: x[0] * (1 - np.exp(-x[2] * np.linspace(0.1, 2.0, 5))),
+    "last": lambda x: [x[-1] * x[-2], x[-4]],
+    "two-axes": lambda x: np.sin(x.reshape(2, 2)) * x.reshape(2, 2) / 3.0 + x.reshape(2, 2),
+}  # fmt: skip
+
+
+def _recurrence(x):
+    s = x[0]
+    for i in range(12):
+        s = s * x[i % 4] * 0.5 + x[1] / (2.0 + s * s)
+    return s
+
+
+def close(expected, actual, rtol=1e-13):
+    scale = max(1.0, np.max(np.abs(expected)))
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("chunk_size", [None, 1, 3])
+@pytest.mark.parametrize("name", SCALAR)
+def test_scalar_code_is_the_complex_step(name, chunk_size):
+    f = SCALAR[name]
+    expected = complex_step(lambda x: np.array(f(x)), X)
+    close(expected, dm.jacobian_fwd(f, X, chunk_size=chunk_size))
+    close(expected, dm.jacobian_rev(f, X))
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_more_inputs_change_nothing(name):
+    """Beside 20 further inputs the tangents start sparse."""
+    f = SCALAR[name]
+    many = np.concatenate([X, np.ones(20)])
+    J = dm.jacobian_fwd(lambda x: f(x[:4]), many)
+    close(dm.jacobian_fwd(f, X), J[..., :4])
+    assert not J[..., 4:].any()
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_the_value_is_what_numpy_computes(name):
+    y, _ = dm.value_and_jacobian_fwd(SCALAR[name], X)
+    np.testing.assert_array_equal(np.array(SCALAR[name](X)), y)
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_second_derivatives(name):
+    f = SCALAR[name]
+    H = dm.jacobian_fwd(lambda x: dm.jacobian_fwd(f, x), X)
+    close(complex_step(lambda x: _jacobian_of(f, x), X), H, 1e-10)
+
+
+def _jacobian_of(f, z):
+    """First derivatives at a complex point, by eighth-order differences."""
+    columns = []
+    for i in range(z.size):
+        e = np.zeros(z.size)
+        e[i] = 2e-3
+        columns.append(
+            sum(
+                w * (np.array(f(z + k * e)) - np.array(f(z - k * e)))
+                for k, w in ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))
+            )
+            / 2e-3
+        )
+    return np.stack(columns, axis=-1)
+
+
+AWKWARD = {
+    # Where the derivative of the root is infinite.
+    "times-0": (lambda x: 0.0 * np.sqrt(x[0]), [0.0, 0.0]),
+    "times-1": (lambda x: 1.0 * np.sqrt(x[0]), [math.inf, 0.0]),
+    "times-another": (lambda x: np.sqrt(x[0]) * x[1], [math.inf, 0.0]),
+    "0-tangent": (lambda x: np.sqrt(x[0]) + x[1] * 3.0, [math.inf, 3.0]),
+    "quotient-of-infinity": (lambda x: x[1] / (x[0] + math.inf), [0.0, 0.0]),
+    "divided-by-0": (lambda x: x[1] / x[0], [-math.inf, math.inf]),
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_awkward_values_are_those_of_vectors(name):
+    f, expected = AWKWARD[name]
+    x = np.array([0.0, 1.0])
+    with np.errstate(all="ignore"):
+        J = dm.jacobian_fwd(f, x)
+        whole = dm.jacobian_fwd(lambda x: f([x[:1], x[1:]])[0], x)
+    np.testing.assert_array_equal(whole, J)
+    np.testing.assert_array_equal(np.abs(expected), np.abs(J))
+
+
+def test_other_precisions_keep_their_own():
+    x = X.astype(np.float32)
+    J = dm.jacobian_fwd(lambda x: [x[0] * x[1], x[2] / 3], x)
+    assert J.dtype == np.float32
+    close(np.array([[-1.3, 0.7, 0, 0], [0, 0, 1 / 3, 0]]), J, 1e-6)
+
+
+def test_an_element_of_an_array_that_is_written_later_is_a_copy():
+    def f(x):
+        y = 1.0 * x
+        first = y[0]
+        y[0] = y[1] * 2.0
+        again = y[0]
+        y[1] = 0.0
+        return [first, again, y[0], y[1]]
+
+    expected = np.array([[1.0, 0, 0, 0], [0, 2, 0, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(dm.jacobian_fwd(f, X), expected)
+
+
+def test_what_is_returned_is_the_callers_own():
+    for f, x in ((lambda x: x, [3.0]), (lambda x: x[0], [3.0]), (np.copy, [1.0, 2.0])):
+        J = dm.jacobian_fwd(f, x)
+        expected = J.copy()
+        J += 1.0
+        np.testing.assert_array_equal(dm.jacobian_fwd(f, x), expected)
+
+
+def test_lists_that_are_not_joined_the_short_way():
+    seen = []
+
+    def f(x):
+        plain = [1.0, 2.0]
+        seen.append(numbers.joined(plain))
+        seen.append(numbers.joined([x, x[0]]))
+        seen.append(numbers.joined([x[0], "text"]))
+        return np.array([x[0], 1, x[1]])
+
+    close(np.array([[1.0, 0], [0, 0], [0, 1]]), dm.jacobian_fwd(f, [1.0, 2.0]))
+    assert seen == [None, None, None]
+
+
+def test_numbers_of_two_calls_do_not_meet_unnoticed():
+    kept = []
+    dm.jacobian_fwd(lambda x: kept.append(x[0]) or x, [1.0])
+    with pytest.raises(dm.TangentLostError, match="already finished"):
+        dm.jacobian_fwd(lambda x: np.array([x[0], kept[0]]), [1.0])
+    with pytest.raises(dm.TangentLostError, match="already finished"):
+        dm.jacobian_fwd(lambda x: x[0] * kept[0], [1.0])
