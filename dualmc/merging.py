@@ -8,10 +8,9 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels
+from dualmc import buffers, kernels, tangent
 from dualmc.payload import flat, take_slots
 from dualmc.slots import SparseTangent
-from dualmc.tangent import is_wide
 
 # Elements that may differ from all others before each is looked at by itself.
 EXCEPTIONS = 32
@@ -158,7 +157,7 @@ def _finished(level, union, coef):
     if coef.shape != col.shape:
         coef = coef.reshape(col.shape)
     out = SparseTangent(level, coef, col)
-    return out.to_dense() if is_wide(col.shape[0], level.n) else out
+    return out.to_dense() if tangent.is_wide(col.shape[0], level.n) else out
 
 
 def _merged_duals(t, u, sign, union):

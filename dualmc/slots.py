@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels
+from dualmc import buffers, kernels, tangent
 from dualmc.payload import (
     KERNEL_DTYPES,
     align,
@@ -20,7 +20,7 @@ from dualmc.payload import (
     scale_rows,
     take_slots,
 )
-from dualmc.tangent import DenseTangent, is_wide, need_block, new_block
+from dualmc.tangent import DenseTangent, need_block, new_block
 
 # Slots beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
@@ -172,7 +172,7 @@ class SparseTangent:
         w = self.coef.shape[0]
         if length == 0 or math.prod(kept) == 0:
             return None
-        if is_wide(w * length, self.level.n):
+        if tangent.is_wide(w * length, self.level.n):
             return self._sum_dense(axes, kept)
         order = tuple(range(-len(axes), 0))
 
@@ -237,7 +237,7 @@ class Compacted:
         else:
             out = self._of_duals(coef.reshape((slots, size)), width)
         found = SparseTangent(level, out.reshape(self.col.shape), self.col)
-        return found.to_dense() if is_wide(width, level.n) else found
+        return found.to_dense() if tangent.is_wide(width, level.n) else found
 
     def _of_duals(self, rows, width):
         out = np.zeros((width, rows.shape[1]), rows.dtype)

@@ -5,7 +5,7 @@ import pytest
 from function_cases import CASES, among_dummies, expected_jacobian
 
 import dualmc as dm
-from dualmc import seeds, tangent
+from dualmc import seeds, slots, structure, tangent
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_mode = pytest.mark.parametrize(
@@ -248,12 +248,14 @@ def policy(request, monkeypatch):
     if request.param in ("never wide", "sort many slots", "always wide"):
         monkeypatch.setattr(tangent, "is_wide", lambda w, n: request.param == "always wide")
     if request.param == "sort many slots":
-        monkeypatch.setattr(tangent, "INSERTION_SLOTS", 1)
+        monkeypatch.setattr(slots, "INSERTION_SLOTS", 1)
     if request.param == "dense start":
         monkeypatch.setattr(seeds, "DENSE_INPUTS", 10**9)
     if request.param == "small memory budget":
         monkeypatch.setattr(tangent, "MEMORY_BUDGET", 500)
-    return request.param
+    structure.forget()  # what was found under another policy
+    yield request.param
+    structure.forget()
 
 
 @every_case
