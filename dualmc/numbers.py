@@ -56,6 +56,8 @@ def push_two(ufunc, a, t, b, u):
         return make(asarray(y), _scaled(t, block, s + r), a.level)
     total = block if s == 1.0 else block * s
     total = total + (block_other if r == 1.0 else block_other * r)
+    if s < 0.0 and r < 0.0:
+        total += 0.0  # no -0
     return make(asarray(y), DenseTangent(a.level, total, dense.unit((), FLOAT64)), a.level)
 
 

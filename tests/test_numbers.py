@@ -172,3 +172,8 @@ def test_numbers_of_two_calls_do_not_meet_unnoticed():
         dm.jacobian_fwd(lambda x: np.array([x[0], kept[0]]), [1.0])
     with pytest.raises(dm.TangentLostError, match="already finished"):
         dm.jacobian_fwd(lambda x: x[0] * kept[0], [1.0])
+
+
+def test_zeros_have_no_sign():
+    J = dm.jacobian_fwd(lambda x: [-2.0 * x[0], -x[0] - 3.0 * x[1], x[2] / -4.0, -x[3]], X)
+    assert not np.signbit(J[J == 0]).any()
