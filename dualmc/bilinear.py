@@ -129,7 +129,8 @@ def _image(matrix, x):
         or t.is_sparse
         or matrix.ndim != 2
         or type(x.primal) is not np.ndarray
-        or not dense.fits(t.block, t.scale)
+        or type(t.block) is not np.ndarray
+        or t.dtype not in FLOATS
     ):
         return None
     factor = _alike(matrix, t.dtype)
@@ -137,7 +138,11 @@ def _image(matrix, x):
         return None
     y = np.matmul(matrix, x.primal)
     need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
-    block = dense.image(factor, t.dense())
+    if dense.fits(t.block, t.scale):
+        block = dense.image(factor, t.dense())
+    else:
+        with np.errstate(all="ignore"):
+            block = np.dot(t.dense(), factor.T)
     if dense.is_finite(block):
         return make(y, rows_tangent(t.level, block, True), x.level)
     block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]

@@ -100,6 +100,30 @@ def push_constant(ufunc, argnum, x, t, c):
     return make(asarray(y), _scaled(t, block, s), x.level)
 
 
+def spread(x, t, shape):
+    """A number as an array of `shape` whose elements share its row, and that array's tangent.
+
+    None, None for what this does not serve.
+    """
+    row = _row(t)
+    if row is None or not 0 < row[0].shape[0] <= dense.FEW:
+        return None, None
+    block, s = row
+    if not block.flags.c_contiguous:
+        block = block.copy()
+    primal = np.empty(shape)
+    primal.fill(x._primal)
+    if s == 1.0:
+        scale = dense.unit(shape, FLOAT64)
+    else:
+        scale = np.empty((1, *shape))
+        scale.fill(s)
+    strides = (block.strides[0],) + (0,) * len(shape)
+    shared = ndarray((block.shape[0], *shape), FLOAT64, block, 0, strides)
+    tangent = DenseTangent(t.level, shared, scale, t.finite)
+    return make(primal, tangent, x.level), tangent
+
+
 def joined(items):
     """The vector of a list of numbers, Duals of one level with dense tangents among them; or None.
 

@@ -115,7 +115,17 @@ def push_binary(ufunc, a, b):
             if b.level is not a.level:
                 return None
             u = _tangent(b)
-            return None if u is None else _push_two_vectors(ufunc, row, a, t, b, u)
+            if u is None:
+                return None
+            p, q = a._primal, b._primal
+            if p.ndim != q.ndim:
+                if p.ndim == 0 and not t.is_sparse:
+                    a, t = numbers.spread(a, t, q.shape)
+                elif q.ndim == 0 and not u.is_sparse:
+                    b, u = numbers.spread(b, u, p.shape)
+                if t is None or u is None:
+                    return None
+            return _push_two_vectors(ufunc, row, a, t, b, u)
         return _push_vector_constant(ufunc, row, 0, a, t, b)
     t = _tangent(b)
     return None if t is None else _push_vector_constant(ufunc, row, 1, b, t, a)
@@ -249,6 +259,14 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
         y = numbers.push_constant(ufunc, argnum, x, t, c)
         if y is not None:
             return y
+    if kind is ndarray and c.ndim != p.ndim and c.dtype is FLOAT64:
+        if c.ndim == 0:
+            c, kind = c.item(), float
+        elif p.ndim == 0 and not t.is_sparse:
+            x, t = numbers.spread(x, t, c.shape)
+            if t is None:
+                return None
+            p = x._primal
     if kind is ndarray:
         if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
             return None
@@ -274,7 +292,8 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     constant = _line(constant)
     if row[0] is None:
-        if not t.is_sparse and not constant.all() and not t.is_finite():
+        has_zero = c == 0 if step == 0 else not constant.all()
+        if has_zero and not t.is_sparse and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself
         kernels.multiply_constant(_table(rows), constant, _table(out))
     elif argnum == 0:
