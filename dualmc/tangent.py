@@ -90,7 +90,10 @@ class DenseTangent:
                 self.block = dense.scaled(self.block, self.scale)
                 self.scale = dense.unit(self.shape, self.block.dtype)
             else:
-                self.block, self.scale = scale_rows(self.block, self.scale.reshape(self.shape)), None
+                self.block, self.scale = (
+                    scale_rows(self.block, self.scale.reshape(self.shape)),
+                    None,
+                )
             self.finite = None
         return self.block
 
