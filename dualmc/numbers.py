@@ -143,7 +143,7 @@ def joined(items):
                 or level is not None
                 and a.level is not level
                 or t is not None
-                and (t.is_recorded or t.is_sparse or t.dtype is not FLOAT64)
+                and (t.is_recorded or t.is_sparse or _row(t) is None)
             ):
                 return None
             level = a.level
