@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -161,15 +162,34 @@ class Prepared:
                 traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
                 path = Path(self._f, args, traced, self._active, self._request.sparse)
                 self._check(path, key, args)
+                if path.is_mixed and not self._is_faster(path, key, args):
+                    raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:
-                self.reason = str(problem)
+                self._refuse(str(problem))
             except Exception as problem:
                 # What f does with Duals decides; this only says why it is not replayed.
-                self.reason = f"recording it raised {type(problem).__name__}: {problem}"
+                self._refuse(f"recording it raised {type(problem).__name__}: {problem}")
             else:
                 self._paths.insert(0, (key, path))
                 del self._paths[PATHS:]
                 self._short = path if self._is_direct and len(key) == 1 else None
+
+    def _refuse(self, reason: str) -> None:
+        if not self._paths:
+            self.reason = reason
+
+    def _is_faster(self, path: Path, key: tuple, args: tuple) -> bool:
+        """Whether a replay is not much slower than a fresh call: the least of three of each."""
+        inputs = _inputs(key, args)
+        times: list[list[float]] = [[], []]
+        for _ in range(3):
+            start = time.perf_counter()
+            path(inputs)
+            middle = time.perf_counter()
+            value_and_jacobian_fwd(self._f, *args, **self._options)
+            times[0].append(middle - start)
+            times[1].append(time.perf_counter() - middle)
+        return min(times[0]) < 1.5 * min(times[1])
 
     def _check(self, path: Path, key: tuple, args: tuple) -> None:
         inputs = _inputs(key, args)

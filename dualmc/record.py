@@ -289,11 +289,11 @@ def rebind(self: Traced, new: Traced) -> None:
 def get(self: Traced, key: Any) -> Any:
     """``self[key]``; the same node for the same simple key."""
     is_simple = _is_simple(key)
-    mark = (self.node, repr(key))
-    found = self._recorder.indexed.get(mark) if is_simple else None
+    mark = (self.node, repr(key)) if is_simple else None
+    found = self._recorder.indexed.get(mark) if mark else None
     if found is None:
         y = record(operator.getitem, (self, key), {})
-        if is_simple and isinstance(y, Traced):
+        if mark and isinstance(y, Traced):
             self._recorder.indexed[mark] = y._node
         return y
     if not np.may_share_memory(found.value, self.value):

@@ -23,7 +23,8 @@ class Leaf:
 
     kind: "input" (number `op`), "const" (`data`), "each" (`op` of `operands`, element by element),
     "reduce" (`op` in add, maximum, minimum; `operands` are pairs of an Array and the position of
-    each of its elements in the result), "product" (a matrix product of two Arrays).
+    each of its elements in the result), "product" (a matrix product of two Arrays), "call" (what
+    the `Call` `op` makes of `operands`, run by NumPy).
     """
 
     __slots__ = ("kind", "size", "op", "operands", "data", "is_bool", "serial", "copied")
@@ -193,7 +194,7 @@ def reduced(op, parts, size):
         source = np.full(size, -1)
         source[positions[used]] = np.flatnonzero(used)
         return routed([a for a, _ in parts], source, (size,))
-    leaf = Leaf("reduce", size, op, tuple((_as_steps(a), p) for a, p in parts))
+    leaf = Leaf("reduce", size, op, tuple((as_steps(a), p) for a, p in parts))
     return Array((size,), (leaf,))
 
 
@@ -253,11 +254,11 @@ def _wired(shape, leaves, which, index):
         return constant(np.zeros(shape))
     rank = np.zeros(len(leaves), np.int64)
     rank[used] = np.arange(used.size)
-    kept = tuple(_step_of(leaves[k]) for k in used)
+    kept = tuple(step_of(leaves[k]) for k in used)
     return Array(shape, kept, rank[which], index)
 
 
-def _step_of(leaf):
+def step_of(leaf):
     """`leaf` as one that a loop computes, so that its elements can be sent where they belong."""
     if leaf.kind in ("each", "const"):
         return leaf
@@ -266,11 +267,11 @@ def _step_of(leaf):
     return leaf.copied
 
 
-def _as_steps(a):
+def as_steps(a):
     """`a` wired to leaves that loops compute."""
     if all(leaf.kind in ("each", "const") for leaf in a.leaves):
         return a
-    return Array(a.shape, tuple(map(_step_of, a.leaves)), a.which, a.index)
+    return Array(a.shape, tuple(map(step_of, a.leaves)), a.which, a.index)
 
 
 def broadcast(a, shape):

@@ -45,6 +45,7 @@ class Tables:
         self.parts = []
         self.size = 0
         self.known = {}
+        self.kept = []  # what machine code looks into
 
     def add(self, values):
         values = np.ascontiguousarray(values, self.dtype)
@@ -79,23 +80,67 @@ class Code:
                 fixed[memory.offset : memory.offset + memory.size] = memory.start_offset[1]
         self.work = fixed
         self.free = []  # copies of it that no call uses
-        self.run = self._compiled()
+        self.parts = self._parts()
+        self.run = self.parts[0] if len(self.parts) == 1 else self._run_parts
 
-    def _compiled(self):
+    def _parts(self):
+        """Machine code and calls in turn."""
+        parts = []
+        phases = []
+        plan = self.plan
+        for phase in sorted({-1, *plan.loops, *plan.products, *plan.calls}):
+            phases.append(phase)
+            if phase in plan.calls:
+                parts.append(self._compiled(phases))
+                parts.extend(self._caller(leaf, reads) for leaf, reads in plan.calls[phase])
+                phases = []
+        if phases:
+            parts.append(self._compiled(phases))
+        return parts
+
+    def _run_parts(self, *arrays):
+        state = 0
+        for part in self.parts:
+            state |= part(*arrays)
+            if state & 1:
+                break
+        return state
+
+    def _caller(self, leaf, reads):
+        """A function that runs the `Call` of `leaf`: 1 where it does not fit the program."""
+        memory = self.plan.kept[leaf.serial]
+        stretch = slice(memory.offset, memory.offset + memory.size)
+        sources = []
+        for read in reads:
+            if read.kind == "memory":
+                first = read.source.offset
+                sources.append((self.count, slice(first, first + read.source.size)))
+            elif read.kind == "input":
+                sources.append((read.source, slice(None)))
+            else:
+                sources.append((None, read.source))
+
+        def part(*arrays):
+            operands = [at if k is None else arrays[k][at] for k, at in sources]
+            return 0 if leaf.op.run(operands, arrays[self.count][stretch]) else 1
+
+        return part
+
+    def _compiled(self, phases):
         code = self
         names = [f"x{i}" for i in range(self.count)] + ["work", "out"]
         signature = types.int64(*[types.Array(types.float64, 1, "C")] * len(names))
 
         def typer(typingctx, *args):
             def generate(context, builder, sig, args):
-                function = code._function(builder.module)
+                function = code._function(builder.module, phases)
                 pointers = []
                 for kind, value in zip(sig.args, args, strict=True):
                     struct = context.make_array(kind)(context, builder, value)
                     pointers.append(struct.data)
                 for table, element in ((code.numbers, DOUBLE), (code.positions, INT32)):
-                    table.kept = table.array()
-                    address = ir.Constant(INT64, table.kept.ctypes.data)
+                    table.kept.append(table.array())
+                    address = ir.Constant(INT64, table.kept[-1].ctypes.data)
                     pointers.append(builder.inttoptr(address, element.as_pointer()))
                 return builder.call(function, pointers)
 
@@ -115,7 +160,7 @@ class Code:
 
     # --- The function ----------------------------------------------------------------------------
 
-    def _function(self, module):
+    def _function(self, module, phases):
         pointer = DOUBLE.as_pointer()
         kinds = [pointer] * (self.count + 3) + [INT32.as_pointer()]
         function = ir.Function(module, ir.FunctionType(INT64, kinds), "dualmc_replay")
@@ -136,9 +181,10 @@ class Code:
         self.strange = builder.alloca(INT64)
         for flag in (self.failed, self.strange):
             builder.store(ir.Constant(INT64, 0), flag)
-        self._start_sums()
         plan = self.plan
-        for phase in sorted({*plan.loops, *plan.products}):
+        if -1 in phases:
+            self._start_sums()
+        for phase in phases:
             for leaf, reads in plan.products.get(phase, ()):
                 self._product(leaf, reads)
             for size, leaves in plan.loops.get(phase, {}).items():

@@ -52,6 +52,7 @@ class Path:
             sinks.append((value, memory, np.arange(value.size), "set"))
             wanted = np.asarray(node.value, float).reshape(-1)
             expected.setdefault(value.leaves[0].serial, []).append(wanted)
+        self.is_mixed = _is_mixed(plan(sinks))
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
         self._codes = (self._compile([]), None)
         self._lock = threading.Lock()
@@ -174,6 +175,16 @@ class Path:
                 if node in wanted:
                     values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
         return all(np.array_equal(values[node], node.value) for node in self._looked_at)
+
+
+# Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
+MANY_PRODUCTS = 10**6
+
+
+def _is_mixed(made):
+    """Whether a fresh call might be faster: large products, or steps that NumPy runs."""
+    products = [leaf.op for leaves in made.products.values() for leaf, _ in leaves]
+    return bool(made.calls) or sum(m * p * q for m, p, q in products) > MANY_PRODUCTS
 
 
 def _limited(made):

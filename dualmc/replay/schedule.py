@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dualmc.replay.arrays import Array, as_steps, step_of
+
 
 class Send(NamedTuple):
     """Element j of a leaf goes to ``target[j]`` of a memory (-1: nowhere)."""
@@ -45,12 +47,14 @@ class Read(NamedTuple):
 class Plan:
     """Everything that `native.py` needs to know.
 
-    loops: by phase, (size, leaves); products: by phase; reads by serial of a leaf; sends likewise.
+    loops: by phase, (size, leaves); products and calls: by phase; reads by serial of a leaf; sends
+    likewise.
     """
 
     def __init__(self):
         self.loops = {}
         self.products = {}
+        self.calls = {}
         self.reads = {}
         self.sends = {}
         self.kept = {}  # by serial: the memory that holds all of a leaf
@@ -58,6 +62,7 @@ class Plan:
         self.pools = {}
         self.phase = {}
         self.work_size = 0
+        self.added = []  # copies made for calls
 
 
 def plan(sinks):
@@ -66,14 +71,14 @@ def plan(sinks):
     Constant elements of the sinks are the caller's business.
     """
     out = Plan()
-    sinks = [(steps_of(a), memory, target, op) for a, memory, target, op in sinks]
+    sinks = [(as_steps(a), memory, target, op) for a, memory, target, op in sinks]
     leaves = _needed([a for a, *_ in sinks])
     for leaf in leaves:
         _place(leaf, out)
     for a, memory, target, op in sinks:
         _send(a, memory, target, op, out)
         out.memories.append(memory)
-    for leaf in leaves:
+    for leaf in (*leaves, *out.added):
         if leaf.kind == "each":
             phase = out.phase[leaf.serial]
             out.loops.setdefault(phase, {}).setdefault(leaf.size, []).append(leaf)
@@ -82,12 +87,6 @@ def plan(sinks):
             memory.offset = out.work_size
             out.work_size += memory.size + (-memory.size) % 8
     return out
-
-
-def steps_of(a):
-    from dualmc.replay.arrays import _as_steps
-
-    return _as_steps(a)
 
 
 def _parts_of(leaf):
@@ -127,6 +126,14 @@ def _place(leaf, out):
         memory.done = phase
         out.memories.append(memory)
         out.products.setdefault(phase, []).append((leaf, reads))
+        out.phase[leaf.serial] = phase
+    elif leaf.kind == "call":
+        reads = [_read_whole(a, out) for a in leaf.operands]
+        phase = max((_phase_of(r) for r in reads), default=-1) + 1
+        memory = out.kept[leaf.serial] = Memory(leaf.size)
+        memory.done = phase
+        out.memories.append(memory)
+        out.calls.setdefault(phase, []).append((leaf, reads))
         out.phase[leaf.serial] = phase
     elif leaf.kind == "each":
         phase = 0
@@ -184,6 +191,20 @@ def _read_all(a, out):
             return Read("input", inner.op, a.index)
         return Read("memory", _kept(inner, out), a.index)
     return Read("memory", _pool(a, out))
+
+
+def _read_whole(a, out):
+    """`a` as a stretch of memory, its elements in order."""
+    read = _read_all(a, out)
+    if read.index is None:
+        return read
+    which, index = a.wires()
+    steps = tuple(map(step_of, a.leaves))
+    for leaf in steps:
+        if leaf.serial not in out.phase:
+            _place(leaf, out)
+            out.added.append(leaf)
+    return Read("memory", _pool(Array(a.shape, steps, which, index), out))
 
 
 def _kept(leaf, out):

@@ -15,6 +15,8 @@ from dualmc.graph import Output, Slot, UfuncMethod, fill, name_of_function
 from dualmc.record import returning, same, stacked, written
 from dualmc.replay import slots
 from dualmc.replay.arrays import (
+    Array,
+    Leaf,
     as_array,
     broadcast,
     constant,
@@ -25,6 +27,7 @@ from dualmc.replay.arrays import (
     routed,
     taken,
 )
+from dualmc.replay.calls import Call
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.scalars import UFUNCS
 from dualmc.rules import RULES
@@ -94,14 +97,43 @@ def _operand(node, pairs):
 
 
 def _lowered(node, operands, is_flat):
+    y = node.value
+    if y.dtype.kind not in "fbiu" or y.dtype.kind == "f" and y.dtype != np.float64:
+        raise NotReplayable(f"{name_of_function(node.function)} makes numbers of dtype {y.dtype}")
+    if y.size > LARGEST_STEP:
+        raise NotReplayable(f"{name_of_function(node.function)} makes {y.size} numbers")
+    try:
+        return _as_loops(node, operands, is_flat)
+    except NotReplayable:
+        return _as_call(node, operands, is_flat)
+
+
+def _as_call(node, operands, is_flat):
+    """The step run by NumPy, on Duals."""
+    active = [i for i, pair in enumerate(operands) if pair.tangent is not None and not is_flat]
+    cols = np.zeros(0, np.int32)
+    if active:
+        cols = np.unique(np.concatenate([slots.columns_of(operands[i].tangent) for i in active]))
+    largest = max([node.size, *(operands[i].array.size for i in active)])
+    if largest * cols.size > LARGEST_STEP:
+        raise NotReplayable(f"the tangents of {name_of_function(node.function)} are too large")
+    arrays = [pair.array for pair in operands]
+    arrays += [slots.as_block(operands[i].tangent, cols).coef for i in active]
+    call = Call(node, active, cols.size)
+    whole = Array((call.size,), (Leaf("call", call.size, call, tuple(arrays)),))
+    y = taken(whole, np.arange(call.rows), node.shape)
+    y = each("truth", y) if node.value.dtype.kind == "b" else y
+    if not active:
+        return Pair(y)
+    return Pair(y, slots.Block(cols, taken(whole, np.arange(call.rows, call.size))))
+
+
+def _as_loops(node, operands, is_flat):
+    """The step as arithmetic on elements, sums and movements."""
     function = node.function
     y = node.value
-    if y.dtype.kind not in "fb" and not (is_flat and y.dtype.kind in "iu" and y.ndim == 0):
-        raise NotReplayable(f"{name_of_function(function)} makes numbers of dtype {y.dtype}")
-    if y.dtype.kind == "f" and y.dtype != np.float64:
-        raise NotReplayable(f"it computes in {y.dtype}")
-    if y.size > LARGEST_STEP:
-        raise NotReplayable(f"{name_of_function(function)} makes {y.size} numbers")
+    if y.dtype.kind not in "fb":
+        raise NotReplayable("whole numbers")
     if isinstance(function, np.ufunc) and function not in (np.matmul, np.vecdot, np.matvec):
         if node.options:
             raise NotReplayable(f"{function.__name__} has options")

@@ -1,0 +1,63 @@
+"""Steps of a program that NumPy runs: linear solves, sorts, whatever has no form as loops.
+
+The step is called on Duals that stand for its operands, so that it is differentiated by the very
+rules of a fresh call; everything around it stays machine code.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import dense
+from dualmc.dual import Dual, make
+from dualmc.levels import open_level
+from dualmc.tangent import ChunkNeeded, DenseTangent
+
+
+class Call:
+    """A recorded step: its values, and for `k` columns the tangents, from those of its operands.
+
+    Operands are first the values of all, then the tangents of those whose numbers are in `active`,
+    each (size, k).  The result is the values and, if some are active, their tangents (size, k), one
+    after the other.
+    """
+
+    def __init__(self, node, active, k):
+        self.node = node
+        self.active = active
+        self.k = k
+        self.shapes = [operand.shape for operand in node.operands]
+        self.dtypes = [operand.value.dtype for operand in node.operands]
+        self.shape = node.shape
+        self.rows = math.prod(node.shape)
+        self.size = self.rows * (1 + (k if active else 0))
+
+    def run(self, operands, out):
+        """Write the result for the flat `operands` to `out`; whether the step fits the program."""
+        count = len(self.shapes)
+        with open_level(self.k) as level, np.errstate(all="ignore"):
+            args = [
+                a.reshape(shape).astype(dtype)
+                for a, shape, dtype in zip(operands, self.shapes, self.dtypes, strict=False)
+            ]
+            for i, rows in zip(self.active, operands[count:], strict=True):
+                block = dense.first(rows.reshape(*self.shapes[i], self.k))
+                if not dense.is_inner(self.k):
+                    block = np.ascontiguousarray(block)
+                args[i] = make(args[i], DenseTangent(level, block.copy()), level)
+            try:
+                y = self.node.call(*args)
+                t = None
+                if type(y) is Dual:
+                    t, y = y.own_tangent(), y.primal
+                tangent = None if t is None else t.dense()
+            except (Exception, ChunkNeeded):  # what the step says, it says in a fresh call too
+                return False
+        y = np.asarray(y)
+        if y.shape != self.shape or y.dtype != self.node.value.dtype:
+            return False
+        out[: self.rows] = y.reshape(-1)
+        if self.active:
+            rows = out[self.rows :].reshape(*self.shape, self.k)
+            rows[...] = 0.0 if tangent is None else np.moveaxis(tangent, 0, -1)
+        return True
