@@ -44,4 +44,4 @@ def test_readme_has_exactly_two_commands():
     assert len(commands) == 2
     assert all(line.startswith("python3 -m venv ") for line in commands)
     assert commands[0].endswith("-m dualmc")
-    assert commands[1].endswith("-m pytest")
+    assert commands[1].endswith("-m pytest -n auto")
