@@ -128,14 +128,6 @@ class Namespace(dict):
             self[name] = found
         return found
 
-    def refresh(self):
-        """Forget what no longer is what the module holds under its name."""
-        real, names = self.real, self.world.builtins
-        for name, source in list(self.sources.items()):
-            if real.get(name, names.get(name)) is not source:
-                self.sources.pop(name, None)
-                self.pop(name, None)
-
     def hand_back(self):
         for name in [n for n in self if n not in self.sources and n != "__builtins__"]:
             value = self.pop(name)
@@ -163,8 +155,14 @@ class World:
         return found
 
     def refresh(self):
+        """Forget what no longer is what its module holds: before every call, so without calls."""
+        names = self.builtins
         for namespace in list(self.namespaces.values()):
-            namespace.refresh()
+            real = namespace.real
+            for name, source in list(namespace.sources.items()):
+                if real.get(name, names.get(name)) is not source:
+                    namespace.sources.pop(name, None)
+                    namespace.pop(name, None)
 
     def hand_back(self):
         for namespace in list(self.namespaces.values()):
