@@ -19,6 +19,7 @@ import functools
 import importlib
 import math
 import sys
+import threading
 import types
 import weakref
 
@@ -134,6 +135,14 @@ class Namespace(dict):
             self.real[name] = self.world.original(value)
 
 
+class _UnderWay(threading.local):
+    """Functions whose closures are being adapted, each with a copy for the time, and new cells."""
+
+    def __init__(self):
+        self.copies = {}
+        self.cells = []
+
+
 class World:
     """The adapted copies of one root package ("": the user's own code)."""
 
@@ -141,6 +150,7 @@ class World:
         self.root = root
         self.namespaces = {}  # by id of the module's dictionary, which the namespace keeps alive
         self.functions = weakref.WeakKeyDictionary()
+        self.under_way = _UnderWay()
         self.modules = {}
         self.classes = weakref.WeakKeyDictionary()
         self.builtins = {
@@ -226,9 +236,24 @@ class World:
         """A copy of the Python function `f` that lives in an adapted namespace."""
         if isinstance(f.__globals__, Namespace):
             return f
-        found = self.functions.get(f)
-        if found is not None and not f.__closure__:
-            return found
+        if not f.__closure__:
+            found = self.functions.get(f)
+            return self._copied(f) if found is None else found
+        closing = self.under_way.copies
+        if f in closing:  # one of several functions that call each other
+            return closing[f]
+        if not closing:
+            found = self.functions.get(f)
+            if found is not None and self._is_current(f, found, [f]):
+                return found
+        try:
+            return self._closed(f)
+        finally:
+            if not closing:
+                self.under_way.cells.clear()
+
+    def _copied(self, f):
+        """A new copy of `f`, its defaults adapted, its closure not."""
         namespace = self.namespace(f.__globals__)
         copy = types.FunctionType(f.__code__, namespace, f.__name__, f.__defaults__, f.__closure__)
         self.functions[f] = copy
@@ -243,24 +268,23 @@ class World:
             copy.__defaults__ = tuple(self.adapt(v) for v in f.__defaults__)
         if f.__kwdefaults__:
             copy.__kwdefaults__ = {k: self.adapt(v) for k, v in f.__kwdefaults__.items()}
-        if f.__closure__:
-            return self._closed(f, copy)
         return copy
 
-    def _closed(self, f, copy):
-        """`copy` with adapted functions in its closure; variables stay the cells they are."""
-        cells = []
-        for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True):
-            try:
-                value = cell.cell_contents
-            except ValueError:  # not assigned yet
-                cells.append(cell)
-                continue
-            if name == "__class__":
-                cells.append(cell)
-                continue
-            new = copy if value is f else self.adapt(value)
-            cells.append(cell if new is value else types.CellType(new))
+    def _closed(self, f):
+        """A copy of `f` with adapted functions in its closure; variables stay the cells they are.
+
+        Functions that call each other through their closures meet the copy without a closure of
+        its own, which gives way to the finished one.
+        """
+        closing, made = self.under_way.copies, self.under_way.cells
+        copy = closing[f] = self._copied(f)
+        try:
+            cells = [
+                self._cell(name, cell)
+                for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True)
+            ]
+        finally:
+            del closing[f]
         if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
             return copy
         closed = types.FunctionType(
@@ -269,11 +293,51 @@ class World:
         closed.__kwdefaults__ = copy.__kwdefaults__
         closed.__dict__.update(copy.__dict__)
         closed.__qualname__ = f.__qualname__
-        for cell in cells:  # a recursive inner function finds itself
+        for cell in made:
             if cell.cell_contents is copy:
                 cell.cell_contents = closed
         self.functions[f] = closed
         return closed
+
+    def _cell(self, name, cell):
+        """`cell` itself, or a new one with what its contents are replaced by."""
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not assigned yet
+            return cell
+        new = value if name == "__class__" else self.adapt(value)
+        if new is value:
+            return cell
+        made = types.CellType(new)
+        self.under_way.cells.append(made)
+        return made
+
+    def _is_current(self, f, copy, seen):
+        """Whether the copy of `f` made before has what a new one would have in its closure."""
+        for name, cell, own in zip(
+            f.__code__.co_freevars, f.__closure__, copy.__closure__, strict=True
+        ):
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                if cell is not own:
+                    return False
+                continue
+            if type(value) in _DATA or name == "__class__":
+                if cell is not own:
+                    return False
+                continue
+            inner = own.cell_contents
+            if type(value) is types.FunctionType and value.__closure__ and inner is not value:
+                if self.functions.get(value) is not inner:
+                    return False
+                if value not in seen:
+                    seen.append(value)
+                    if not self._is_current(value, inner, seen):
+                        return False
+            elif self.adapt(value) is not inner:
+                return False
+        return True
 
     def partial(self, value):
         func = self.adapt(value.func)

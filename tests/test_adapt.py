@@ -408,6 +408,75 @@ def test_functions_are_freed():
     assert [None] * 3 == [ref() for ref in refs]
 
 
+def calling_each_other(depth):
+    """Two inner functions that know each other by their closures, each with a buffer of its own."""
+
+    def ping(x, k):
+        out = np.zeros(x.size)
+        out[:] = x * x if k == 0 else np.sin(pong(x, k - 1))
+        return out
+
+    def pong(x, k):
+        out = np.zeros(x.size)
+        out[:] = x if k == 0 else 2.0 * ping(x, k - 1)
+        return out
+
+    return lambda x: ping(x, depth)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 5])
+def test_closures_that_call_each_other(depth):
+    f = calling_each_other(depth)
+    for _ in range(2):
+        assert_right(f)
+
+
+def test_a_closure_is_as_current_as_its_variables():
+    """Functions and data that a closure names may change from one call to the next."""
+
+    def build():
+        scale = 1.0
+
+        def inner(x):
+            out = np.zeros(x.size)
+            out[:] = scale * x * x
+            return out
+
+        def other(x):
+            return np.cos(x)
+
+        def f(x):
+            return inner(x) + 0.0 * scale
+
+        def change(value):
+            nonlocal scale
+            scale = value
+
+        def swap():
+            nonlocal inner
+            inner = other
+
+        return f, change, swap
+
+    f, change, swap = build()
+    for value in (1.0, 3.0, -2.0):
+        change(value)
+        for _ in range(2):
+            np.testing.assert_allclose(dm.jacobian_fwd(f, X), np.diag(2.0 * value * X), rtol=1e-15)
+    swap()
+    for _ in range(2):
+        np.testing.assert_allclose(dm.jacobian_fwd(f, X), np.diag(-np.sin(X)), rtol=1e-15)
+
+
+def test_closures_are_freed():
+    f = calling_each_other(2)
+    dm.jacobian_fwd(f, X)
+    alive = weakref.ref(f)
+    del f
+    gc.collect()
+    assert alive() is None
+
+
 def test_stand_ins_are_the_originals_outside_of_a_call():
     assert levels.current() is None
     for standin in (standins.STANDINS[np.zeros], dnp.zeros):
