@@ -97,9 +97,11 @@ def contiguous(a):
 
 def trim(limit=KEPT):
     """Let go of free buffers beyond `limit` bytes; called when a derivative call ends."""
+    buffers = _pool.buffers
+    if not buffers:
+        return
     total = 0
     kept = []
-    buffers = _pool.buffers
     for buffer, count in zip(buffers, _counts(buffers), strict=True):
         total += buffer.size
         if total <= limit and count == _FREE:

@@ -350,9 +350,11 @@ def _binary(ufunc):
         return apply(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self.ndim == 0 and self._view is None:  # a number, not a view of an array
+        if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
             return method(self, other)
-        return indexing.assign(self, apply(ufunc, self, other))
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
+        return indexing.assign(self, apply(ufunc, self, other) if y is None else y)
 
     return method, reflected, in_place
 

@@ -18,16 +18,15 @@ SOURCES = {
     "scipy.optimize": "dualmc.scipy_optimize",
     "scipy.spatial.distance": "dualmc.scipy_distance",
 }
-_done: set = set()
+_waiting = dict(SOURCES)  # of which the modules have not been imported yet
 _rows: dict = {}
 
 
 def register():
     """Register the stand-ins for every SciPy module imported so far."""
-    for module, source in SOURCES.items():
-        if module in _done or module not in sys.modules:
+    for module, source in list(_waiting.items()):
+        if module not in sys.modules or _waiting.pop(module, None) is None:
             continue
-        _done.add(module)
         if importlib.util.find_spec(source) is None:
             continue
         found = importlib.import_module(source)

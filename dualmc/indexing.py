@@ -21,7 +21,7 @@ class View:
     """How a Dual was taken from its root, step by step: what each does to arrays is remembered."""
 
     __slots__ = ("root", "outer", "parent", "select_step", "batched_step", "is_batched", "key",
-                 "step_key", "seen", "memory", "_positions")  # fmt: skip
+                 "step_key", "seen", "memory", "_positions", "_structure")  # fmt: skip
 
     def __init__(self, root, select, batched, key=None, parent=None, step_key=None):
         self.root = root
@@ -36,6 +36,7 @@ class View:
         self.seen = -1
         self.memory = root._primal  # what the view's own primal was taken from
         self._positions = None
+        self._structure = None
 
     def root_key(self):
         """The index of the root, if that is all the view is."""
@@ -43,6 +44,15 @@ class View:
 
     def structure_key(self):
         """What the steps are to `structure.py`, or None if it could not tell them apart."""
+        if self._structure is None:
+            self._structure = self._structure_key()
+        return self._structure
+
+    def _structure_key(self):
+        if self.outer is None:
+            if self.step_key is None and self.key is not None:
+                return key_of(self.key)
+            return self.step_key
         keys = []
         for view in self._steps():
             step = view.step_key
@@ -51,7 +61,7 @@ class View:
             if step is None:
                 return None
             keys.append(step)
-        return keys[0] if len(keys) == 1 else ("steps", *keys)
+        return ("steps", *keys)
 
     def keys(self):
         """The indices of the steps, or None if one is not an index."""
@@ -66,11 +76,15 @@ class View:
         return reversed(found)
 
     def select(self, a):
+        if self.outer is None:
+            return self.select_step(a)
         for view in self._steps():
             a = view.select_step(a)
         return a
 
     def batched(self, a):
+        if self.outer is None:
+            return self.batched_step(a)
         for view in self._steps():
             a = view.batched_step(a)
         return a
@@ -224,8 +238,13 @@ def positions(shape):
     return found.reshape(shape)
 
 
+_BASIC = frozenset({int, slice, type(None), EllipsisType})
+
+
 def plain_key(key):
     """`key` with the Duals in it replaced by their values (masks, computed integer indices)."""
+    if type(key) in _BASIC:
+        return key
     if isinstance(key, tuple):
         return tuple(plain_key(k) for k in key)
     if hasattr(key, "own_tangent"):
@@ -235,9 +254,12 @@ def plain_key(key):
 
 def is_basic(key):
     """Whether `key` takes a view (slices, integers, None, ...) rather than a copy."""
+    if type(key) in _BASIC:
+        return True
     parts = key if isinstance(key, tuple) else (key,)
     return all(
-        k is None or isinstance(k, (slice, int, np.integer, EllipsisType)) and type(k) is not bool
+        type(k) in _BASIC
+        or        k is None or isinstance(k, (slice, int, np.integer, EllipsisType)) and type(k) is not bool
         for k in parts
     )
 
@@ -387,15 +409,6 @@ class Place:
             self._positions = np.asarray(where)
         return self._positions
 
-    def selected(self):
-        """The shape of what the place selects."""
-        if self._positions is None and self.steps is not None:
-            part = np.broadcast_to(_NOTHING, self.shape)
-            for step in self.steps:
-                part = part[step]
-            return part.shape
-        return self._positions.shape
-
     def structure_key(self):
         """What the place is to `structure.py`, or None if it could not tell it apart."""
         if self.steps is None:
@@ -440,20 +453,20 @@ class Place:
         return lost
 
 
-_NOTHING = np.zeros(())
-
-
 def _place(dual, key):
-    """The `Place` in the root of `dual` that ``dual[key]`` selects."""
+    """The `Place` in the root of `dual` that ``dual[key]`` selects, and the shape of that."""
     view = dual._view
-    if view is not None:
-        steps = view.keys() if is_basic(key) else None
-        if steps is not None:
-            return Place(view.root.shape, (*steps, _as_tuple(key)), None)
-        return Place(view.root.shape, None, np.asarray(view.positions()[key]))
     if is_basic(key):
-        return Place(dual.shape, (_as_tuple(key),), None)
-    return Place(dual.shape, None, np.asarray(positions(dual.shape)[key]))
+        steps = () if view is None else view.keys()
+        if steps is not None:
+            selected = dual.primal.shape if key is Ellipsis else dual.primal[key].shape
+            root = dual if view is None else view.root
+            if key is not Ellipsis or not steps:
+                steps = (*steps, _as_tuple(key))
+            return Place(root.primal.shape, steps, None), selected
+    where = positions(dual.shape) if view is None else view.positions()
+    where = np.asarray(where[key])
+    return Place(dual.shape if view is None else view.root.shape, None, where), where.shape
 
 
 def _as_tuple(key):
@@ -464,16 +477,17 @@ def _write_tangent(dual, key, t):
     root = dual if dual._view is None else dual._view.root
     if t is None and root._tangent is None:
         return
-    place = _place(dual, key)
+    place, selected = _place(dual, key)
+    shape, dtype = place.shape, root._primal.dtype
     if t is not None:
         if root._tangent is None:
             root.level.check_not_lent(root)
-        t = t.astype(root.dtype)
-        selected = place.selected()
+        t = t.astype(dtype)
         if t.shape != selected:
             t = _fit(t, selected)
+    is_small = 64 * math.prod(selected) < math.prod(shape)
     root._tangent = union.put(
-        root._tangent, root.shape, place, t, root.level, root.dtype, root._owned, root._writes
+        root._tangent, shape, place, t, root.level, dtype, root._owned, is_small, root._writes
     )
     root._owned = True
     root._writes += 1

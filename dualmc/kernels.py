@@ -247,6 +247,16 @@ def multiply(coef, factor, out):
 
 
 @_on_first_call
+def scaled_columns(block, factor, out):
+    """``out[i, s] = block[s, i] * factor[i]`` with the strong zero."""
+    for i in range(out.shape[0]):
+        f = factor[i]
+        for s in range(out.shape[1]):
+            c = block[s, i]
+            out[i, s] = c if c == 0 else c * f
+
+
+@_on_first_call
 def multiply_constant(coef, factor, out):
     """The same for a constant factor, whose exact zeros give zeros too."""
     step = 1 if factor.size > 1 else 0

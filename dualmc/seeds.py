@@ -274,6 +274,10 @@ class Piece:
             out = np.zeros((math.prod(shape), self.k), t.dtype)
             kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
             return out.reshape((*shape, self.k))
+        if not t.is_sparse and 0 < self.k <= dense.FEW:
+            out = _scaled_columns(t.block, t.scale)
+            if out is not None:
+                return out
         block = t.dense()
         return dense.columns(block) if type(block) is np.ndarray else np.moveaxis(block, 0, -1)
 
@@ -291,6 +295,21 @@ class Piece:
         if not is_plain(t.coef):
             raise nested_sparse(caller)
         return csr.matrix_of(t, size, self.k, sparse.csr_array)
+
+
+def _scaled_columns(block, scale):
+    """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
+    if type(block) is not np.ndarray or block.dtype is not FLOAT64 or scale is None:
+        return None
+    if type(scale) is not np.ndarray or scale.dtype is not FLOAT64:
+        return None
+    k, shape = block.shape[0], block.shape[1:]
+    table, factor = buffers.contiguous(block), buffers.contiguous(scale)
+    if len(shape) != 1:
+        table, factor = table.reshape(k, -1), factor.reshape(1, -1)
+    out = np.empty((factor.shape[1], k))
+    kernels.scaled_columns(table, factor[0], out)
+    return out if len(shape) == 1 else out.reshape(*shape, k)
 
 
 def nested_sparse(caller):

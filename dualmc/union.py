@@ -177,21 +177,22 @@ def _pooled_rows(k, parts, dtype):
     return block
 
 
-def put(t, shape, place, u, level, dtype, owned, writes):
+def put(t, shape, place, u, level, dtype, owned, is_small, writes):
     """`t` with the elements at `place` replaced by those of `u` (None: without derivative).
 
     `u` has the shape that `place` selects.  With `owned`, arrays of `t` that fit are written in
-    place, so that filling an array element by element costs what it writes; `writes` counts those
-    before.
+    place, so that filling an array element by element costs what it writes; `is_small` says that
+    this write is one of such, and `writes` counts those before.
     """
     if t is None and u is None:
         return None
     if level.records:
         return tape.written(t, shape, place, u, dtype)
+    if (t is None or _is_slots(t)) and (u is None or _is_slots(u)):
+        is_filled = is_small and (writes > FEW_WRITES or math.prod(shape) > SHORT)
+        return _put_sparse(t, shape, place, u, level, dtype, owned, is_filled)
     if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
         return _put_by_position(t, shape, place, u, level, dtype)
-    if all(x.is_sparse for x in (t, u) if x is not None):
-        return _put_sparse(t, shape, place, u, level, dtype, owned, writes)
     t, u = (x if x is None else x.to_dense() for x in (t, u))
     if t is None:
         block = new_block(level, u.block.shape[0], shape, dtype)
@@ -203,21 +204,22 @@ def put(t, shape, place, u, level, dtype, owned, writes):
     return DenseTangent(level, block)
 
 
+def _is_slots(t):
+    return t.is_sparse and type(t.coef) is np.ndarray
+
+
 def arrays_of(t):
     """The arrays a tangent is made of, the lazy factor applied."""
     return (t.coef, t.col) if t.is_sparse else (t.dense(),)
 
 
-def _put_sparse(t, shape, place, u, level, dtype, owned, writes):
+def _put_sparse(t, shape, place, u, level, dtype, owned, is_filled):
     coef, col = (None, None) if t is None else (t.coef, t.col)
     new, columns = (None, None) if u is None else (u.coef, u.col)
     width = max(a.shape[0] for a in (coef, new) if a is not None)
     if not (owned and coef is not None and coef.shape[0] == width and coef.dtype == dtype):
         coef = _copy(coef, width, shape, dtype, 0)
     _fill(place, coef, new, 0)
-    size = math.prod(shape)
-    is_small = 64 * math.prod(place.selected() if u is None else u.shape) < size
-    is_filled = is_small and (writes > FEW_WRITES or size > SHORT)
     col = _put_columns(col, columns, width, shape, place, level.structures, owned, is_filled)
     return SparseTangent(level, coef, col)
 
