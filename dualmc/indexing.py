@@ -140,19 +140,19 @@ class View:
 
 
 class KeyView(View):
-    """A view of a root on a tape, taken by one number or slice."""
+    """A view of a root taken by one basic index, a tuple."""
 
     __slots__ = ()
     is_batched = True
-    step_key = None
+    outer = step_key = None
 
     def __init__(self, root, key):
         self.root = self.parent = root
-        self.outer = None
-        self.key = (key,)
+        self.key = key
         self.seen = -1
         self.memory = root._primal
         self._positions = None
+        self._structure = None
 
     def select_step(self, a):
         return a[self.key]
@@ -292,7 +292,10 @@ def get(dual, key):
         else:
             t = _element(t, path, dual._owned)
         return dual.make(primal, t, dual.level)
-    view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
+    if dual._view is None:
+        view = KeyView(dual, path[1:])
+    else:
+        view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
 
 
@@ -322,7 +325,7 @@ def _recorded_part(dual, key):
     primal, t = dual._primal[key], dual._tangent
     if type(primal) is not np.ndarray:
         return primal if t is None else dual.make(primal, t.slice((key,), ()), dual.level)
-    view = KeyView(dual, key)
+    view = KeyView(dual, (key,))
     if t is not None:
         view.seen = dual._writes
         t = t.slice((key,), primal.shape)

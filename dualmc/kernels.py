@@ -268,6 +268,14 @@ def multiply_constant(coef, factor, out):
 
 
 @_on_first_call
+def multiply_number(coef, number, out):
+    """``out[i] = coef[i] * number`` likewise, for contiguous vectors and one constant number."""
+    for i in range(coef.size):
+        c = coef[i]
+        out[i] = 0 if c == 0 or number == 0 else c * number
+
+
+@_on_first_call
 def scaled_sum(a, scale_a, b, scale_b, out):
     """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
     for s in range(out.shape[0]):

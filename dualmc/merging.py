@@ -132,7 +132,7 @@ def merged(t, u, sign=1):
     if a.dtype is not b.dtype and a.dtype != b.dtype:
         dtype = np.result_type(a, b)
         a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-    out = buffers.empty((union.col.shape[0], a.shape[1]), a.dtype)
+    out = _rows(union.col.shape[0], a)
     if union.is_same:
         (np.add if sign > 0 else np.subtract)(a, b, out=out)
     else:
@@ -144,7 +144,7 @@ def merged_products(t, factor, u, other):
     """``factor * t + other * u``, factors of shape (size,), all of one dtype."""
     union = union_of(t.level, t.col, u.col)
     a, b = flat(t.coef), flat(u.coef)
-    out = buffers.empty((union.col.shape[0], a.shape[1]), a.dtype)
+    out = _rows(union.col.shape[0], a)
     if union.is_same:
         kernels.scaled_sum(a, factor, b, other, out)
     else:
@@ -152,9 +152,17 @@ def merged_products(t, factor, u, other):
     return _finished(t.level, union, out)
 
 
+def _rows(width, a):
+    """An array of `width` rows as long as those of `a`, of the same dtype."""
+    size = a.shape[1]
+    if width * size * a.itemsize < buffers.LARGE:
+        return np.empty((width, size), a.dtype)
+    return buffers.empty((width, size), a.dtype)
+
+
 def _finished(level, union, coef):
     col = union.col
-    if coef.shape != col.shape:
+    if col.ndim != 2:
         coef = coef.reshape(col.shape)
     out = SparseTangent(level, coef, col)
     return out.to_dense() if tangent.is_wide(col.shape[0], level.n) else out

@@ -1,8 +1,8 @@
 """The short way for float64 arrays: the same rules with as little Python as possible.
 
 The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the kernel on small arrays.  Here one operand, or two of one level and shape, are contiguous float64
-arrays or numbers whose coefficients are contiguous rows; whatever is not gets None and goes the
+the kernel on small arrays.  Here one operand, or two of one level and shape, are float64
+arrays or numbers with plain coefficients of that dtype; whatever is not gets None and goes the
 general way.
 """
 
@@ -30,16 +30,18 @@ _binary_kernels: dict = {}
 
 def _tangent(x):
     """The tangent of a Dual whose primal is a float64 array, else None."""
-    if x._view is None:
+    view = x._view
+    if view is not None and view.memory is not view.root._primal:
+        p = x.primal
+    else:
         p = x._primal
-        if type(p) is not ndarray or p.dtype is not FLOAT64 or not x.level.open:
-            return None
-        x._owned = False
-        return x._tangent
-    p = x.primal
-    if type(p) is not ndarray or p.dtype is not FLOAT64:
+    if type(p) is not ndarray or p.dtype is not FLOAT64 or not x.level.open:
         return None
-    return x.own_tangent()
+    if view is None:
+        x._owned = False
+    elif view.seen != view.root._writes:
+        return x.own_tangent()
+    return x._tangent
 
 
 def _fast_rows(t):
@@ -50,13 +52,15 @@ def _fast_rows(t):
         rows = t.scale
         if rows is None and t.block.dtype is FLOAT64:
             return dense.unit(t.block.shape[1:], FLOAT64)
-    if type(rows) is ndarray and rows.dtype is FLOAT64 and rows.flags.c_contiguous:
-        return rows
-    return None
+    if type(rows) is not ndarray or rows.dtype is not FLOAT64:
+        return None
+    return rows if rows.flags.c_contiguous else buffers.contiguous(rows)
 
 
 def _line(a):
-    """A contiguous array as a vector."""
+    """An array as a contiguous vector."""
+    if not a.flags.c_contiguous:
+        a = np.ascontiguousarray(a)
     return a if a.ndim == 1 else a.reshape(-1)
 
 
@@ -84,7 +88,7 @@ def push_unary(ufunc, x):
         return None
     p = x._primal
     rows = _fast_rows(t)
-    if rows is None or not p.flags.c_contiguous:
+    if rows is None:
         return None
     y = ufunc(p)
     if type(y) is not ndarray:
@@ -92,7 +96,7 @@ def push_unary(ufunc, x):
     if y.dtype is not FLOAT64:
         return None
     out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
-    if p.ndim == 1:
+    if p.ndim == 1 and p.flags.c_contiguous:
         kernel(p, y, rows, out)
     else:
         kernel(_line(p), _line(y), _table(rows), _table(out))
@@ -164,8 +168,6 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     rows, other = _fast_rows(t), _fast_rows(u)
     if rows is None or other is None:
         return None
-    if not (p.flags.c_contiguous and q.flags.c_contiguous):
-        return None
     y = ufunc(p, q)
     if len(row) == 2:
         out = buffers.empty_like(rows)
@@ -186,7 +188,7 @@ def _push_merged(ufunc, row, a, t, b, u):
         return None
     if len(row) == 2:
         return make(ufunc(p, q), merged(t, u, row[1]), a.level)
-    if ufunc is np.multiply and p.flags.c_contiguous and q.flags.c_contiguous:
+    if ufunc is np.multiply:
         return make(ufunc(p, q), merged_products(t, _line(q), u, _line(p)), a.level)
     return None
 
@@ -255,10 +257,13 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if kind is float64:
         c = float(c)
         kind = float
-    if p.ndim == 0 and not t.is_sparse and (kind is float or kind is int):
-        y = numbers.push_constant(ufunc, argnum, x, t, c)
-        if y is not None:
-            return y
+    if kind is float or kind is int:
+        if p.ndim == 0 and not t.is_sparse:
+            y = numbers.push_constant(ufunc, argnum, x, t, c)
+            if y is not None:
+                return y
+        if ufunc is np.multiply:
+            return _push_vector_number(x, t, c)
     if kind is ndarray and c.ndim != p.ndim and c.dtype is FLOAT64:
         if c.ndim == 0:
             c, kind = c.item(), float
@@ -268,7 +273,7 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
                 return None
             p = x._primal
     if kind is ndarray:
-        if c.dtype is not FLOAT64 or c.shape != p.shape or not c.flags.c_contiguous:
+        if c.dtype is not FLOAT64 or c.shape != p.shape:
             return None
         constant, step = c, 1
     elif kind is float or kind is int:
@@ -284,7 +289,7 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if len(row) == 2 and row[argnum] == 1.0:
         return make(y, t, x.level) if t.dtype is FLOAT64 else None
     rows = _fast_rows(t)
-    if rows is None or not p.flags.c_contiguous:
+    if rows is None:
         return None
     if len(row) == 2:
         out = np.negative(rows, out=buffers.empty_like(rows))
@@ -292,12 +297,26 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     constant = _line(constant)
     if row[0] is None:
-        has_zero = c == 0 if step == 0 else not constant.all()
-        if has_zero and not t.is_sparse and not t.is_finite():
+        if not t.is_sparse and not constant.all() and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself
         kernels.multiply_constant(_table(rows), constant, _table(out))
     elif argnum == 0:
         row[0](_line(p), 1, constant, step, _line(y), _table(rows), _table(out))
     else:
         row[1](constant, step, _line(p), 1, _line(y), _table(rows), _table(out))
+    return make(y, t.like(out), x.level)
+
+
+def _push_vector_number(x, t, c):
+    """A product with a constant number."""
+    y = np.multiply(x._primal, c)
+    if type(y) is not ndarray:
+        y = asarray(y)
+    rows = _fast_rows(t)
+    if y.dtype is not FLOAT64 or rows is None:
+        return None
+    if c == 0 and not t.is_sparse and not t.is_finite():
+        return None  # a factor that is exactly 0 must meet the block itself
+    out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
+    kernels.multiply_number(rows.reshape(-1), float(c), out.reshape(-1))
     return make(y, t.like(out), x.level)
