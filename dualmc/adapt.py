@@ -75,7 +75,7 @@ def as_is(function):
 
 def adapted(f):
     """The callable to run in place of `f`; `f` itself where there is nothing to adapt."""
-    root = (_module_of(f) or "").partition(".")[0]
+    root = _module_of(f).partition(".")[0]
     if root == "dualmc":
         return f
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
@@ -88,6 +88,8 @@ def hand_back():
 
 
 def _module_of(value):
+    if type(value) is types.FunctionType:
+        return value.__globals__.get("__name__") or ""
     while isinstance(value, functools.partial):
         value = value.func
     if isinstance(value, types.MethodType):
@@ -170,7 +172,11 @@ class World:
         for namespace in list(self.namespaces.values()):
             real = namespace.real
             for name, source in list(namespace.sources.items()):
-                if real.get(name, names.get(name)) is not source:
+                if name in real:
+                    is_current = real[name] is source
+                else:
+                    is_current = names.get(name) is source
+                if not is_current:
                     namespace.sources.pop(name, None)
                     namespace.pop(name, None)
 

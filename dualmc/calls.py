@@ -37,7 +37,9 @@ class Request:
         self.f = f
         self.args = args
         self.numbers, self.is_tuple = seeds.check_argnums(argnums, len(args), caller)
-        self.chunk_size = seeds.check_chunk_size(chunk_size, caller)
+        self.chunk_size = chunk_size
+        if chunk_size is not None:
+            self.chunk_size = seeds.check_chunk_size(chunk_size, caller)
         self.sparse = sparse
         self.layout = layout
         self.has_aux = has_aux
@@ -82,7 +84,8 @@ class Request:
             if self.sparse:
                 found.append(J.T.tocsr() if self.layout == "denominator" else J)
                 continue
-            J = np.reshape(J, shape + x.shape)
+            if J.shape != shape + x.shape:
+                J = np.reshape(J, shape + x.shape)
             if self.layout == "denominator":
                 ndim = len(shape)
                 J = np.transpose(J, (*range(ndim, ndim + len(x.shape)), *range(ndim)))

@@ -98,6 +98,9 @@ def unit(shape, dtype):
 
 
 _units: dict = {}
+# Blocks of seeds of float64 vectors that are kept, by id: the offset, so that element i is input
+# ``offset + i``, and the factor that seeds start with.
+SEEDED: dict = {}
 
 
 def is_unit(scale):

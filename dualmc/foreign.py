@@ -20,10 +20,15 @@ SOURCES = {
 }
 _waiting = dict(SOURCES)  # of which the modules have not been imported yet
 _rows: dict = {}
+_known = 0  # how many modules there were when looked at last
 
 
 def register():
     """Register the stand-ins for every SciPy module imported so far."""
+    global _known
+    count = len(sys.modules)
+    if count == _known:
+        return
     for module, source in list(_waiting.items()):
         if module not in sys.modules or _waiting.pop(module, None) is None:
             continue
@@ -38,6 +43,7 @@ def register():
                 standins.STANDINS[original] = handler
         standins.PATCHED.update({"scipy", module})
         _rows.update(getattr(found, "ROWS", {}))
+    _known = count
 
 
 def learn(ufunc):

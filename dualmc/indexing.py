@@ -12,9 +12,12 @@ import numpy as np
 
 from dualmc import dense, levels, tangent, union
 from dualmc.errors import TangentLostError
+from dualmc.number_tangent import NumberTangent, of_slots
 from dualmc.payload import values
 from dualmc.structure import content_of, key_of
 from dualmc.tangent import DenseTangent
+
+_ONE = (1.0,)
 
 
 class View:
@@ -259,7 +262,9 @@ def is_basic(key):
     parts = key if isinstance(key, tuple) else (key,)
     return all(
         type(k) in _BASIC
-        or        k is None or isinstance(k, (slice, int, np.integer, EllipsisType)) and type(k) is not bool
+        or k is None
+        or isinstance(k, (slice, int, np.integer, EllipsisType))
+        and type(k) is not bool
         for k in parts
     )
 
@@ -272,7 +277,7 @@ def get(dual, key):
     if dual.level.records and dual._view is None and (kind is slice or kind is int):
         if type(dual._primal) is np.ndarray:
             return _recorded_part(dual, key)
-    if kind is int and dual._view is None and type(dual._tangent) is DenseTangent:
+    if kind is int and type(dual._tangent) is DenseTangent and dual._view is None:
         y = _number(dual, key)
         if y is not None:
             return y
@@ -305,6 +310,12 @@ def _number(dual, i):
     if type(p) is not np.ndarray or p.ndim != 1 or dual._owned:
         return None
     y, block, scale = p[i], t.block, t.scale
+    seeded = dense.SEEDED.get(id(block))
+    if seeded is not None and (scale is seeded[1] or scale is not None and dense.is_unit(scale)):
+        column = seeded[0] + (i if i >= 0 else i + p.size)
+        if 0 <= column < t.level.n:
+            return dual.make(y, NumberTangent(t.level, (column,), _ONE), dual.level)
+        return dual.make(y, NumberTangent(t.level, (), ()), dual.level)
     if type(block) is not np.ndarray:
         return None
     if scale is not None:
@@ -314,6 +325,10 @@ def _number(dual, i):
 
 def _element(t, path, is_owned):
     """The tangent of the number at `path`, a copy if the array's may be written in place."""
+    if t.is_sparse:
+        found = of_slots(t.level, t.coef[path], t.col[path])
+        if found is not None:
+            return found
     key = key_of(path[1:]) if t.is_sparse else None
     if is_owned:
         return t.copied(lambda a: a[path], key)

@@ -138,6 +138,14 @@ def _one(x, y, coef, out):
             out[s, i] = c if c == 0 else c * d
 
 
+def _number(x, y):
+    return p(x, y)  # noqa: F821
+
+
+def _number_of_two(a, b, y):
+    return p(a, b, y)  # noqa: F821
+
+
 def _two(a, step_a, b, step_b, y, coef, out):
     for i in range(y.size):
         d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
@@ -230,6 +238,24 @@ def push_both(function, partials):
         p0, p1 = map(_partial_function, partials)
         template = _both_chosen if rules.chooses(function) else _both
         kernel = _stamped[function, "both"] = _stamp(template, function.__name__, p0=p0, p1=p1)
+    return kernel
+
+
+def partial_of_one(function, partial):
+    """``partial(x, y)`` of numbers, for a function of one argument."""
+    kernel = _stamped.get((function, "number"))
+    if kernel is None:
+        kernel = _stamp(_number, function.__name__, p=partial)
+        _stamped[function, "number"] = kernel
+    return kernel
+
+
+def partial_of_two(function, argnum, partial):
+    """``partial(a, b, y)`` of numbers, for argument `argnum` of two."""
+    kernel = _stamped.get((function, argnum, "number"))
+    if kernel is None:
+        kernel = _stamp(_number_of_two, f"{function.__name__}_{argnum}", p=partial)
+        _stamped[function, argnum, "number"] = kernel
     return kernel
 
 

@@ -119,16 +119,16 @@ def seed(x, level, offset, is_sparse):
     Columns outside [0, level.n) belong to another chunk and carry no tangent.
     """
     primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
-    size, k = math.prod(x.shape), level.n
-    if not is_sparse or x.dtype not in KERNEL_DTYPES:
+    shape, dtype, k = x.shape, x.dtype, level.n
+    if not is_sparse or dtype not in KERNEL_DTYPES:
         # With its factor from the start, element-wise steps find it in place.
-        scale = dense.unit(x.shape, x.dtype)
-        block = _basis(k, x.shape, x.dtype, offset)
-        return make(primal, DenseTangent(level, block, scale, True), level)
+        block = _basis(k, shape, dtype, offset)
+        return make(primal, DenseTangent(level, block, dense.unit(shape, dtype), True), level)
+    level.starts_sparse = True
     col = level.structures.seeded(offset, x.shape, k)
     coef = buffers.empty(col.shape, x.dtype)
     coef.fill(1)
-    if offset < 0 or offset + size > k:
+    if offset < 0 or offset + math.prod(shape) > k:
         coef[col < 0] = 0
     return make(primal, SparseTangent(level, coef, col), level)
 
@@ -153,8 +153,11 @@ def _basis(k, shape, dtype, offset):
         found.flags.writeable = False
         if found.size <= KEPT_SEEDS:
             if len(_bases) > 64:
+                dense.SEEDED.clear()
                 _bases.clear()
             _bases[key] = found
+            if len(shape) == 1 and dtype is FLOAT64:
+                dense.SEEDED[id(found)] = offset, dense.unit(shape, dtype)
     return found
 
 
@@ -299,17 +302,25 @@ class Piece:
 
 def _scaled_columns(block, scale):
     """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
-    if type(block) is not np.ndarray or block.dtype is not FLOAT64 or scale is None:
+    if not are_float64(block, scale):
         return None
-    if type(scale) is not np.ndarray or scale.dtype is not FLOAT64:
-        return None
+    if not block.flags.c_contiguous:
+        block = buffers.contiguous(block)
+    if not scale.flags.c_contiguous:
+        scale = buffers.contiguous(scale)
     k, shape = block.shape[0], block.shape[1:]
-    table, factor = buffers.contiguous(block), buffers.contiguous(scale)
-    if len(shape) != 1:
-        table, factor = table.reshape(k, -1), factor.reshape(1, -1)
-    out = np.empty((factor.shape[1], k))
-    kernels.scaled_columns(table, factor[0], out)
-    return out if len(shape) == 1 else out.reshape(*shape, k)
+    out = np.empty((*shape, k))
+    if len(shape) == 1:
+        kernels.scaled_columns(block, scale[0], out)
+    else:
+        kernels.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
+    return out
+
+
+def are_float64(a, b):
+    """Whether both are plain float64 arrays."""
+    kind = np.ndarray
+    return type(a) is kind and type(b) is kind and a.dtype is FLOAT64 and b.dtype is FLOAT64
 
 
 def nested_sparse(caller):

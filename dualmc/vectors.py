@@ -11,9 +11,10 @@ import math
 import numpy as np
 from numpy import asarray, empty_like, float64, ndarray
 
-from dualmc import buffers, dense, kernels, numbers
+from dualmc import buffers, dense, kernels, numbers, scalar_code
 from dualmc.dual import Dual, make
 from dualmc.merging import merged, merged_products
+from dualmc.number_tangent import NumberTangent
 from dualmc.payload import flat
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
@@ -70,6 +71,10 @@ def _table(rows):
 
 
 def push_unary(ufunc, x):
+    if type(x._tangent) is NumberTangent:
+        y = scalar_code.push_unary(ufunc, x, x._tangent)
+        if y is not None:
+            return y
     if x.level.records:
         return record_unary(ufunc, x)
     kernel = _unary_kernels.get(ufunc)
@@ -104,6 +109,14 @@ def push_unary(ufunc, x):
 
 
 def push_binary(ufunc, a, b):
+    if type(a) is Dual:
+        t = a._tangent
+        y = scalar_code.push_binary(ufunc, a, t, b) if type(t) is NumberTangent else None
+    else:
+        t = b._tangent
+        y = scalar_code.push_reflected(ufunc, a, b, t) if type(t) is NumberTangent else None
+    if y is not None:
+        return y
     if (a if type(a) is Dual else b).level.records:
         return record_binary(ufunc, a, b)
     row = _binary_kernels.get(ufunc)
@@ -121,6 +134,13 @@ def push_binary(ufunc, a, b):
             u = _tangent(b)
             if u is None:
                 return None
+            if t is None or u is None:
+                return None
+            if t.is_sparse != u.is_sparse:
+                if type(t) is NumberTangent:
+                    t = t.to_dense()
+                elif type(u) is NumberTangent:
+                    u = u.to_dense()
             p, q = a._primal, b._primal
             if p.ndim != q.ndim:
                 if p.ndim == 0 and not t.is_sparse:
@@ -254,6 +274,8 @@ def _push_two_small(ufunc, row, a, t, rows, b, u, other):
 def _push_vector_constant(ufunc, row, argnum, x, t, c):
     p = x._primal
     kind = type(c)
+    if type(t) is NumberTangent and not t.level.starts_sparse:
+        t = t.to_dense()
     if kind is float64:
         c = float(c)
         kind = float

@@ -11,7 +11,7 @@ import pytest
 from function_cases import complex_step
 
 import dualmc as dm
-from dualmc import numbers
+from dualmc import kernels, numbers
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
 
@@ -37,8 +37,35 @@ SCALAR = {
     "with-vector": lambda x: x * x[0] + x[1] / np.sum(x),
     "with-constants": lambda x: x[0] * (1 - np.exp(-x[2] * np.linspace(0.1, 2.0, 5))),
     "last": lambda x: [x[-1] * x[-2], x[-4]],
+    "of-two": lambda x: [
+        np.power(x[0], x[2]), np.float_power(x[3], x[1]), np.power(2.5, x[1]), x[0] ** x[3]
+    ],
+    "odd-constants": lambda x: [x[0] * True, x[1] * 10**20, x[2] * np.float32(0.5), 3**40 - x[3]],
+    "views": lambda x: [x[1:][0] * x[::2][1], x[:][1:][-1], x.reshape(2, 2)[1, 0] * x[::-1][0]],
+    "elements": lambda x: [
+        a * b for a, b in zip(np.outer(x, x)[1], (1.5 * x)[::-1], strict=True)
+    ],
+    "filled": lambda x: _filled(x),
+    "rotated": lambda x: _rotated(x),
     "two-axes": lambda x: np.sin(x.reshape(2, 2)) * x.reshape(2, 2) / 3.0 + x.reshape(2, 2),
 }  # fmt: skip
+
+
+def _filled(x):
+    out = np.zeros_like(x)
+    for i in range(4):
+        out[i] = x[i] * x[i - 1] - 0.5
+        out[i] += np.sin(out[i - 1])
+        out[i] *= x[0]
+    return out
+
+
+def _rotated(x):
+    y = x * x
+    a, b = y[0], y[1]
+    y[0] = a * np.cos(x[2]) - b * np.sin(x[2])
+    y[1] = a * np.sin(x[2]) + b * np.cos(x[2])
+    return [y[0], y[1], a, b * y[3]]
 
 
 def _recurrence(x):
@@ -177,3 +204,104 @@ def test_numbers_of_two_calls_do_not_meet_unnoticed():
 def test_zeros_have_no_sign():
     J = dm.jacobian_fwd(lambda x: [-2.0 * x[0], -x[0] - 3.0 * x[1], x[2] / -4.0, -x[3]], X)
     assert not np.signbit(J[J == 0]).any()
+
+
+def straight_line(seed, length):
+    """A random program of `length` steps on numbers, whose results stay of moderate size."""
+
+    def f(x):
+        rng = np.random.default_rng(seed)
+        known = [x[int(i)] for i in rng.permutation(x.size)]
+        for _ in range(length):
+            a, b = (known[int(i)] for i in rng.integers(len(known), size=2))
+            c = float(rng.uniform(0.5, 2.0))
+            known.append(STEPS[int(rng.integers(len(STEPS)))](a, b, c))
+        return np.array([*known[-6:], sum(known)])
+
+    return f
+
+
+STEPS = [
+    lambda a, b, c: a + b,
+    lambda a, b, c: a - b,
+    lambda a, b, c: np.sin(a) * np.cos(b),
+    lambda a, b, c: a / (c + b * b),
+    lambda a, b, c: c - a,
+    lambda a, b, c: np.tanh(c * a),
+    lambda a, b, c: c / (4.0 + np.sin(a)),
+    lambda a, b, c: -a + int(2 * c) * b / 8,
+    lambda a, b, c: (1.5 + np.sin(a)) ** c - np.exp(-(b**2)),
+    lambda a, b, c: np.sqrt(2.0 + np.cos(a)) * np.arctan(b),
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("n", [2, 7, 16, 17, 40])
+def test_random_programs(n, seed):
+    """Numbers of few inputs and of many, on dense and on sparse levels, whole and in chunks."""
+    f, x = straight_line(seed, 3 * n), np.random.default_rng(n).uniform(-1.0, 1.0, n)
+    expected = complex_step(f, x)
+    close(expected, dm.jacobian_fwd(f, x), 1e-12)
+    close(expected, dm.jacobian_fwd(f, x, sparse=True).toarray(), 1e-12)
+    close(expected, dm.jacobian_fwd(f, x, chunk_size=max(1, n // 3)), 1e-12)
+    np.testing.assert_array_equal(f(x), dm.value_and_jacobian_fwd(f, x)[0])
+
+
+@pytest.mark.parametrize("n", [3, 9, 20])
+def test_numbers_of_several_arguments(n):
+    def f(a, b):
+        return [
+            a[0] * b[1],
+            a[-1] / (2.0 + b[0] * b[0]),
+            b[n - 1] - a[1],
+            sum(a[i] * b[i] for i in range(n)),
+        ]
+
+    a, b = np.linspace(0.1, 1.0, n), np.linspace(-1.0, 2.0, n)
+    expected = complex_step(lambda z: np.array(f(z[:n], z[n:])), np.concatenate([a, b]))
+    for chunk_size in (None, 2):
+        J = dm.jacobian_fwd(f, a, b, argnums=(0, 1), chunk_size=chunk_size)
+        close(expected, np.concatenate(J, axis=1))
+    close(expected[:, n:], dm.jacobian_fwd(f, a, b, argnums=1))
+
+
+@pytest.mark.parametrize("n", [4, 30])
+def test_functions_of_two_numbers(n):
+    x = np.concatenate([X, np.ones(n - 4)])
+    J = dm.jacobian_fwd(
+        lambda x: [np.hypot(x[0], x[1]), np.arctan2(x[2], x[3]), np.hypot(3, x[2])], x
+    )
+    expected, r2 = np.zeros((3, n)), x[2] ** 2 + x[3] ** 2
+    expected[0, :2] = x[:2] / math.hypot(x[0], x[1])
+    expected[1, 2:4] = x[3] / r2, -x[2] / r2
+    expected[2, 2] = x[2] / math.hypot(3, x[2])
+    close(expected, J)
+
+
+def test_an_index_out_of_range_is_numpys_error():
+    for n in (3, 30):
+        for i in (n, -n - 1):
+            with pytest.raises(IndexError, match="out of bounds"):
+                dm.jacobian_fwd(lambda x, i=i: x[i] * 2.0, np.ones(n))
+
+
+def test_overflow_warns_as_numpy_does():
+    for n in (3, 30):
+        with pytest.warns(RuntimeWarning, match="overflow"):
+            dm.jacobian_fwd(lambda x: x[0] * x[1] * 10.0, np.full(n, 1e200))
+        with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide"):
+            dm.jacobian_fwd(lambda x: 1.0 / x[0], np.zeros(n))
+
+
+def test_entries_that_happen_to_be_0_are_stored():
+    J = dm.jacobian_fwd(lambda x: [x[0] ** 2, x[1] * x[2], x[0] - x[0]], np.zeros(20), sparse=True)
+    assert J.nnz == 4 and not J.toarray().any()
+
+
+def test_numbers_cost_no_kernels():
+    """Scalar code launches nothing but what hands the Jacobian out."""
+    f, x = robertson, np.array([0.8, 3e-5, 0.2])
+    dm.jacobian_fwd(f, x)
+    with kernels.counted() as launches:
+        dm.jacobian_fwd(f, x)
+    assert sum(launches.values()) <= 1
