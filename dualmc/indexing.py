@@ -17,6 +17,7 @@ from dualmc.payload import values
 from dualmc.structure import content_of, key_of
 from dualmc.tangent import DenseTangent
 
+FLOAT64 = np.dtype(np.float64)
 _ONE = (1.0,)
 
 
@@ -277,10 +278,12 @@ def get(dual, key):
     if dual.level.records and dual._view is None and (kind is slice or kind is int):
         if type(dual._primal) is np.ndarray:
             return _recorded_part(dual, key)
-    if kind is int and type(dual._tangent) is DenseTangent and dual._view is None:
-        y = _number(dual, key)
-        if y is not None:
-            return y
+    if kind is int and dual._view is None and type(dual._primal) is np.ndarray:
+        t = dual._tangent
+        if t is not None and dual._primal.ndim == 1 and not t.is_recorded:
+            y = (_number_of_slots if t.is_sparse else _number)(dual, key)
+            if y is not None:
+                return y
     if kind is not int and kind is not slice:
         key = plain_key(key)
         if not is_basic(key):
@@ -307,7 +310,7 @@ def get(dual, key):
 def _number(dual, i):
     """Element `i` of a vector with a dense tangent; None: not here."""
     p, t = dual._primal, dual._tangent
-    if type(p) is not np.ndarray or p.ndim != 1 or dual._owned:
+    if dual._owned:
         return None
     y, block, scale = p[i], t.block, t.scale
     seeded = dense.SEEDED.get(id(block))
@@ -321,6 +324,18 @@ def _number(dual, i):
     if scale is not None:
         scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
     return dual.make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
+
+
+def _number_of_slots(dual, i):
+    """Element `i` of a vector with a sparse tangent of one slot; None: not here."""
+    t = dual._tangent
+    coef = t.coef
+    if coef.shape[0] != 1 or type(coef) is not np.ndarray or coef.dtype is not FLOAT64:
+        return None
+    y, column = dual._primal[i], t.col.item(0, i)
+    if column < 0:
+        return dual.make(y, NumberTangent(t.level, (), ()), dual.level)
+    return dual.make(y, NumberTangent(t.level, (column,), (coef.item(0, i),)), dual.level)
 
 
 def _element(t, path, is_owned):

@@ -129,7 +129,7 @@ def merged(t, u, sign=1):
     if type(a) is not np.ndarray or type(b) is not np.ndarray:
         return _finished(t.level, union, _merged_duals(t, u, sign, union))
     a, b = flat(a), flat(b)
-    if a.dtype is not b.dtype and a.dtype != b.dtype:
+    if a.dtype is not b.dtype:
         dtype = np.result_type(a, b)
         a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     out = _rows(union.col.shape[0], a)

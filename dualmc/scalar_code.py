@@ -54,8 +54,9 @@ def _partial_of_one(ufunc):
     return kernels.partial_of_one(ufunc, rule.partials[0]) if callable(rule.partials[0]) else False
 
 
-def push_binary(ufunc, a, t, b):
-    """A function of number `a`, whose tangent is `t`, and `b`; None: not here."""
+def push_binary(ufunc, a, b):
+    """A function of number `a` and `b`; None: not here."""
+    t = a._tangent
     level = t.level
     if not level.open:
         return None
@@ -68,8 +69,9 @@ def push_binary(ufunc, a, t, b):
     return None if b is None else _push_constant(ufunc, 0, a, t, b)
 
 
-def push_reflected(ufunc, a, b, u):
-    """The same for a plain `a` and number `b`, whose tangent is `u`."""
+def push_reflected(ufunc, a, b):
+    """The same for a plain `a` and number `b`."""
+    u = b._tangent
     a = _number(a) if u.level.open else None
     return None if a is None else _push_constant(ufunc, 1, b, u, a)
 

@@ -100,6 +100,9 @@ def forget():
 NOTHING = Structures(0)
 
 
+_PLAIN = frozenset({int, type(None)})
+
+
 def key_of(index):
     """A hashable key that says what a basic index selects, or None if it is not a plain one."""
     parts = []
@@ -109,11 +112,7 @@ def key_of(index):
             parts.append(k)
         elif kind is slice:
             start, stop, step = k.start, k.stop, k.step
-            if not (
-                (start is None or type(start) is int)
-                and (stop is None or type(stop) is int)
-                and (step is None or type(step) is int)
-            ):
+            if type(start) not in _PLAIN or type(stop) not in _PLAIN or type(step) not in _PLAIN:
                 return None
             parts.append((slice, start, stop, step))
         elif k is None or k is Ellipsis:

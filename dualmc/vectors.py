@@ -109,32 +109,29 @@ def push_unary(ufunc, x):
 
 
 def push_binary(ufunc, a, b):
-    if type(a) is Dual:
-        t = a._tangent
-        y = scalar_code.push_binary(ufunc, a, t, b) if type(t) is NumberTangent else None
-    else:
-        t = b._tangent
-        y = scalar_code.push_reflected(ufunc, a, b, t) if type(t) is NumberTangent else None
-    if y is not None:
-        return y
-    if (a if type(a) is Dual else b).level.records:
+    x, is_first = (a, True) if type(a) is Dual else (b, False)
+    if type(x._tangent) is NumberTangent:
+        push = scalar_code.push_binary if is_first else scalar_code.push_reflected
+        y = push(ufunc, a, b)
+        if y is not None:
+            return y
+    level = x.level
+    if level.records:
         return record_binary(ufunc, a, b)
     row = _binary_kernels.get(ufunc)
     if row is None:
         row = _binary_kernels[ufunc] = _binary_row(ufunc)
     if row is False:
         return None
-    if type(a) is Dual:
-        t = _tangent(a)
-        if t is None:
-            return None
+    t = _tangent(x)
+    if t is None:
+        return None
+    if is_first:
         if type(b) is Dual:
-            if b.level is not a.level:
+            if b.level is not level:
                 return None
             u = _tangent(b)
             if u is None:
-                return None
-            if t is None or u is None:
                 return None
             if t.is_sparse != u.is_sparse:
                 if type(t) is NumberTangent:
@@ -151,8 +148,7 @@ def push_binary(ufunc, a, b):
                     return None
             return _push_two_vectors(ufunc, row, a, t, b, u)
         return _push_vector_constant(ufunc, row, 0, a, t, b)
-    t = _tangent(b)
-    return None if t is None else _push_vector_constant(ufunc, row, 1, b, t, a)
+    return _push_vector_constant(ufunc, row, 1, b, t, a)
 
 
 def _binary_row(ufunc):
@@ -201,11 +197,12 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
 
 def _push_merged(ufunc, row, a, t, b, u):
     """The same for sparse tangents with different columns."""
+    coef, other = t.coef, u.coef
+    if type(coef) is not ndarray or coef.dtype is not FLOAT64:
+        return None
+    if type(other) is not ndarray or other.dtype is not FLOAT64:
+        return None
     p, q = a._primal, b._primal
-    if t.coef.dtype is not FLOAT64 or u.coef.dtype is not FLOAT64:
-        return None
-    if type(t.coef) is not ndarray or type(u.coef) is not ndarray:
-        return None
     if len(row) == 2:
         return make(ufunc(p, q), merged(t, u, row[1]), a.level)
     if ufunc is np.multiply:
