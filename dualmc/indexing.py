@@ -81,6 +81,11 @@ class View:
             self._positions = self.select(positions(self.root.shape))
         return self._positions
 
+    def is_behind(self):
+        """Whether the root, which may be written in place, was since the tangent was derived."""
+        root = self.root
+        return root._owned and self.seen != root._writes and not root.level.records
+
     def derive(self, shape):
         """The tangent of the view, of `shape`, from the root's as it is now."""
         root = self.root
@@ -261,15 +266,9 @@ def get(dual, key):
     primal = dual.primal[key]
     path = (slice(None), *key) if kind is tuple else (slice(None), key)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
-        # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
-        t = dual._tangent if dual._view is None else dual.own_tangent()
-        if t is None:
-            return primal  # a number, or a Dual of an outer call
-        if t.is_recorded:
-            t = t.slice(path[1:], ())
-        else:
-            t = _element(t, path, dual._owned)
-        return dual.make(primal, t, dual.level)
+        t = _tangent_at(dual, path)
+        # Without one it is a number, or a Dual of an outer call.
+        return primal if t is None else dual.make(primal, t, dual.level)
     view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
     return dual.make(primal, None, dual.level, view)
 
@@ -285,6 +284,23 @@ def _number(dual, i):
     if scale is not None:
         scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
     return dual.make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
+
+
+def _tangent_at(dual, path):
+    """The tangent of the number at `path`, a copy as a NumPy scalar is one."""
+    view = dual._view
+    if view is None:
+        t = dual._tangent
+    elif type(view) is View and view.is_batched and view.is_behind():
+        # The root is being written to: the number comes from there, the view is left as it is.
+        t, keys = view.root._tangent, (view.structure_key(), key_of(path[1:]))
+        key = None if None in keys else ("steps", *keys)
+        return None if t is None else t.copied(lambda a: view.batched(a)[path], key)
+    else:
+        t = dual.own_tangent()
+    if t is None:
+        return None
+    return t.slice(path[1:], ()) if t.is_recorded else _element(t, path, dual._owned)
 
 
 def _element(t, path, is_owned):
