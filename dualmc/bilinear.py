@@ -20,6 +20,9 @@ from dualmc.selection import written
 from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
+# The second half of a product is added to the first in this many parts, of at least so many bytes.
+PARTS, PART = 8, 2**20
+
 
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
@@ -45,11 +48,38 @@ def matmul(a, b, /):
         total = _shaped(_contracted(t, q, u is None), y)
     if u is not None:
         # a @ b_dot is the transpose of b_dot.T @ a.T.
-        u = u.map(_column_batch) if b.ndim == 1 else u
-        half = _contracted(u.map(_swapped), np.swapaxes(p, -1, -2), t is None).map(_swapped)
-        half = _shaped(half, y)
-        total = half if total is None else add(total, half)
+        u = (u.map(_column_batch) if b.ndim == 1 else u).map(_swapped)
+        p = np.swapaxes(p, -1, -2)
+        if total is None or not _added_by_rows(total, u, p):
+            half = _shaped(_contracted(u, p, t is None).map(_swapped), y)
+            total = half if total is None else add(total, half)
     return make(y, total, level)
+
+
+def _added_by_rows(total, t, other):
+    """Add the tangent of ``(x @ other).T`` to the dense `total`, which is new; whether it was done.
+
+    A large one comes a few rows of x at a time, so that no second block is needed.
+    """
+    block, rows = None if total.is_sparse else total.block, t.shape[-2]
+    if (
+        type(block) is not np.ndarray
+        or block.nbytes < buffers.LARGE
+        or total.has_factor()
+        or not block.dtype == t.dtype == other.dtype
+        or block.shape[1:] != (*dense.batch(t.shape[:-2], other.shape[:-2]), other.shape[-1], rows)
+        or _is_narrow(t, other)
+    ):
+        return False
+    count = max(1, min(PARTS, rows, block.nbytes // PART))
+    for i in range(count):
+        part = slice(i * rows // count, (i + 1) * rows // count)
+        half = _contracted(t.map(lambda a, part=part: a[..., part, :]), other, False)
+        here = dense.last(block[..., part])
+        with np.errstate(all="ignore"):
+            np.add(here, dense.last(_swapped(half.dense())), out=here)
+    total.finite = None
+    return True
 
 
 def _as_row(a):
@@ -82,13 +112,19 @@ def _shaped(t, y):
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 
 
+def _is_narrow(t, other):
+    """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
+    if not t.is_sparse or 0 in t.shape or 0 in other.shape:
+        return False
+    return not tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
+
+
 def _contracted(t, other, is_constant):
     """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
     if t.is_sparse:
-        length = t.shape[-1]
-        if length == 0 or 0 in t.shape or 0 in other.shape:
+        if 0 in t.shape or 0 in other.shape:
             t = t.to_dense()
-        elif not tangent.is_wide(t.coef.shape[0] * length, t.level.n):
+        elif _is_narrow(t, other):
             return _contracted_slots(t, other, is_constant)
         elif (
             len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)

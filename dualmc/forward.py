@@ -225,7 +225,28 @@ def joined(pieces, sparse):
     """The columns of all passes side by side."""
     if sparse:
         return seeds.import_sparse("").hstack(pieces, format="csr")
-    return np.concatenate(pieces, axis=-1)
+    whole = _whole(pieces, sum(piece.shape[-1] for piece in pieces))
+    return np.concatenate(pieces, axis=-1) if whole is None else whole
+
+
+def _whole(pieces, n):
+    """The one array, (*S, n), that all pieces are views of; None: they have memory of their own."""
+    wholes = {id(piece.base): piece.base for piece in pieces if type(piece) is np.ndarray}
+    whole = wholes.popitem()[1] if len(wholes) == 1 else None
+    return None if whole is None or whole.shape != (*pieces[0].shape[:-1], n) else whole
+
+
+def _laid(columns, pieces, start, n):
+    """The columns of one of several passes as a view of one array for all, (*S, n)."""
+    if type(columns) is not np.ndarray:
+        return columns
+    shape = (*columns.shape[:-1], n)
+    whole = _whole(pieces, n) if pieces else np.empty(shape, columns.dtype)
+    if whole is None or whole.dtype != columns.dtype:
+        return columns
+    part = whole[..., start : start + columns.shape[-1]]
+    part[...] = columns
+    return part
 
 
 def passes(request, is_sparse=None):
@@ -266,8 +287,11 @@ def passes(request, is_sparse=None):
             )
         if not pieces:
             first, first_aux = piece.primal, aux
-        pieces.append(columns)
-        start += level.n
         del out, inputs, piece  # the last holders of this pass's tangents
+        if level.n < n:
+            columns = _laid(columns, pieces, start, n)
+        pieces.append(columns)
+        del columns
+        start += level.n
         buffers.trim()
     return first, pieces, first_aux

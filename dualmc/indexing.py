@@ -99,6 +99,11 @@ class View:
             self._positions = self.select(positions(self.root.shape))
         return self._positions
 
+    def is_behind(self):
+        """Whether the root, which may be written in place, was since the tangent was derived."""
+        root = self.root
+        return root._owned and self.seen != root._writes and not root.level.records
+
     def derive(self, shape):
         """The tangent of the view, of `shape`, from the root's as it is now."""
         root = self.root
@@ -291,15 +296,9 @@ def get(dual, key):
     primal = dual.primal[key]
     path = (slice(None), *key) if kind is tuple else (slice(None), key)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
-        # A NumPy scalar is a copy; so is its tangent if the array may be written in place.
-        t = dual._tangent if dual._view is None else dual.own_tangent()
-        if t is None:
-            return primal  # a number, or a Dual of an outer call
-        if t.is_recorded:
-            t = t.slice(path[1:], ())
-        else:
-            t = _element(t, path, dual._owned)
-        return dual.make(primal, t, dual.level)
+        t = _tangent_at(dual, path, type(primal) is np.float64)
+        # Without one it is a number, or a Dual of an outer call.
+        return primal if t is None else dual.make(primal, t, dual.level)
     if dual._view is None:
         view = KeyView(dual, path[1:])
     else:
@@ -338,9 +337,38 @@ def _number_of_slots(dual, i):
     return dual.make(y, NumberTangent(t.level, (column,), (coef.item(0, i),)), dual.level)
 
 
-def _element(t, path, is_owned):
+def _tangent_at(dual, path, is_plain):
+    """The tangent of the number at `path`, a copy as a NumPy scalar is one.
+
+    `is_plain`: the number itself is a plain float64.
+    """
+    view = dual._view
+    if view is None:
+        t = dual._tangent
+    elif type(view) is not PartView and view.is_batched and view.is_behind():
+        # The root is being written to: the number comes from there, the view is left as it is.
+        t = view.root._tangent
+        if t is None:
+            return None
+        if t.is_sparse and is_plain:
+            found = of_slots(t.level, view.batched(t.coef)[path], view.batched(t.col)[path])
+            if found is not None:
+                return found
+        keys = (view.structure_key(), key_of(path[1:]))
+        key = None if None in keys else ("steps", *keys)
+        return t.copied(lambda a: view.batched(a)[path], key)
+    else:
+        t = dual.own_tangent()
+    if t is None:
+        return None
+    if t.is_recorded:
+        return t.slice(path[1:], ())
+    return _element(t, path, dual._owned, is_plain)
+
+
+def _element(t, path, is_owned, is_plain):
     """The tangent of the number at `path`, a copy if the array's may be written in place."""
-    if t.is_sparse:
+    if t.is_sparse and is_plain:
         found = of_slots(t.level, t.coef[path], t.col[path])
         if found is not None:
             return found

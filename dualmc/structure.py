@@ -5,7 +5,8 @@ not from values.  The same ones meet again and again, within a pass and in the n
 inputs, so that every result is kept with the arrays it was made from.  A second pass over the same
 code computes coefficients alone.
 
-Arrays kept here are shared and never written; those larger than the budget are computed anew.
+Arrays kept here are shared and never written.  A pass that needs more than the budget will not be
+served by what it leaves: it forgets what it has kept, and keeps little from there on.
 """
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 # Bytes of structure kept for one number of inputs, and for all of them together.
 BUDGET = 2**24
 TOTAL = 2**26
+# The part of the budget that is left to a pass which has been found to need more than all of it.
+REST = 1 / 8
 # Bytes of an index array or mask that is looked up by its contents.
 CONTENT = 2**16
 # Bytes of an array below which it is remembered only by way of others that are: one made in passing
@@ -25,12 +28,13 @@ ENTRY = 400
 class Structures:
     """Results by key, with the arrays whose identity the key names."""
 
-    __slots__ = ("found", "held", "room", "is_full", "latest")
+    __slots__ = ("found", "held", "named", "budget", "room", "is_full", "latest")
 
-    def __init__(self, room):
+    def __init__(self, budget):
         self.found = {}
         self.held = set()  # ids of the arrays kept, which must not be written
-        self.room = room
+        self.named = set()  # ids of others that keys name, and keep alive
+        self.budget = self.room = budget
         self.is_full = False
         self.latest = None  # the union met last and its operands, kept or not
 
@@ -39,13 +43,24 @@ class Structures:
         if not all(a is None or id(a) in self.held or a.nbytes > PASSING for a in owners):
             return value
         need = ENTRY + sum(a.nbytes for a in arrays)
+        for a in owners:
+            if a is not None and id(a) not in self.held and id(a) not in self.named:
+                self.named.add(id(a))
+                need += a.nbytes
         if need > self.room:
-            self.is_full = True
+            self._forget()
             return value
         self.room -= need
         self.held.update(map(id, arrays))
         self.found[key] = (value, owners, arrays)
         return value
+
+    def _forget(self):
+        """Let go of all results; the arrays, which others may share, are still not written."""
+        self.is_full = True
+        self.found.clear()
+        self.named.clear()
+        self.room = int(REST * self.budget)
 
     def moved(self, col, function, key):
         """``function(col)``, where `key` tells what the function does."""

@@ -278,6 +278,36 @@ def test_functions_of_two_numbers(n):
     close(expected, J)
 
 
+@pytest.mark.parametrize("n", [4, 36])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_second_derivatives_of_elements(n, sparse):
+    """Where the numbers taken out are Duals of an outer call, from vectors, tables and views."""
+
+    def f(x):
+        a, b = x.reshape(2, -1), x[1:]
+        return a[0, 0] * b[0] ** 2 * np.sin(a[1, -1]) + x[2] * x[2] * x[0] / b[-1]
+
+    def first(x):
+        return dm.jacobian_fwd(f, x)
+
+    x = np.linspace(0.5, 1.5, n)
+    H = dm.jacobian_fwd(first, x, sparse=sparse)
+    H = H.toarray() if sparse else H
+    expected = complex_step(gradient_by_hand, x)
+    close(expected, H)
+
+
+def gradient_by_hand(x):
+    """The gradient of the function above by hand."""
+    g = 0 * x
+    last, end = x[-1], x[x.size - 1]
+    g[0] += x[1] ** 2 * np.sin(last) + x[2] ** 2 / end
+    g[1] += 2 * x[0] * x[1] * np.sin(last)
+    g[2] += 2 * x[2] * x[0] / end
+    g[-1] += x[0] * x[1] ** 2 * np.cos(last) - x[2] ** 2 * x[0] / end**2
+    return g
+
+
 def test_an_index_out_of_range_is_numpys_error():
     for n in (3, 30):
         for i in (n, -n - 1):
