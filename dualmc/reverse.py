@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds, sweep
+from dualmc import buffers, seeds, single, sweep  # noqa: F401
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.levels import open_level
@@ -250,7 +250,8 @@ class Tape:
             is_active = type(y) is Dual and y.level is level
             output = y.own_tangent() if is_active else None
         self.inputs = [var for _, var in seeded]
-        self.order = [] if output is None else sweep.reachable(output)
+        is_plain = type(self.value) is np.ndarray
+        self.order = [] if output is None else sweep.reachable(output, is_plain)
 
     def pull(self, y_bar, lead, first=None):
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
