@@ -4,57 +4,153 @@
 it inspects costs more than the arithmetic on small arrays.  Here all steps are float64 and there is
 one cotangent: an array of the step's shape, or a number that stands for an array of equal ones.
 Large arrays, and steps that have no short way here, take the pullbacks of `pullbacks.py`.
+
+The steps wait in a heap, the latest first, until all that was made of them has been swept: what
+does not reach the output is never met, and needs not be told apart beforehand.
 """
 
 import math
+from heapq import heappop, heappush
 
 import numpy as np
 
 from dualmc import buffers, pullbacks
 from dualmc.quick import QUICK_ALONE, QUICK_PAIRS
-from dualmc.sweep import SINGLE, NotQuick, is_finite, unbroadcast
+from dualmc.sweep import PLAIN, NotQuick, Sweep, is_finite, unbroadcast
 
+FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
 LARGE = buffers.LARGE
 
 
+class SingleSweep(Sweep):
+    """The cotangents on the way back, by Var."""
+
+    __slots__ = ("known", "heap", "own")
+
+    def __init__(self):
+        self.width = FLOAT64
+        self.lead = ()
+        self.is_careful = False
+        self.identity = self.first = None
+        self.known = {}  # the cotangents so far, by Var
+        self.heap = []  # the Vars that have one, ordered by their serials
+        self.own = set()  # Vars whose cotangent, an array, may be written in place
+
+    def add(self, var, bar, owned):
+        if not isinstance(bar, PLAIN):
+            raise NotQuick  # a user's function gave Duals of an outer level for plain numbers
+        bar = self.fit(bar, var.dtype)
+        have = self.known.get(var)
+        if have is None:
+            _put(self, var, bar, owned)
+        elif var in self.own and self._fits(bar, have):
+            np.add(have, bar, have)
+        else:
+            _put(self, var, have + bar, True)
+
+    def has(self, var):
+        return self.known.get(var) is not None
+
+    def buffer(self, var, dtype):
+        have = self.known.get(var)
+        if have is None:
+            have = np.zeros(var.shape)
+        elif var in self.own and have.flags.c_contiguous:
+            return have
+        else:
+            have = np.array(np.broadcast_to(have, var.shape), order="C")
+        _put(self, var, have, True)
+        return have
+
+    def in_place(self, var, bar):
+        return isinstance(bar, PLAIN)
+
+
+def _put(sweep, var, bar, owned):
+    """Let `bar` be the cotangent of `var`."""
+    if var not in sweep.known:
+        heappush(sweep.heap, (-var.serial, var))
+    sweep.known[var] = bar
+    if owned and type(bar) is ndarray and bar.shape == var.shape:
+        sweep.own.add(var)
+    else:
+        sweep.own.discard(var)
+
+
+def pulled(output, bar, inputs):
+    """Sweep the cotangent `bar` of `output` down to `inputs`: an array for each, all their own.
+
+    None where the sweep is none of float64 numbers, or its results are not finite.
+    """
+    sweep = SingleSweep()
+    known, heap = sweep.known, sweep.heap
+    known[output] = bar
+    heap.append((-output.serial, output))
+    try:
+        with np.errstate(all="ignore"):
+            while heap:
+                node = heappop(heap)[1]
+                pull = node.pull
+                if pull is None:  # an input: only inputs are left
+                    break
+                if node.dtype is not FLOAT64:
+                    return None
+                bar = known.pop(node)
+                if type(bar) is ndarray and bar.nbytes >= LARGE:
+                    general(node, bar, sweep)
+                else:
+                    _STEPS.get(pull, general)(node, bar, sweep)
+            return [_result(known.get(var), var, sweep) for var in inputs]
+    except Exception:  # of what a NaN met; a careful sweep meets none, or raises the same again
+        return None
+
+
+def _result(bar, var, sweep):
+    if bar is None:
+        return np.zeros(var.shape)
+    if type(bar) is not ndarray:
+        bar = np.full(var.shape, bar)
+    if not is_finite(bar):
+        raise NotQuick
+    if var in sweep.own:
+        bar += 0.0  # no -0 among the results
+        return bar
+    return bar + 0.0
+
+
+_STEPS: dict = {}
+
+
 def short_for(pull):
-    """Decorator: the function below is the short way of the pullback `pull` (None: of any other)."""
+    """Decorator: the function below is the short way of the pullback `pull`."""
 
     def register(step):
-        SINGLE[pull] = step
+        _STEPS[pull] = step
         return step
 
     return register
 
 
-def _add(sweep, parent, part, is_new):
-    """Add `part` to the cotangent of `parent`; `is_new` if nothing else looks into it."""
-    place = parent.place
-    bars = sweep.bars
-    have = bars[place]
+def _add(sweep, parent, part):
+    """Add `part` to the cotangent of `parent`."""
+    known = sweep.known
+    have = known.get(parent)
     if have is None:
-        bars[place] = part
-        sweep.owned[place] = is_new
-    elif type(have) is ndarray and sweep.owned[place]:
-        have += part
+        known[parent] = part
+        heappush(sweep.heap, (-parent.serial, parent))
     else:
-        bars[place] = have + part
-        sweep.owned[place] = True
+        known[parent] = have + part
 
 
-@short_for(None)
 def general(node, bar, sweep):
     """The pullback that serves every sweep."""
-    is_owned = sweep.owned[node.place]
+    is_owned = node in sweep.own
     if type(bar) is not ndarray:
         bar, is_owned = np.float64(bar), False
-        if node.shape and (node.pull not in pullbacks.UNIFORM):
+        if node.shape and node.pull not in pullbacks.UNIFORM:
             bar, is_owned = sweep.full(bar, node), True
     node.pull(node, bar, is_owned, sweep)
-    for parent in node.parents:
-        if parent is not None and hasattr(sweep.bars[parent.place], "own_tangent"):
-            raise NotQuick  # a user's function gave Duals of an outer level for plain numbers
 
 
 def _is_large(bar, x):
@@ -71,16 +167,10 @@ def _reduced(part, shape, parent):
 
 @short_for(pullbacks.pull_scaled)
 def scaled(node, bar, sweep):
-    shape, parents = node.shape, node.parents
-    for parent, c in zip(parents, node.data):  # noqa: B905
-        if c == 1.0:
-            part = bar
-            is_new = len(parents) == 1 and sweep.owned[node.place]
-        else:
-            part, is_new = -bar if c == -1.0 else bar * c, True
-        if parent.shape != shape:
-            part, is_new = _reduced(part, shape, parent), True
-        _add(sweep, parent, part, is_new)
+    shape = node.shape
+    for parent, c in zip(node.parents, node.data):  # noqa: B905
+        part = bar if c == 1.0 else -bar if c == -1.0 else bar * c
+        _add(sweep, parent, part if parent.shape == shape else _reduced(part, shape, parent))
 
 
 @short_for(pullbacks.pull_multiplied)
@@ -89,8 +179,8 @@ def multiplied(node, bar, sweep):
     if _is_large(bar, a):
         return general(node, bar, sweep)
     t, u = node.parents
-    _add(sweep, t, bar * b, True)
-    _add(sweep, u, bar * a, True)
+    _add(sweep, t, b * bar)
+    _add(sweep, u, a * bar)
 
 
 @short_for(pullbacks.pull_times)
@@ -103,12 +193,12 @@ def times(node, bar, sweep):
         return general(node, bar, sweep)
     for parent, factor in zip(node.parents, factors):  # noqa: B905
         if parent.shape == shape:
-            part = bar * factor
+            part = factor * bar
         elif not parent.shape and type(bar) is ndarray and factor.shape == shape:
             part = bar.reshape(-1).dot(factor.reshape(-1))
         else:
-            part = unbroadcast(bar * factor, parent.shape, ())
-        _add(sweep, parent, part, True)
+            part = unbroadcast(factor * bar, parent.shape, ())
+        _add(sweep, parent, part)
 
 
 @short_for(pullbacks.pull_unary)
@@ -116,7 +206,7 @@ def unary(node, bar, sweep):
     rule, x, y = node.data
     if rule.quick is None or _is_large(bar, y):
         return general(node, bar, sweep)
-    _add(sweep, node.parents[0], rule.quick.small(bar, x, y), True)
+    _add(sweep, node.parents[0], rule.quick.small(bar, x, y))
 
 
 @short_for(pullbacks.pull_elementwise)
@@ -135,101 +225,94 @@ def elementwise(node, bar, sweep):
             part = unbroadcast(bar * y, parent.shape, ()) / -primals[1]
         else:
             part = unbroadcast(quick[i](bar, *primals, y), parent.shape, ())
-        _add(sweep, parent, part, True)
+        _add(sweep, parent, part)
 
 
 @short_for(pullbacks.pull_slice)
 def part(node, bar, sweep):
     (parent,) = node.parents
     key = node.data
-    place = parent.place
-    have = sweep.bars[place]
-    if type(have) is ndarray and sweep.owned[place]:
-        if node.shape or key[-1] is not Ellipsis:
+    known, own = sweep.known, sweep.own
+    have = known.get(parent)
+    if have is None:
+        whole = known[parent] = np.zeros(parent.shape)
+        whole[key] = bar
+        own.add(parent)
+        heappush(sweep.heap, (-parent.serial, parent))
+    elif parent in own:
+        if node.shape:
             view = have[key]
             view += bar
-        else:  # one number
-            have[key[:-1]] += bar
-        return
-    whole = np.zeros(parent.shape)
-    whole[key] = bar
-    if have is not None:
+        else:
+            have[key] += bar
+    else:
+        whole = np.zeros(parent.shape)
+        whole[key] = bar
         whole += have
-    sweep.bars[place] = whole
-    sweep.owned[place] = True
+        known[parent] = whole
+        own.add(parent)
 
 
 @short_for(pullbacks.pull_reshaped)
 def reshaped(node, bar, sweep):
     (parent,) = node.parents
-    if type(bar) is ndarray:
-        bar = bar.reshape(parent.shape)
-    _add(sweep, parent, bar, sweep.owned[node.place])
+    _add(sweep, parent, bar.reshape(parent.shape) if type(bar) is ndarray else bar)
 
 
 @short_for(pullbacks.pull_broadcast)
 def broadcast(node, bar, sweep):
     (parent,) = node.parents
-    _add(sweep, parent, _reduced(bar, node.shape, parent), True)
+    _add(sweep, parent, _reduced(bar, node.shape, parent))
 
 
 @short_for(pullbacks.pull_parts)
 def parts(node, bar, sweep):
     is_array = type(bar) is ndarray
-    is_owned = is_array and sweep.owned[node.place]
     for parent, key in zip(node.parents, node.data):  # noqa: B905
-        _add(sweep, parent, bar[key] if is_array else bar, is_owned)
+        _add(sweep, parent, bar[key] if is_array else bar)
 
 
 @short_for(pullbacks.pull_sum)
 def spread(node, bar, sweep):
     (parent,) = node.parents
     if type(bar) is not ndarray:
-        _add(sweep, parent, bar, False)
+        _add(sweep, parent, bar)
         return
     shape, axes = parent.shape, node.data
     ndim = len(shape)
-    if len(axes) == 1 and bar.ndim < ndim:
-        axis = axes[0]
-        wide = bar[..., None] if axis == -1 else np.expand_dims(bar, axis)
-    else:
-        wide = bar.reshape([1 if i - ndim in axes else n for i, n in enumerate(shape)])
+    if bar.ndim < ndim:
+        kept = [1 if i - ndim in axes else n for i, n in enumerate(shape)]
+        bar = bar.reshape(kept)
     whole = np.empty(shape)
-    whole[...] = wide
-    _add(sweep, parent, whole, True)
+    whole[...] = bar
+    _add(sweep, parent, whole)
 
 
 @short_for(pullbacks.pull_running_sum)
 def running_sum(node, bar, sweep):
     if type(bar) is not ndarray or bar.ndim != 1:
         return general(node, bar, sweep)
-    _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1], True)
+    _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1])
 
 
 @short_for(pullbacks.pull_matmul)
 def product(node, bar, sweep):
     a, b, shape_a, shape_b, _ = node.data
     t, u = node.parents
-    kind = len(shape_a), len(shape_b)
-    if kind == (1, 1):
-        if t is not None:
-            _add(sweep, t, bar * b, True)
-        if u is not None:
-            _add(sweep, u, bar * a, True)
-        return
-    step = _PRODUCTS.get(kind)
-    if step is None:
+    steps = _PRODUCTS.get((len(shape_a), len(shape_b)))
+    if steps is None:
         return general(node, bar, sweep)
-    if type(bar) is not ndarray:
+    if node.shape and type(bar) is not ndarray:
         bar = sweep.full(np.float64(bar), node)
     if t is not None:
-        _add(sweep, t, step[0](bar, b), True)
+        _add(sweep, t, steps[0](bar, b))
     if u is not None:
-        _add(sweep, u, step[1](bar, a), True)
+        _add(sweep, u, steps[1](bar, a))
 
 
 # By the numbers of dimensions: the cotangents of both operands.
 _PRODUCTS = {
+    (1, 1): (lambda bar, b: b * bar, lambda bar, a: a * bar),
     (2, 1): (lambda bar, b: bar[:, None] * b, lambda bar, a: bar.dot(a)),
     (1, 2): (lambda bar, b: b.dot(bar), lambda bar, a: a[:, None] * bar),
     (2, 2): (lambda bar, b: bar.dot(b.T), lambda bar, a: a.T.dot(bar)),

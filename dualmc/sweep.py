@@ -29,9 +29,6 @@ from dualmc.payload import values
 PLAIN = (np.ndarray, np.generic)
 # Pullbacks that take a number for an array of equal ones.
 UNIFORM = set()
-# By pullback: its short way where one float64 cotangent is swept quickly; `single.py` has them.
-SINGLE: dict = {}
-FLOAT64 = np.dtype(np.float64)
 
 
 class NotQuick(Exception):
@@ -76,6 +73,10 @@ class Sweep:
         else:
             self.bars[place] = have + bar
             self.owned[place] = True
+
+    def has(self, var):
+        """Whether anything has been added to the cotangent of `var`."""
+        return self.bars[var.place] is not None
 
     def _fits(self, bar, whole):
         """Whether `bar` can be added to the array `whole` in place."""
@@ -143,8 +144,6 @@ class Sweep:
         if place is None:
             return None, False
         bar, self.bars[place] = self.bars[place], None
-        if type(bar) is float:
-            return self.full(np.float64(bar), var), True
         pieces = self.pieces.pop(place, None)
         if pieces is None:
             if bar is None or bar.ndim == len(self.lead) + len(var.shape):
@@ -208,9 +207,6 @@ def is_finite(bar):
 def run(order, bar, lead, is_careful, first=None):
     """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at its end."""
     sweep = Sweep(order, lead, is_careful)
-    if order.is_plain and not lead and not is_careful and isinstance(bar, PLAIN):
-        sweep.bars[0] = bar if bar.ndim else bar.item()
-        return _run_single(order, sweep)
     sweep.add(order[0], bar, False)
     if first is not None:
         sweep.identity, sweep.first = bar, first
@@ -232,37 +228,11 @@ def run(order, bar, lead, is_careful, first=None):
     return sweep
 
 
-def _run_single(order, sweep):
-    """The same for one float64 cotangent, quickly: a number is a float here, not an array."""
-    bars = sweep.bars
-    large = buffers.LARGE
-    for place, node in enumerate(order):
-        bar = bars[place]
-        pull = node.pull
-        if bar is None or pull is None:
-            continue
-        bars[place] = None
-        if pull in SINGLE and not (type(bar) is np.ndarray and bar.nbytes >= large):
-            SINGLE[pull](node, bar, sweep)
-        else:
-            SINGLE[None](node, bar, sweep)
-    return sweep
-
-
-class Order(list):
-    """Vars in the order of a sweep."""
-
-    __slots__ = ("is_plain",)  # whether all are float64, no Duals of outer levels among them
-
-
 _serial = operator.attrgetter("serial")
 
 
-def reachable(output, is_plain):
-    """The Vars that `output` was made of, latest first: the part of the tape that is swept.
-
-    `is_plain` if the value is an array, not a Dual of an outer level.
-    """
+def reachable(output):
+    """The Vars that `output` was made of, latest first: the part of the tape that is swept."""
     seen = {None, output}  # None: a parent that is constant
     stack = [output]
     while stack:
@@ -271,13 +241,9 @@ def reachable(output, is_plain):
                 seen.add(parent)
                 stack.append(parent)
     seen.remove(None)
-    order = Order(seen)
-    order.sort(key=_serial, reverse=True)
-    order.is_plain = is_plain
+    order = sorted(seen, key=_serial, reverse=True)
     for place, node in enumerate(order):
         node.place = place
-        if node.dtype is not FLOAT64:
-            order.is_plain = False
     return order
 
 
