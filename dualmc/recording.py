@@ -196,29 +196,6 @@ def record_dot(a, b):
     return record_binary(np.dot, a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else None
 
 
-def record_sum(x, axis, keepdims, is_mean=False):
-    """The sum of a Dual, or its mean, over one axis or all; None: not here."""
-    p, t = parts(x)
-    if t is None or not x.level.open or not is_float64(p) or not p.size:
-        return None
-    axes = _negative_axes(axis, p.ndim)
-    if axes is None:
-        return None
-    y = np.add.reduce(p, axis, None, None, keepdims)
-    if not is_mean:
-        return recorded(y, x.level, pull_sum, (t,), axes)
-    total = step(pull_sum, (t,), axes, y.shape)
-    y = y / (p.size // y.size)  # as NumPy divides
-    return recorded(y, x.level, pull_scaled, (total,), (y.size / p.size,))
-
-
-def record_dot(a, b):
-    """``np.dot`` of vectors and matrices, where it is a matrix product; None: not here."""
-    if not (a if type(a) is Dual else b).level.records:
-        return None
-    return record_binary(np.dot, a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else None
-
-
 def record_extremum(function, x, axis, keepdims):
     """`np.max` or `np.min` of a Dual: the mean of the elements that are it; None: not here."""
     p, t = parts(x)

@@ -302,7 +302,7 @@ class Tape:
         return found
 
     def _is_plain(self, y_bar):
-        """Whether `y_bar`, the value and the inputs are float64 arrays, not Duals of an outer call."""
+        """Whether `y_bar`, the value and the inputs are float64 arrays, none a Dual."""
         return (
             type(self.value) is type(y_bar) is np.ndarray
             and self.value.dtype is y_bar.dtype is FLOAT64
