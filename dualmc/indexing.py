@@ -259,7 +259,9 @@ def is_basic(key):
     parts = key if isinstance(key, tuple) else (key,)
     return all(
         type(k) in _BASIC
-        or        k is None or isinstance(k, (slice, int, np.integer, EllipsisType)) and type(k) is not bool
+        or k is None
+        or isinstance(k, (slice, int, np.integer, EllipsisType))
+        and type(k) is not bool
         for k in parts
     )
 

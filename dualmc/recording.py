@@ -189,6 +189,22 @@ def _matmul(y, t, u, p, q, level):
     return recorded(y, level, pull_matmul, (t, u), data)
 
 
+def record_sum(x, axis, keepdims, is_mean=False):
+    """The sum of a Dual, or its mean, over one axis or all; None: not here."""
+    p, t = parts(x)
+    if t is None or not x.level.open or not is_float64(p) or not p.size:
+        return None
+    axes = _negative_axes(axis, p.ndim)
+    if axes is None:
+        return None
+    y = np.add.reduce(p, axis, None, None, keepdims)
+    if not is_mean:
+        return recorded(y, x.level, pull_sum, (t,), axes)
+    total = step(pull_sum, (t,), axes, y.shape)
+    y = y / (p.size // y.size)  # as NumPy divides
+    return recorded(y, x.level, pull_scaled, (total,), (y.size / p.size,))
+
+
 def record_dot(a, b):
     """``np.dot`` of vectors and matrices, where it is a matrix product; None: not here."""
     if not (a if type(a) is Dual else b).level.records:
