@@ -267,25 +267,44 @@ class Tape:
         self.inputs = inputs
         self.aux = aux
         is_active = type(y) is Dual and y.level is level
-        self.value = y.primal if is_active else y
+        self.value = value = y.primal if is_active else y
         self.output = y.own_tangent() if is_active else None
+        # Whether the value and the inputs are float64 arrays, none a Dual of an outer call.
+        self.is_plain = type(value) is np.ndarray and value.dtype is FLOAT64
+        for var in inputs:
+            self.is_plain = self.is_plain and var.dtype is FLOAT64
 
     @functools.cached_property
     def order(self) -> list:
         """The part of the tape that is swept."""
         return [] if self.output is None else sweep.reachable(self.output)
 
+    def gradients(self) -> list:
+        """The inputs' cotangents where the value is a number."""
+        if self.is_plain and self.output is not None:
+            found = single.pulled(self.output, 1.0, self.inputs)
+            if found is not None:
+                return found
+        found = self.swept(np.ones((), self.value.dtype), ())
+        return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
 
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
-        if self.output is None:
-            return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
-        if not lead and self._is_plain(y_bar):
-            found = single.pulled(self.output, y_bar, self.inputs)
+        is_plain = self.is_plain and type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
+        if is_plain and not lead and first is None and self.output is not None:
+            bar = y_bar if y_bar.ndim else y_bar.item()
+            found = single.pulled(self.output, bar, self.inputs)
             if found is not None:
                 return found
+        return self.swept(y_bar, lead, first)
+
+    def swept(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
+        """The same by the sweep that serves every dtype, many rows, and Duals."""
+        if self.output is None:
+            return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
         found = []
         for var, (bar, is_owned) in zip(
             self.inputs, sweep.pulled(self.order, y_bar, lead, self.inputs, first), strict=True
@@ -300,14 +319,6 @@ class Tape:
                 bar = bar + 0.0
             found.append(bar)
         return found
-
-    def _is_plain(self, y_bar):
-        """Whether `y_bar`, the value and the inputs are float64 arrays, none a Dual."""
-        return (
-            type(self.value) is type(y_bar) is np.ndarray
-            and self.value.dtype is y_bar.dtype is FLOAT64
-            and all(var.dtype is FLOAT64 for var in self.inputs)
-        )
 
     def rows_per_sweep(self):
         """How many rows are swept together, so that the largest cotangent stays in the cache."""
@@ -393,9 +404,8 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
                 f"or {how}."
             )
-        found = tape.pull(np.ones((), y.dtype), ())
-        parts = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
-        return scalar(y), tuple(parts) if is_tuple else parts[0], tape.aux
+        found = tape.gradients()
+        return scalar(y), tuple(found) if is_tuple else found[0], tape.aux
     finally:
         buffers.trim()
 

@@ -106,17 +106,21 @@ def pulled(output, bar, inputs):
         return None
 
 
+_ZERO = np.zeros(())
+
+
 def _result(bar, var, sweep):
     if bar is None:
         return np.zeros(var.shape)
     if type(bar) is not ndarray:
         bar = np.full(var.shape, bar)
-    if not is_finite(bar):
+    if bar.ndim == 1 and bar.nbytes < LARGE:
+        if not bar.dot(bar) < math.inf:
+            raise NotQuick
+    elif not is_finite(bar):
         raise NotQuick
-    if var in sweep.own:
-        bar += 0.0  # no -0 among the results
-        return bar
-    return bar + 0.0
+    # No -0 among the results, which share memory with nothing.
+    return np.add(bar, _ZERO, bar if var in sweep.own else np.empty(var.shape))
 
 
 _STEPS: dict = {}
