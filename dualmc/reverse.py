@@ -281,11 +281,12 @@ class Tape:
 
     def gradients(self) -> list:
         """The inputs' cotangents where the value is a number."""
+        found = NotImplemented
         if self.is_plain and self.output is not None:
             found = single.pulled(self.output, 1.0, self.inputs)
-            if found is not None:
+            if type(found) is list:
                 return found
-        found = self.swept(np.ones((), self.value.dtype), ())
+        found = self.swept(np.ones((), self.value.dtype), (), None, found is None)
         return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
@@ -293,22 +294,22 @@ class Tape:
 
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
+        found = NotImplemented
         is_plain = self.is_plain and type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
             found = single.pulled(self.output, bar, self.inputs)
-            if found is not None:
+            if type(found) is list:
                 return found
-        return self.swept(y_bar, lead, first)
+        return self.swept(y_bar, lead, first, found is None)
 
-    def swept(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
+    def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
         """The same by the sweep that serves every dtype, many rows, and Duals."""
         if self.output is None:
             return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
+        swept = sweep.pulled(self.order, y_bar, lead, self.inputs, first, is_careful)
         found = []
-        for var, (bar, is_owned) in zip(
-            self.inputs, sweep.pulled(self.order, y_bar, lead, self.inputs, first), strict=True
-        ):
+        for var, (bar, is_owned) in zip(self.inputs, swept, strict=True):
             if bar is None:
                 bar = np.zeros(lead + var.shape, var.dtype)
             elif not isinstance(bar, sweep.PLAIN):

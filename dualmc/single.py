@@ -81,7 +81,7 @@ def _put(sweep, var, bar, owned):
 def pulled(output, bar, inputs):
     """Sweep the cotangent `bar` of `output` down to `inputs`: an array for each, all their own.
 
-    None where the sweep is none of float64 numbers, or its results are not finite.
+    None where a result is not finite; `NotImplemented` where a step is not of float64 numbers.
     """
     sweep = SingleSweep()
     known, heap = sweep.known, sweep.heap
@@ -95,7 +95,7 @@ def pulled(output, bar, inputs):
                 if pull is None:  # an input: only inputs are left
                     break
                 if node.dtype is not FLOAT64:
-                    return None
+                    return NotImplemented
                 bar = known.pop(node)
                 if type(bar) is ndarray and bar.nbytes >= LARGE:
                     general(node, bar, sweep)
