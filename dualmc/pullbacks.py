@@ -237,7 +237,7 @@ def pull_view(node, bar, owned, sweep):
         else:
             buffer = sweep.buffer(parent, bar.dtype)
         view = node.data(sweep.batched(buffer))
-        if _is_same_memory(view, buffer):
+        if is_same_memory(view, buffer):
             if fresh:
                 view[...] = sweep.batched(bar)
                 sweep.add(parent, buffer, True)
@@ -255,7 +255,7 @@ def pull_reshaped(node, bar, owned, sweep):
     sweep.add(parent, bar if stands_for_many else sweep.shaped(bar, parent.shape), owned)
 
 
-def _is_same_memory(view, buffer):
+def is_same_memory(view, buffer):
     """Whether `view` shows elements of `buffer`, none of them twice."""
     return (
         np.may_share_memory(view, buffer)

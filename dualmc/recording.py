@@ -38,8 +38,8 @@ _binary: dict = {}
 _NUMBERS = frozenset({float, int, np.float64})
 
 
-def recorded(y, level, pull, parents, data, kept=False):
-    """The Dual of a float64 `y` that a step of the tape makes; `kept` if the step keeps it."""
+def recorded(y, level, pull, parents, data, is_kept=False):
+    """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it."""
     out = _new(Dual)
     if type(y) is not ndarray:
         y = _asarray(y)
@@ -49,7 +49,7 @@ def recorded(y, level, pull, parents, data, kept=False):
     out._view = None
     out._writes = 0
     out._owned = False
-    out._kept = kept
+    out._kept = is_kept
     return out
 
 
@@ -70,7 +70,7 @@ def record_unary(ufunc, x):
     y = ufunc(p)
     if type(row) is tuple:
         return recorded(y, level, pull_scaled, (t,), row)
-    return recorded(y, level, pull_unary, (t,), (row, _kept(x, p), y), True)
+    return recorded(y, level, pull_unary, (t,), (row, kept(x, p), y), True)
 
 
 def _unary_row(ufunc):
@@ -115,13 +115,13 @@ def record_binary(ufunc, a, b):
     if type(row) is tuple:
         return recorded(y, level, pull_scaled, (t, u), row)
     if ufunc is np.multiply:
-        data = (_kept(b, q), _kept(a, p))
+        data = (kept(b, q), kept(a, p))
         if p.shape == q.shape:
             return recorded(y, level, pull_multiplied, (t, u), data)
         return recorded(y, level, pull_times, (t, u), (data, False))
     if row is np.matmul:
-        return _matmul(y, t, u, _kept(a, p), _kept(b, q), level)
-    data = (ufunc, row.partials, "", (_kept(a, p), _kept(b, q)), y, (0, 1))
+        return _matmul(y, t, u, kept(a, p), kept(b, q), level)
+    data = (ufunc, row.partials, "", (kept(a, p), kept(b, q)), y, (0, 1))
     return recorded(y, level, pull_elementwise, (t, u), data, True)
 
 
@@ -172,7 +172,7 @@ def _with_constant(ufunc, row, x, c, argnum):
             return _matmul(y, t, None, p, c, level)
         return _matmul(y, None, t, c, p, level)
     partials, variant = (row.partials, "") if row.alone is None else (row.alone, "alone")
-    operands = (_kept(x, p), c if is_number else keep(c, level))
+    operands = (kept(x, p), c if is_number else keep(c, level))
     data = (ufunc, partials, variant, operands if argnum == 0 else operands[::-1], y, (argnum,))
     return recorded(y, level, pull_elementwise, (t,), data, True)
 
@@ -306,7 +306,7 @@ def is_float64(p):
     return type(p) is ndarray and p.dtype is FLOAT64
 
 
-def _kept(dual, p):
+def kept(dual, p):
     """The float64 primal `p` of `dual`, which is copied before the next write to it.
 
     A small part of a larger array is copied here, so that writes to the rest copy nothing.

@@ -257,6 +257,20 @@ def part(node, bar, sweep):
         own.add(parent)
 
 
+@short_for(pullbacks.pull_view)
+def view(node, bar, sweep):
+    (parent,) = node.parents
+    shape = parent.shape
+    if parent in sweep.known or type(bar) is not ndarray or bar.size != math.prod(shape):
+        return general(node, bar, sweep)
+    whole = np.empty(shape)
+    seen = node.data(whole[None])
+    if not pullbacks.is_same_memory(seen, whole):
+        return general(node, bar, sweep)
+    seen[...] = bar  # every element is written
+    _put(sweep, parent, whole, True)
+
+
 @short_for(pullbacks.pull_reshaped)
 def reshaped(node, bar, sweep):
     (parent,) = node.parents
@@ -283,6 +297,8 @@ def spread(node, bar, sweep):
         _add(sweep, parent, bar)
         return
     shape, axes = parent.shape, node.data
+    if 8 * math.prod(shape) >= LARGE:
+        return general(node, bar, sweep)
     ndim = len(shape)
     if bar.ndim < ndim:
         kept = [1 if i - ndim in axes else n for i, n in enumerate(shape)]
