@@ -60,12 +60,12 @@ def pull_solved(node, bar, owned, sweep):
     sweep.judge(bar)
     p, x = node.data
     a, b = node.parents
-    w = solve_rows(np.swapaxes(p, -1, -2), bar, x.ndim)
+    is_vector = x.ndim == 1
+    w = solve_rows(p.T, bar[..., None] if is_vector else bar, 2)
     if a is not None:
-        columns, rows = (w, x.T) if x.ndim == 2 else (w[..., None], x[None])
-        sweep.add(a, product(-columns, rows, False, sweep), True)
+        sweep.add(a, product(-w, x[None] if is_vector else x.T, False, sweep), True)
     if b is not None:
-        sweep.add(b, w, a is None)
+        sweep.add(b, w[..., 0] if is_vector else w, a is None)
 
 
 # --- Cholesky's factor ---------------------------------------------------------------------------

@@ -24,11 +24,12 @@ from dualmc.pullbacks import (
 )
 from dualmc.quick import Unary
 from dualmc.rules import RULES
-from dualmc.tape import keep, step
+from dualmc.tape import Var, keep, next_serial, step
 
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
 _new = Dual.__new__
+_new_var = Var.__new__
 _asarray = np.asarray
 
 # By ufunc: constant partials, or a `Unary`; False: not here.
@@ -39,13 +40,23 @@ _NUMBERS = frozenset({float, int, np.float64})
 
 
 def recorded(y, level, pull, parents, data, is_kept=False):
-    """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it."""
-    out = _new(Dual)
+    """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it.
+
+    ``make(y, step(pull, parents, data, y.shape), level)``, written out: every operation comes here.
+    """
     if type(y) is not ndarray:
         y = _asarray(y)
+    var = _new_var(Var)
+    var.pull = pull
+    var.parents = parents
+    var.data = data
+    var.shape = y.shape
+    var.dtype = FLOAT64
+    var.serial = next_serial()
+    out = _new(Dual)
     out._primal = y
     out.level = level
-    out._tangent = step(pull, parents, data, y.shape)
+    out._tangent = var
     out._view = None
     out._writes = 0
     out._owned = False

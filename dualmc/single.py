@@ -165,7 +165,7 @@ def _is_large(bar, x):
 def _reduced(part, shape, parent):
     """`part`, of an array of `shape`, summed for the `parent` that was repeated along it."""
     if type(part) is ndarray:
-        return unbroadcast(part, parent.shape, ())
+        return unbroadcast(part, parent.shape, ()) if parent.shape else np.add.reduce(part, None)
     return part * (math.prod(shape) / max(1, math.prod(parent.shape)))
 
 

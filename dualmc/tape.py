@@ -20,7 +20,7 @@ import numpy as np
 
 from dualmc import buffers, pullbacks
 
-_next_serial = itertools.count().__next__
+next_serial = itertools.count().__next__
 _PLACEHOLDER = np.zeros((), np.bool_)
 
 
@@ -37,7 +37,7 @@ class Var:
         self.data = data
         self.shape = shape
         self.dtype = dtype
-        self.serial = _next_serial()
+        self.serial = next_serial()
 
     def is_zero(self):
         """Nowhere: what depends on an input is not a structural zero."""
@@ -124,7 +124,7 @@ def step(pull, parents, data, shape):
     var.data = data
     var.shape = shape
     var.dtype = FLOAT64
-    var.serial = _next_serial()
+    var.serial = next_serial()
     return var
 
 
