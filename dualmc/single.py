@@ -208,9 +208,15 @@ def times(node, bar, sweep):
 @short_for(pullbacks.pull_unary)
 def unary(node, bar, sweep):
     rule, x, y = node.data
-    if rule.quick is None or _is_large(bar, y):
+    if rule.quick is not None and not _is_large(bar, y):
+        part = rule.quick.small(bar, x, y)
+    elif type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
+        part = np.empty((1, x.size))
+        rule.kernel(x.reshape(-1), y.reshape(-1), bar.reshape(1, -1), part)
+        part = part.reshape(node.shape)
+    else:
         return general(node, bar, sweep)
-    _add(sweep, node.parents[0], rule.quick.small(bar, x, y))
+    _add(sweep, node.parents[0], part)
 
 
 @short_for(pullbacks.pull_elementwise)
