@@ -38,6 +38,7 @@ QUICK = {
     ),
 }
 
+
 # By function of two arguments, whose result is finite: the product, per argument.
 QUICK_PAIRS = {
     np.divide: (lambda bar, a, b, y: bar / b, lambda bar, a, b, y: -(bar * (y / b))),
