@@ -97,10 +97,10 @@ def pulled(output, bar, inputs):
                 if node.dtype is not FLOAT64:
                     return NotImplemented
                 bar = known.pop(node)
-                if type(bar) is ndarray and bar.nbytes >= LARGE:
+                if pull not in _STEPS or type(bar) is ndarray and bar.nbytes >= LARGE:
                     general(node, bar, sweep)
                 else:
-                    _STEPS.get(pull, general)(node, bar, sweep)
+                    _STEPS[pull](node, bar, sweep)
             return [_result(known.get(var), var, sweep) for var in inputs]
     except Exception:  # of what a NaN met; a careful sweep meets none, or raises the same again
         return None
