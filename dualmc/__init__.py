@@ -25,6 +25,7 @@ from dualmc import (  # noqa: F401
     order,
     padding,
     parts,
+    recorded_parts,
     reductions,
     selection,
     solving,

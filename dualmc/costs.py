@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc import pullbacks
+from dualmc.recorded_matrices import pull_cholesky, pull_solved
 
 # Bytes that the pattern of one array may take before the structured count is given up.
 PATTERN_BUDGET = 2**28
@@ -294,6 +295,29 @@ def _local_structured(node, patterns):
     return out, Work(count, count - nonzeros(out))
 
 
+def _solved(node):
+    """``inv(A) (db - dA x)``, and the transposes: n products of n rows per column and operand."""
+    n = node.shape[0]
+    count = n * _size(node) * sum(parent is not None for parent in node.parents)
+    return Work(count, count - _size(node), count), Work(count, count - _size(node), count)
+
+
+def _factored(node):
+    """``L phi(W dA W^T)``: three products of matrices."""
+    count = 3 * node.shape[0] * _size(node)
+    return Work(count, count - _size(node), count), Work(count, count - _size(node), count)
+
+
+def _whole_structured(node, patterns):
+    """Every element of the result depends on all that the operands do."""
+    rows = [patterns.flat(p) for p in node.parents if p is not None]
+    out = np.broadcast_to(
+        _united([np.bitwise_or.reduce(r, axis=0) for r in rows]), (_size(node), rows[0].shape[1])
+    )
+    count = node.shape[0] * sum(map(nonzeros, rows))
+    return out, Work(count, max(0, count - nonzeros(out)), count)
+
+
 _ELEMENTWISE = (_elementwise, _elementwise_structured)
 _MOVED = (_moved, _moved_structured)
 KINDS = {
@@ -317,6 +341,8 @@ KINDS = {
     pullbacks.pull_linear: (_transformed, _transformed_structured),
     pullbacks.pull_matmul: (_matmul, _matmul_structured),
     pullbacks.pull_local: (_local, _local_structured),
+    pull_solved: (_solved, _whole_structured),
+    pull_cholesky: (_factored, _whole_structured),
 }
 
 
@@ -337,6 +363,8 @@ _NAMES = {
     pullbacks.pull_linear: "transform",
     pullbacks.pull_matmul: "matmul",
     pullbacks.pull_local: "custom",
+    pull_solved: "solve",
+    pull_cholesky: "cholesky",
 }
 
 

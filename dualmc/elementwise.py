@@ -254,7 +254,7 @@ def _rows(t, y, primals):
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method == "__call__" and not kwargs:
         if len(inputs) == 1:
-            y = push_unary(ufunc, self)
+            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
         elif len(inputs) == 2:
             y = push_binary(ufunc, *inputs)
         else:

@@ -104,14 +104,14 @@ def solved(p, r):
     transposed = np.swapaxes(p, -1, -2)
     ndim = r.ndim
     return applied(
-        lambda rows: _solve_rows(p, rows, ndim),
-        lambda rows: _solve_rows(transposed, rows, ndim),
+        lambda rows: solve_rows(p, rows, ndim),
+        lambda rows: solve_rows(transposed, rows, ndim),
         r,
         r.primal,
     )
 
 
-def _solve_rows(p, rows, ndim):
+def solve_rows(p, rows, ndim):
     """``inv(p) @ row`` for every row of an array with axes before those of the columns."""
     lead = rows.ndim - ndim
     if lead == 0:

@@ -107,15 +107,6 @@ def pull_slice(node, bar, owned, sweep):
     """A part of an array by basic indices."""
     (parent,) = node.parents
     key = node.data
-    have = sweep.bars[parent.place]
-    if type(have) is np.ndarray and have.dtype is bar.dtype and not sweep.lead:
-        if sweep.owned[parent.place] and isinstance(bar, PLAIN):
-            if node.shape or key[-1] is not Ellipsis:
-                part = have[key]
-                part += bar
-            else:  # one number
-                have[key[:-1]] += bar
-            return
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         buffer = sweep.buffer(parent, bar.dtype)
@@ -240,13 +231,13 @@ def pull_view(node, bar, owned, sweep):
     if sweep.in_place(parent, bar):
         bar = sweep.fit(bar, parent.dtype)
         fresh = math.prod(parent.shape) == math.prod(node.shape)
-        fresh = fresh and sweep.bars[parent.place] is None
+        fresh = fresh and not sweep.has(parent)
         if fresh:  # every element is written
             buffer = buffers.empty(sweep.lead + parent.shape, bar.dtype)
         else:
             buffer = sweep.buffer(parent, bar.dtype)
         view = node.data(sweep.batched(buffer))
-        if _is_same_memory(view, buffer):
+        if is_same_memory(view, buffer):
             if fresh:
                 view[...] = sweep.batched(bar)
                 sweep.add(parent, buffer, True)
@@ -264,7 +255,7 @@ def pull_reshaped(node, bar, owned, sweep):
     sweep.add(parent, bar if stands_for_many else sweep.shaped(bar, parent.shape), owned)
 
 
-def _is_same_memory(view, buffer):
+def is_same_memory(view, buffer):
     """Whether `view` shows elements of `buffer`, none of them twice."""
     return (
         np.may_share_memory(view, buffer)

@@ -24,10 +24,13 @@ from dualmc.pullbacks import (
 )
 from dualmc.quick import Unary
 from dualmc.rules import RULES
-from dualmc.tape import Var, keep
+from dualmc.tape import Var, keep, next_serial, step
 
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
+_new = Dual.__new__
+_new_var = Var.__new__
+_asarray = np.asarray
 
 # By ufunc: constant partials, or a `Unary`; False: not here.
 _unary: dict = {}
@@ -36,24 +39,49 @@ _binary: dict = {}
 _NUMBERS = frozenset({float, int, np.float64})
 
 
+def recorded(y, level, pull, parents, data, is_kept=False):
+    """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it.
+
+    ``make(y, step(pull, parents, data, y.shape), level)``, written out: every operation comes here.
+    """
+    if type(y) is not ndarray:
+        y = _asarray(y)
+    var = _new_var(Var)
+    var.pull = pull
+    var.parents = parents
+    var.data = data
+    var.shape = y.shape
+    var.dtype = FLOAT64
+    var.serial = next_serial()
+    out = _new(Dual)
+    out._primal = y
+    out.level = level
+    out._tangent = var
+    out._view = None
+    out._writes = 0
+    out._owned = False
+    out._kept = is_kept
+    return out
+
+
 def record_unary(ufunc, x):
     """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here."""
     row = _unary.get(ufunc)
     if row is None:
         row = _unary[ufunc] = _unary_row(ufunc)
-    if not row or not x.level.open:
+    level = x.level
+    if not row or not level.open:
         return None
-    p, t = _parts(x)
-    if t is None or type(p) is not ndarray or p.dtype is not FLOAT64:
+    if x._view is None:
+        p, t = x._primal, x._tangent
+    else:
+        p, t = parts(x)
+    if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
     y = ufunc(p)
-    if y.dtype is not FLOAT64:
-        return None
     if type(row) is tuple:
-        return make(y, Var(pull_scaled, (t,), row, y.shape, FLOAT64), x.level)
-    out = make(y, Var(pull_unary, (t,), (row, _kept(x, p), y), y.shape, FLOAT64), x.level)
-    out._kept = True
-    return out
+        return recorded(y, level, pull_scaled, (t,), row)
+    return recorded(y, level, pull_unary, (t,), (row, kept(x, p), y), True)
 
 
 def _unary_row(ufunc):
@@ -61,6 +89,8 @@ def _unary_row(ufunc):
     if rule is None:  # none yet
         return None
     if not rule.kernel or len(rule.partials) != 1 or rule.check is not None:
+        return False
+    if "d->d" not in ufunc.types:
         return False
     (partial,) = rule.partials
     return Unary(ufunc, partial) if callable(partial) else partial != 0 and rule.partials
@@ -80,24 +110,30 @@ def record_binary(ufunc, a, b):
     level = a.level
     if b.level is not level or not level.open:
         return None
-    p, t = _parts(a)
-    q, u = _parts(b)
-    if t is None or u is None or not _is_float64(p) or not _is_float64(q):
+    if a._view is None:
+        p, t = a._primal, a._tangent
+    else:
+        p, t = parts(a)
+    if b._view is None:
+        q, u = b._primal, b._tangent
+    else:
+        q, u = parts(b)
+    if t is None or u is None or t.dtype is not FLOAT64 or u.dtype is not FLOAT64:
+        return None
+    if type(p) is not ndarray or type(q) is not ndarray:
         return None
     y = ufunc(p, q)
     if type(row) is tuple:
-        return make(y, Var(pull_scaled, (t, u), row, y.shape, FLOAT64), level)
+        return recorded(y, level, pull_scaled, (t, u), row)
     if ufunc is np.multiply:
-        data = (_kept(b, q), _kept(a, p))
+        data = (kept(b, q), kept(a, p))
         if p.shape == q.shape:
-            return make(y, Var(pull_multiplied, (t, u), data, y.shape, FLOAT64), level)
-        return make(y, Var(pull_times, (t, u), (data, False), y.shape, FLOAT64), level)
+            return recorded(y, level, pull_multiplied, (t, u), data)
+        return recorded(y, level, pull_times, (t, u), (data, False))
     if row is np.matmul:
-        return _matmul(y, t, u, _kept(a, p), _kept(b, q), level)
-    data = (ufunc, row.partials, "", (_kept(a, p), _kept(b, q)), y, (0, 1))
-    out = make(y, Var(pull_elementwise, (t, u), data, y.shape, FLOAT64), level)
-    out._kept = True
-    return out
+        return _matmul(y, t, u, kept(a, p), kept(b, q), level)
+    data = (ufunc, row.partials, "", (kept(a, p), kept(b, q)), y, (0, 1))
+    return recorded(y, level, pull_elementwise, (t, u), data, True)
 
 
 def _binary_row(ufunc):
@@ -108,7 +144,7 @@ def _binary_row(ufunc):
         return None
     if not rule.kernel or len(rule.partials) != 2:
         return False
-    if rule.check is not None or rule.integer:
+    if rule.check is not None or rule.integer or "dd->d" not in ufunc.types:
         return False
     if any(map(callable, rule.partials)):
         return rule if all(map(callable, rule.partials)) else False
@@ -118,42 +154,38 @@ def _binary_row(ufunc):
 def _with_constant(ufunc, row, x, c, argnum):
     """A Dual and what is none; argument `argnum` is the Dual."""
     level = x.level
-    p, t = _parts(x)
-    if t is None or not level.open or not _is_float64(p):
+    if x._view is None:
+        p, t = x._primal, x._tangent
+    else:
+        p, t = parts(x)
+    if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray or not level.open:
         return None
     is_number = type(c) in _NUMBERS
-    if not is_number and not _is_float64(c):
+    if not is_number and not is_float64(c):
         return None
     y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
-    if y.dtype is not FLOAT64:
-        return None
     if type(row) is tuple:
-        if row[argnum] == 1.0 and t.shape == y.shape:
+        scale = row[argnum]
+        if scale == 1.0 and (is_number or t.shape == y.shape):
             return make(y, t, level)
-        return make(y, Var(pull_scaled, (t,), (row[argnum],), y.shape, FLOAT64), level)
+        return recorded(y, level, pull_scaled, (t,), (scale,))
     if ufunc is np.multiply:
         if is_number:
-            c = float(c)
-            if c == 1.0:
-                return make(y, t, level)
-            return make(y, Var(pull_scaled, (t,), (c,), y.shape, FLOAT64), level)
-        data = ((keep(c, level),), True)
-        return make(y, Var(pull_times, (t,), data, y.shape, FLOAT64), level)
+            return recorded(y, level, pull_scaled, (t,), (float(c),))
+        return recorded(y, level, pull_times, (t,), ((keep(c, level),), True))
     if ufunc is np.divide and is_number and argnum == 0:
         scale = 1.0 / c if c else math.inf
         if scale and math.isfinite(scale):
-            return make(y, Var(pull_scaled, (t,), (scale,), y.shape, FLOAT64), level)
+            return recorded(y, level, pull_scaled, (t,), (scale,))
     if row is np.matmul:
         c = keep(c, level)
         if argnum == 0:
             return _matmul(y, t, None, p, c, level)
         return _matmul(y, None, t, c, p, level)
     partials, variant = (row.partials, "") if row.alone is None else (row.alone, "alone")
-    operands = (_kept(x, p), c if is_number else keep(c, level))
+    operands = (kept(x, p), c if is_number else keep(c, level))
     data = (ufunc, partials, variant, operands if argnum == 0 else operands[::-1], y, (argnum,))
-    out = make(y, Var(pull_elementwise, (t,), data, y.shape, FLOAT64), level)
-    out._kept = True
-    return out
+    return recorded(y, level, pull_elementwise, (t,), data, True)
 
 
 def _matmul(y, t, u, p, q, level):
@@ -165,23 +197,23 @@ def _matmul(y, t, u, p, q, level):
         q.shape,
         t is None or u is None,
     )
-    return make(y, Var(pull_matmul, (t, u), data, y.shape, FLOAT64), level)
+    return recorded(y, level, pull_matmul, (t, u), data)
 
 
 def record_sum(x, axis, keepdims, is_mean=False):
     """The sum of a Dual, or its mean, over one axis or all; None: not here."""
-    p, t = _parts(x)
-    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+    p, t = parts(x)
+    if t is None or not x.level.open or not is_float64(p) or not p.size:
         return None
     axes = _negative_axes(axis, p.ndim)
     if axes is None:
         return None
     y = np.add.reduce(p, axis, None, None, keepdims)
-    var = Var(pull_sum, (t,), axes, y.shape, FLOAT64)
-    if is_mean:  # as NumPy divides
-        y = y / (p.size // y.size)
-        var = Var(pull_scaled, (var,), (y.size / p.size,), y.shape, FLOAT64)
-    return make(y, var, x.level)
+    if not is_mean:
+        return recorded(y, x.level, pull_sum, (t,), axes)
+    total = step(pull_sum, (t,), axes, y.shape)
+    y = y / (p.size // y.size)  # as NumPy divides
+    return recorded(y, x.level, pull_scaled, (total,), (y.size / p.size,))
 
 
 def record_dot(a, b):
@@ -193,8 +225,8 @@ def record_dot(a, b):
 
 def record_extremum(function, x, axis, keepdims):
     """`np.max` or `np.min` of a Dual: the mean of the elements that are it; None: not here."""
-    p, t = _parts(x)
-    if t is None or not x.level.open or not _is_float64(p) or not p.size:
+    p, t = parts(x)
+    if t is None or not x.level.open or not is_float64(p) or not p.size:
         return None
     axes = _negative_axes(axis, p.ndim)
     if axes is None:
@@ -207,20 +239,20 @@ def record_extremum(function, x, axis, keepdims):
     if count > wide.size:
         weights = weights / np.add.reduce(weights, axis, None, None, True)
     y = wide if keepdims else wide.reshape([p.shape[i] for i in range(-p.ndim, 0) if i not in axes])
-    chosen = Var(pull_times, (t,), ((weights,), True), p.shape, FLOAT64)
-    return make(y, Var(pull_sum, (chosen,), axes, y.shape, FLOAT64), x.level)
+    chosen = step(pull_times, (t,), ((weights,), True), p.shape)
+    return recorded(y, x.level, pull_sum, (chosen,), axes)
 
 
 def record_running_sum(x, axis):
     """`np.cumsum` of a Dual along one axis; None: not here."""
-    p, t = _parts(x)
-    if t is None or not x.level.open or not _is_float64(p):
+    p, t = parts(x)
+    if t is None or not x.level.open or not is_float64(p):
         return None
     axes = _negative_axes(axis, p.ndim)
     if axes is None or len(axes) != 1:
         return None
     y = np.add.accumulate(p, axes[0])
-    return make(y, Var(pull_running_sum, (t,), axes[0], y.shape, FLOAT64), x.level)
+    return recorded(y, x.level, pull_running_sum, (t,), axes[0])
 
 
 def record_joined(arrays, axis, is_stack):
@@ -236,8 +268,8 @@ def record_joined(arrays, axis, is_stack):
                     return None
             elif level is not a.level:
                 return None
-            a, t = _parts(a)
-        if not _is_float64(a):
+            a, t = parts(a)
+        if not is_float64(a):
             return None
         plain.append(a)
         tangents.append(t)
@@ -256,19 +288,22 @@ def record_joined(arrays, axis, is_stack):
             keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
     if not parents:
         return make(y, None, level)
-    return make(y, Var(pull_parts, tuple(parents), tuple(keys), y.shape, FLOAT64), level)
+    return recorded(y, level, pull_parts, tuple(parents), tuple(keys))
+
+
+_ALL_AXES = [tuple(range(-ndim, 0)) for ndim in range(65)]
 
 
 def _negative_axes(axis, ndim):
     """`axis` (None: all) counted from the end; None where it is neither None nor an axis."""
     if axis is None:
-        return tuple(range(-ndim, 0))
+        return _ALL_AXES[ndim]
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis < 0 else axis - ndim,)
     return None
 
 
-def _parts(x):
+def parts(x):
     """The primal and the tangent of a Dual, as they are now."""
     view = x._view
     if view is not None:
@@ -278,22 +313,22 @@ def _parts(x):
     return x._primal, x._tangent
 
 
-def _is_float64(p):
+def is_float64(p):
     return type(p) is ndarray and p.dtype is FLOAT64
 
 
-def _kept(dual, p):
+def kept(dual, p):
     """The float64 primal `p` of `dual`, which is copied before the next write to it.
 
     A small part of a larger array is copied here, so that writes to the rest copy nothing.
     """
-    if not p.ndim:
-        return p[()]
     view = dual._view
     if view is None:
         dual._kept = True
-    elif 2 * p.size < view.root.size:
+        return p if p.ndim else p[()]
+    if not p.ndim:
+        return p[()]
+    if 2 * p.size < view.root.size:
         return p.copy()
-    else:
-        view.root._kept = True
+    view.root._kept = True
     return p

@@ -4,6 +4,7 @@ f runs once and is recorded; its output is swept back once per row of the Jacobi
 time.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds, sweep
-from dualmc.calls import Request, scalar
-from dualmc.dual import Dual
+from dualmc import buffers, seeds, single, sweep
+from dualmc.calls import Request, call_f, check_callable, scalar
+from dualmc.dual import Dual, make
 from dualmc.levels import open_level
+from dualmc.tape import leaf
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
 ROWS_BUDGET = 2**24
+FLOAT64 = np.dtype(np.float64)
 
 
 def jacobian_rev(
@@ -242,27 +245,71 @@ def _copied(aux):
 class Tape:
     """One recorded call of f."""
 
-    def __init__(self, request):
+    def __init__(self, request: Request) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
-            y, self.aux = request.call([dual for dual, _ in seeded], level)
-            self.value = seeds.primal_of(y, level)
-            is_active = type(y) is Dual and y.level is level
-            output = y.own_tangent() if is_active else None
-        self.inputs = [var for _, var in seeded]
-        self.order = [] if output is None else sweep.reachable(output)
+            y, aux = request.call([dual for dual, _ in seeded], level)
+            self._hold([var for _, var in seeded], y, aux, level)
 
-    def pull(self, y_bar, lead, first=None):
+    @classmethod
+    def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
+        """The tape of a call that differentiates a plain float64 array, its first argument."""
+        check_callable(f, caller)
+        x = args[0]
+        with open_level(0, records=True) as level:
+            var = leaf(x)
+            y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
+            tape = cls.__new__(cls)
+            tape._hold([var], seeds.as_output(y, caller), None, level)
+            return tape
+
+    def _hold(self, inputs, y, aux, level):
+        self.inputs = inputs
+        self.aux = aux
+        is_active = type(y) is Dual and y.level is level
+        self.value = value = y.primal if is_active else y
+        self.output = y.own_tangent() if is_active else None
+        # Whether the value and the inputs are float64 arrays, none a Dual of an outer call.
+        self.is_plain = type(value) is np.ndarray and value.dtype is FLOAT64
+        for var in inputs:
+            self.is_plain = self.is_plain and var.dtype is FLOAT64
+
+    @functools.cached_property
+    def order(self) -> list:
+        """The part of the tape that is swept."""
+        return [] if self.output is None else sweep.reachable(self.output)
+
+    def gradients(self) -> list:
+        """The inputs' cotangents where the value is a number."""
+        found = NotImplemented
+        if self.is_plain and self.output is not None:
+            found = single.pulled(self.output, 1.0, self.inputs)
+            if type(found) is list:
+                return found
+        found = self.swept(np.ones((), self.value.dtype), (), None, found is None)
+        return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+
+    def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
 
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
-        if not self.order:
+        found = NotImplemented
+        is_plain = self.is_plain and type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
+        if is_plain and not lead and first is None and self.output is not None:
+            bar = y_bar if y_bar.ndim else y_bar.item()
+            found = single.pulled(self.output, bar, self.inputs)
+            if type(found) is list:
+                return found
+        return self.swept(y_bar, lead, first, found is None)
+
+    def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
+        """The same by the sweep that serves every dtype, many rows, and Duals."""
+        if self.output is None:
             return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
+        swept = sweep.pulled(self.order, y_bar, lead, self.inputs, first, is_careful)
         found = []
-        for var, (bar, is_owned) in zip(
-            self.inputs, sweep.pulled(self.order, y_bar, lead, self.inputs, first), strict=True
-        ):
+        for var, (bar, is_owned) in zip(self.inputs, swept, strict=True):
             if bar is None:
                 bar = np.zeros(lead + var.shape, var.dtype)
             elif not isinstance(bar, sweep.PLAIN):
@@ -343,9 +390,13 @@ def _pulled(tape, y_bar, first):
 
 
 def gradient_of(caller, f, args, argnums, has_aux):
-    request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+    is_tuple = False
     try:
-        tape = Tape(request)
+        if _is_one_array(args) and type(argnums) is int and argnums == 0 and not has_aux:
+            tape = Tape.of_array(caller, f, args)
+        else:
+            request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+            tape, is_tuple = Tape(request), request.is_tuple
         y = tape.value
         if y.shape != () or y.dtype.kind == "c":
             what = f"shape {y.shape}" if y.shape else "a complex number"
@@ -354,8 +405,12 @@ def gradient_of(caller, f, args, argnums, has_aux):
                 f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
                 f"or {how}."
             )
-        found = tape.pull(np.ones((), y.dtype), ())
-        parts = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
-        return scalar(y), tuple(parts) if request.is_tuple else parts[0], tape.aux
+        found = tape.gradients()
+        return scalar(y), tuple(found) if is_tuple else found[0], tape.aux
     finally:
         buffers.trim()
+
+
+def _is_one_array(args):
+    """Whether the first of `args` is a plain float64 array."""
+    return args and type(args[0]) is np.ndarray and args[0].dtype is FLOAT64

@@ -74,6 +74,10 @@ class Sweep:
             self.bars[place] = have + bar
             self.owned[place] = True
 
+    def has(self, var):
+        """Whether anything has been added to the cotangent of `var`."""
+        return self.bars[var.place] is not None
+
     def _fits(self, bar, whole):
         """Whether `bar` can be added to the array `whole` in place."""
         return (
@@ -169,14 +173,15 @@ class Sweep:
         return np.reshape(bar, self.lead + shape)
 
 
-def pulled(order, bar, lead, inputs, first=None):
+def pulled(order, bar, lead, inputs, first=None, is_careful=False):
     """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent, owned) of each.
 
     `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
     cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
+    With `is_careful`, a quick sweep need not be tried.
     """
     with np.errstate(all="ignore"):
-        if order[0].dtype.kind == "f":
+        if order[0].dtype.kind == "f" and not is_careful:
             try:
                 found = _taken(run(order, bar, lead, False, first), inputs)
             except Exception:  # of what a NaN met: the careful sweep meets none, or the same again

@@ -20,7 +20,7 @@ import numpy as np
 
 from dualmc import buffers, pullbacks
 
-_serials = itertools.count()
+next_serial = itertools.count().__next__
 _PLACEHOLDER = np.zeros((), np.bool_)
 
 
@@ -37,7 +37,7 @@ class Var:
         self.data = data
         self.shape = shape
         self.dtype = dtype
-        self.serial = next(_serials)
+        self.serial = next_serial()
 
     def is_zero(self):
         """Nowhere: what depends on an input is not a structural zero."""
@@ -61,6 +61,8 @@ class Var:
         """A part by basic indices."""
         if Ellipsis not in key:
             key = (*key, Ellipsis)
+        if self.dtype is FLOAT64:
+            return step(pullbacks.pull_slice, (self,), key, shape)
         return Var(pullbacks.pull_slice, (self,), key, shape, self.dtype)
 
     def broadcast(self, shape):
@@ -108,6 +110,22 @@ class Var:
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
         return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
+
+
+FLOAT64 = np.dtype(np.float64)
+_new = Var.__new__
+
+
+def step(pull, parents, data, shape):
+    """``Var(pull, parents, data, shape, float64)``, without the call of a constructor."""
+    var = _new(Var)
+    var.pull = pull
+    var.parents = parents
+    var.data = data
+    var.shape = shape
+    var.dtype = FLOAT64
+    var.serial = next_serial()
+    return var
 
 
 class Reshape:

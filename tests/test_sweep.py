@@ -8,7 +8,7 @@ import pytest
 from function_cases import complex_step
 
 import dualmc as dm
-from dualmc import kernels, sweep
+from dualmc import kernels, single, sweep
 from dualmc.calls import Request
 from dualmc.reverse import Tape
 
@@ -26,7 +26,14 @@ def sweeps(monkeypatch):
         found.append(is_careful)
         return plain(order, bar, lead, is_careful, first)
 
+    plain_single = single.pulled
+
+    def pulled(output, bar, inputs):
+        found.append(False)
+        return plain_single(output, bar, inputs)
+
     monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr(single, "pulled", pulled)
     return found
 
 

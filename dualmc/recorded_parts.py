@@ -1,0 +1,51 @@
+"""The short way of reading parts of arrays on a tape: by one number or slice, recorded at once.
+
+`indexing.py` has the general way, which derives the tangent of a view when that is read.
+"""
+
+import numpy as np
+
+from dualmc import indexing
+from dualmc.dual import Dual
+from dualmc.indexing import KeyView, View, view_of
+from dualmc.pullbacks import pull_slice
+from dualmc.recording import FLOAT64, parts, recorded
+
+ndarray = np.ndarray
+
+
+def get(dual, key):
+    """``dual[key]``."""
+    level = dual.level
+    if level.records and (type(key) is slice or type(key) is int) and level.open:
+        y = _recorded(dual, key, level)
+        if y is not None:
+            return y
+    return indexing.get(dual, key)
+
+
+def _recorded(dual, key, level):
+    """``dual[key]`` of a plain float64 array; None: not here."""
+    view = dual._view
+    if view is None:
+        p, t = dual._primal, dual._tangent
+    elif type(view) is View or type(view) is KeyView:
+        p, t = parts(dual)
+    else:
+        return None
+    if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
+        return None
+    y = p[key]
+    out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
+    if type(y) is ndarray:  # else a number, which is a copy
+        if view is None:
+            out._view = new = KeyView(dual, key)
+            new.seen = dual._writes
+        else:
+            path = (slice(None), key)
+            out._view = new = view_of(dual, lambda a: a[key], lambda a: a[path], (key,))
+            new.seen = new.root._writes
+    return out
+
+
+Dual.__getitem__ = get
