@@ -17,6 +17,7 @@ from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
+from dualmc.spread import push_spread
 from dualmc.tape import Var, keep, snapshot
 from dualmc.union import add, is_same_slots
 from dualmc.vectors import push_binary, push_unary
@@ -30,6 +31,10 @@ def apply(ufunc, *inputs):
     entry = registry.UFUNCS.get(ufunc)
     if entry is not None:
         return entry.handler(*inputs)
+    if len(inputs) == 2:
+        y = push_spread(ufunc, *inputs)
+        if y is not None:
+            return y
     rule = RULES.get(ufunc)
     if rule is None:
         if not registry.learn(ufunc):

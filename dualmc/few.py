@@ -1,0 +1,148 @@
+"""The short way of reductions and products: plain float64 arrays, in one launch each.
+
+The general way of `linear.py`, `order.py` and `bilinear.py` inspects everything that an operand may
+be, and applies the lazy factor of a dense block before it reduces that: on small arrays both cost
+more than the arithmetic.  Here an operand is a Dual of plain float64 numbers whose tangent is sparse,
+or dense with few directions (the basis axis first in memory); whatever is not gets None and goes the
+general way.  The derivatives are the same.
+"""
+
+import numpy as np
+from numpy import asarray, empty, float64, ndarray
+
+from dualmc import dense, few_kernels, kernels, tangent
+from dualmc.dual import Dual, make
+from dualmc.payload import flat
+from dualmc.slots import SparseTangent
+from dualmc.tangent import DenseTangent, need_block
+
+FLOAT64 = np.dtype(np.float64)
+# Entries of a block, or products, beyond which the general way is as fast or faster.
+SMALL = 2**15
+_ONE = (1,)
+_NO_BLOCK = np.empty((0, 0, 0))
+_NO_SCALE = np.empty((0, 0))
+_add = np.add.reduce
+
+
+def tangent_of(x):
+    """The tangent of a Dual of plain float64 numbers, in an open level; else None."""
+    p = x._primal if x._view is None else x.primal
+    if type(p) is not ndarray or p.dtype is not FLOAT64 or x.level.records:
+        return None
+    return x.own_tangent()
+
+
+def rows_of(t):
+    """The block of a dense tangent of few directions and its factor, contiguous; or None, None."""
+    block, scale = t.block, t.scale
+    if type(block) is not ndarray or block.dtype is not FLOAT64 or block.shape[0] > dense.FEW:
+        return None, None
+    if scale is None:
+        scale = dense.unit(block.shape[1:], FLOAT64)
+    elif type(scale) is not ndarray or scale.dtype is not FLOAT64:
+        return None, None
+    if block.size > SMALL:
+        return None, None
+    if not block.flags.carray:  # Numba takes a slower way into a kernel with what is read-only
+        block = block.copy()
+    return block, scale if scale.flags.carray else scale.copy()
+
+
+def new(level, block):
+    """The tangent of a block, (k, *S), that nothing else holds."""
+    return DenseTangent(level, block, dense.unit(block.shape[1:], FLOAT64))
+
+
+def around(shape, axis):
+    """The numbers of elements before, along and after `axis` (None: all of them); or None."""
+    before = after = 1
+    if axis is None:
+        for n in shape:
+            before *= n
+        return (1, before, 1) if before else None
+    if type(axis) is not int:
+        return None
+    ndim = len(shape)
+    if axis < 0:
+        axis += ndim
+    if not 0 <= axis < ndim:
+        return None
+    for n in shape[:axis]:
+        before *= n
+    for n in shape[axis + 1 :]:
+        after *= n
+    length = shape[axis]
+    return (before, length, after) if before and length and after else None
+
+
+# --- Sums ----------------------------------------------------------------------------------------
+
+
+def total(a, axis, keepdims, is_mean=False):
+    """``np.sum(a, axis, keepdims=keepdims)``, or the mean; None: not here."""
+    t = tangent_of(a)
+    if t is None:
+        return None
+    p = a._primal
+    parts = around(p.shape, axis)
+    if parts is None or keepdims is not False and keepdims is not True:
+        return None
+    y = _add(p, axis, None, None, keepdims)
+    if is_mean:
+        y = y / parts[1]
+    if type(y) is not ndarray:
+        y = asarray(y)
+    find = _sum_of_slots if t.is_sparse else _sum_of_rows
+    t = find(t, parts, axis, y.shape, 1.0 / parts[1] if is_mean else 1.0)
+    return None if t is None else make(y, t, a.level)
+
+
+def _sum_of_rows(t, parts, axis, shape, factor):
+    block, scale = rows_of(t)
+    if block is None:
+        return None
+    k = block.shape[0]
+    before, length, after = parts
+    out = empty((k, before, after))
+    few_kernels.sum_middle(
+        block.reshape((k, before, length, after)), scale.reshape(parts), factor, out
+    )
+    return new(t.level, out.reshape((k, *shape)))
+
+
+def _sum_of_slots(t, parts, axis, shape, factor):
+    coef, col = t.coef, t.col
+    if type(coef) is not ndarray or coef.dtype is not FLOAT64:
+        return None
+    before, length, after = parts
+    level, w = t.level, coef.shape[0]
+    if not tangent.is_wide(w * length, level.n):
+        t = _sum_of_few_slots(t, parts, axis, factor)
+        return t if t is None or t.shape == shape else t.reshaped(shape)
+    need_block(level, (level.n, *shape), FLOAT64)
+    block = dense.zeros(level.n, shape, FLOAT64)
+    parts = (w, *parts)
+    few_kernels.scatter_middle(
+        flat(col).reshape(parts), flat(coef).reshape(parts), factor,
+        block.reshape((level.n, before, after)),
+    )  # fmt: skip
+    return new(level, block)
+
+
+def _sum_of_few_slots(t, parts, axis, factor):
+    """The same where the results keep their structure, once that is known."""
+    ndim = len(t.shape)
+    axes = tuple(range(-ndim, 0)) if axis is None else (axis if axis < 0 else axis - ndim,)
+    level = t.level
+    found = level.structures.found.get((id(t.col), ("sum", axes)))
+    if found is None:
+        total = t.sum(axes)
+        return total if factor == 1.0 or total is None else total.times(factor)
+    compacted = found[0]
+    col = compacted.col
+    out = empty((col.shape[0], parts[0], parts[2]))
+    coef = flat(t.coef).reshape((t.coef.shape[0], *parts))
+    few_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
+    total = SparseTangent(level, out.reshape(col.shape), col)
+    return total.to_dense() if tangent.is_wide(col.shape[0], level.n) else total

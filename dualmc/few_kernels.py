@@ -1,0 +1,178 @@
+"""Numba loops over dense blocks of few directions, (k, *S), the basis axis first in memory.
+
+One launch does what the general way does in several steps: it applies the factor `scale` of every
+element on the way.  A derivative that is exactly 0 stays 0 whatever multiplies it.
+"""
+
+import numpy as np
+
+from dualmc.kernels import _on_first_call
+
+
+@_on_first_call
+def sum_middle(block, scale, factor, out):
+    """``out[s, i, l] = factor * sum_j scale[i, j, l] * block[s, i, j, l]``."""
+    for s in range(block.shape[0]):
+        for i in range(block.shape[1]):
+            for n in range(block.shape[3]):
+                total = 0.0
+                for j in range(block.shape[2]):
+                    c = block[s, i, j, n]
+                    total += c if c == 0 else c * scale[i, j, n]
+                out[s, i, n] = total * factor
+
+
+@_on_first_call
+def running_sum(block, scale, out):
+    """``out[s, i, j, l]``: the same sum up to j."""
+    for s in range(block.shape[0]):
+        for i in range(block.shape[1]):
+            for n in range(block.shape[3]):
+                total = 0.0
+                for j in range(block.shape[2]):
+                    c = block[s, i, j, n]
+                    total += c if c == 0 else c * scale[i, j, n]
+                    out[s, i, j, n] = total
+
+
+@_on_first_call
+def product(p, block_p, scale_p, q, block_q, scale_q, out):
+    """``out[s] = (scale_p * block_p[s]) @ q + p @ (scale_q * block_q[s])``.
+
+    An empty block is that of a constant, whose exact zeros give zeros too.
+    """
+    has_p = block_p.shape[0] > 0
+    has_q = block_q.shape[0] > 0
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for n in range(out.shape[2]):
+                total = 0.0
+                for j in range(q.shape[0]):
+                    if has_p:
+                        c = block_p[s, i, j]
+                        if c != 0:
+                            c = c * scale_p[i, j]
+                        f = q[j, n]
+                        if c != 0 and (has_q or f != 0):
+                            total += c * f
+                    if has_q:
+                        c = block_q[s, j, n]
+                        if c != 0:
+                            c = c * scale_q[j, n]
+                        f = p[i, j]
+                        if c != 0 and (has_p or f != 0):
+                            total += f * c
+                out[s, i, n] = total
+
+
+@_on_first_call
+def chosen_mean(x, y, block, scale, out):
+    """Of the elements ``x[i, j, l]`` that equal ``y[i, l]``, or are NaN with it: their mean."""
+    for i in range(x.shape[0]):
+        for n in range(x.shape[2]):
+            top = y[i, n]
+            count = 0
+            for s in range(block.shape[0]):
+                out[s, i, n] = 0.0
+            for j in range(x.shape[1]):
+                v = x[i, j, n]
+                if v == top or (v != v and top != top):
+                    count += 1
+                    f = scale[i, j, n]
+                    for s in range(block.shape[0]):
+                        c = block[s, i, j, n]
+                        out[s, i, n] += c if c == 0 else c * f
+            if count > 1:
+                for s in range(block.shape[0]):
+                    out[s, i, n] /= count
+
+
+# --- Slots ---------------------------------------------------------------------------------------
+
+
+@_on_first_call
+def scatter_middle(col, coef, factor, block):
+    """``block[col[s, i, j, l], i, l] += factor * coef[s, i, j, l]``, a sum over j."""
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            for j in range(col.shape[2]):
+                for n in range(col.shape[3]):
+                    c = col[s, i, j, n]
+                    if c >= 0:
+                        block[c, i, n] += factor * coef[s, i, j, n]
+
+
+@_on_first_call
+def compact_middle(coef, order, target, factor, out):
+    """`kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
+    length, after = coef.shape[2], coef.shape[3]
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for n in range(after):
+                out[s, i, n] = 0.0
+    for r in range(order.shape[0]):
+        for i in range(out.shape[1]):
+            for n in range(after):
+                e = i * after + n
+                t = target[r, e]
+                if t >= 0:
+                    s, j = divmod(order[r, e], length)
+                    out[t, i, n] += factor * coef[s, i, j, n]
+
+
+@_on_first_call
+def chosen_index(x, y, index):
+    """The flat place of the element ``x[i, j, l]`` that equals ``y[i, l]``, or is NaN with it.
+
+    Returns whether there is one and no other, for all i and l.
+    """
+    length, after = x.shape[1], x.shape[2]
+    for i in range(x.shape[0]):
+        for n in range(after):
+            top = y[i, n]
+            count = 0
+            for j in range(length):
+                v = x[i, j, n]
+                if v == top or (v != v and top != top):
+                    count += 1
+                    index[i * after + n] = (i * length + j) * after + n
+            if count != 1:
+                return False
+    return True
+
+
+# --- Two operands that are broadcast -------------------------------------------------------------
+
+
+@_on_first_call
+def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
+    """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3.
+
+    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q.
+    """
+    factor_p = np.ones(y.size)
+    factor_q = np.ones(y.size)
+    for i in range(y.size):
+        a = at_p[i]
+        b = at_q[i]
+        if code == 1:
+            factor_q[i] = -1.0
+        elif code == 2:
+            factor_p[i] = q[b]
+            factor_q[i] = p[a]
+        elif code == 3:
+            factor_p[i] = 1.0 / q[b]
+            factor_q[i] = -y[i] / q[b]
+        s = scale_p[a]
+        factor_p[i] = s if s == 0 else s * factor_p[i]
+        s = scale_q[b]
+        factor_q[i] = s if s == 0 else s * factor_q[i]
+    for r in range(out.shape[0]):
+        for i in range(y.size):
+            c = block_p[r, at_p[i]]
+            if c != 0:
+                c = c * factor_p[i]
+            g = block_q[r, at_q[i]]
+            if g != 0:
+                g = g * factor_q[i]
+            out[r, i] = c + g

@@ -1,0 +1,170 @@
+"""The short way of two operands that differ in shape, or in how their tangents are stored.
+
+Operands of plain float64 numbers are spread to the shape of the result, and sparse tangents of few
+directions beside dense ones made dense; then `vectors.py` serves them.  None: not here.
+"""
+
+import math
+
+import numpy as np
+from numpy import empty, ndarray
+
+from dualmc import dense, few_kernels, kernels
+from dualmc.dual import Dual, make
+from dualmc.few import SMALL, new, rows_of, tangent_of
+from dualmc.payload import align, flat
+from dualmc.slots import SparseTangent
+from dualmc.tangent import DenseTangent, need_block
+from dualmc.vectors import push_binary
+
+FLOAT64 = np.dtype(np.float64)
+# Ufuncs that round once, whose results do not depend on how their operands lie in memory.
+_EXACT = frozenset({np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum})
+
+
+def push_spread(ufunc, a, b):
+    """`ufunc` of a Dual and another operand, both as arrays of one shape and storage."""
+    if ufunc not in _EXACT:
+        return None
+    if type(a) is Dual:
+        level = a.level
+        if type(b) is Dual and b.level is not level:
+            return None
+    else:
+        level = b.level
+    if level.records:
+        return None
+    p, t = _parts(a)
+    q, u = _parts(b)
+    if p is None or q is None:
+        return None
+    is_mixed = t is not None and u is not None and t.is_sparse is not u.is_sparse
+    if p.shape == q.shape:
+        shape = p.shape
+        if not is_mixed and p.flags.c_contiguous and q.flags.c_contiguous:
+            return None
+    else:
+        try:
+            shape = np.broadcast(p, q).shape
+        except ValueError:
+            return None  # NumPy's own error
+    if is_mixed:
+        if level.n > dense.FEW or not (_is_plain(t) and _is_plain(u)):
+            return None
+        if t.is_sparse:
+            t = few_rows(t)
+        else:
+            u = few_rows(u)
+    if t is not None and u is not None and not t.is_sparse:
+        return _push_rows(ufunc, p, t, q, u, shape, level)
+    a = _spread(p, t, shape, level)
+    b = None if a is None else _spread(q, u, shape, level)
+    return None if b is None else push_binary(ufunc, a, b)
+
+
+def _is_plain(t):
+    a = t.coef if t.is_sparse else t.block
+    return type(a) is ndarray and a.dtype is FLOAT64
+
+
+def _parts(a):
+    """The numbers of an operand and its tangent, None for a constant; None, None: not here."""
+    if type(a) is Dual:
+        t = tangent_of(a)
+        return (None, None) if t is None else (a._primal, t)
+    if type(a) is ndarray and a.dtype is FLOAT64:
+        return a, None
+    return None, None
+
+
+def few_rows(t):
+    """A sparse tangent of few directions as a dense one."""
+    k, shape = t.level.n, t.coef.shape[1:]
+    coef = flat(t.coef)
+    block = np.zeros((k, coef.shape[1]))
+    kernels.scatter_dense(flat(t.col), coef, block)
+    return new(t.level, block.reshape((k, *shape)))
+
+
+_CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
+
+
+def _push_rows(ufunc, p, t, q, u, shape, level):
+    """The same for two dense tangents of few directions, in one launch."""
+    code = _CODES.get(ufunc)
+    at_p, at_q = _places(p.shape, shape), _places(q.shape, shape)
+    if code is None or at_p is None or at_q is None:
+        return None
+    block, scale = rows_of(t)
+    block_q, scale_q = rows_of(u)
+    if block is None or block_q is None:
+        return None
+    k = block.shape[0]
+    need_block(level, (k, *shape), FLOAT64)
+    y = ufunc(p, q)
+    out = empty((k, at_p.size))
+    few_kernels.pair(
+        code, _line(p), at_p, flat(block), _line(scale),
+        _line(q), at_q, flat(block_q), _line(scale_q), _line(y), out,
+    )  # fmt: skip
+    return make(y, new(level, out.reshape((k, *shape))), level)
+
+
+def _line(a):
+    return a.reshape(-1)
+
+
+_PLACES: dict = {}
+
+
+def _places(shape, wide):
+    """Where every element of an array of shape `wide` comes from in one of `shape`, flat."""
+    found = _PLACES.get((shape, wide))
+    if found is None:
+        if math.prod(wide) > SMALL:
+            return None
+        if len(_PLACES) > 64:
+            _PLACES.clear()
+        places = np.arange(math.prod(shape)).reshape(shape)
+        found = _PLACES[shape, wide] = np.array(np.broadcast_to(places, wide)).reshape(-1)
+    return found
+
+
+def _spread(p, t, shape, level):
+    """An operand as a contiguous array of `shape`, a Dual if it has a tangent; None: not here."""
+    if p.shape != shape:
+        wide = empty(shape)
+        wide[...] = p
+        p = wide
+        if t is not None:
+            t = spread(t, shape)
+            if t is None:
+                return None
+    elif not p.flags.c_contiguous:
+        p = p.copy()
+    return p if t is None else make(p, t, level)
+
+
+def spread(t, shape):
+    """The tangent of an array that is broadcast to `shape`; None: not here."""
+    if t.is_sparse:
+        coef = t.coef
+        if type(coef) is not ndarray or coef.dtype is not FLOAT64:
+            return None
+        key = ("broadcast", shape)
+        col = t.level.structures.moved(t.col, lambda a: align(a, shape), key)
+        return SparseTangent(t.level, _filled(coef, shape), col)
+    block, scale = rows_of(t)
+    if block is None or block.shape[0] * math.prod(shape) > SMALL:
+        return None
+    scale = dense.unit(shape, FLOAT64) if dense.is_unit(scale) else _filled(scale, shape)
+    return DenseTangent(t.level, _filled(block, shape), scale, t.finite or None)
+
+
+def _filled(a, shape):
+    """(w, *S) spread to (w, *shape), in memory of its own."""
+    w = a.shape[0]
+    out = empty((w, *shape))
+    extra = len(shape) + 1 - a.ndim
+    out[...] = a.reshape((w,) + (1,) * extra + a.shape[1:]) if extra else a
+    return out
