@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
+from dualmc import block_kernels, buffers, dense, few, kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import FLOATS, is_plain, is_zero, values
@@ -24,10 +24,11 @@ from dualmc.union import add
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
+    y = few.product(a, b)
+    if y is None and type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
         y = _image(a, b)
-        if y is not None:
-            return y
+    if y is not None:
+        return y
     a, b = as_operand(a), as_operand(b)
     level = level_of(a, b)
     p, q = primal_at(a, level), primal_at(b, level)
@@ -226,6 +227,8 @@ def _as_array(a):
 def dot(a, b, out=None):
     a, b = _as_array(a), _as_array(b)
     if out is None and (y := record_dot(a, b)) is not None:
+        return y
+    if out is None and (y := few.product(a, b, np.dot)) is not None:
         return y
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return written(out, np.multiply(a, b))

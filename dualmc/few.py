@@ -17,8 +17,9 @@ from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 
 FLOAT64 = np.dtype(np.float64)
-# Entries of a block, or products, beyond which the general way is as fast or faster.
+# Entries of a block beyond which the general way is as fast or faster, and products.
 SMALL = 2**15
+PRODUCTS = 2**13
 _ONE = (1,)
 _NO_BLOCK = np.empty((0, 0, 0))
 _NO_SCALE = np.empty((0, 0))
@@ -146,3 +147,114 @@ def _sum_of_few_slots(t, parts, axis, factor):
     few_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
     total = SparseTangent(level, out.reshape(col.shape), col)
     return total.to_dense() if tangent.is_wide(col.shape[0], level.n) else total
+
+
+# --- Maximum and minimum -------------------------------------------------------------------------
+
+
+def extremum(function, a, axis, keepdims):
+    """`np.max` or `np.min` of a Dual; None: not here, or ties of elements with many slots."""
+    t = tangent_of(a)
+    if t is None:
+        return None
+    p = a._primal
+    parts = around(p.shape, axis)
+    if parts is None or keepdims is not False and keepdims is not True:
+        return None
+    y = _EXTREMA[function](p, axis, None, None, keepdims)
+    if type(y) is not ndarray:
+        y = asarray(y)
+    before, length, after = parts
+    x = flat_numbers(p).reshape(parts)
+    top = y.reshape((before, after))
+    block, scale = (None, None) if t.is_sparse else rows_of(t)
+    if block is None:
+        index = empty(before * after, np.int64)
+        if t.dtype is not FLOAT64 or not few_kernels.chosen_index(x, top, index):
+            return None
+        return make(y, t.take(index.reshape(y.shape)), a.level)
+    k = block.shape[0]
+    out = empty((k, before, after))
+    few_kernels.chosen_mean(x, top, block.reshape((k, *parts)), scale.reshape(parts), out)
+    return make(y, new(t.level, out.reshape((k, *y.shape))), a.level)
+
+
+_EXTREMA = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}
+
+
+def flat_numbers(p):
+    """Plain numbers in C order, writable for the kernels."""
+    return p if p.flags.carray else p.copy()
+
+
+# --- Products ------------------------------------------------------------------------------------
+
+
+def product(a, b, function=np.matmul):
+    """`np.matmul` or `np.dot` of Duals and arrays with one or two axes; None: not here."""
+    p, t = factor(a)
+    q, u = factor(b)
+    if p is None or q is None or t is u is None:
+        return None
+    if t is None or u is None:
+        level = (a if u is None else b).level
+    else:
+        level = a.level
+        if b.level is not level:
+            return None
+    y = function(p, q)
+    rows, length = (1, p.shape[0]) if p.ndim == 1 else p.shape
+    columns = 1 if q.ndim == 1 else q.shape[1]
+    k = level.n
+    if not 0 < k * rows * length * columns <= PRODUCTS:
+        return None
+    shape = (rows, length)
+    block, scale = _rows_or_nothing(t, shape)
+    block_q, scale_q = _rows_or_nothing(u, (length, columns))
+    if block is None or block_q is None:
+        return None
+    if type(y) is not ndarray:
+        y = asarray(y)
+    out = empty((k, rows, columns))
+    few_kernels.product(
+        flat_numbers(p).reshape(shape), block, scale,
+        flat_numbers(q).reshape((length, columns)), block_q, scale_q, out,
+    )  # fmt: skip
+    return make(y, new(level, out.reshape((k, *y.shape))), level)
+
+
+def factor(a):
+    """The numbers of a factor and its tangent, None for a constant; None, None: not here."""
+    if type(a) is Dual:
+        t = tangent_of(a)
+        if t is None or a.level.n > dense.FEW:
+            return None, None
+        p = a._primal
+    else:
+        if type(a) is not ndarray or a.dtype is not FLOAT64:
+            return None, None
+        p, t = a, None
+    return (p, t) if 0 < p.ndim < 3 else (None, None)
+
+
+def _rows_or_nothing(t, shape):
+    """The block and factor of a tangent as those of a matrix of `shape`, empty for a constant."""
+    if t is None:
+        return _NO_BLOCK, _NO_SCALE
+    if t.is_sparse:
+        if type(t.coef) is not ndarray or t.coef.dtype is not FLOAT64:
+            return None, None
+        t = rows_of_slots(t)
+    block, scale = rows_of(t)
+    if block is None:
+        return None, None
+    return block.reshape((block.shape[0], *shape)), scale.reshape(shape)
+
+
+def rows_of_slots(t):
+    """A sparse tangent of few directions as a dense one."""
+    k, shape = t.level.n, t.coef.shape[1:]
+    coef = flat(t.coef)
+    block = np.zeros((k, coef.shape[1]))
+    kernels.scatter_dense(flat(t.col), coef, block)
+    return new(t.level, block.reshape((k, *shape)))

@@ -47,21 +47,25 @@ def product(p, block_p, scale_p, q, block_q, scale_q, out):
         for i in range(out.shape[1]):
             for n in range(out.shape[2]):
                 total = 0.0
-                for j in range(q.shape[0]):
-                    if has_p:
-                        c = block_p[s, i, j]
-                        if c != 0:
-                            c = c * scale_p[i, j]
-                        f = q[j, n]
-                        if c != 0 and (has_q or f != 0):
-                            total += c * f
-                    if has_q:
-                        c = block_q[s, j, n]
-                        if c != 0:
-                            c = c * scale_q[j, n]
-                        f = p[i, j]
-                        if c != 0 and (has_p or f != 0):
-                            total += f * c
+                if has_p:
+                    for j in range(q.shape[0]):
+                        total += block_p[s, i, j] * scale_p[i, j] * q[j, n]
+                if has_q:
+                    for j in range(q.shape[0]):
+                        total += p[i, j] * (block_q[s, j, n] * scale_q[j, n])
+                if not np.isfinite(total):  # some zero may have met an infinity
+                    total = 0.0
+                    for j in range(q.shape[0]):
+                        if has_p:
+                            c = block_p[s, i, j]
+                            c = c if c == 0 else c * scale_p[i, j]
+                            if c != 0 and (has_q or q[j, n] != 0):
+                                total += c * q[j, n]
+                        if has_q:
+                            c = block_q[s, j, n]
+                            c = c if c == 0 else c * scale_q[j, n]
+                            if c != 0 and (has_p or p[i, j] != 0):
+                                total += p[i, j] * c
                 out[s, i, n] = total
 
 

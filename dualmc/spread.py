@@ -9,9 +9,9 @@ import math
 import numpy as np
 from numpy import empty, ndarray
 
-from dualmc import dense, few_kernels, kernels
+from dualmc import dense, few_kernels
 from dualmc.dual import Dual, make
-from dualmc.few import SMALL, new, rows_of, tangent_of
+from dualmc.few import SMALL, new, rows_of, rows_of_slots, tangent_of
 from dualmc.payload import align, flat
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
@@ -52,9 +52,9 @@ def push_spread(ufunc, a, b):
         if level.n > dense.FEW or not (_is_plain(t) and _is_plain(u)):
             return None
         if t.is_sparse:
-            t = few_rows(t)
+            t = rows_of_slots(t)
         else:
-            u = few_rows(u)
+            u = rows_of_slots(u)
     if t is not None and u is not None and not t.is_sparse:
         return _push_rows(ufunc, p, t, q, u, shape, level)
     a = _spread(p, t, shape, level)
@@ -75,15 +75,6 @@ def _parts(a):
     if type(a) is ndarray and a.dtype is FLOAT64:
         return a, None
     return None, None
-
-
-def few_rows(t):
-    """A sparse tangent of few directions as a dense one."""
-    k, shape = t.level.n, t.coef.shape[1:]
-    coef = flat(t.coef)
-    block = np.zeros((k, coef.shape[1]))
-    kernels.scatter_dense(flat(t.col), coef, block)
-    return new(t.level, block.reshape((k, *shape)))
 
 
 _CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
