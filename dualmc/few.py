@@ -202,12 +202,14 @@ def product(a, b, function=np.matmul):
         level = a.level
         if b.level is not level:
             return None
-    y = function(p, q)
     rows, length = (1, p.shape[0]) if p.ndim == 1 else p.shape
     columns = 1 if q.ndim == 1 else q.shape[1]
     k = level.n
     if not 0 < k * rows * length * columns <= PRODUCTS:
         return None
+    if _stays_sparse(t, length, k) and _stays_sparse(u, length, k):
+        return None
+    y = function(p, q)
     shape = (rows, length)
     block, scale = _rows_or_nothing(t, shape)
     block_q, scale_q = _rows_or_nothing(u, (length, columns))
@@ -235,6 +237,11 @@ def factor(a):
             return None, None
         p, t = a, None
     return (p, t) if 0 < p.ndim < 3 else (None, None)
+
+
+def _stays_sparse(t, length, n):
+    """Whether sums of so many elements keep their few slots, or there is no tangent."""
+    return t is None or t.is_sparse and not tangent.is_wide(t.coef.shape[0] * length, n)
 
 
 def _rows_or_nothing(t, shape):

@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import indexing
+from dualmc import indexing, moves
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import TangentLostError
 from dualmc.indexing import PartView, plain_key, positions, view_of
@@ -199,10 +199,17 @@ def by_position(function, a, *args, **kwargs):
     return result(y, a, select, None, key_of_call(function, args, kwargs))
 
 
+_COPIES = frozenset({np.roll, np.tile, np.repeat})
+
+
 def _register_by_position(function):
     first = next(iter(inspect.signature(function).parameters))
 
     def handler(*args, **kwargs):
+        if function in _COPIES and args and not kwargs:
+            y = moves.moved(function, *args)
+            if y is not None:
+                return y
         if not args:
             args = (kwargs.pop(first),)
         if "out" in kwargs:
