@@ -12,9 +12,10 @@ from numpy import asarray, empty, float64, ndarray
 
 from dualmc import dense, few_kernels, kernels, tangent
 from dualmc.dual import Dual, make
-from dualmc.payload import flat
-from dualmc.slots import SparseTangent
+from dualmc.payload import align, flat
+from dualmc.slots import SparseTangent, summed_slots
 from dualmc.tangent import DenseTangent, need_block
+from dualmc.union import add
 
 FLOAT64 = np.dtype(np.float64)
 # Entries of a block beyond which the general way is as fast or faster, and products.
@@ -136,11 +137,7 @@ def _sum_of_few_slots(t, parts, axis, factor):
     ndim = len(t.shape)
     axes = tuple(range(-ndim, 0)) if axis is None else (axis if axis < 0 else axis - ndim,)
     level = t.level
-    found = level.structures.found.get((id(t.col), ("sum", axes)))
-    if found is None:
-        total = t.sum(axes)
-        return total if factor == 1.0 or total is None else total.times(factor)
-    compacted = found[0]
+    compacted = summed_slots(level, t.col, axes)
     col = compacted.col
     out = empty((col.shape[0], parts[0], parts[2]))
     coef = flat(t.coef).reshape((t.coef.shape[0], *parts))
@@ -205,9 +202,16 @@ def product(a, b, function=np.matmul):
     rows, length = (1, p.shape[0]) if p.ndim == 1 else p.shape
     columns = 1 if q.ndim == 1 else q.shape[1]
     k = level.n
-    if not 0 < k * rows * length * columns <= PRODUCTS:
+    if not 0 < rows * length * columns <= PRODUCTS or q.shape[0] != length:
         return None
     if _stays_sparse(t, length, k) and _stays_sparse(u, length, k):
+        y = asarray(function(p, q))
+        parts = rows, length, columns
+        p, q = flat_numbers(p).reshape(rows, length), flat_numbers(q).reshape(length, columns)
+        t = t and _product_of_slots(t, q, parts, True, u is None, y.shape)
+        u = u and _product_of_slots(u, p, parts, False, t is None, y.shape)
+        return make(y, t if u is None else u if t is None else add(t, u), level)
+    if k > dense.FEW or k * rows * length * columns > PRODUCTS:
         return None
     y = function(p, q)
     shape = (rows, length)
@@ -229,7 +233,7 @@ def factor(a):
     """The numbers of a factor and its tangent, None for a constant; None, None: not here."""
     if type(a) is Dual:
         t = tangent_of(a)
-        if t is None or a.level.n > dense.FEW:
+        if t is None:
             return None, None
         p = a._primal
     else:
@@ -241,7 +245,32 @@ def factor(a):
 
 def _stays_sparse(t, length, n):
     """Whether sums of so many elements keep their few slots, or there is no tangent."""
-    return t is None or t.is_sparse and not tangent.is_wide(t.coef.shape[0] * length, n)
+    if t is None:
+        return True
+    if not t.is_sparse or type(t.coef) is not ndarray or t.coef.dtype is not FLOAT64:
+        return False
+    return not tangent.is_wide(t.coef.shape[0] * length, n)
+
+
+def _product_of_slots(t, other, parts, is_left, is_constant, shape):
+    """What the sparse tangent `t` of the left or the right factor contributes, of `shape`."""
+    level, coef = t.level, t.coef
+    moved = level.structures.moved
+    rows, length, columns = parts
+    # The columns of the terms of every sum, found by the same steps as those of `bilinear.py`.
+    shape_of_t = (rows, length, 1) if is_left else (1, length, columns)
+    col = moved(t.col, lambda a: a.reshape((a.shape[0], *shape_of_t)), ("reshape", shape_of_t))
+    col = moved(col, lambda a: align(a, parts), ("broadcast", parts))
+    compacted = summed_slots(level, col, (-2,))
+    out = empty((compacted.col.shape[0], rows, columns))
+    few_kernels.compact_product(
+        flat(coef).reshape((coef.shape[0], *shape_of_t)), other, compacted.order, compacted.target,
+        is_left, is_constant, out,
+    )  # fmt: skip
+    t = SparseTangent(level, out, compacted.col)
+    if t.shape != shape:
+        t = t.reshaped(shape)
+    return t.to_dense() if tangent.is_wide(out.shape[0], level.n) else t
 
 
 def _rows_or_nothing(t, shape):

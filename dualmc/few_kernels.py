@@ -180,3 +180,26 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
             if g != 0:
                 g = g * factor_q[i]
             out[r, i] = c + g
+
+
+@_on_first_call
+def compact_product(coef, other, order, target, is_left, is_constant, out):
+    """`kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, 0] * other[j, l]``,
+    or, unless `is_left`, of ``other[i, j] * coef[s, 0, j, l]``.
+    """
+    length, after = coef.shape[2], out.shape[2]
+    for s in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for n in range(after):
+                out[s, i, n] = 0.0
+    for r in range(order.shape[0]):
+        for i in range(out.shape[1]):
+            for n in range(after):
+                e = i * after + n
+                t = target[r, e]
+                if t >= 0:
+                    s, j = divmod(order[r, e], length)
+                    c = coef[s, i, j, 0] if is_left else coef[s, 0, j, n]
+                    f = other[j, n] if is_left else other[i, j]
+                    if c != 0 and (f != 0 or not is_constant):
+                        out[t, i, n] += c * f
