@@ -322,6 +322,9 @@ def kron(a, b):
     return np.reshape(np.multiply(left, right), shape)
 
 
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
 @handles("bilinear", np.cross)
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
@@ -334,6 +337,8 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
             f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
             f"{a.shape[-1]} and {b.shape[-1]} dimensional instead."
         )
+    if a.shape[-1] == b.shape[-1] == 3 and axisc == -1 and not level_of(a, b).records:
+        return a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT]
     a2 = a[..., 2] if a.shape[-1] == 3 else 0.0
     b2 = b[..., 2] if b.shape[-1] == 3 else 0.0
     a0, a1, b0, b1 = a[..., 0], a[..., 1], b[..., 0], b[..., 1]

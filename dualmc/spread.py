@@ -12,6 +12,7 @@ from numpy import empty, ndarray
 from dualmc import dense, few_kernels
 from dualmc.dual import Dual, make
 from dualmc.few import SMALL, new, rows_of, rows_of_slots, tangent_of
+from dualmc.merging import merged_products
 from dualmc.payload import align, flat
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
@@ -38,9 +39,12 @@ def push_spread(ufunc, a, b):
     q, u = _parts(b)
     if p is None or q is None:
         return None
+    is_quotient = ufunc is np.divide and t is not None is not u and t.is_sparse and u.is_sparse
     is_mixed = t is not None and u is not None and t.is_sparse is not u.is_sparse
     if p.shape == q.shape:
         shape = p.shape
+        if is_quotient:
+            return _push_quotient(p, t, q, u, level)
         if not is_mixed and p.flags.c_contiguous and q.flags.c_contiguous:
             return None
     else:
@@ -57,6 +61,9 @@ def push_spread(ufunc, a, b):
             u = rows_of_slots(u)
     if t is not None and u is not None and not t.is_sparse:
         return _push_rows(ufunc, p, t, q, u, shape, level)
+    if is_quotient:
+        p, t, q, u = *_wide(p, t, shape), *_wide(q, u, shape)
+        return None if t is None or u is None else _push_quotient(p, t, q, u, level)
     a = _spread(p, t, shape, level)
     b = None if a is None else _spread(q, u, shape, level)
     return None if b is None else push_binary(ufunc, a, b)
@@ -95,14 +102,10 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
     y = ufunc(p, q)
     out = empty((k, at_p.size))
     few_kernels.pair(
-        code, _line(p), at_p, flat(block), _line(scale),
-        _line(q), at_q, flat(block_q), _line(scale_q), _line(y), out,
+        code, flat_line(p), at_p, flat(block), flat_line(scale),
+        flat_line(q), at_q, flat(block_q), flat_line(scale_q), flat_line(y), out,
     )  # fmt: skip
     return make(y, new(level, out.reshape((k, *shape))), level)
-
-
-def _line(a):
-    return a.reshape(-1)
 
 
 _PLACES: dict = {}
@@ -121,19 +124,38 @@ def _places(shape, wide):
     return found
 
 
+def _push_quotient(p, t, q, u, level):
+    """``p / q`` for sparse tangents of different columns."""
+    if t.col is u.col or not (_is_plain(t) and _is_plain(u)):
+        return None
+    y = p / q
+    with np.errstate(all="ignore"):
+        inverse = 1.0 / q
+        factor = -(y / q)
+    t = merged_products(t, flat_line(inverse), u, flat_line(factor))
+    return make(y, t, level)
+
+
+def flat_line(a):
+    """The numbers of an array in C order, as a contiguous vector."""
+    return np.ascontiguousarray(a).reshape(-1)
+
+
 def _spread(p, t, shape, level):
     """An operand as a contiguous array of `shape`, a Dual if it has a tangent; None: not here."""
-    if p.shape != shape:
-        wide = empty(shape)
-        wide[...] = p
-        p = wide
-        if t is not None:
-            t = spread(t, shape)
-            if t is None:
-                return None
-    elif not p.flags.c_contiguous:
-        p = p.copy()
-    return p if t is None else make(p, t, level)
+    wide, u = _wide(p, t, shape)
+    if t is None:
+        return wide
+    return None if u is None else make(wide, u, level)
+
+
+def _wide(p, t, shape):
+    """The numbers and the tangent (or None) of an operand in `shape`; None: not here."""
+    if p.shape == shape:
+        return (p if p.flags.c_contiguous else p.copy()), t
+    wide = empty(shape)
+    wide[...] = p
+    return wide, None if t is None else spread(t, shape)
 
 
 def spread(t, shape):
