@@ -251,8 +251,9 @@ def inner(a, b, /):
 
 @handles("bilinear", np.outer, np.linalg.outer)
 def outer(a, b, out=None):
-    a, b = np.ravel(as_operand(a)), np.ravel(as_operand(b))
-    return written(out, np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1))))
+    a, b = as_operand(a), as_operand(b)
+    b = b if np.ndim(b) == 1 else np.ravel(b)
+    return written(out, np.multiply(np.reshape(a, (-1, 1)), b))
 
 
 @handles("bilinear", np.vecdot)

@@ -95,9 +95,25 @@ def total(a, axis, keepdims, is_mean=False):
         y = y / parts[1]
     if type(y) is not ndarray:
         y = asarray(y)
-    find = _sum_of_slots if t.is_sparse else _sum_of_rows
-    t = find(t, parts, axis, y.shape, 1.0 / parts[1] if is_mean else 1.0)
+    t = reduced(t, parts, axis, y.shape, 1.0 / parts[1] if is_mean else 1.0)
     return None if t is None else make(y, t, a.level)
+
+
+def reduced(t, parts, axis, shape, factor=1.0):
+    """The tangent of ``factor`` times a sum over `axis`, of `shape`; None: not here."""
+    find = _sum_of_slots if t.is_sparse else _sum_of_rows
+    return find(t, parts, axis, shape, factor)
+
+
+def weighted(t, factor):
+    """The tangent `t` of an array times that of plain numbers of its shape; None: not here."""
+    rows = t.coef if t.is_sparse else rows_of(t)[1]
+    if type(rows) is not ndarray or rows.dtype is not FLOAT64:
+        return None
+    table = flat(rows)
+    out = np.empty_like(table)
+    kernels.multiply(table, flat_numbers(factor).reshape(-1), out)
+    return t.like(out.reshape(rows.shape))
 
 
 def _sum_of_rows(t, parts, axis, shape, factor):
@@ -144,6 +160,40 @@ def _sum_of_few_slots(t, parts, axis, factor):
     few_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
     total = SparseTangent(level, out.reshape(col.shape), col)
     return total.to_dense() if tangent.is_wide(col.shape[0], level.n) else total
+
+
+def product_along(a, axis, keepdims):
+    """``np.prod(a, axis, keepdims=keepdims)``; None: not here."""
+    t = tangent_of(a)
+    if t is None:
+        return None
+    p = a._primal
+    parts = around(p.shape, axis)
+    if parts is None or keepdims is not False and keepdims is not True:
+        return None
+    others = empty(parts)
+    few_kernels.others(flat_numbers(p).reshape(parts), others)
+    t = weighted(t, others)
+    y = asarray(np.multiply.reduce(p, axis, None, None, keepdims))
+    t = t and reduced(t, parts, axis, y.shape)
+    return None if t is None else make(y, t, a.level)
+
+
+def norm(x, axis, keepdims):
+    """The 2-norm along one axis, or of all elements, where none is 0; None: not here."""
+    t = tangent_of(x)
+    if t is None:
+        return None
+    p = x._primal
+    parts = around(p.shape, axis)
+    if parts is None or keepdims is not False and keepdims is not True:
+        return None
+    y = asarray(np.linalg.norm(p, None, axis, keepdims))
+    if not y.all():
+        return None
+    t = weighted(t, p.reshape(parts) / y.reshape((parts[0], 1, parts[2])))
+    t = t and reduced(t, parts, axis, y.shape)
+    return None if t is None else make(y, t, x.level)
 
 
 # --- Maximum and minimum -------------------------------------------------------------------------
@@ -211,7 +261,10 @@ def product(a, b, function=np.matmul):
         t = t and _product_of_slots(t, q, parts, True, u is None, y.shape)
         u = u and _product_of_slots(u, p, parts, False, t is None, y.shape)
         return make(y, t if u is None else u if t is None else add(t, u), level)
-    if k > dense.FEW or k * rows * length * columns > PRODUCTS:
+    if k > dense.FEW:
+        is_dot = p.ndim == q.ndim == 1
+        return _dot_of_slots(p, t, q, u, function, level) if is_dot else None
+    if k * rows * length * columns > PRODUCTS:
         return None
     y = function(p, q)
     shape = (rows, length)
@@ -247,9 +300,25 @@ def _stays_sparse(t, length, n):
     """Whether sums of so many elements keep their few slots, or there is no tangent."""
     if t is None:
         return True
-    if not t.is_sparse or type(t.coef) is not ndarray or t.coef.dtype is not FLOAT64:
-        return False
-    return not tangent.is_wide(t.coef.shape[0] * length, n)
+    return _is_plain_sparse(t) and not tangent.is_wide(t.coef.shape[0] * length, n)
+
+
+def _is_plain_sparse(t):
+    return t.is_sparse and type(t.coef) is ndarray and t.coef.dtype is FLOAT64
+
+
+def _dot_of_slots(p, t, q, u, function, level):
+    """The product of two vectors whose sparse tangents sum up to a dense one; None: not here."""
+    if not all(x is None or _is_plain_sparse(x) for x in (t, u)):
+        return None
+    block = np.zeros(level.n)
+    for x, other in ((t, q), (u, p)):
+        if x is not None:
+            is_constant = t is None or u is None
+            few_kernels.scatter_dot(
+                flat(x.col), flat(x.coef), flat_numbers(other), is_constant, block
+            )
+    return make(asarray(function(p, q)), new(level, block), level)
 
 
 def _product_of_slots(t, other, parts, is_left, is_constant, shape):

@@ -203,3 +203,29 @@ def compact_product(coef, other, order, target, is_left, is_constant, out):
                     f = other[j, n] if is_left else other[i, j]
                     if c != 0 and (f != 0 or not is_constant):
                         out[t, i, n] += c * f
+
+
+@_on_first_call
+def scatter_dot(col, coef, factor, is_constant, block):
+    """``block[col[s, i]] += coef[s, i] * factor[i]`` with strong zeros."""
+    for s in range(col.shape[0]):
+        for i in range(col.shape[1]):
+            c = coef[s, i]
+            f = factor[i]
+            if col[s, i] >= 0 and c != 0 and (f != 0 or not is_constant):
+                block[col[s, i]] += c * f
+
+
+@_on_first_call
+def others(x, out):
+    """``out[i, j, l]``: the product of all ``x[i, :, l]`` but the j-th, without division."""
+    for i in range(x.shape[0]):
+        for n in range(x.shape[2]):
+            before = 1.0
+            for j in range(x.shape[1]):
+                out[i, j, n] = before
+                before *= x[i, j, n]
+            after = 1.0
+            for j in range(x.shape[1] - 1, -1, -1):
+                out[i, j, n] *= after
+                after *= x[i, j, n]

@@ -243,14 +243,4 @@ def moved(function, a, *options):
     y = p.reshape(-1).take(index)
     if t.is_sparse:
         return make(y, t.take_by(key, lambda: index), a.level)
-    block, scale = t.block, t.scale
-    k = block.shape[0]
-    if k > dense.FEW or type(block) is not ndarray or type(scale) is not ndarray:
-        return make(y, t.take(index), a.level)
-    need_block(a.level, (k, *y.shape), FLOAT64)
-    block = block.reshape((k, p.size)).take(index, 1)
-    if dense.is_unit(scale):
-        scale = dense.unit(y.shape, FLOAT64)
-    else:
-        scale = scale.reshape((1, p.size)).take(index, 1)
-    return make(y, DenseTangent(a.level, block, scale, t.finite or None), a.level)
+    return make(y, t.take(index), a.level)

@@ -9,22 +9,26 @@ import math
 import numpy as np
 from numpy import empty, ndarray
 
-from dualmc import dense, few_kernels
+from dualmc import dense, few_kernels, kernels
 from dualmc.dual import Dual, make
 from dualmc.few import SMALL, new, rows_of, rows_of_slots, tangent_of
 from dualmc.merging import merged_products
 from dualmc.payload import align, flat
+from dualmc.rules import RULES
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 from dualmc.vectors import push_binary
 
 FLOAT64 = np.dtype(np.float64)
 # Ufuncs that round once, whose results do not depend on how their operands lie in memory.
-_EXACT = frozenset({np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum})
+_EXACT = frozenset({np.add, np.subtract, np.multiply, np.divide})
+_NUMBERS = frozenset({float, int, np.float64})
 
 
 def push_spread(ufunc, a, b):
     """`ufunc` of a Dual and another operand, both as arrays of one shape and storage."""
+    if ufunc is np.maximum or ufunc is np.minimum:
+        return _push_chosen(ufunc, a, b)
     if ufunc not in _EXACT:
         return None
     if type(a) is Dual:
@@ -84,6 +88,34 @@ def _parts(a):
     return None, None
 
 
+def _push_chosen(ufunc, a, b):
+    """The larger or smaller of a Dual and plain numbers."""
+    argnum = 0 if type(a) is Dual else 1
+    x, c = (a, b) if argnum == 0 else (b, a)
+    t = None if type(c) is Dual else tangent_of(x)
+    if t is None:
+        return None
+    p = x._primal
+    step = 1
+    if type(c) in _NUMBERS:
+        c, step = np.array([c], FLOAT64), 0
+    elif type(c) is not ndarray or c.dtype is not FLOAT64 or c.shape != p.shape:
+        return None
+    rows = t.coef if t.is_sparse else t.scale
+    if type(rows) is not ndarray or rows.dtype is not FLOAT64:
+        return None
+    if not t.is_sparse and not t.is_finite():
+        return None  # a partial of 0 must hide the infinities of the block itself
+    y = np.asarray(ufunc(a, p) if argnum else ufunc(p, b))
+    table = flat(rows)
+    out = np.empty_like(table)
+    kernel = kernels.push_two(ufunc, argnum, RULES[ufunc].alone[argnum], "alone")
+    p, c = flat_line(p), flat_line(c)
+    operands = (c, step, p, 1) if argnum else (p, 1, c, step)
+    kernel(*operands, flat_line(y), table, out)
+    return make(y, t.like(out.reshape(rows.shape)), x.level)
+
+
 _CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
 
 
@@ -102,8 +134,8 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
     y = ufunc(p, q)
     out = empty((k, at_p.size))
     few_kernels.pair(
-        code, flat_line(p), at_p, flat(block), flat_line(scale),
-        flat_line(q), at_q, flat(block_q), flat_line(scale_q), flat_line(y), out,
+        code, flat_line(p), at_p, block.reshape((k, p.size)), scale.reshape(-1),
+        flat_line(q), at_q, block_q.reshape((k, q.size)), scale_q.reshape(-1), flat_line(y), out,
     )  # fmt: skip
     return make(y, new(level, out.reshape((k, *shape))), level)
 

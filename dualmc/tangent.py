@@ -159,9 +159,26 @@ class DenseTangent:
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
+        arrays = (block,) if self.scale is None else (block, self.scale)
+        if block.shape[0] <= dense.FEW and is_plain(*arrays) and math.prod(self.shape):
+            return self._taken_few(index)
         is_fit = dense.fits(block) and math.prod(self.shape)
         taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
         return self._moved(taken, lambda a: gather_rows(a, index))
+
+    def _taken_few(self, index):
+        """The same for plain blocks of few directions."""
+        k = self.block.shape[0]
+        block = self.block.reshape((k, math.prod(self.shape))).take(index, 1, mode="wrap")
+        scale = self.scale
+        if (index < 0).any():
+            block[:, index < 0] = 0
+        if scale is not None:
+            if dense.is_unit(scale):
+                scale = dense.unit(index.shape, scale.dtype)
+            else:
+                scale = scale.reshape((1, -1)).take(index, 1, mode="wrap")
+        return DenseTangent(self.level, block, scale, self.finite or None)
 
     def take_by(self, key, find):
         return self.take(find())
