@@ -35,8 +35,11 @@ def tangent_of(x):
     return x.own_tangent()
 
 
-def rows_of(t):
-    """The block of a dense tangent of few directions and its factor, contiguous; or None, None."""
+def rows_of(t, is_large=False):
+    """The block of a dense tangent of few directions and its factor; or None, None.
+
+    Both are contiguous, save for a block of more than `SMALL` entries where `is_large` allows it.
+    """
     block, scale = t.block, t.scale
     if type(block) is not ndarray or block.dtype is not FLOAT64 or block.shape[0] > dense.FEW:
         return None, None
@@ -45,7 +48,7 @@ def rows_of(t):
     elif type(scale) is not ndarray or scale.dtype is not FLOAT64:
         return None, None
     if block.size > SMALL:
-        return None, None
+        return (block, scale) if is_large and scale.flags.c_contiguous else (None, None)
     if not block.flags.carray:  # Numba takes a slower way into a kernel with what is read-only
         block = block.copy()
     return block, scale if scale.flags.carray else scale.copy()
@@ -117,11 +120,12 @@ def weighted(t, factor):
 
 
 def _sum_of_rows(t, parts, axis, shape, factor):
-    block, scale = rows_of(t)
+    block, scale = rows_of(t, True)
     if block is None:
         return None
     k = block.shape[0]
     before, length, after = parts
+    need_block(t.level, (k, *shape), FLOAT64)
     out = empty((k, before, after))
     few_kernels.sum_middle(
         block.reshape((k, before, length, after)), scale.reshape(parts), factor, out

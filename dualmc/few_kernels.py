@@ -12,14 +12,28 @@ from dualmc.kernels import _on_first_call
 @_on_first_call
 def sum_middle(block, scale, factor, out):
     """``out[s, i, l] = factor * sum_j scale[i, j, l] * block[s, i, j, l]``."""
+    length = block.shape[2]
     for s in range(block.shape[0]):
         for i in range(block.shape[1]):
-            for n in range(block.shape[3]):
-                total = 0.0
-                for j in range(block.shape[2]):
-                    c = block[s, i, j, n]
-                    total += c if c == 0 else c * scale[i, j, n]
-                out[s, i, n] = total * factor
+            if block.shape[3] > 1:
+                for n in range(block.shape[3]):
+                    out[s, i, n] = 0.0
+                for j in range(length):
+                    for n in range(block.shape[3]):
+                        c = block[s, i, j, n]
+                        out[s, i, n] += c if c == 0 else c * scale[i, j, n]
+                for n in range(block.shape[3]):
+                    out[s, i, n] *= factor
+                continue
+            # Parts of some hundred terms, for the rounding of long sums.
+            total = 0.0
+            for start in range(0, length, 256):
+                part = 0.0
+                for j in range(start, min(start + 256, length)):
+                    c = block[s, i, j, 0]
+                    part += c if c == 0 else c * scale[i, j, 0]
+                total += part
+            out[s, i, 0] = total * factor
 
 
 @_on_first_call

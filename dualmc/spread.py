@@ -185,9 +185,13 @@ def _wide(p, t, shape):
     """The numbers and the tangent (or None) of an operand in `shape`; None: not here."""
     if p.shape == shape:
         return (p if p.flags.c_contiguous else p.copy()), t
+    if t is not None:
+        t = spread(t, shape)
+        if t is None:
+            return None, None
     wide = empty(shape)
     wide[...] = p
-    return wide, None if t is None else spread(t, shape)
+    return wide, t
 
 
 def spread(t, shape):
@@ -200,10 +204,12 @@ def spread(t, shape):
         col = t.level.structures.moved(t.col, lambda a: align(a, shape), key)
         return SparseTangent(t.level, _filled(coef, shape), col)
     block, scale = rows_of(t)
-    if block is None or block.shape[0] * math.prod(shape) > SMALL:
+    if block is None:
         return None
     scale = dense.unit(shape, FLOAT64) if dense.is_unit(scale) else _filled(scale, shape)
-    return DenseTangent(t.level, _filled(block, shape), scale, t.finite or None)
+    is_small = block.shape[0] * math.prod(shape) <= SMALL
+    block = _filled(block, shape) if is_small else align(block, shape)
+    return DenseTangent(t.level, block, scale, t.finite or None)
 
 
 def _filled(a, shape):
