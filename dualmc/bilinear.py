@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
+from dualmc import block_kernels, buffers, dense, few, kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import FLOATS, is_plain, is_zero, values
@@ -27,10 +27,11 @@ PARTS, PART = 8, 2**20
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
+    y = few.product(a, b)
+    if y is None and type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
         y = _image(a, b)
-        if y is not None:
-            return y
+    if y is not None:
+        return y
     a, b = as_operand(a), as_operand(b)
     level = level_of(a, b)
     p, q = primal_at(a, level), primal_at(b, level)
@@ -263,6 +264,8 @@ def dot(a, b, out=None):
     a, b = _as_array(a), _as_array(b)
     if out is None and (y := record_dot(a, b)) is not None:
         return y
+    if out is None and (y := few.product(a, b, np.dot)) is not None:
+        return y
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return written(out, np.multiply(a, b))
     if np.ndim(b) == 1 or np.ndim(a) <= 2 and np.ndim(b) == 2:
@@ -284,8 +287,9 @@ def inner(a, b, /):
 
 @handles("bilinear", np.outer, np.linalg.outer)
 def outer(a, b, out=None):
-    a, b = np.ravel(as_operand(a)), np.ravel(as_operand(b))
-    return written(out, np.multiply(np.reshape(a, (-1, 1)), np.reshape(b, (1, -1))))
+    a, b = as_operand(a), as_operand(b)
+    b = b if np.ndim(b) == 1 else np.ravel(b)
+    return written(out, np.multiply(np.reshape(a, (-1, 1)), b))
 
 
 @handles("bilinear", np.vecdot)
@@ -355,6 +359,9 @@ def kron(a, b):
     return np.reshape(np.multiply(left, right), shape)
 
 
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
 @handles("bilinear", np.cross)
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
@@ -367,6 +374,8 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
             f"Both input arrays must be (arrays of) 3-dimensional vectors, but they are "
             f"{a.shape[-1]} and {b.shape[-1]} dimensional instead."
         )
+    if a.shape[-1] == b.shape[-1] == 3 and axisc == -1 and not level_of(a, b).records:
+        return a[..., _NEXT] * b[..., _LAST] - a[..., _LAST] * b[..., _NEXT]
     a2 = a[..., 2] if a.shape[-1] == 3 else 0.0
     b2 = b[..., 2] if b.shape[-1] == 3 else 0.0
     a0, a1, b0, b1 = a[..., 0], a[..., 1], b[..., 0], b[..., 1]

@@ -154,7 +154,7 @@ class Dual:
 
     @property
     def T(self):
-        return np.transpose(self)
+        return registry.FUNCTIONS[np.transpose].handler(self)
 
     @property
     def mT(self):
@@ -362,6 +362,8 @@ _OF_VALUES = frozenset({"linear", "bilinear", "composite"})
 
 def _without_blanks(function, args):
     """`args` with plain arrays for Duals without tangent beside others that have one."""
+    if sum(type(a) is Dual for a in args) < 2:
+        return args
     is_blank = [type(a) is Dual and a.own_tangent() is None for a in args]
     if not any(is_blank) or sum(type(a) is Dual for a in args) == sum(is_blank):
         return args

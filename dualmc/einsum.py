@@ -1,9 +1,11 @@
 """`np.einsum`, operand by operand, each pair as one batched matrix product."""
 
+import functools
 import math
 
 import numpy as np
 
+from dualmc import few
 from dualmc.dual import as_operand, level_of, primal_at
 from dualmc.linear import with_primal
 from dualmc.payload import values
@@ -14,6 +16,10 @@ from dualmc.selection import result, written
 @handles("bilinear", np.einsum)
 def einsum(*operands, out=None, optimize=False, **kwargs):
     """Any subscripts NumPy takes, operand by operand, each pair as one matrix product."""
+    if out is None and optimize is False and not kwargs and _is_product(operands):
+        y = few.product(*operands[1:], functools.partial(np.einsum, operands[0]))
+        if y is not None:
+            return y
     subscripts, arrays = _einsum_arguments(operands)
     arrays = [as_operand(a) for a in arrays]
     level = level_of(arrays)
@@ -31,6 +37,26 @@ def einsum(*operands, out=None, optimize=False, **kwargs):
     a, term = pending[0]
     a, term = _summed_out(a, term, set(target))
     return written(out, with_primal(y, np.transpose(a, [term.index(c) for c in target])))
+
+
+def _is_product(operands):
+    """Whether the call is a product of two matrices or vectors, like ``"ij,jk->ik"``."""
+    return len(operands) == 3 and type(operands[0]) is str and _is_matmul(operands[0])
+
+
+@functools.cache
+def _is_matmul(subscripts):
+    inputs, arrow, target = subscripts.replace(" ", "").partition("->")
+    left, comma, right = inputs.partition(",")
+    if not arrow or not comma or not 0 < len(left) < 3 or not 0 < len(right) < 3:
+        return False
+    labels = left + right[1:]
+    return (
+        left[-1] == right[0]
+        and labels.isalpha()
+        and len(labels) == len(frozenset(labels))
+        and target == left[:-1] + right[1:]
+    )
 
 
 def _einsum_arguments(operands):

@@ -12,11 +12,13 @@ import numpy as np
 from dualmc import buffers, indexing, kernels, levels, registry
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
+from dualmc.few import tangent_of
 from dualmc.merging import merged, merged_products
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
+from dualmc.spread import push_spread
 from dualmc.tape import Var, keep, snapshot
 from dualmc.union import add, is_same_slots
 from dualmc.vectors import push_binary, push_unary
@@ -30,6 +32,10 @@ def apply(ufunc, *inputs):
     entry = registry.UFUNCS.get(ufunc)
     if entry is not None:
         return entry.handler(*inputs)
+    if len(inputs) == 2:
+        y = push_spread(ufunc, *inputs)
+        if y is not None:
+            return y
     rule = RULES.get(ufunc)
     if rule is None:
         if not registry.learn(ufunc):
@@ -383,7 +389,7 @@ def _attach_operators():
         setattr(Dual, f"__i{name}__", in_place)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
-    Dual.__neg__ = _unary(np.negative)
+    Dual.__neg__ = _negated
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
     Dual.__divmod__ = lambda self, other: apply(np.divmod, self, other)
@@ -395,6 +401,18 @@ def _attach_operators():
         if self.ndim == 0 and self._view is None
         else indexing.assign(self, _power(self, other))
     )
+
+
+def _negated(self):
+    """``-x``, the short way where its rows are plain."""
+    t = None if self.level.records else tangent_of(self)
+    if t is None:
+        y = record_unary(np.negative, self) if self.level.records else None
+        return apply(np.negative, self) if y is None else y
+    rows = t.coef if t.is_sparse else t.scale
+    if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
+        return apply(np.negative, self)
+    return make(np.negative(self._primal), t.like(np.negative(rows)), self.level)
 
 
 def _abs(self):

@@ -6,7 +6,7 @@ numbered one after the other, -1 for every element of a constant.
 
 import numpy as np
 
-from dualmc import tape
+from dualmc import moves, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
@@ -106,15 +106,18 @@ def _parts(is_stack, axis, arrays, y, level):
     return tangents, keys
 
 
-_SHORT = frozenset({np.concatenate, np.stack})
-
-
 def _register_joined(function):
+    has_axis = function is np.concatenate or function is np.stack
+
     def handler(arrays, *args, out=None, **kwargs):
         if type(arrays) is Dual:
             arrays = list(arrays)
-        if function in _SHORT and out is None and not kwargs and len(args) < 2:
-            y = record_joined(arrays, args[0] if args else 0, function is np.stack)
+        options = (*args, *kwargs)
+        if out is None and (not options or has_axis and len(options) == 1):
+            axis = args[0] if args else kwargs.get("axis", 0 if has_axis else None)
+            y = moves.joined(function, arrays, axis)
+            if y is None and axis is not None:
+                y = record_joined(arrays, axis, function is np.stack)
             if y is not None:
                 return y
         return written(out, joined(function, arrays, *args, **kwargs))
@@ -165,6 +168,9 @@ def where(condition, x=None, y=None, /):
     x, y = as_operand(x), as_operand(y)
     if type(x) is not Dual and type(y) is not Dual:
         return np.where(condition, x, y)
+    short = moves.where(condition, x, y)
+    if short is not None:
+        return short
     level = level_of(x, y)
     value = np.where(condition, primal_at(x, level), primal_at(y, level))
     tangents = [tangent_at(a, level) for a in (x, y)]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from dualmc import few
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
 from dualmc.recording import record_running_sum, record_sum
@@ -74,8 +75,15 @@ def valued(y, dual):
 
 @handles("linear", np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-    if dtype is None and out is None and initial is np._NoValue and where is True:
-        y = record_sum(a, axis, keepdims) if type(a) is Dual and a.level.records else None
+    if (
+        dtype is None
+        and out is None
+        and initial is np._NoValue
+        and where is True
+        and type(a) is Dual
+    ):
+        short = record_sum if a.level.records else few.total
+        y = short(a, axis, keepdims)
         if y is not None:
             return y
     a = as_operand(a)
@@ -108,8 +116,9 @@ def add_reduce(
 
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
-    if dtype is None and out is None and where is True and a.level.records:
-        y = record_sum(a, axis, keepdims, is_mean=True)
+    if dtype is None and out is None and where is True:
+        short = record_sum if a.level.records else few.total
+        y = short(a, axis, keepdims, True)
         if y is not None:
             return y
     where = values(where)

@@ -5,6 +5,7 @@ import numpy as np
 from dualmc import inplace
 from dualmc.dual import Dual
 from dualmc.errors import TangentLostError
+from dualmc.registry import FUNCTIONS
 
 # Methods whose function takes the array first and the same arguments after it.
 _SAME_NAME = """
@@ -23,8 +24,15 @@ sign isnan isinf isfinite arctan2 hypot logaddexp logical_not
 def _delegate(name):
     function = getattr(np, name)
 
-    def method(self, *args, **kwargs):
-        return function(self, *args, **kwargs)
+    if isinstance(function, np.ufunc):
+
+        def method(self, *args, **kwargs):
+            return function(self, *args, **kwargs)
+
+    else:  # as NumPy's dispatcher, which would come back here
+
+        def method(self, *args, **kwargs):
+            return self.__array_function__(function, (), (self, *args), kwargs)
 
     method.__name__ = name
     method.__doc__ = f"``numpy.{name}(self, ...)``"
@@ -34,13 +42,13 @@ def _delegate(name):
 def _reshape(self, *shape, order="C", copy=None):
     if len(shape) == 1:
         shape = shape[0]
-    return np.reshape(self, shape, order=order, copy=copy)
+    return FUNCTIONS[np.reshape].handler(self, shape, order, copy=copy)
 
 
 def _transpose(self, *axes):
     if len(axes) == 1:
         axes = axes[0]
-    return np.transpose(self, axes if axes else None)
+    return FUNCTIONS[np.transpose].handler(self, axes if axes else None)
 
 
 def _compress(self, condition, axis=None, out=None):

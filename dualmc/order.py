@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from dualmc import few
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
 from dualmc.indexing import positions
@@ -122,8 +123,12 @@ def _register_extremum(function, *names):
     @handles("selection", *names)
     def handler(a, axis=None, out=None, keepdims=False, initial=np._NoValue, where=True):
         if where is True and out is None and initial is np._NoValue and type(a) is Dual:
-            short = _PAIRWISE[function] if a.level.records else np.fmax
-            y = None if short in (np.fmax, np.fmin) else record_extremum(short, a, axis, keepdims)
+            y = None
+            if function is np.max or function is np.min:
+                if a.level.records:
+                    y = record_extremum(_PAIRWISE[function], a, axis, keepdims)
+                else:
+                    y = few.extremum(function, a, axis, keepdims)
             if y is not None:
                 return y
         return extremum(function, a, axis, out, keepdims, initial, where)

@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import indexing
+from dualmc import indexing, moves
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import TangentLostError
 from dualmc.indexing import PartView, plain_key, positions, view_of
@@ -54,8 +54,8 @@ def memory_order(a, order):
 
 @handles("selection", np.reshape)
 def reshape(a, /, shape, order="C", *, copy=None):
-    if order == "C" and copy is None and a.level.records:
-        y = _recorded_reshape(a, shape)
+    if order == "C" and copy is None:
+        y = _recorded_reshape(a, shape) if a.level.records else _reshaped(a, shape)
         if y is not None:
             return y
     order = memory_order(a, order)
@@ -64,6 +64,17 @@ def reshape(a, /, shape, order="C", *, copy=None):
     y = np.reshape(a.primal, shape) if copy is None else np.reshape(a.primal, shape, copy=copy)
     shape = y.shape
     return result(y, a, lambda p: p.reshape(shape), Reshape(shape), ("reshape", shape))
+
+
+def _reshaped(a, shape):
+    """``a.reshape(shape)`` where that is a view for certain; None elsewhere."""
+    p = a.primal
+    if type(p) is not np.ndarray or not p.flags.c_contiguous or not p.size:
+        return None
+    y = p.reshape(shape)
+    shape = y.shape
+    view = view_of(a, lambda p: p.reshape(shape), Reshape(shape), None, ("reshape", shape))
+    return make(y, None, a.level, view)
 
 
 def _recorded_reshape(a, shape):
@@ -89,6 +100,8 @@ def ravel(a, order="C"):
         return result(np.ravel(a.primal, "K"), a, lambda p: np.transpose(p, axes).reshape(-1))
     if order != "C":
         return by_position(np.ravel, a, order)
+    if not a.level.records and (y := _reshaped(a, -1)) is not None:
+        return y
     y = np.ravel(a.primal)
     n = y.shape[0]
     return result(y, a, lambda p: p.reshape(n), Reshape(y.shape), ("reshape", (n,)))
@@ -115,7 +128,13 @@ def transpose(a, axes=None):
     a = as_operand(a)
     axes = tuple(range(a.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
     order = (0, *(i + 1 for i in axes))
-    y = np.transpose(a.primal, axes)
+    p = a.primal
+    if type(p) is np.ndarray and p.size:
+        view = view_of(
+            a, lambda p: p.transpose(axes), lambda p: p.transpose(order), None, ("transpose", order)
+        )
+        return make(p.transpose(axes), None, a.level, view)
+    y = np.transpose(p, axes)
     return result(
         y, a, lambda p: p.transpose(axes), lambda p: np.transpose(p, order), ("transpose", order)
     )
@@ -199,10 +218,17 @@ def by_position(function, a, *args, **kwargs):
     return result(y, a, select, None, key_of_call(function, args, kwargs))
 
 
+_COPIES = frozenset({np.roll, np.tile, np.repeat})
+
+
 def _register_by_position(function):
     first = next(iter(inspect.signature(function).parameters))
 
     def handler(*args, **kwargs):
+        if function in _COPIES and args and not kwargs:
+            y = moves.moved(function, *args)
+            if y is not None:
+                return y
         if not args:
             args = (kwargs.pop(first),)
         if "out" in kwargs:
@@ -236,17 +262,33 @@ for _function in (
     _register_by_position(_function)
 
 
+_SPLITS: dict = {}
+
+
 def _register_split(function, default_axis):
-    def handler(ary, indices_or_sections, *axis, **kwargs):
-        indices_or_sections = plain_key(indices_or_sections)
-        function(values(ary), indices_or_sections, *axis, **kwargs)  # NumPy's own errors
-        (axis,) = axis or kwargs.values() or (default_axis(ary),)
+    def slices_of(ary, indices_or_sections, axis):
+        """The slices that the parts are."""
+        function(values(ary), indices_or_sections, *axis)  # NumPy's own errors
+        (axis,) = axis or (default_axis(ary),)
         axis = normalize_axis_index(axis, ary.ndim)
         # Where the elements along the axis go; every part is a slice of them.
         places = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
         lead = (slice(None),) * axis
-        slices = [slice(p[0], p[-1] + 1) if p.size else slice(0, 0) for p in places]
-        return [ary[(*lead, part)] for part in slices]
+        slices = [slice(int(p[0]), int(p[-1]) + 1) if p.size else slice(0, 0) for p in places]
+        return [(*lead, part) if axis else part for part in slices]
+
+    def handler(ary, indices_or_sections, *axis, **kwargs):
+        axis = axis or tuple(kwargs.values())
+        if type(indices_or_sections) is int:
+            key = (function, ary.shape, indices_or_sections, axis)
+            keys = _SPLITS.get(key)
+            if keys is None:
+                if len(_SPLITS) > 64:
+                    _SPLITS.clear()
+                keys = _SPLITS[key] = slices_of(ary, indices_or_sections, axis)
+        else:
+            keys = slices_of(ary, plain_key(indices_or_sections), axis)
+        return [ary[key] for key in keys]
 
     register_one("selection", function, handler)
 

@@ -174,22 +174,8 @@ class SparseTangent:
             return None
         if tangent.is_wide(w * length, self.level.n):
             return self._sum_dense(axes, kept)
-        order = tuple(range(-len(axes), 0))
-
-        def slots(a):
-            a = np.moveaxis(a, axes, order).reshape((w, *kept, length))
-            return np.moveaxis(a, -1, 1).reshape((w * length, *kept))
-
-        structures = self.level.structures
-        found = structures.found.get((id(self.col), ("sum", axes)))
-        if found is None:
-            compacted = Compacted(slots(self.col))
-            structures.keep(
-                (id(self.col), ("sum", axes)), compacted, (self.col,), *compacted.arrays()
-            )
-        else:
-            compacted = found[0]
-        return compacted.apply(self.level, slots(self.coef))
+        compacted = summed_slots(self.level, self.col, axes)
+        return compacted.apply(self.level, _terms(self.coef, axes))
 
     def _sum_dense(self, axes, kept):
         if not is_plain(self.coef):
@@ -206,6 +192,26 @@ class SparseTangent:
 
 
 # --- Slots that repeat a column ------------------------------------------------------------------
+
+
+def summed_slots(level, col, axes):
+    """The `Compacted` slots of a sum over `axes` (negative) of elements with columns `col`."""
+    key = (id(col), ("sum", axes))
+    found = level.structures.found.get(key)
+    if found is not None:
+        return found[0]
+    compacted = Compacted(_terms(col, axes))
+    return level.structures.keep(key, compacted, (col,), *compacted.arrays())
+
+
+def _terms(a, axes):
+    """(w, *S) as the slots of a sum over `axes`, (w * length, *kept): slot s of term j at
+    ``s * length + j``."""
+    shape = a.shape[1:]
+    kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+    length = math.prod(shape[i] for i in axes)
+    a = np.moveaxis(a, axes, tuple(range(-len(axes), 0))).reshape((a.shape[0], *kept, length))
+    return np.moveaxis(a, -1, 1).reshape((a.shape[0] * length, *kept))
 
 
 class Compacted:

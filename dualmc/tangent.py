@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from dualmc import dense
+from dualmc import buffers, dense, kernels
 from dualmc.payload import align, gather_rows, is_plain, is_zero, scale_rows, values
 
 # Bytes that one dense block may take before the driver works in chunks of columns instead.
@@ -86,7 +86,10 @@ class DenseTangent:
         """The full block, the factor applied once and remembered."""
         if self.has_factor():
             need_block(self.level, self.block.shape, self.scale.dtype)
-            if dense.fits(self.block, self.scale):
+            block = _scaled_few(self.block, self.scale)
+            if block is not None:
+                self.block, self.scale = block, dense.unit(self.shape, block.dtype)
+            elif dense.fits(self.block, self.scale):
                 self.block = dense.scaled(self.block, self.scale)
                 self.scale = dense.unit(self.shape, self.block.dtype)
             else:
@@ -156,9 +159,26 @@ class DenseTangent:
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
+        arrays = (block,) if self.scale is None else (block, self.scale)
+        if block.shape[0] <= dense.FEW and is_plain(*arrays) and math.prod(self.shape):
+            return self._taken_few(index)
         is_fit = dense.fits(block) and math.prod(self.shape)
         taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
         return self._moved(taken, lambda a: gather_rows(a, index))
+
+    def _taken_few(self, index):
+        """The same for plain blocks of few directions."""
+        k = self.block.shape[0]
+        block = self.block.reshape((k, math.prod(self.shape))).take(index, 1, mode="wrap")
+        scale = self.scale
+        if (index < 0).any():
+            block[:, index < 0] = 0
+        if scale is not None:
+            if dense.is_unit(scale):
+                scale = dense.unit(index.shape, scale.dtype)
+            else:
+                scale = scale.reshape((1, -1)).take(index, 1, mode="wrap")
+        return DenseTangent(self.level, block, scale, self.finite or None)
 
     def take_by(self, key, find):
         return self.take(find())
@@ -183,6 +203,24 @@ class DenseTangent:
         if dense.fits(self.block, self.scale):
             return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
+
+
+def _scaled_few(block, scale):
+    """``scale * block`` of few directions and float64 numbers; None: not here."""
+    if type(block) is not np.ndarray or type(scale) is not np.ndarray:
+        return None
+    if block.dtype is not _FLOAT64 or scale.dtype is not _FLOAT64 or block.shape[0] > dense.FEW:
+        return None
+    if not block.flags.carray:
+        block = buffers.contiguous(block) if block.nbytes > buffers.LARGE else block.copy()
+    out = buffers.empty_like(block)
+    k = block.shape[0]
+    size = scale.size
+    kernels.multiply(block.reshape((k, size)), scale.reshape(size), out.reshape((k, size)))
+    return out
+
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 def rows_tangent(level, block, finite=None):
