@@ -254,44 +254,60 @@ def passes(request, is_sparse=None):
 
     `is_sparse` overrides the policy on how tangents start.
     """
-    caller, xs = request.caller, request.xs
     n = sum(request.sizes)
     step = max(n, 1) if request.chunk_size is None else request.chunk_size
-    dtype = xs[0].dtype if len(xs) == 1 else np.result_type(*(x.dtype for x in xs))
     if is_sparse is None:
         is_sparse = seeds.starts_sparse(n, request.sparse)
-    offsets = [0, *itertools.accumulate(request.sizes)]
     pieces = []
     first = first_aux = None
     start = 0
     while start < n or not pieces:
-        with open_level(min(step, n - start)) as level:
-            inputs = [
-                seeds.seed(x, level, offset - start, is_sparse)
-                for x, offset in zip(xs, offsets, strict=False)
-            ]
-            try:
-                out, aux = request.call(inputs, level)
-                piece = seeds.Piece(out, level, dtype)
-                columns = piece.rows(caller) if request.sparse else piece.columns()
-            except ChunkNeeded as need:
-                if need.level is not level:
-                    raise
-                step = min(need.columns, level.n - 1)
-                continue
+        width = min(step, n - start)
+        found = _pass(request, start, width, is_sparse)
+        if type(found) is int:
+            step = found
+            continue
+        y, columns, aux = found
+        if width == n:
+            buffers.trim()
+            return y, [columns], aux
         if pieces and columns.shape[:-1] != pieces[0].shape[:-1]:
             raise ValueError(
-                f"{caller} calls f once per chunk of columns, and f returned shape "
-                f"{piece.primal.shape} after shape {first.shape}. f must be a function of its "
-                f"arguments alone."
+                f"{request.caller} calls f once per chunk of columns, and f returned shape "
+                f"{y.shape} after shape {first.shape}. f must be a function of its arguments alone."
             )
         if not pieces:
-            first, first_aux = piece.primal, aux
-        del out, inputs, piece  # the last holders of this pass's tangents
-        if level.n < n:
-            columns = _laid(columns, pieces, start, n)
-        pieces.append(columns)
-        del columns
-        start += level.n
+            first, first_aux = y, aux
+        pieces.append(_laid(columns, pieces, start, n))
+        del found, columns
+        start += width
         buffers.trim()
     return first, pieces, first_aux
+
+
+def _pass(request, start, width, is_sparse):
+    """One call of f, for `width` columns from `start` on: its value, the columns, and aux.
+
+    If these would pass the memory budget, how many columns do not.
+    """
+    xs = request.xs
+    with open_level(width) as level:
+        if len(xs) == 1:
+            inputs = [seeds.seed(xs[0], level, -start, is_sparse)]
+            dtype = xs[0].dtype
+        else:
+            offsets = itertools.accumulate(request.sizes, initial=-start)
+            inputs = [
+                seeds.seed(x, level, offset, is_sparse)
+                for x, offset in zip(xs, offsets, strict=False)
+            ]
+            dtype = np.result_type(*(x.dtype for x in xs))
+        try:
+            out, aux = request.call(inputs, level)
+            piece = seeds.Piece(out, level, dtype)
+            columns = piece.rows(request.caller) if request.sparse else piece.columns()
+            return piece.primal, columns, aux
+        except ChunkNeeded as need:
+            if need.level is not level:
+                raise
+            return min(need.columns, width - 1)
