@@ -9,11 +9,12 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, indexing, kernels, levels, registry
+from dualmc import buffers, indexing, kernels, levels, registry, scalar_code
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.few import tangent_of
 from dualmc.merging import merged, merged_products
+from dualmc.number_tangent import NumberTangent
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
@@ -405,6 +406,10 @@ def _attach_operators():
 
 def _negated(self):
     """``-x``, the short way where its rows are plain."""
+    if type(self._tangent) is NumberTangent:
+        y = scalar_code.push_unary(np.negative, self, self._tangent)
+        if y is not None:
+            return y
     t = None if self.level.records else tangent_of(self)
     if t is None:
         y = record_unary(np.negative, self) if self.level.records else None
@@ -412,7 +417,7 @@ def _negated(self):
     rows = t.coef if t.is_sparse else t.scale
     if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
         return apply(np.negative, self)
-    return make(np.negative(self._primal), t.like(np.negative(rows)), self.level)
+    return make(np.negative(self._primal), t.like(np.subtract(0.0, rows)), self.level)  # no -0
 
 
 def _abs(self):

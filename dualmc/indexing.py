@@ -406,11 +406,12 @@ def set(dual, key, value):
         raise levels.finished()
     level = dual.level
     value_level = getattr(value, "level", None)
-    if value_level is level and _is_own_view(dual, key, value):
-        return  # the second half of dual[key] += ..., already written through the view
-    if value_level is not None and value_level.serial == level.serial:
-        levels.innermost((level, value_level))  # the same level, or an error
-    if value_level is not None and value_level.serial > level.serial:
+    if value_level is level:
+        if _is_own_view(dual, key, value):
+            return  # the second half of dual[key] += ..., already written through the view
+    elif value_level is not None and value_level.serial == level.serial:
+        levels.innermost((level, value_level))  # an error
+    elif value_level is not None and value_level.serial > level.serial:
         raise TangentLostError(
             "Cannot store a Dual of an inner derivative call in an array of an outer one. "
             "Allocate the array inside the inner function, e.g. with numpy.zeros_like(dual)."
@@ -418,10 +419,11 @@ def set(dual, key, value):
     if type(dual._view) is PartView:
         dual._view.set(key, value)
         return
-    is_active = value_level is level
-    t = value.own_tangent() if is_active else None
-    value = value.primal if is_active else value
-    _promote(dual, value)
+    t = None
+    if value_level is level:
+        t, value = value.own_tangent(), value.primal
+    if type(value) is not np.ndarray:
+        _promote(dual, value)
     dual.release()
     dual.primal[key] = value
     _write_tangent(dual, key, t)
@@ -573,7 +575,8 @@ def assign(dual, result):
         return dual
     if value_level is not None and value_level.serial == dual.level.serial:
         levels.innermost((dual.level, value_level))
-    _promote(dual, value)
+    if type(value) is not np.ndarray:
+        _promote(dual, value)
     dual.release()
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None

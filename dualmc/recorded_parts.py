@@ -39,7 +39,7 @@ def _recorded(dual, key, level):
     out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
     if type(y) is ndarray:  # else a number, which is a copy
         if view is None:
-            out._view = new = KeyView(dual, key)
+            out._view = new = KeyView(dual, (key,))
             new.seen = dual._writes
         else:
             path = (slice(None), key)
