@@ -21,7 +21,7 @@ from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
 # The second half of a product is added to the first in this many parts, of at least so many bytes.
-PARTS, PART = 8, 2**20
+PARTS, PART = 16, 2**19
 
 
 @handles("bilinear", np.matmul)
@@ -76,9 +76,9 @@ def _added_by_rows(total, t, other):
     for i in range(count):
         part = slice(i * rows // count, (i + 1) * rows // count)
         half = _contracted(t.map(lambda a, part=part: a[..., part, :]), other, False)
-        here = dense.last(block[..., part])
+        here, half = dense.last(_swapped(block[..., part])), dense.last(half.dense())
         with np.errstate(all="ignore"):
-            np.add(here, dense.last(_swapped(half.dense())), out=here)
+            np.add(here, half, out=here)
     total.finite = None
     return True
 

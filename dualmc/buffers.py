@@ -15,8 +15,12 @@ import numpy as np
 LARGE = 2**17
 # Bytes that a thread keeps between derivative calls.
 KEPT = 2**26
-# How many times larger than needed a buffer handed out may be.
+# How many times larger than needed, and by how many bytes, a buffer handed out may be.
 SPARE = 4
+BEYOND = 2**20
+# Bytes of buffers up to which a third of what is in use may be free; what may be beyond.
+ROOMY = 2**25
+FREE = 2**21
 
 
 class _Pool(threading.local):
@@ -52,33 +56,58 @@ def empty(shape, dtype):
     if need < LARGE or not _IS_RELIABLE:
         return np.empty(shape, dtype)
     buffers = _pool.buffers
-    best = None
+    best, most = None, min(SPARE * need, need + BEYOND)
     for i, count in enumerate(_counts(buffers)):
         if count == _FREE:
             size = buffers[i].size
-            if need <= size <= SPARE * need and (best is None or size < buffers[best].size):
+            if need <= size <= most and (best is None or size < buffers[best].size):
                 best = i
     if best is None:
         # Sizes in steps of about a sixteenth, so that slices of one array share their buffers.
         step = 1 << max(0, need.bit_length() - 5)
-        _make_room(buffers, need)
-        buffer = np.empty(-(-need // step) * step, np.uint8)
-        buffers.append(buffer)
+        buffer = _fresh(buffers, -(-need // step) * step)
     else:
         buffer = buffers[best]
     return buffer[:need].view(dtype).reshape(shape)
 
 
-def _make_room(buffers, need):
-    """Let go of free buffers, all too small for `need`, beyond a third of what is in use."""
-    counts = _counts(buffers)
-    used = sum(b.size for b, count in zip(buffers, counts, strict=True) if count != _FREE)
-    allowed = (used + need) // 3
-    for i in range(len(buffers) - 1, -1, -1):
-        if counts[i] == _FREE:
-            allowed -= buffers[i].size
-            if allowed < 0:
-                del buffers[i]
+def _fresh(buffers, size):
+    """A buffer of `size` bytes when no free one fits; too much that is free is let go of.
+
+    The largest of what is free and too small is then made larger, which leaves it its memory.
+    """
+    free = [i for i, count in enumerate(_counts(buffers)) if count == _FREE]
+    waste = sum(buffers[i].size for i in free)
+    used = size + sum(b.size for b in buffers) - waste
+    excess = waste - min(used // 3, max(FREE, ROOMY - used))
+    grown = None
+    if excess > 0:
+        small = (buffers[i] for i in free if buffers[i].size < size)
+        grown = max(small, key=lambda b: b.size, default=None)
+        excess -= 0 if grown is None else grown.size
+    _let_go(buffers, [i for i in free if buffers[i] is not grown], excess)
+    if grown is None:
+        grown = np.empty(size, np.uint8)
+        buffers.append(grown)
+    else:
+        grown.resize(size, refcheck=False)
+    return grown
+
+
+def _let_go(buffers, free, excess):
+    """Drop buffers at indices `free`, until `excess` bytes are gone."""
+    for i in reversed(free):
+        if excess > 0:
+            excess -= buffers[i].size
+            del buffers[i]
+
+
+def yield_to(size):
+    """Let go of free buffers for arrays of `size` bytes in other memory, if there are many."""
+    buffers = _pool.buffers
+    if size >= LARGE and buffers:
+        free = [i for i, count in enumerate(_counts(buffers)) if count == _FREE]
+        _let_go(buffers, free, min(size, sum(b.size for b in buffers) - ROOMY))
 
 
 def empty_like(a):

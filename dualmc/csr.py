@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from dualmc import kernels
+from dualmc import buffers, kernels
 from dualmc.payload import flat
 
 # Entries that int32 can number.
@@ -15,6 +15,7 @@ def matrix_of(t, m, n, kind):
     """The tangent of m elements by n inputs as a `scipy.sparse.csr_array`, which `kind` is."""
     structures, key = t.level.structures, (id(t.col), "csr")
     coef = flat(t.coef)
+    buffers.yield_to(t.col.nbytes + coef.nbytes)
     found = structures.found.get(key)
     if found is None and id(t.col) not in structures.held:
         return _matrix(kind, (m, n), *_filled(flat(t.col), coef))

@@ -64,6 +64,8 @@ def union_of(level, a, b):
 def _united(a, b):
     p, q = flat(a), flat(b)
     if a.shape == b.shape and kernels.is_same_structure(p, q):
+        # Columns that elements share take less memory.
+        a = b if a.flags.c_contiguous and not b.flags.c_contiguous else a
         return Union(a, _NO_SLOTS, _NONE, np.empty((2, 0, 0), np.int8), True)
     union = _alike(p, q) or _each(p, q)
     # Where one side has all the slots, its columns stay the same object.

@@ -71,7 +71,8 @@ class Structures:
         new = function(col)
         if new.nbytes + ENTRY > self.room:
             return new
-        new = np.ascontiguousarray(new)
+        if 0 not in new.strides or new.nbytes <= REST * self.budget:
+            new = np.ascontiguousarray(new)  # else its elements go on sharing their columns
         return self.keep(key, new, (col,), new)
 
     def seeded(self, offset, shape, n):
