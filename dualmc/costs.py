@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc import pullbacks
+from dualmc.recorded_einsum import pull_einsum
 from dualmc.recorded_matrices import pull_cholesky, pull_solved
 
 # Bytes that the pattern of one array may take before the structured count is given up.
@@ -318,6 +319,43 @@ def _whole_structured(node, patterns):
     return out, Work(count, max(0, count - nonzeros(out)), count)
 
 
+def _einsum(node):
+    left, right, target, *_ = node.data
+    size = dict(zip(target, node.shape, strict=True))
+    forward = reverse = Work()
+    for parent, term in zip(node.parents, (left, right), strict=True):
+        if parent is not None:
+            size.update(zip(term, parent.shape, strict=True))
+    count = math.prod(size.values())
+    for parent in node.parents:
+        if parent is not None:
+            forward += Work(count, count - _size(node), count)
+            reverse += Work(count, count - _size(parent), count)
+    both = all(p is not None for p in node.parents)
+    return forward + Work(0, _size(node) if both else 0), reverse
+
+
+def _einsum_structured(node, patterns):
+    left, right, target, *_ = node.data
+    parts, work = [], Work()
+    for parent, term in zip(node.parents, (left, right), strict=True):
+        if parent is None:
+            continue
+        bits = patterns.of(parent)
+        summed = tuple(i for i, c in enumerate(term) if c not in target)
+        one = np.bitwise_or.reduce(bits, axis=summed) if summed else bits
+        kept = [c for c in term if c in target]
+        one = np.transpose(one, [*(kept.index(c) for c in target if c in term), len(kept)])
+        shape = [n if c in term else 1 for c, n in zip(target, node.shape, strict=True)]
+        one = one.reshape(*shape, bits.shape[-1])
+        parts.append(np.broadcast_to(one, (*node.shape, bits.shape[-1])))
+        copies = math.prod(n for c, n in zip(target, node.shape, strict=True) if c not in term)
+        count = nonzeros(bits) * copies
+        work += Work(count, count - nonzeros(parts[-1]), count)
+    out = _united(parts)
+    return out, work + Work(0, sum(map(nonzeros, parts)) - nonzeros(out))
+
+
 _ELEMENTWISE = (_elementwise, _elementwise_structured)
 _MOVED = (_moved, _moved_structured)
 KINDS = {
@@ -341,6 +379,7 @@ KINDS = {
     pullbacks.pull_linear: (_transformed, _transformed_structured),
     pullbacks.pull_matmul: (_matmul, _matmul_structured),
     pullbacks.pull_local: (_local, _local_structured),
+    pull_einsum: (_einsum, _einsum_structured),
     pull_solved: (_solved, _whole_structured),
     pull_cholesky: (_factored, _whole_structured),
 }
@@ -363,6 +402,7 @@ _NAMES = {
     pullbacks.pull_linear: "transform",
     pullbacks.pull_matmul: "matmul",
     pullbacks.pull_local: "custom",
+    pull_einsum: "einsum",
     pull_solved: "solve",
     pull_cholesky: "cholesky",
 }

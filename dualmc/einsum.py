@@ -9,6 +9,7 @@ from dualmc import few
 from dualmc.dual import as_operand, level_of, primal_at
 from dualmc.linear import with_primal
 from dualmc.payload import values
+from dualmc.recorded_einsum import record_einsum
 from dualmc.registry import handles
 from dualmc.selection import result, written
 
@@ -29,6 +30,9 @@ def einsum(*operands, out=None, optimize=False, **kwargs):
         # A transpose or a diagonal: a view, as NumPy's.
         return written(out, result(y, arrays[0], lambda p: np.einsum(*_rebuilt(operands, [p]))))
     terms, target = _einsum_terms(subscripts, [np.ndim(a) for a in arrays])
+    found = record_einsum(y, arrays, terms, target, level)
+    if found is not None:
+        return written(out, found)
     pending = [_diagonalised(a, term) for a, term in zip(arrays, terms, strict=True)]
     while len(pending) > 1:
         (a, left), (b, right) = pending.pop(0), pending.pop(0)

@@ -1,0 +1,110 @@
+"""The short way of recording `np.einsum` of two float64 arrays: one step, its pullback an einsum.
+
+    y = einsum("ij,jk->ik", a, b):   a_bar = einsum("ik,jk->ij", y_bar, b)
+
+That holds where each label of an operand is a label of the result or of the other operand, and none
+is twice in one: then nothing is summed over, or taken from a diagonal, within an operand.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc import buffers
+from dualmc.dual import Dual
+from dualmc.payload import times, values
+from dualmc.recording import is_float64, kept, parts, recorded
+from dualmc.tape import keep
+
+# The label of the rows that are swept together.
+ROW = "*"
+
+
+def record_einsum(y, arrays, terms, target, level):
+    """The Dual for `y`, the einsum of `arrays` with the labels `terms`; None: not here."""
+    if not level.records or len(arrays) != 2 or y.dtype != np.float64 or type(y) is Dual:
+        return None
+    (a, left), (b, right) = zip(arrays, terms, strict=True)
+    p, t = _at(a, level)
+    q, u = _at(b, level)
+    if not is_float64(p) or not is_float64(q) or t is None and u is None:
+        return None
+    labels = left + right
+    if any(labels.count(c) < 2 and c not in target for c in labels):
+        return None
+    if any(len(term) != len(frozenset(term)) for term in (left, right, target)):
+        return None
+    size = dict(zip(left, p.shape, strict=True))
+    if any(size.get(c, n) != n for c, n in zip(right, q.shape, strict=True)):
+        return None
+    held = (
+        None if u is None else kept(a, p) if type(a) is Dual else keep(p, level),
+        None if t is None else kept(b, q) if type(b) is Dual else keep(q, level),
+    )
+    data = (left, right, target, *held, t is None or u is None)
+    return recorded(y, level, pull_einsum, (t, u), data)
+
+
+def _at(a, level):
+    """The primal and the tangent of an operand at `level`; a Dual of another one is no array."""
+    if type(a) is not Dual:
+        return a, None
+    return parts(a) if a.level is level else (None, None)
+
+
+def pull_einsum(node, bar, owned, sweep):
+    left, right, target, p, q, is_constant = node.data
+    t, u = node.parents
+    row = ROW if sweep.lead else ""
+    for parent, term, other, factor in ((t, left, right, q), (u, right, left, p)):
+        if parent is not None:
+            operands = (bar, row + target, factor, other, row + term)
+            part = _contracted(*operands)
+            if sweep.is_careful and not np.isfinite(values(part)).all():
+                part = _with_strong_zeros(*operands, is_constant)
+            sweep.add(parent, part, True)
+
+
+def _contracted(a, left, b, right, target):
+    """``einsum(left,right->target)`` as a batched matrix product."""
+    size = dict(zip(left + right, np.shape(a) + np.shape(b), strict=True))
+    batch = [c for c in left if c in right and c in target]
+    summed = [c for c in left if c in right and c not in target]
+    rows = [c for c in left if c not in right]
+    columns = [c for c in right if c not in left]
+
+    def arranged(x, term, *groups):
+        order = [term.index(c) for group in groups for c in group]
+        shape = [size[c] for c in batch]
+        shape += [math.prod(size[c] for c in group) for group in groups[1:]]
+        return np.reshape(_contiguous(np.transpose(x, order)), shape)
+
+    x = arranged(a, left, batch, rows, summed)
+    y = arranged(b, right, batch, summed, columns)
+    if not summed:
+        z = x * y
+    elif type(x) is type(y) is np.ndarray:
+        z = np.matmul(x, y, buffers.empty((*y.shape[:-2], x.shape[-2], y.shape[-1]), x.dtype))
+    else:
+        z = np.matmul(x, y)
+    term = [*batch, *rows, *columns]
+    z = np.reshape(z, [size[c] for c in term])
+    return _contiguous(np.transpose(z, [term.index(c) for c in target]))
+
+
+def _contiguous(x):
+    return buffers.contiguous(x) if type(x) is np.ndarray else x
+
+
+def _with_strong_zeros(a, left, b, right, target, is_constant):
+    """The same term by term, so that exact zeros of `a` stay zero beside infinities."""
+    labels = target + "".join(c for c in left if c not in target)
+    terms = times(_spread(a, left, labels), _spread(b, right, labels), is_constant)
+    return np.sum(terms, axis=tuple(range(len(target), len(labels))))
+
+
+def _spread(x, term, labels):
+    """`x` with an axis for each of `labels`, of length 1 for those it has not."""
+    order = [term.index(c) for c in labels if c in term]
+    shape = iter(np.shape(np.transpose(values(x), order)))
+    return np.reshape(np.transpose(x, order), [next(shape) if c in term else 1 for c in labels])
