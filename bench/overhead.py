@@ -13,7 +13,9 @@ import statistics
 import sys
 import time
 
-import threads  # noqa: F401
+import threads  # before NumPy
+
+# isort: split
 import numpy as np
 
 import dualmc as dm
@@ -169,6 +171,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="operations whose names contain one of these")
     parser.add_argument("--repeat", type=int, default=15)
     options = parser.parse_args()
+    threads.pin()
     x = np.linspace(0.1, 0.9, 10)
     error = np.max(np.abs(np.diag(dm.jacobian_fwd(chain, x)) / chain_derivative(x) - 1))
     if not error < 1e-13:

@@ -10,13 +10,14 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import block_kernels, buffers, dense, few, kernels, tangent, tape
+from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import FLOATS, is_plain, is_zero, values
 from dualmc.recording import record_dot
 from dualmc.registry import handles
 from dualmc.selection import written
+from dualmc.short_products import product
 from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
@@ -27,7 +28,7 @@ PARTS, PART = 16, 2**19
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    y = few.product(a, b)
+    y = product(a, b)
     if y is None and type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
         y = _image(a, b)
     if y is not None:
@@ -264,7 +265,7 @@ def dot(a, b, out=None):
     a, b = _as_array(a), _as_array(b)
     if out is None and (y := record_dot(a, b)) is not None:
         return y
-    if out is None and (y := few.product(a, b, np.dot)) is not None:
+    if out is None and (y := product(a, b, np.dot)) is not None:
         return y
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return written(out, np.multiply(a, b))

@@ -5,20 +5,20 @@ import math
 
 import numpy as np
 
-from dualmc import few
 from dualmc.dual import as_operand, level_of, primal_at
 from dualmc.linear import with_primal
 from dualmc.payload import values
 from dualmc.recorded_einsum import record_einsum
 from dualmc.registry import handles
 from dualmc.selection import result, written
+from dualmc.short_products import product
 
 
 @handles("bilinear", np.einsum)
 def einsum(*operands, out=None, optimize=False, **kwargs):
     """Any subscripts NumPy takes, operand by operand, each pair as one matrix product."""
     if out is None and optimize is False and not kwargs and _is_product(operands):
-        y = few.product(*operands[1:], functools.partial(np.einsum, operands[0]))
+        y = product(*operands[1:], functools.partial(np.einsum, operands[0]))
         if y is not None:
             return y
     subscripts, arrays = _einsum_arguments(operands)

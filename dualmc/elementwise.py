@@ -262,7 +262,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method == "__call__" and not kwargs:
         if len(inputs) == 1:
             y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
-        elif len(inputs) == 2:
+        elif len(inputs) == 2 and ufunc is not np.matmul:
             y = push_binary(ufunc, *inputs)
         else:
             y = None
@@ -366,9 +366,26 @@ def _binary(ufunc):
     return method, reflected, in_place
 
 
+def _products():
+    """``@``, its reflection and its in-place form."""
+
+    def method(self, other):
+        return NotImplemented if _defers(other) else apply(np.matmul, self, other)
+
+    def reflected(self, other):
+        return apply(np.matmul, other, self)
+
+    def in_place(self, other):
+        return indexing.assign(self, apply(np.matmul, self, other))
+
+    return method, reflected, in_place
+
+
 def _defers(other):
     """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
-    if type(other) is Dual or isinstance(other, (float, int, np.ndarray, np.generic, list, tuple)):
+    if type(other) is Dual or type(other) is np.ndarray:
+        return False
+    if isinstance(other, (float, int, np.ndarray, np.generic, list, tuple)):
         return False
     return not isinstance(other, complex)
 
@@ -384,7 +401,7 @@ def _attach_operators():
         "mod": np.remainder,
         "matmul": np.matmul,
     }.items():
-        method, reflected, in_place = _binary(ufunc)
+        method, reflected, in_place = _products() if ufunc is np.matmul else _binary(ufunc)
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)

@@ -6,7 +6,7 @@ distance between two coinciding points should contribute.
 
 import numpy as np
 
-from dualmc import few
+from dualmc import short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.flat import flat_handler
 from dualmc.linear import kept_shape, negative_axes, summed, with_primal
@@ -20,7 +20,7 @@ from dualmc.tangent import part
 def norm(x, ord=None, axis=None, keepdims=False):
     x = as_operand(x)
     if ord is None or ord == 2 and (axis is not None or x.ndim == 1):
-        y = few.norm(x, axis, keepdims)
+        y = short_sums.norm(x, axis, keepdims)
         if y is not None:
             return y
     if axis is None and ord is None:

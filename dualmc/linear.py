@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import few
+from dualmc import short_sums
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
 from dualmc.recording import record_running_sum, record_sum
@@ -82,7 +82,7 @@ def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue
         and where is True
         and type(a) is Dual
     ):
-        short = record_sum if a.level.records else few.total
+        short = record_sum if a.level.records else short_sums.total
         y = short(a, axis, keepdims)
         if y is not None:
             return y
@@ -117,7 +117,7 @@ def add_reduce(
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     if dtype is None and out is None and where is True:
-        short = record_sum if a.level.records else few.total
+        short = record_sum if a.level.records else short_sums.total
         y = short(a, axis, keepdims, True)
         if y is not None:
             return y
@@ -168,8 +168,9 @@ def _running_sum(a, axis, y):
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
-    if dtype is None and out is None and a.level.records:
-        y = record_running_sum(a, axis)
+    if dtype is None and out is None:
+        short = record_running_sum if a.level.records else short_sums.running_sum
+        y = short(a, axis)
         if y is not None:
             return y
     y = np.cumsum(a.primal, axis, dtype)

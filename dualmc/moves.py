@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from dualmc import dense
 from dualmc.dual import Dual, as_operand, make
-from dualmc.few import FLOAT64, SMALL, new, rows_of_slots, tangent_of
+from dualmc.few import FLOAT64, SMALL, is_plain_sparse, new, rows_of_slots, tangent_of
 from dualmc.slots import SparseTangent
 from dualmc.spread import spread
 from dualmc.tangent import DenseTangent, need_block
@@ -75,7 +75,7 @@ def joined(function, arrays, axis):
     if not active:
         return None
     if any(t.is_sparse for t in active):
-        if all(map(_is_plain_sparse, active)):
+        if all(map(is_plain_sparse, active)):
             y = np.concatenate(plain, axis)
             return make(y, _joined_slots(level, plain, tangents, axis, y.shape), level)
         if level.n > dense.FEW or not all(t.dtype is FLOAT64 for t in active):
@@ -98,10 +98,6 @@ _WAYS = {
     (np.column_stack, 1): (True, 1),
     (np.column_stack, 2): (False, 1),
 }
-
-
-def _is_plain_sparse(t):
-    return t.is_sparse and type(t.coef) is ndarray and t.coef.dtype is FLOAT64
 
 
 def _blocks(level, plain, tangents):
@@ -186,19 +182,23 @@ def where(condition, x, y):
         if t.block is u.block and t.shape == shape and t.scale is not None is not u.scale:
             scale = np.where(condition, t.scale, u.scale)
             return make(value, DenseTangent(level, t.block, scale, t.finite), level)
-    blocks = []
-    for t in (t, u):
-        block = 0.0
-        if t is not None:
-            if t.is_sparse:
-                t = rows_of_slots(t) if _is_plain_sparse(t) else None
-            if t is not None and t.shape != shape:
-                t = spread(t, shape)
-            block = None if t is None else full(t)
-            if block is None:
-                return None
-        blocks.append(block)
-    return make(value, new(level, np.where(condition, *blocks)), level)
+    block, other = _choice_block(t, shape), _choice_block(u, shape)
+    if block is None or other is None:
+        return None
+    return make(value, new(level, np.where(condition, block, other)), level)
+
+
+def _choice_block(t, shape):
+    """The full block of a choice, spread to `shape`; 0.0 of a constant; None: not here."""
+    if t is None:
+        return 0.0
+    if t.is_sparse:
+        if not is_plain_sparse(t):
+            return None
+        t = rows_of_slots(t)
+    if t.shape != shape:
+        t = spread(t, shape)
+    return None if t is None else full(t)
 
 
 def _choice(a, level):
@@ -228,13 +228,13 @@ def moved(function, a, *options):
     p = a._primal
     if not p.flags.c_contiguous or t.dtype is not FLOAT64:
         return None
+    for option in options:
+        if type(option) is not int and option is not None:
+            return None
     key = (function, p.shape, options)
-    try:
-        index = _INDICES.get(key)
-    except TypeError:  # an option that is an array
-        return None
+    index = _INDICES.get(key)
     if index is None:
-        if p.size > SMALL or not all(type(i) is int or i is None for i in options):
+        if p.size > SMALL:
             return None
         index = np.array(function(np.arange(p.size).reshape(p.shape), *options))
         if len(_INDICES) > 64:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc import few
+from dualmc import short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
 from dualmc.indexing import positions
@@ -128,7 +128,7 @@ def _register_extremum(function, *names):
                 if a.level.records:
                     y = record_extremum(_PAIRWISE[function], a, axis, keepdims)
                 else:
-                    y = few.extremum(function, a, axis, keepdims)
+                    y = short_sums.extremum(function, a, axis, keepdims)
             if y is not None:
                 return y
         return extremum(function, a, axis, out, keepdims, initial, where)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dualmc import few, indexing
+from dualmc import indexing, short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.elementwise import apply
 from dualmc.errors import TangentLostError, missing_case
@@ -40,7 +40,7 @@ def _others(x):
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
     if dtype is None and out is None and initial is np._NoValue and where is True:
         if type(a) is Dual and not a.level.records:
-            y = few.product_along(a, axis, keepdims)
+            y = short_sums.product_along(a, axis, keepdims)
             if y is not None:
                 return y
     where = values(where)

@@ -276,7 +276,8 @@ def test_views_write_through():
 
 @pytest.mark.parametrize("copy", [
     lambda x: np.roll(x, 0), lambda x: np.concatenate([x]), lambda x: np.where(x > -1.0, x, x),
-    lambda x: np.stack([x])[0], lambda x: np.repeat(x, 1), lambda x: -(-x), lambda x: x[[0, 1, 2]],
+    lambda x: np.stack([x])[0], lambda x: np.repeat(x, 1), lambda x: -1.0 * -x,
+    lambda x: x[[0, 1, 2]],
 ])  # fmt: skip
 def test_copies_do_not_write_through(copy):
     def f(x):
@@ -341,7 +342,8 @@ def test_a_dual_of_a_finished_call_is_refused():
     dm.jacobian_fwd(lambda x: kept.append(x) or x, np.ones(3))
     for f in (np.sum, np.max, np.linalg.norm, lambda x: x @ x, lambda x: np.roll(x, 1),
               lambda x: np.concatenate([x, x]), lambda x: x + x[:, None], lambda x: -x,
-              lambda x: x.reshape(3, 1), lambda x: x.T, lambda x: np.where(True, x, 0.0)):  # fmt: skip
+              lambda x: x.reshape(3, 1), lambda x: x.T,
+              lambda x: np.where(True, x, 0.0)):  # fmt: skip
         with pytest.raises(dm.TangentLostError, match="already finished"):
             f(kept[0])
 
