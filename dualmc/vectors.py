@@ -212,24 +212,20 @@ def _push_merged(ufunc, row, a, t, b, u):
 
 def _push_two_blocks(ufunc, row, a, t, b, u):
     """A sum, product or quotient of vectors with a dense block each: both factors in one pass."""
-    p, q = a._primal, b._primal
     rows, other = _fast_rows(t), _fast_rows(u)
-    if (
-        ufunc not in _BLOCK_STEPS
-        or rows is None
-        or other is None
-        or not (p.flags.c_contiguous and q.flags.c_contiguous)
-    ):
+    if ufunc not in _BLOCK_STEPS or rows is None or other is None:
         return None
-    if not (dense.fits(t.block, rows) and dense.fits(u.block, other)):
-        return _push_two_small(ufunc, row, a, t, rows, b, u, other)
-    if p.ndim != 1:
+    if t.block.shape[0] <= dense.FEW:
+        return _push_two_small(ufunc, a, t, rows, b, u, other)
+    p, q = a._primal, b._primal
+    if not (dense.fits(t.block, rows) and dense.fits(u.block, other)) or p.ndim != 1:
         return None
     y = ufunc(p, q)
     if ufunc is np.subtract:
         other = np.negative(other)
     elif ufunc is not np.add:
         out, other_out = np.empty_like(rows), np.empty_like(other)
+        p, q = _line(p), _line(q)
         if ufunc is np.multiply:
             kernels.multiply(rows, q, out)
             kernels.multiply(other, p, other_out)
@@ -241,7 +237,7 @@ def _push_two_blocks(ufunc, row, a, t, b, u):
     return make(y, rows_tangent(a.level, dense.total(t.block, rows, u.block, other)), a.level)
 
 
-def _push_two_small(ufunc, row, a, t, rows, b, u, other):
+def _push_two_small(ufunc, a, t, rows, b, u, other):
     """The same for blocks of few directions, the basis axis first in memory."""
     block, block_other = t.block, u.block
     if type(block) is not ndarray or block.dtype is not FLOAT64:
@@ -249,23 +245,26 @@ def _push_two_small(ufunc, row, a, t, rows, b, u, other):
     if type(block_other) is not ndarray or block_other.dtype is not FLOAT64:
         return None
     p, q = a._primal, b._primal
-    y = asarray(ufunc(p, q))
-    shape = block.shape
-    need_block(a.level, shape, FLOAT64)
-    out = np.empty((shape[0], p.size))
-    p, q, rows, other = _line(p), _line(q), _table(rows)[0], _table(other)[0]
+    y = ufunc(p, q)
+    if type(y) is not ndarray:
+        y = asarray(y)
+    level, shape = a.level, block.shape
+    need_block(level, shape, FLOAT64)
+    out = np.empty(shape)
     block, block_other = flat(block), flat(block_other)
+    if len(shape) == 2:
+        table, rows, other = out, rows[0], other[0]
+    else:
+        table, rows, other = out.reshape(shape[0], p.size), rows.reshape(-1), other.reshape(-1)
     if ufunc is np.multiply:
-        kernels.scaled_products(block, rows, q, block_other, other, p, out)
+        kernels.scaled_products(block, rows, _line(q), block_other, other, _line(p), table)
     elif ufunc is np.divide:
-        kernels.scaled_quotients(block, rows, q, block_other, other, _line(y), out)
+        kernels.scaled_quotients(block, rows, _line(q), block_other, other, _line(y), table)
     else:
         if ufunc is np.subtract:
             other = np.negative(other)
-        kernels.scaled_sum(block, rows, block_other, other, out)
-    if len(shape) != 2:
-        out = out.reshape(shape)
-    return make(y, DenseTangent(a.level, out, dense.unit(shape[1:], FLOAT64)), a.level)
+        kernels.scaled_sum(block, rows, block_other, other, table)
+    return make(y, DenseTangent(level, out, dense.unit(shape[1:], FLOAT64)), level)
 
 
 def _push_vector_constant(ufunc, row, argnum, x, t, c):
