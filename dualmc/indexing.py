@@ -283,12 +283,10 @@ def get(dual, key):
     if dual.level.records and dual._view is None and (kind is slice or kind is int):
         if type(dual._primal) is np.ndarray:
             return _recorded_part(dual, key)
-    if kind is int and dual._view is None and type(dual._primal) is np.ndarray:
-        t = dual._tangent
-        if t is not None and dual._primal.ndim == 1 and not t.is_recorded:
-            y = (_number_of_slots if t.is_sparse else _number)(dual, key)
-            if y is not None:
-                return y
+    if kind is int and not dual.level.records:
+        y = _number(dual, key)
+        if y is not None:
+            return y
     if kind is not int and kind is not slice:
         key = plain_key(key)
         if not is_basic(key):
@@ -307,7 +305,26 @@ def get(dual, key):
 
 
 def _number(dual, i):
-    """Element `i` of a vector with a dense tangent; None: not here."""
+    """Element `i` of a vector, or of a part of one; None: not here."""
+    view = dual._view
+    if view is not None:
+        if type(view) is not KeyView or len(view.key) != 1 or type(view.key[0]) is not slice:
+            return None
+        dual = view.root
+        if dual._primal.ndim != 1:
+            return None
+        part = range(dual._primal.shape[0])[view.key[0]]
+        if not -len(part) <= i < len(part):
+            return None
+        i = part[i]
+    p, t = dual._primal, dual._tangent
+    if t is None or type(p) is not np.ndarray or p.ndim != 1:
+        return None
+    return (_number_of_slots if t.is_sparse else _number_of_block)(dual, i)
+
+
+def _number_of_block(dual, i):
+    """Element `i` of a vector with a dense tangent."""
     p, t = dual._primal, dual._tangent
     if dual._owned:
         return None
@@ -326,12 +343,16 @@ def _number(dual, i):
 
 
 def _number_of_slots(dual, i):
-    """Element `i` of a vector with a sparse tangent of one slot; None: not here."""
+    """Element `i` of a vector with a sparse tangent."""
     t = dual._tangent
     coef = t.coef
-    if coef.shape[0] != 1 or type(coef) is not np.ndarray or coef.dtype is not FLOAT64:
+    if type(coef) is not np.ndarray or coef.dtype is not FLOAT64 or coef.shape[0] == 0:
         return None
-    y, column = dual._primal[i], t.col.item(0, i)
+    y = dual._primal[i]
+    if coef.shape[0] != 1:
+        t = of_slots(t.level, coef[:, i], t.col[:, i])
+        return None if t is None else dual.make(y, t, dual.level)
+    column = t.col.item(0, i)
     if column < 0:
         return dual.make(y, NumberTangent(t.level, (), ()), dual.level)
     return dual.make(y, NumberTangent(t.level, (column,), (coef.item(0, i),)), dual.level)

@@ -188,11 +188,11 @@ def put(t, shape, place, u, level, dtype, owned, is_small, writes):
         return None
     if level.records:
         return tape.written(t, shape, place, u, dtype)
-    if (t is None or _is_slots(t)) and (u is None or _is_slots(u)):
+    if not (_is_plain(t) and _is_plain(u)):
+        return _put_by_position(t, shape, place, u, level, dtype)
+    if (t is None or t.is_sparse) and (u is None or u.is_sparse):
         is_filled = is_small and (writes > FEW_WRITES or math.prod(shape) > SHORT)
         return _put_sparse(t, shape, place, u, level, dtype, owned, is_filled)
-    if not all(is_plain(*arrays_of(x)) for x in (t, u) if x is not None):
-        return _put_by_position(t, shape, place, u, level, dtype)
     t, u = (x if x is None else x.to_dense() for x in (t, u))
     if t is None:
         block = new_block(level, u.block.shape[0], shape, dtype)
@@ -204,13 +204,13 @@ def put(t, shape, place, u, level, dtype, owned, is_small, writes):
     return DenseTangent(level, block)
 
 
-def _is_slots(t):
-    return t.is_sparse and type(t.coef) is np.ndarray
-
-
-def arrays_of(t):
-    """The arrays a tangent is made of, the lazy factor applied."""
-    return (t.coef, t.col) if t.is_sparse else (t.dense(),)
+def _is_plain(t):
+    """Whether a tangent, or None, is made of plain arrays."""
+    if t is None:
+        return True
+    if t.is_sparse:
+        return type(t.coef) is np.ndarray
+    return is_plain(t.block) and (t.scale is None or is_plain(t.scale))
 
 
 def _put_sparse(t, shape, place, u, level, dtype, owned, is_filled):
