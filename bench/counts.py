@@ -60,6 +60,25 @@ def local_sums(x):
     return np.sum(np.sin(y) * y**2, axis=1)
 
 
+def reactions(y):
+    """Robertson's, number by number."""
+    slow, middle, fast = 0.04 * y[0], 1e4 * y[1] * y[2], 3e7 * y[1] ** 2
+    return np.array([middle - slow, slow - middle - fast, fast])
+
+
+def rosenbrock_loop(x):
+    total = 0.0
+    for i in range(x.size - 1):
+        total += 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+    return total
+
+
+def perceptron(x):
+    """Two inputs, three hidden units."""
+    hidden = np.tanh(x[:6].reshape(3, 2) @ np.array([0.5, -1.0]) + x[6:9])
+    return np.sum(hidden * x[9:12]) + x[12]
+
+
 # The operations on arrays in each: ufuncs, indices, writes, reshapings, joins, reductions.
 PROBLEMS = {
     element_wise: 2,
@@ -70,6 +89,8 @@ PROBLEMS = {
     bratu: 21,
     local_sums: 5,
 }
+# The same for code on few inputs, and how many those are.
+SMALL = {reactions: (13, 3), rosenbrock_loop: (9 * 11, 10), perceptron: (11, 13)}
 
 
 def operator_of(mode, f):
@@ -112,7 +133,11 @@ def peak_bytes(function, *args):
 
 
 def counts(f, mode, n):
-    """Calls of f, kernel launches, Python calls per operation, peak bytes per nonzero."""
+    """Calls of f, kernel launches, Python calls per operation, peak bytes per nonzero.
+
+    `n` inputs, or as many as a small problem has.
+    """
+    operations, n = SMALL[f] if f in SMALL else (PROBLEMS[f], n)
     x = np.linspace(0.5, 1.5, n)
     calls = 0
 
@@ -134,7 +159,7 @@ def counts(f, mode, n):
     return (
         calls,
         launches.total(),
-        python_calls(run, x) / PROBLEMS[f],
+        python_calls(run, x) / operations,
         peak_bytes(run, x) / nonzeros,
     )
 
@@ -147,7 +172,7 @@ def main():
         f"{'problem':22s}{'mode':10s}{'calls of f':>11s}{'launches':>10s}{'Python/op':>11s}"
         f"{'bytes/nonzero':>15s}"
     )
-    for f in PROBLEMS:
+    for f in (*PROBLEMS, *SMALL):
         for mode in MODES:
             calls, launches, python, peak = counts(f, mode, options.size)
             print(f"{f.__name__:22s}{mode:10s}{calls:11d}{launches:10d}{python:11.1f}{peak:15.0f}")
