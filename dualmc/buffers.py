@@ -15,12 +15,11 @@ import numpy as np
 LARGE = 2**17
 # Bytes that a thread keeps between derivative calls.
 KEPT = 2**26
-# How many times larger than needed, and by how many bytes, a buffer handed out may be.
+# How many times larger than needed a buffer handed out may be; beyond some bytes, only by half.
 SPARE = 4
 BEYOND = 2**20
-# Bytes of buffers up to which a third of what is in use may be free; what may be beyond.
+# Bytes of buffers up to which a third of what is in use may be free.
 ROOMY = 2**25
-FREE = 2**21
 
 
 class _Pool(threading.local):
@@ -56,7 +55,7 @@ def empty(shape, dtype):
     if need < LARGE or not _IS_RELIABLE:
         return np.empty(shape, dtype)
     buffers = _pool.buffers
-    best, most = None, min(SPARE * need, need + BEYOND)
+    best, most = None, min(SPARE * need, need + max(BEYOND, need // 2))
     for i, count in enumerate(_counts(buffers)):
         if count == _FREE:
             size = buffers[i].size
@@ -65,33 +64,23 @@ def empty(shape, dtype):
     if best is None:
         # Sizes in steps of about a sixteenth, so that slices of one array share their buffers.
         step = 1 << max(0, need.bit_length() - 5)
-        buffer = _fresh(buffers, -(-need // step) * step)
+        buffer = np.empty(_make_room(buffers, -(-need // step) * step), np.uint8)
+        buffers.append(buffer)
     else:
         buffer = buffers[best]
     return buffer[:need].view(dtype).reshape(shape)
 
 
-def _fresh(buffers, size):
-    """A buffer of `size` bytes when no free one fits; too much that is free is let go of.
+def _make_room(buffers, size):
+    """Let go of what is free, and does not fit, beyond a third of what will be in use; `size`.
 
-    The largest of what is free and too small is then made larger, which leaves it its memory.
+    Where that is much, no more than half of `size` stays free.
     """
     free = [i for i, count in enumerate(_counts(buffers)) if count == _FREE]
     waste = sum(buffers[i].size for i in free)
     used = size + sum(b.size for b in buffers) - waste
-    excess = waste - min(used // 3, max(FREE, ROOMY - used))
-    grown = None
-    if excess > 0:
-        small = (buffers[i] for i in free if buffers[i].size < size)
-        grown = max(small, key=lambda b: b.size, default=None)
-        excess -= 0 if grown is None else grown.size
-    _let_go(buffers, [i for i in free if buffers[i] is not grown], excess)
-    if grown is None:
-        grown = np.empty(size, np.uint8)
-        buffers.append(grown)
-    else:
-        grown.resize(size, refcheck=False)
-    return grown
+    _let_go(buffers, free, waste - min(used // 3, max(size // 2, ROOMY - used)))
+    return size
 
 
 def _let_go(buffers, free, excess):

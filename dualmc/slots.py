@@ -22,7 +22,7 @@ from dualmc.payload import (
 )
 from dualmc.tangent import DenseTangent, need_block, new_block
 
-# Slots beyond which merging by insertion costs more than sorting once.
+# Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
 
 
@@ -222,8 +222,8 @@ class Compacted:
     def __init__(self, col):
         columns = flat(col)
         if col.shape[0] <= INSERTION_SLOTS:
-            self.order = np.empty(columns.shape, np.int32)
-            self.target = np.empty(columns.shape, np.int32)
+            self.order = np.empty(columns.shape, np.int8)
+            self.target = np.empty(columns.shape, np.int8)
             width = int(kernels.slot_order(columns, self.order, self.target))
         else:
             self.order, self.target, width = _sorted_slots(columns)
