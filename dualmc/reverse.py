@@ -304,7 +304,7 @@ class Tape:
         """The same by the sweep that serves every dtype, many rows, and Duals."""
         if self.output is None:
             return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
-        swept: Any = sweep.pulled(self.order, y_bar, lead, self.inputs, first, is_careful)
+        swept = sweep.pulled(self.order, y_bar, lead, self.inputs, first, is_careful)
         found = []
         for var, (bar, is_owned) in zip(self.inputs, swept, strict=True):
             if bar is None:
@@ -314,7 +314,7 @@ class Tape:
             elif is_owned and type(bar) is np.ndarray:
                 np.add(bar, 0.0, bar)  # no -0 among the results
             else:  # which share memory with nothing, one another included
-                bar = bar + 0.0
+                bar = np.add(bar, 0.0)
             found.append(bar)
         return found
 
@@ -379,6 +379,7 @@ def _pulled(tape, y_bar, first):
     k = y_bar.shape[0]
     lead = () if k == 1 else (k,)
     y_bar = y_bar.reshape(lead + shape)
+    first = None if y_bar.size == 1 else first
     if y_bar.dtype.kind != "c":
         return tape.pull(y_bar, lead, first)
     # Of a complex output, 1 and -i select the real and the imaginary part.
