@@ -266,13 +266,10 @@ class Tape:
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
         self.aux = aux
-        is_active = type(y) is Dual and y.level is level
-        self.value = value = y.primal if is_active else y
-        self.output = y.own_tangent() if is_active else None
-        # Whether the value and the inputs are float64 arrays, none a Dual of an outer call.
-        self.is_plain = type(value) is np.ndarray and value.dtype is FLOAT64
-        for var in inputs:
-            self.is_plain = self.is_plain and var.dtype is FLOAT64
+        if type(y) is Dual and y.level is level:
+            self.value, self.output = y.primal, y.own_tangent()
+        else:
+            self.value, self.output = y, None
 
     @functools.cached_property
     def order(self) -> list:
@@ -281,8 +278,8 @@ class Tape:
 
     def gradients(self) -> list:
         """The inputs' cotangents where the value is a number."""
-        found = NotImplemented
-        if self.is_plain and self.output is not None:
+        found: Any = NotImplemented
+        if self.output is not None and type(self.value) is np.ndarray:
             found = single.pulled(self.output, 1.0, self.inputs)
             if type(found) is list:
                 return found
@@ -294,8 +291,8 @@ class Tape:
 
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
-        found = NotImplemented
-        is_plain = self.is_plain and type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
+        found: Any = NotImplemented
+        is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
             found = single.pulled(self.output, bar, self.inputs)
@@ -317,7 +314,7 @@ class Tape:
             elif is_owned and type(bar) is np.ndarray:
                 np.add(bar, 0.0, bar)  # no -0 among the results
             else:  # which share memory with nothing, one another included
-                bar = bar + 0.0
+                bar = np.add(bar, 0.0)
             found.append(bar)
         return found
 
@@ -382,6 +379,7 @@ def _pulled(tape, y_bar, first):
     k = y_bar.shape[0]
     lead = () if k == 1 else (k,)
     y_bar = y_bar.reshape(lead + shape)
+    first = None if y_bar.size == 1 else first
     if y_bar.dtype.kind != "c":
         return tape.pull(y_bar, lead, first)
     # Of a complex output, 1 and -i select the real and the imaginary part.
@@ -392,7 +390,8 @@ def _pulled(tape, y_bar, first):
 def gradient_of(caller, f, args, argnums, has_aux):
     is_tuple = False
     try:
-        if _is_one_array(args) and type(argnums) is int and argnums == 0 and not has_aux:
+        x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
+        if type(x) is np.ndarray and x.dtype is FLOAT64:
             tape = Tape.of_array(caller, f, args)
         else:
             request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
@@ -409,8 +408,3 @@ def gradient_of(caller, f, args, argnums, has_aux):
         return scalar(y), tuple(found) if is_tuple else found[0], tape.aux
     finally:
         buffers.trim()
-
-
-def _is_one_array(args):
-    """Whether the first of `args` is a plain float64 array."""
-    return args and type(args[0]) is np.ndarray and args[0].dtype is FLOAT64

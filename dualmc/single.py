@@ -91,11 +91,11 @@ def pulled(output, bar, inputs):
         with np.errstate(all="ignore"):
             while heap:
                 node = heappop(heap)[1]
-                pull = node.pull
-                if pull is None:  # an input: only inputs are left
-                    break
                 if node.dtype is not FLOAT64:
                     return NotImplemented
+                pull = node.pull
+                if pull is None:  # an input
+                    continue
                 bar = known.pop(node)
                 if pull not in _STEPS or type(bar) is ndarray and bar.nbytes >= LARGE:
                     general(node, bar, sweep)
@@ -111,7 +111,7 @@ _ZERO = np.zeros(())
 
 def _result(bar, var, sweep):
     if bar is None:
-        return np.zeros(var.shape)
+        return np.zeros(var.shape, var.dtype)
     if type(bar) is not ndarray:
         bar = np.full(var.shape, bar)
     if bar.ndim == 1 and bar.nbytes < LARGE:

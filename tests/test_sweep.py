@@ -92,6 +92,13 @@ SCALARS = [
         np.sum(np.ravel(GRID(x, (2, 3)) * 2.0)) + np.sum(np.transpose(GRID(x, (2, 3))) * B[:3])
     ),
     lambda x: np.sum(np.broadcast_to(x, (3, 6))) + np.sum(np.repeat(x, 2)),
+    lambda x: np.sum(np.einsum("ij,kj->ki", GRID(x, (2, 3)), A[:, :3]) ** 2),
+    lambda x: np.sum(np.einsum("ni,nj->nij", GRID(x, (3, 2)), GRID(x, (3, 2))) * A[:2, :2]),
+    lambda x: np.einsum("ij,ij->", GRID(x, (2, 3)), GRID(x * x, (2, 3))) + np.sum(x[1:][0] * x),
+    lambda x: np.sum(np.linalg.solve(A[:, 3:] + np.diag(x[:3]), GRID(x, (3, 2))) ** 2),
+    lambda x: np.sum(np.linalg.solve(A[:, 3:] + 2.0 * np.eye(3), x[3:]) * x[:3]),
+    lambda x: np.sum(np.linalg.solve(A[:, 3:] + np.diag(x[3:]), C[:3]) ** 2),
+    lambda x: np.sum(GRID(x, (2, 3))[1][1:] * GRID(x, (2, 3))[0][::-1][:2]),
 ]
 
 
@@ -107,7 +114,15 @@ def test_scalar_functions_are_swept_quickly(f, sweeps):
 @pytest.mark.parametrize("f", SCALARS, ids=range(len(SCALARS)))
 def test_a_careful_sweep_finds_the_same(f, monkeypatch):
     monkeypatch.setattr(sweep, "is_finite", lambda bar: False)
+    monkeypatch.setattr(single, "pulled", lambda *args: None)
     assert_close(complex_step(f, X), dm.gradient(f, X))
+
+
+@pytest.mark.parametrize("f", SCALARS, ids=range(len(SCALARS)))
+def test_the_sweep_that_serves_every_dtype_finds_the_same(f, sweeps, monkeypatch):
+    monkeypatch.setattr(single, "pulled", lambda *args: NotImplemented)
+    assert_close(complex_step(f, X), dm.gradient(f, X))
+    assert sweeps == [False]
 
 
 @pytest.mark.parametrize("f", SCALARS, ids=range(len(SCALARS)))
@@ -438,3 +453,85 @@ def test_other_widths(dtype):
     g = dm.gradient(f, x)
     assert g.dtype == dtype
     assert_close(complex_step(f, X), g.astype(float), rtol=1e-5 if dtype == np.float32 else 1e-11)
+
+
+# --- Matrix functions in one step ----------------------------------------------------------------
+
+SPD = A[:, :3] @ A[:, :3].T + 4.0 * np.eye(3)
+
+
+@pytest.mark.parametrize(
+    "half_log_det",
+    [
+        lambda x: np.sum(np.log(np.diag(np.linalg.cholesky(SPD + np.diag(x))))),
+        lambda x: 0.5 * np.linalg.slogdet(SPD + np.diag(x))[1],
+        lambda x: np.log(np.prod(np.diag(np.linalg.cholesky(SPD + np.diag(x))))),
+    ],
+)
+def test_log_determinants(half_log_det, sweeps):
+    x = np.array([0.5, 1.5, 0.25])
+    inverse = np.linalg.inv(SPD + np.diag(x))
+    assert_close(0.5 * np.diag(inverse), dm.gradient(half_log_det, x))
+    assert_close(-0.5 * inverse**2, dm.hessian(half_log_det, x))
+    assert not any(sweeps)
+
+
+def test_only_the_lower_triangle_is_read_by_cholesky():
+    f = lambda a: np.sum(np.log(np.diag(np.linalg.cholesky(a))))  # noqa: E731
+    inverse = np.linalg.inv(SPD)
+    expected = np.tril(inverse, -1) + 0.5 * np.diag(np.diag(inverse))
+    assert_close(expected, dm.gradient(f, SPD))
+    assert_close(expected, dm.jacobian_rev(f, SPD))
+
+
+def test_what_is_written_after_a_matrix_function_does_not_reach_its_derivative():
+    def f(x):
+        a = SPD + np.diag(x)
+        y = np.linalg.solve(a, x)
+        a[0, 0] = 7.0
+        y[1] = 0.0
+        return np.sum(y * y)
+
+    def written(x):
+        y = np.linalg.solve(SPD + np.diag(x), x)
+        return y[0] ** 2 + y[2] ** 2
+
+    x = np.array([0.5, 1.5, 0.25])
+    assert_close(complex_step(written, x), dm.gradient(f, x))
+
+
+def test_zeros_stay_zero_beside_an_infinite_operand_of_an_einsum(sweeps):
+    big = np.array([1.0, INF])
+    f = lambda x: np.einsum("i,j->ij", x, big)[1, 0]  # noqa: E731
+    assert [0.0, 1.0] == dm.gradient(f, [2.0, 3.0]).tolist()
+    f = lambda x: np.einsum("ij,kj->ik", np.reshape(x, (1, 2)), [[1.0, 2.0], [INF, 0.0]])[0, 0]  # noqa: E731
+    assert [1.0, 2.0] == dm.gradient(f, [2.0, 3.0]).tolist()
+    assert sweeps == [False, True, False, True]
+
+
+# --- What results share --------------------------------------------------------------------------
+
+
+def test_gradients_share_memory_with_nothing():
+    w = np.array([1.0, 2.0, 3.0])
+    for f in (
+        lambda a, b: np.sum(w * (a + b)),
+        lambda a, b: w @ (a + b),
+        lambda a, b: np.sum(np.concatenate([a, b]) * np.arange(6.0)),
+        lambda a, b: np.sum(np.stack([a, b])[0] * w) + 0.0 * b[0],
+        lambda a, b: a[0] + b[2],
+    ):
+        a, b = np.ones(3), np.ones(3)
+        found = dm.gradient(f, a, b, argnums=(0, 1))
+        assert not np.may_share_memory(*found)
+        assert not any(np.may_share_memory(g, x) for g in found for x in (a, b, w))
+        assert all(g.flags.writeable and g.flags.c_contiguous for g in found)
+
+
+def test_a_sum_of_mixed_precisions():
+    x, y = np.array([1.0, 2.0], np.float32), np.array([3.0, 4.0])
+    f = lambda x, y: np.sum(x * y) + np.sum(x + y)  # noqa: E731
+    for argnums in ((0, 1), (1, 0)):
+        found = dict(zip(argnums, dm.gradient(f, x, y, argnums=argnums), strict=True))
+        assert_close(y + 1.0, found[0])
+        assert_close(x + 1.0, found[1])
