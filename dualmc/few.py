@@ -20,6 +20,8 @@ from dualmc.tangent import DenseTangent
 FLOAT64 = np.dtype(np.float64)
 # Entries of a block beyond which the general way is as fast or faster.
 SMALL = 2**15
+# Elements of a result up to which it is remembered where they come from.
+KEPT = 2**14
 
 
 def tangent_of(x):

@@ -13,6 +13,7 @@ from dualmc import dense, few_kernels, kernels
 from dualmc.dual import Dual, make
 from dualmc.few import (
     FLOAT64,
+    KEPT,
     SMALL,
     new,
     room,
@@ -154,7 +155,7 @@ def _places(shape, wide):
     """Where every element of an array of shape `wide` comes from in one of `shape`, flat."""
     found = _PLACES.get((shape, wide))
     if found is None:
-        if math.prod(wide) > SMALL:
+        if math.prod(wide) > KEPT:
             return None
         if len(_PLACES) > 64:
             _PLACES.clear()
