@@ -65,7 +65,7 @@ ANALYTIC = {
     "concatenate": lambda x, X: np.concatenate([10.0 * x[1:], [1.0, 2.0], np.sin(x), x]),
     "concatenate-axis": lambda x, X: np.concatenate([X, np.exp(X[:, :1]), constant(X)], axis=1),
     "concatenate-sums": lambda x, X: np.concatenate([np.cumsum(np.exp(x)), x, [1.0], x * x]),
-    "concatenate-rows": lambda x, X: np.concatenate([np.cumsum(np.exp(X), axis=0), X, A[:2, :len(X)]]),
+    "concatenate-rows": lambda x, X: np.concatenate([np.cumsum(np.exp(X), 0), X, constant(X)[:2]]),
     "stack": lambda x, X: np.stack([x, np.exp(x)]),
     "stack-last": lambda x, X: np.stack([np.sin(X), X], axis=-1),
     "hstack": lambda x, X: np.hstack([X, np.exp(X)]),
