@@ -8,16 +8,20 @@ an operand is a Dual of plain float64 numbers whose tangent is sparse, or dense 
 gets None and goes the general way; the derivatives are the same.
 """
 
-import numpy as np
-from numpy import ndarray
+import math
 
-from dualmc import dense, kernels
+import numpy as np
+from numpy import empty, ndarray
+
+from dualmc import buffers, dense, kernels
 from dualmc.payload import flat
 from dualmc.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 # Entries of a block beyond which the general way is as fast or faster.
 SMALL = 2**15
+# Elements of a result up to which it is remembered where they come from.
+KEPT = 2**14
 
 
 def tangent_of(x):
@@ -72,6 +76,12 @@ def around(shape, axis):
         after *= n
     length = shape[axis]
     return (before, length, after) if before and length and after else None
+
+
+def room(shape):
+    """Numbers of `shape` not yet written to, from a kept buffer where they are many."""
+    size = math.prod(shape)
+    return empty(shape) if size < SMALL else buffers.empty(shape, FLOAT64)
 
 
 def flat_numbers(p):

@@ -10,10 +10,11 @@ from numpy import ndarray
 
 from dualmc import dense
 from dualmc.dual import Dual, as_operand, make
-from dualmc.few import FLOAT64, SMALL, is_plain_sparse, new, rows_of_slots, tangent_of
+from dualmc.few import FLOAT64, KEPT, is_plain_sparse, new, rows_of_slots, tangent_of
 from dualmc.slots import SparseTangent
 from dualmc.spread import spread
 from dualmc.tangent import DenseTangent, need_block
+from dualmc.union import pool
 
 _NUMBERS = frozenset({float, int, np.float64})
 
@@ -72,21 +73,27 @@ def joined(function, arrays, axis):
         wide = (*shape[:axis], 1, *shape[axis:])
         plain = [p.reshape(wide) for p in plain]
     active = [t for t in tangents if t is not None]
-    if not active:
+    if not active or not all(t.dtype is FLOAT64 for t in active):
         return None
-    if any(t.is_sparse for t in active):
-        if all(map(is_plain_sparse, active)):
-            y = np.concatenate(plain, axis)
-            return make(y, _joined_slots(level, plain, tangents, axis, y.shape), level)
-        if level.n > dense.FEW or not all(t.dtype is FLOAT64 for t in active):
-            return None
-        tangents = [t if t is None or not t.is_sparse else rows_of_slots(t) for t in tangents]
-    blocks = _blocks(level, plain, tangents)
+    if all(map(is_plain_sparse, active)):
+        y = np.concatenate(plain, axis)
+        return make(y, _joined_slots(level, plain, tangents, axis, y.shape), level)
+    if level.n > dense.FEW:
+        return _pooled(level, plain, tangents) if axis == 0 else None
+    blocks = _blocks(plain, tangents)
     if blocks is None:
         return None
     y = np.concatenate(plain, axis)
     need_block(level, (level.n, *y.shape), FLOAT64)
     return make(y, new(level, np.concatenate(blocks, axis + 1)), level)
+
+
+def _pooled(level, plain, tangents):
+    """The join along the first axis where some tangents are dense."""
+    y = np.concatenate(plain)
+    parts = [(t, p.size) for p, t in zip(plain, tangents, strict=True)]
+    t = pool(level, parts, FLOAT64)
+    return make(y, t if y.ndim == 1 else t.reshaped(y.shape), level)
 
 
 # By function and number of axes: whether the arrays are stacked, and along which axis.
@@ -100,17 +107,17 @@ _WAYS = {
 }
 
 
-def _blocks(level, plain, tangents):
+def _blocks(plain, tangents):
     """The blocks of few directions, (k, *S), of all arrays; None: not here."""
-    k = level.n
-    if k > dense.FEW:
-        return None
+    k = next(t for t in tangents if t is not None).level.n
     blocks = []
     for p, t in zip(plain, tangents, strict=True):
         if t is None:
             blocks.append(np.zeros((k, *p.shape)))
             continue
-        block = full(t)
+        if t.is_sparse:
+            t = rows_of_slots(t) if is_plain_sparse(t) else None
+        block = None if t is None else full(t)
         if block is None:
             return None
         blocks.append(block.reshape((k, *p.shape)))
@@ -234,7 +241,7 @@ def moved(function, a, *options):
     key = (function, p.shape, options)
     index = _INDICES.get(key)
     if index is None:
-        if p.size > SMALL:
+        if p.size > KEPT:
             return None
         index = np.array(function(np.arange(p.size).reshape(p.shape), *options))
         if len(_INDICES) > 64:

@@ -8,7 +8,16 @@ from numpy import asarray, empty, ndarray
 
 from dualmc import dense, few_kernels, kernels, tangent
 from dualmc.dual import make
-from dualmc.few import FLOAT64, around, flat_numbers, is_plain_sparse, new, rows_of, tangent_of
+from dualmc.few import (
+    FLOAT64,
+    around,
+    flat_numbers,
+    is_plain_sparse,
+    new,
+    room,
+    rows_of,
+    tangent_of,
+)
 from dualmc.payload import flat
 from dualmc.slots import SparseTangent, summed_slots
 from dualmc.tangent import need_block
@@ -55,7 +64,7 @@ def _weighted_sum(t, factor, parts, axis, shape):
     if type(rows) is not ndarray or rows.dtype is not FLOAT64:
         return None
     table = flat(rows)
-    out = np.empty_like(table)
+    out = room(table.shape)
     kernels.multiply(table, flat_numbers(factor).reshape(-1), out)
     return _sum(t.like(out.reshape(rows.shape)), parts, axis, shape)
 
@@ -67,7 +76,7 @@ def _sum_of_rows(t, parts, axis, shape, factor):
     k = block.shape[0]
     before, length, after = parts
     need_block(t.level, (k, *shape), FLOAT64)
-    out = empty((k, before, after))
+    out = room((k, before, after))
     few_kernels.sum_middle(
         block.reshape((k, before, length, after)), scale.reshape(parts), factor, out
     )
@@ -100,7 +109,7 @@ def _sum_of_few_slots(t, parts, axis, factor):
     level = t.level
     compacted = summed_slots(level, t.col, axes)
     col = compacted.col
-    out = empty((col.shape[0], parts[0], parts[2]))
+    out = room((col.shape[0], parts[0], parts[2]))
     coef = flat(t.coef).reshape((t.coef.shape[0], *parts))
     few_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
     total = SparseTangent(level, out.reshape(col.shape), col)
@@ -116,6 +125,21 @@ def product_along(a, axis, keepdims):
     few_kernels.others(flat_numbers(p).reshape(parts), others)
     y = asarray(np.multiply.reduce(p, axis, None, None, keepdims))
     t = _weighted_sum(t, others, parts, axis, y.shape)
+    return None if t is None else make(y, t, a.level)
+
+
+def variance(a, axis, ddof, keepdims):
+    """``np.var(a, axis, ddof=ddof, keepdims=keepdims)``.
+
+    The mean's own tangent drops out: the deviations from it sum to zero.
+    """
+    p, t, parts = _operand(a, axis, keepdims)
+    if t is None or type(ddof) is not int or parts[1] <= ddof:
+        return None
+    y = asarray(np.var(p, axis, ddof=ddof, keepdims=keepdims))
+    centre = _add(p, axis, None, None, True) / parts[1]
+    factor = (p - centre) * (2.0 / (parts[1] - ddof))
+    t = _weighted_sum(t, factor, parts, axis, y.shape)
     return None if t is None else make(y, t, a.level)
 
 

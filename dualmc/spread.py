@@ -7,11 +7,20 @@ directions beside dense ones made dense; then `vectors.py` serves them.  None: n
 import math
 
 import numpy as np
-from numpy import empty, ndarray
+from numpy import ndarray
 
 from dualmc import dense, few_kernels, kernels
 from dualmc.dual import Dual, make
-from dualmc.few import SMALL, new, rows_of, rows_of_slots, tangent_of
+from dualmc.few import (
+    FLOAT64,
+    KEPT,
+    SMALL,
+    new,
+    room,
+    rows_of,
+    rows_of_slots,
+    tangent_of,
+)
 from dualmc.merging import merged_products
 from dualmc.payload import align, flat
 from dualmc.rules import RULES
@@ -19,7 +28,6 @@ from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 from dualmc.vectors import push_binary
 
-FLOAT64 = np.dtype(np.float64)
 # Ufuncs that round once, whose results do not depend on how their operands lie in memory.
 _EXACT = frozenset({np.add, np.subtract, np.multiply, np.divide})
 _NUMBERS = frozenset({float, int, np.float64})
@@ -132,7 +140,7 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
     k = block.shape[0]
     need_block(level, (k, *shape), FLOAT64)
     y = ufunc(p, q)
-    out = empty((k, at_p.size))
+    out = room((k, at_p.size))
     few_kernels.pair(
         code, flat_line(p), at_p, block.reshape((k, p.size)), scale.reshape(-1),
         flat_line(q), at_q, block_q.reshape((k, q.size)), scale_q.reshape(-1), flat_line(y), out,
@@ -147,7 +155,7 @@ def _places(shape, wide):
     """Where every element of an array of shape `wide` comes from in one of `shape`, flat."""
     found = _PLACES.get((shape, wide))
     if found is None:
-        if math.prod(wide) > SMALL:
+        if math.prod(wide) > KEPT:
             return None
         if len(_PLACES) > 64:
             _PLACES.clear()
@@ -189,7 +197,7 @@ def _wide(p, t, shape):
         t = spread(t, shape)
         if t is None:
             return None, None
-    wide = empty(shape)
+    wide = room(shape)
     wide[...] = p
     return wide, t
 
@@ -215,7 +223,7 @@ def spread(t, shape):
 def _filled(a, shape):
     """(w, *S) spread to (w, *shape), in memory of its own."""
     w = a.shape[0]
-    out = empty((w, *shape))
+    out = room((w, *shape))
     extra = len(shape) + 1 - a.ndim
     out[...] = a.reshape((w,) + (1,) * extra + a.shape[1:]) if extra else a
     return out

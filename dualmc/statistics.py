@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from dualmc import short_sums
 from dualmc.dual import Dual, as_operand, has_dual, make
 from dualmc.errors import missing_case
 from dualmc.linear import (
@@ -58,6 +59,10 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     ddof = ddof if correction is np._NoValue else correction
     where = values(where)
     a = as_operand(a)
+    if dtype is None and out is None and where is True and mean is np._NoValue:
+        y = short_sums.variance(a, axis, ddof, keepdims)
+        if y is not None:
+            return y
     a = a if dtype is None else a.astype(dtype)
     if mean is not np._NoValue:
         return written(out, _var_about(a, axis, ddof, keepdims, where, as_operand(mean)))
@@ -91,6 +96,8 @@ def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
 
 def _root(v):
     """Square root with derivative 0 at 0, where the standard deviation has its minimum."""
+    if values(v).all():
+        return np.sqrt(v)
     zero = values(v) == 0
     safe = np.where(zero, np.ones((), v.dtype), v)
     return np.where(zero, np.zeros((), v.dtype), np.sqrt(safe))

@@ -56,12 +56,16 @@ ANALYTIC = {
     "quotient-columns": lambda x, X: X[:, :2] / np.exp(X[:, 1:2]),
     "plus-number": lambda x, X: np.exp(X) + X[0, 0] - X[1, 1] * X,
     "constant-rows": lambda x, X: A[: len(X), None, 0] * X + np.exp(X) / (3.0 + A[0, : len(X)]),
+    "cumsum": lambda x, X: np.cumsum(np.exp(x)) * np.cumsum(X, axis=1).ravel(),
+    "cumsum-first": lambda x, X: np.cumsum(X * np.exp(X), axis=0),
     "wider-constant": lambda x, X: X[0] * A[:, : len(X)] - A[:, : len(X)] / np.exp(X[1]),
     "three-axes": lambda x, X: X[:, None, :] * np.exp(X)[None, :, :],
     "transposed": lambda x, X: np.exp(X) - X.T,
     "reversed-quotient": lambda x, X: x / (2.0 + x[::-1] ** 2),
     "concatenate": lambda x, X: np.concatenate([10.0 * x[1:], [1.0, 2.0], np.sin(x), x]),
     "concatenate-axis": lambda x, X: np.concatenate([X, np.exp(X[:, :1]), constant(X)], axis=1),
+    "concatenate-sums": lambda x, X: np.concatenate([np.cumsum(np.exp(x)), x, [1.0], x * x]),
+    "concatenate-rows": lambda x, X: np.concatenate([np.cumsum(np.exp(X), 0), X, constant(X)[:2]]),
     "stack": lambda x, X: np.stack([x, np.exp(x)]),
     "stack-last": lambda x, X: np.stack([np.sin(X), X], axis=-1),
     "hstack": lambda x, X: np.hstack([X, np.exp(X)]),
@@ -92,6 +96,9 @@ REAL = {
     "clip": lambda x, X: np.clip(np.exp(x), 1.2, 1.9),
     "norm": lambda x, X: np.linalg.norm(np.exp(x)),
     "norm-axis": lambda x, X: X / np.linalg.norm(X, axis=1, keepdims=True),
+    "var": lambda x, X: np.var(np.exp(x)) * x,
+    "std": lambda x, X: (X - X.mean(axis=0)) / X.std(axis=0, ddof=1),
+    "std-keepdims": lambda x, X: np.std(X, axis=1, keepdims=True),
     "softmax": lambda x, X: _softmax(x),
     "attention": lambda x, X: _softmax(X @ constant(X) @ X.T) @ X,
 }
@@ -248,6 +255,11 @@ def test_products_with_zeros():
     expected = [[3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     assert expected == dm.jacobian_fwd(f, [0.0, 3.0, 0.0, 0.0]).tolist()
     assert expected == dm.jacobian_fwd(f, [0.0, 3.0, 0.0, 0.0], sparse=True).toarray().tolist()
+
+
+def test_deviation_of_equal_values():
+    f = lambda x: np.std(x.reshape(2, 2), axis=1)  # noqa: E731
+    assert [[0, 0, 0, 0], [0, 0, -0.5, 0.5]] == dm.jacobian_fwd(f, [1.0, 1.0, 3.0, 4.0]).tolist()
 
 
 def test_norm_of_zeros():
