@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from dualmc import adapt, seeds
+from dualmc import adapt, csr, seeds
 from dualmc.dual import has_dual
 from dualmc.errors import (
     MissingRuleError,
@@ -75,7 +75,7 @@ class Request:
         sparse = seeds.import_sparse(self.caller)
         if type(rows) is not np.ndarray:
             raise seeds.nested_sparse(self.caller)
-        return sparse.csr_array(rows)
+        return csr.matrix_of_rows(rows, sparse.csr_array)
 
     def result(self, parts, shape):
         """What the caller gets, from one array (*shape, x.size) or sparse matrix per argument."""

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from dualmc import buffers, kernels
-from dualmc.payload import flat
+from dualmc.payload import KERNEL_DTYPES, flat
 
 # Entries that int32 can number.
 INT32 = np.iinfo(np.int32).max
@@ -32,6 +32,19 @@ def matrix_of(t, m, n, kind):
         data = np.empty(source.size, coef.dtype)
         kernels.take_rows(coef.reshape(1, coef.size), source, 0, data.reshape(1, data.size))
     return _matrix(kind, (m, n), indptr.copy(), indices.copy(), data)
+
+
+def matrix_of_rows(rows, kind):
+    """What is not 0 in dense rows, (m, n), as a `scipy.sparse.csr_array`, which `kind` is."""
+    if rows.dtype not in KERNEL_DTYPES:
+        return kind(rows)
+    rows = buffers.contiguous(rows)
+    count = np.count_nonzero(rows)
+    index = np.int64 if max(count, rows.shape[1]) > INT32 else np.int32
+    indptr, indices = np.empty(rows.shape[0] + 1, index), np.empty(count, index)
+    data = np.empty(count, rows.dtype)
+    kernels.fill_nonzeros(rows, indptr, indices, data)
+    return _matrix(kind, rows.shape, indptr, indices, data)
 
 
 def _filled(col, coef):

@@ -649,6 +649,21 @@ def fill_rows(col, indptr, indices, source):
 
 
 @_on_first_call
+def fill_nonzeros(rows, indptr, indices, data):
+    """Row pointers, column indices and values of what is not 0 in `rows`, (m, n)."""
+    at = 0
+    indptr[0] = 0
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            v = rows[i, j]
+            if v != 0:
+                indices[at] = j
+                data[at] = v
+                at += 1
+        indptr[i + 1] = at
+
+
+@_on_first_call
 def fill_csr(col, coef, indptr, indices, data):
     """Column indices and entries of that matrix."""
     for i in range(col.shape[1]):

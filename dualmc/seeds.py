@@ -294,7 +294,7 @@ class Piece:
             block = t.dense()
             if not is_plain(block):
                 raise nested_sparse(caller)
-            return sparse.csr_array(block.reshape(self.k, size).T)
+            return csr.matrix_of_rows(self.columns().reshape(size, self.k), sparse.csr_array)
         if not is_plain(t.coef):
             raise nested_sparse(caller)
         return csr.matrix_of(t, size, self.k, sparse.csr_array)

@@ -586,3 +586,23 @@ def test_the_budget_is_not_an_exception_that_users_catch():
     with levels.open_level(4) as level:
         need = ChunkNeeded(level, 3)
     assert (level, 3, "3 columns at a time") == (need.level, need.columns, str(need))
+
+
+@pytest.mark.parametrize("differentiate", [dm.jacobian_fwd, dm.jacobian_rev])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+@pytest.mark.parametrize("n", [12, 40])
+def test_a_dense_jacobian_as_a_sparse_one_holds_what_is_not_0(differentiate, dtype, n):
+    """As SciPy's own conversion of the matrix: NaN and infinity stay, 0 and -0 go."""
+    A = np.random.default_rng(n).standard_normal((5, n)).astype(dtype)
+    A[1, 0], A[2] = 0.0, 0.0
+    if dtype is not np.complex128:
+        A[3, :3] = np.nan, np.inf, -0.0
+    x = np.ones(n, np.float32 if dtype is np.float32 else np.float64)
+    with np.errstate(all="ignore"):
+        J = differentiate(lambda x: np.sin(A @ x) * 0 + A @ x, x, sparse=True)
+        dense = differentiate(lambda x: np.sin(A @ x) * 0 + A @ x, x)
+    expected = sparse.csr_array(dense)
+    assert J.shape == expected.shape and J.dtype == expected.dtype and J.has_canonical_format
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(expected, name), getattr(J, name))
+    J.check_format(full_check=True)
