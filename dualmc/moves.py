@@ -189,6 +189,7 @@ def where(condition, x, y):
         if t.block is u.block and t.shape == shape and t.scale is not None is not u.scale:
             scale = np.where(condition, t.scale, u.scale)
             return make(value, DenseTangent(level, t.block, scale, t.finite), level)
+    need_block(level, (level.n, *shape), FLOAT64)
     block, other = _choice_block(t, shape), _choice_block(u, shape)
     if block is None or other is None:
         return None

@@ -19,6 +19,7 @@ from dualmc.few import (
 )
 from dualmc.payload import align, flat
 from dualmc.slots import SparseTangent, summed_slots
+from dualmc.tangent import need_block
 from dualmc.union import add
 
 # Multiplications beyond which BLAS is faster.
@@ -53,6 +54,7 @@ def product(a, b, function=np.matmul):
         return _dot_of_slots(p, t, q, u, function, level) if is_dot else None
     if k * rows * length * columns > PRODUCTS:
         return None
+    need_block(level, (k, rows, columns), FLOAT64)
     block = _product_of_rows(p, t, q, u, parts)
     if block is None:
         return None
