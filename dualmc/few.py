@@ -15,7 +15,7 @@ from numpy import empty, ndarray
 
 from dualmc import buffers, dense, kernels
 from dualmc.payload import flat
-from dualmc.tangent import DenseTangent, need_block
+from dualmc.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 # Entries of a block beyond which the general way is as fast or faster.
@@ -97,7 +97,6 @@ def is_plain_sparse(t):
 def rows_of_slots(t):
     """A sparse tangent of few directions as a dense one."""
     k, shape = t.level.n, t.coef.shape[1:]
-    need_block(t.level, (k, *shape), FLOAT64)
     coef = flat(t.coef)
     block = np.zeros((k, coef.shape[1]))
     kernels.scatter_dense(flat(t.col), coef, block)
