@@ -41,7 +41,12 @@ def peak_of(call):
 
 @pytest.mark.parametrize(
     ("name", "n", "chunk_size"),
-    [("mlp_square", 256, None), ("mlp_square", 256, 64), ("attention", 1024, None)],
+    [
+        ("mlp_square", 256, None),
+        ("mlp_square", 256, 64),
+        ("attention", 1024, None),
+        ("attention", 1024, 64),
+    ],
 )
 def test_dense_tangents_take_three_blocks_of_a_chunk_beside_the_result(name, n, chunk_size):
     case = PROBLEMS[name].build(n)
