@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
+from dualmc.packed import PackedTangent, packed
 from dualmc.payload import FLOATS, is_plain, is_zero, values
 from dualmc.recording import record_dot
 from dualmc.registry import handles
@@ -22,7 +23,7 @@ from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
 # The second half of a product is added to the first in this many parts, of at least so many bytes.
-PARTS, PART = 16, 2**19
+PARTS, PART, SMALL_PART = 16, 2**19, 2**16
 
 
 @handles("bilinear", np.matmul)
@@ -55,7 +56,7 @@ def matmul(a, b, /):
         if total is None or not _added_by_rows(total, u, p):
             half = _shaped(_contracted(u, p, t is None).map(_swapped), y)
             total = half if total is None else add(total, half)
-    return make(y, total, level)
+    return make(y, total if total is None else packed(total), level)
 
 
 def _added_by_rows(total, t, other):
@@ -65,7 +66,7 @@ def _added_by_rows(total, t, other):
     """
     block, rows = None if total.is_sparse else total.block, t.shape[-2]
     if (
-        type(block) is not np.ndarray
+        not is_plain(block, other, t.coefficients())
         or block.nbytes < buffers.LARGE
         or total.has_factor()
         or not block.dtype == t.dtype == other.dtype
@@ -73,10 +74,16 @@ def _added_by_rows(total, t, other):
         or _is_narrow(t, other)
     ):
         return False
-    count = max(1, min(PARTS, rows, block.nbytes // PART))
+    is_packed = type(t) is PackedTangent
+    if is_packed:
+        t, other = t.contracted(other)
+    count = max(1, min(PARTS, rows, block.nbytes // (SMALL_PART if is_packed else PART)))
     for i in range(count):
         part = slice(i * rows // count, (i + 1) * rows // count)
-        half = _contracted(t.map(lambda a, part=part: a[..., part, :]), other, False)
+        half = t.map(lambda a, part=part: a[..., part, :])
+        if is_packed and half.is_empty():
+            continue
+        half = _contracted(half, other, False)
         here, half = dense.last(_swapped(block[..., part])), dense.last(half.dense())
         with np.errstate(all="ignore"):
             np.add(here, half, out=here)
@@ -125,15 +132,16 @@ def _contracted(t, other, is_constant):
     """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
     if t.is_sparse:
         if 0 in t.shape or 0 in other.shape:
-            t = t.to_dense()
+            pass
         elif _is_narrow(t, other):
             return _contracted_slots(t, other, is_constant)
         elif (
             len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
         ):
             return _contracted_columns(t, other, is_constant)
-        else:
-            t = t.to_dense()
+    if type(t) is PackedTangent:
+        t, other = t.contracted(other)
+    t = t.to_dense()
     if dense.fits(t.block, t.scale):
         factor = _alike(other, t.dtype)
         if factor is not None:

@@ -64,9 +64,31 @@ def fits(block, scale=None):
     )
 
 
+class Rows:
+    """What stands for a block, (k, *S): rows `base`, (r, k), and that of each element, (1, *S)."""
+
+    __slots__ = ("base", "index", "shape", "dtype")
+
+    def __init__(self, base, index):
+        self.base = base
+        self.index = index
+        self.shape = (base.shape[1], *index.shape[1:])
+        self.dtype = base.dtype
+
+
+def unpacked(stored):
+    """The block that `Rows` stand for."""
+    base, index = rows(stored)
+    out = empty(stored.shape[0], stored.shape[1:], stored.dtype)
+    block_kernels.take_rows(base, _EVERY, index, flat(out))
+    return out
+
+
 def rows(block):
     """The distinct rows of a block, (r, k) contiguous, and the row of every element (empty: its
     own)."""
+    if type(block) is Rows:
+        return block.base, np.ascontiguousarray(block.index).reshape(-1)
     a = block.T if block.ndim == 2 else last(block)
     k = a.shape[-1]
     if a.flags.c_contiguous:

@@ -107,6 +107,10 @@ class DenseTangent:
     def to_dense(self):
         return self
 
+    def stored(self):
+        """What `dense.py` reads the block from, without the factor."""
+        return self.block
+
     def coefficients(self):
         """What an element-wise function changes: the lazy factor, (1, *S)."""
         if self.scale is None:

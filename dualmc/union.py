@@ -9,6 +9,7 @@ import numpy as np
 
 from dualmc import buffers, dense, kernels, tape
 from dualmc.merging import merged, union_of
+from dualmc.packed import PackedTangent
 from dualmc.payload import fits_kernel, flat, is_plain
 from dualmc.slots import SparseTangent
 from dualmc.structure import content_of, key_of
@@ -40,10 +41,15 @@ def add(t, u):
         return merged(t, u)
     if t.is_sparse or u.is_sparse:
         t, u = (u, t) if t.is_sparse else (t, u)
+        t = t.to_dense()
         if is_plain(u.coef) and u.dtype == t.dtype and dense.fits(t.block, t.scale):
             need_block(t.level, t.block.shape, t.dtype)
             slots = flat(u.col), flat(u.coef)
             return rows_tangent(t.level, dense.total_with_slots(t.block, t.scale, *slots))
+    elif PackedTangent in (type(t), type(u)):
+        if t.dtype == u.dtype and _fits_stored(t) and _fits_stored(u):
+            need_block(t.level, (t.level.n, *t.shape), t.dtype)
+            return rows_tangent(t.level, dense.total(t.stored(), t.scale, u.stored(), u.scale))
     t, u = t.to_dense(), u.to_dense()
     if t.block is u.block and t.scale is not None and u.scale is not None:
         return DenseTangent(t.level, t.block, t.scale + u.scale)
@@ -68,6 +74,13 @@ def add(t, u):
         return DenseTangent(t.level, out.reshape(t.block.shape))
     need_block(t.level, t.block.shape, t.dtype)
     return DenseTangent(t.level, t.dense() + u.dense())
+
+
+def _fits_stored(t):
+    """Whether the kernels for rows serve a dense tangent, packed or not."""
+    if type(t) is PackedTangent:
+        return type(t.scale) is np.ndarray and t.scale.dtype == t.rows.dtype
+    return dense.fits(t.block, t.scale)
 
 
 def are_sparse(tangents):

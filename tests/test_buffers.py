@@ -9,7 +9,7 @@ import pytest
 
 import dualmc as dm
 from dualmc import buffers
-from dualmc.buffers import KEPT, LARGE, contiguous, empty, empty_like, trim
+from dualmc.buffers import KEPT, LARGE, contiguous, empty, empty_like, trim, yield_to
 
 N = LARGE // 8  # float64 numbers that just make a large array
 
@@ -165,6 +165,26 @@ def test_free_buffers_stay_few_beside_those_in_use(pool):
         assert sum(sizes) <= 1.5 * used + LARGE
         del a
     assert np.shares_memory(held, pool.buffers[0])
+
+
+@reliable
+def test_a_large_pool_keeps_little_free(pool, monkeypatch):
+    monkeypatch.setattr(buffers, "ROOMY", 40 * LARGE)
+    held = [empty((k * N,), np.float64) for k in range(3, 13)]
+    need = 13 * N
+    used = sum(a.nbytes for a in held)
+    del held[::2]
+    held.append(empty((need,), np.float64))
+    free = sum(b.size for b in pool.buffers) - sum(a.nbytes for a in held)
+    assert free <= 8 * need / 2 + 0.07 * used
+    # Other arrays take the place of what is free: of as much as they need, beyond what is roomy.
+    del held[:]
+    before = sum(b.size for b in pool.buffers)
+    yield_to(8 * N)
+    after = sum(b.size for b in pool.buffers)
+    assert 8 * N <= before - after <= 14 * 8 * N
+    yield_to(80 * LARGE)
+    assert 25 * LARGE <= sum(b.size for b in pool.buffers) <= 40 * LARGE
 
 
 HOLDERS = {

@@ -1398,3 +1398,36 @@ def test_thousands_of_nested_views_do_not_recurse(differentiate):
     expected = np.zeros(3000)
     expected[-1] = 2.0
     assert expected.tolist() == differentiate(_last_squared, x).tolist()
+
+
+def test_numbers_read_from_views_of_an_array_that_is_being_filled():
+    n = 12
+
+    def f(x):
+        y = np.zeros((2, n))
+        top, back = y[0], y[1, ::-1]
+        part = top[2:8]
+        top[:] = x**2
+        back[:] = x * x[0]
+        part[1] += back[2] * top[3]  # top[3] is part[1]
+        part[-1] = part[1] + top[0]
+        back[5] -= part[-1] ** 2
+        top[0] = back[5]
+        return y
+
+    def steps(x):
+        top, back = x**2, x * x[0]
+        top[3] += back[2] * top[3]
+        top[7] = top[3] + top[0]
+        back[5] -= top[7] ** 2
+        top[0] = back[5]
+        return np.stack([top, back[::-1]])
+
+    x = np.linspace(0.5, 1.5, n)
+    expected = [steps(x + 1e-30j * e).imag / 1e-30 for e in np.eye(n)]
+    for count in (n, 3):
+        J = dm.jacobian_fwd(f, x, chunk_size=count)
+        np.testing.assert_allclose(J, np.moveaxis(expected, 0, -1), rtol=1e-13, atol=1e-15)
+    wide = np.concatenate([x, np.ones(30)])  # so many inputs start sparse
+    J = dm.jacobian_fwd(lambda x: f(x[:n]), wide)
+    np.testing.assert_allclose(J[..., :n], np.moveaxis(expected, 0, -1), rtol=1e-13, atol=1e-15)

@@ -188,6 +188,38 @@ def test_a_budget_that_is_spent(monkeypatch):
     assert sum(structure.BUDGET - s.room for s in structure._recent.values()) <= 2000
 
 
+def test_a_pass_beyond_the_budget_keeps_little_alive(monkeypatch):
+    n = 60
+    shift = np.eye(n)[np.arange(-1, n - 1)]
+    kept = []
+
+    def f(x):
+        y = x
+        for k in range(12):
+            y = 0.5 * y + np.roll(x, k)
+            kept.append(bytes_alive(structure._recent[n]))
+        return y
+
+    expected = 0.5**12 * np.eye(n)
+    for k in range(12):
+        expected = expected + 0.5 ** (11 - k) * np.linalg.matrix_power(shift, k)
+    for budget in (structure.BUDGET, 8000):
+        monkeypatch.setattr(structure, "BUDGET", budget)
+        structure.forget()
+        kept.clear()
+        for _ in range(2):
+            J = dm.jacobian_fwd(f, np.ones(n), sparse=True)
+            np.testing.assert_allclose(J.toarray(), expected, rtol=1e-13, atol=1e-15)
+        assert max(kept) <= budget
+    assert kept[-1] <= budget / 8
+
+
+def bytes_alive(structures):
+    """Bytes of the arrays that are remembered, or that keys name."""
+    arrays = [a for _, owners, made in structures.found.values() for a in (*owners, *made)]
+    return sum({id(a): a.nbytes for a in arrays if a is not None}.values())
+
+
 def test_what_is_kept_is_bounded():
     for n in range(20, 60):
         dm.jacobian_fwd(lambda x: x[1:] + x[:-1], np.ones(n), sparse=True)
