@@ -262,6 +262,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     if method == "__call__" and not kwargs:
         if len(inputs) == 1:
             y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        elif len(inputs) == 2 and self.level.records:
+            y = record_binary(ufunc, *inputs)
         elif len(inputs) == 2 and ufunc is not np.matmul:
             y = push_binary(ufunc, *inputs)
         else:
@@ -370,7 +372,10 @@ def _products():
     """``@``, its reflection and its in-place form."""
 
     def method(self, other):
-        return NotImplemented if _defers(other) else apply(np.matmul, self, other)
+        y = record_binary(np.matmul, self, other) if self.level.records else None
+        if y is None:
+            return NotImplemented if _defers(other) else apply(np.matmul, self, other)
+        return y
 
     def reflected(self, other):
         return apply(np.matmul, other, self)

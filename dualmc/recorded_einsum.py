@@ -6,7 +6,9 @@ That holds where each label of an operand is a label of the result or of the oth
 is twice in one: then nothing is summed over, or taken from a diagonal, within an operand.
 """
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,31 +67,48 @@ def pull_einsum(node, bar, owned, sweep):
             sweep.add(parent, part, True)
 
 
+class _Layout(NamedTuple):
+    """How two operands are arranged for a batched matrix product."""
+
+    batch: str
+    rows: str
+    summed: str
+    columns: str
+    left: tuple  # the order of the first operand's axes: batch, rows, summed
+    right: tuple  # of the second's: batch, summed, columns
+    target: tuple  # of the product's: as the result has them
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(left, right, target):
+    batch = "".join(c for c in left if c in right and c in target)
+    summed = "".join(c for c in left if c in right and c not in target)
+    rows = "".join(c for c in left if c not in right)
+    columns = "".join(c for c in right if c not in left)
+    return _Layout(
+        batch, rows, summed, columns,
+        tuple(left.index(c) for c in batch + rows + summed),
+        tuple(right.index(c) for c in batch + summed + columns),
+        tuple((batch + rows + columns).index(c) for c in target),
+    )  # fmt: skip
+
+
 def _contracted(a, left, b, right, target):
     """``einsum(left,right->target)`` as a batched matrix product."""
+    layout = _layout(left, right, target)
     size = dict(zip(left + right, np.shape(a) + np.shape(b), strict=True))
-    batch = [c for c in left if c in right and c in target]
-    summed = [c for c in left if c in right and c not in target]
-    rows = [c for c in left if c not in right]
-    columns = [c for c in right if c not in left]
-
-    def arranged(x, term, *groups):
-        order = [term.index(c) for group in groups for c in group]
-        shape = [size[c] for c in batch]
-        shape += [math.prod(size[c] for c in group) for group in groups[1:]]
-        return np.reshape(_contiguous(np.transpose(x, order)), shape)
-
-    x = arranged(a, left, batch, rows, summed)
-    y = arranged(b, right, batch, summed, columns)
+    batch, rows, summed, columns = ([size[c] for c in group] for group in layout[:4])
+    m, k, n = math.prod(rows), math.prod(summed), math.prod(columns)
+    x = np.reshape(_contiguous(np.transpose(a, layout.left)), (*batch, m, k))
+    y = np.reshape(_contiguous(np.transpose(b, layout.right)), (*batch, k, n))
     if not summed:
         z = x * y
     elif type(x) is type(y) is np.ndarray:
-        z = np.matmul(x, y, buffers.empty((*y.shape[:-2], x.shape[-2], y.shape[-1]), x.dtype))
+        z = np.matmul(x, y, buffers.empty((*batch, m, n), x.dtype))
     else:
         z = np.matmul(x, y)
-    term = [*batch, *rows, *columns]
-    z = np.reshape(z, [size[c] for c in term])
-    return _contiguous(np.transpose(z, [term.index(c) for c in target]))
+    z = np.reshape(z, (*batch, *rows, *columns))
+    return _contiguous(np.transpose(z, layout.target))
 
 
 def _contiguous(x):

@@ -17,6 +17,7 @@ import numpy as np
 
 from dualmc.dual import Dual, make
 from dualmc.matrices import solve_rows
+from dualmc.payload import times
 from dualmc.pullbacks import product, pull_sum, pull_times
 from dualmc.recording import is_float64, kept, parts, recorded
 from dualmc.tape import keep, step
@@ -63,7 +64,11 @@ def pull_solved(node, bar, owned, sweep):
     is_vector = x.ndim == 1
     w = solve_rows(p.T, bar[..., None] if is_vector else bar, 2)
     if a is not None:
-        sweep.add(a, product(-w, x[None] if is_vector else x.T, False, sweep), True)
+        if is_vector:  # an outer product
+            part = times(-w, x, False) if sweep.is_careful else -w * x
+        else:
+            part = product(-w, x.T, False, sweep)
+        sweep.add(a, part, True)
     if b is not None:
         sweep.add(b, w[..., 0] if is_vector else w, a is None)
 

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, pullbacks
+from dualmc import pullbacks
 
 next_serial = itertools.count().__next__
 _PLACEHOLDER = np.zeros((), np.bool_)
@@ -113,6 +113,9 @@ class Var:
 
 
 FLOAT64 = np.dtype(np.float64)
+# Bytes from which a constant is compared with the copy at hand: a copy for every step that uses it
+# would cost more, in page faults above all.
+SHARED = 2**16
 _new = Var.__new__
 
 
@@ -224,11 +227,11 @@ def snapshot(dual):
 
 def _constant(a, level):
     """A copy of a plain array.  One that is large and used again unchanged is copied once."""
-    if a.nbytes < buffers.LARGE or not a.flags.c_contiguous:
+    if a.nbytes < SHARED or not a.flags.c_contiguous:
         return a.copy(order="K")
     key = (a.ctypes.data, a.shape, a.dtype)
     found = level.constants.get(key)
-    if found is None or not np.array_equal(_bits(found), _bits(a)):
+    if found is None or not (_bits(found) == _bits(a)).all():
         found = level.constants[key] = a.copy()
     return found
 
