@@ -15,25 +15,30 @@ def sum_middle(block, scale, factor, out):
     length = block.shape[2]
     for s in range(block.shape[0]):
         for i in range(block.shape[1]):
-            if block.shape[3] > 1:
+            if block.shape[3] == 1:
+                total = 0.0
+                # Parts of some hundred terms, for the rounding of long sums.
+                for start in range(0, length, 256):
+                    part = 0.0
+                    for j in range(start, min(start + 256, length)):
+                        part += block[s, i, j, 0] * scale[i, j, 0]
+                    total += part
+                out[s, i, 0] = total * factor
+            else:
                 for n in range(block.shape[3]):
                     out[s, i, n] = 0.0
                 for j in range(length):
                     for n in range(block.shape[3]):
-                        c = block[s, i, j, n]
-                        out[s, i, n] += c if c == 0 else c * scale[i, j, n]
+                        out[s, i, n] += block[s, i, j, n] * scale[i, j, n]
                 for n in range(block.shape[3]):
                     out[s, i, n] *= factor
-                continue
-            # Parts of some hundred terms, for the rounding of long sums.
-            total = 0.0
-            for start in range(0, length, 256):
-                part = 0.0
-                for j in range(start, min(start + 256, length)):
-                    c = block[s, i, j, 0]
-                    part += c if c == 0 else c * scale[i, j, 0]
-                total += part
-            out[s, i, 0] = total * factor
+            for n in range(block.shape[3]):
+                if not np.isfinite(out[s, i, n]):  # some zero may have met an infinity
+                    total = 0.0
+                    for j in range(length):
+                        c = block[s, i, j, n]
+                        total += c if c == 0 else c * scale[i, j, n]
+                    out[s, i, n] = total * factor
 
 
 @_on_first_call
@@ -170,6 +175,7 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     """
     factor_p = np.ones(y.size)
     factor_q = np.ones(y.size)
+    is_finite = True
     for i in range(y.size):
         a = at_p[i]
         b = at_q[i]
@@ -185,15 +191,21 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
         factor_p[i] = s if s == 0 else s * factor_p[i]
         s = scale_q[b]
         factor_q[i] = s if s == 0 else s * factor_q[i]
+        is_finite &= np.isfinite(factor_p[i]) and np.isfinite(factor_q[i])
     for r in range(out.shape[0]):
-        for i in range(y.size):
-            c = block_p[r, at_p[i]]
-            if c != 0:
-                c = c * factor_p[i]
-            g = block_q[r, at_q[i]]
-            if g != 0:
-                g = g * factor_q[i]
-            out[r, i] = c + g
+        if is_finite:  # keeps zeros zero; adding 0 turns -0 into 0
+            for i in range(y.size):
+                c = block_p[r, at_p[i]] * factor_p[i]
+                out[r, i] = c + block_q[r, at_q[i]] * factor_q[i] + 0.0
+        else:
+            for i in range(y.size):
+                c = block_p[r, at_p[i]]
+                if c != 0:
+                    c = c * factor_p[i]
+                g = block_q[r, at_q[i]]
+                if g != 0:
+                    g = g * factor_q[i]
+                out[r, i] = c + g
 
 
 @_on_first_call
