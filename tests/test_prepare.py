@@ -488,7 +488,10 @@ def test_what_is_faster_afresh_is_run_afresh(monkeypatch):
     with pytest.warns(UserWarning, match="since a fresh call is faster"):
         prepared = dm.prepare(np.sort, np.ones(3))
     assert prepared.reason == "a fresh call is faster"
-    assert dm.prepare(np.sin, np.ones(3)).reason is None  # all loops: not even asked
+    for f, n in ((np.sin, 3), (np.sin, 400), (lambda x: np.exp(x) / np.sum(np.exp(x)), 30)):
+        assert dm.prepare(f, np.ones(n)).reason is None  # all loops: not even asked
+    with pytest.warns(UserWarning, match="since a fresh call is faster"):
+        dm.prepare(lambda x: np.exp(x) / np.sum(np.exp(x)), np.ones(150))
 
 
 def test_what_cannot_be_replayed_says_so():

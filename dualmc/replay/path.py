@@ -52,7 +52,8 @@ class Path:
             sinks.append((value, memory, np.arange(value.size), "set"))
             wanted = np.asarray(node.value, float).reshape(-1)
             expected.setdefault(value.leaves[0].serial, []).append(wanted)
-        self.is_mixed = _is_mixed(plan(sinks))
+        is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
+        self.is_mixed = is_wide or _is_mixed(plan(sinks))
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
         self._codes = (self._compile([]), None)
         self._lock = threading.Lock()
@@ -179,6 +180,11 @@ class Path:
 
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
 MANY_PRODUCTS = 10**6
+
+
+# Entries of a Jacobian, and per row of it, beyond which its blocks no longer stay in the cache.
+MANY_ENTRIES = 2**14
+WIDE = 16
 
 
 def _is_mixed(made):
