@@ -126,6 +126,17 @@ def scatter_middle(col, coef, factor, block):
 
 
 @_on_first_call
+def running_slots(col, coef, rows):
+    """The running sum of elements with slots, (w, size), as dense rows, (size, k)."""
+    for i in range(rows.shape[0]):
+        for d in range(rows.shape[1]):
+            rows[i, d] = rows[i - 1, d] if i else 0.0
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                rows[i, col[s, i]] += coef[s, i]
+
+
+@_on_first_call
 def compact_middle(coef, order, target, factor, out):
     """`kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
     length, after = coef.shape[2], coef.shape[3]

@@ -6,7 +6,7 @@
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import dense, few_kernels, kernels, tangent
+from dualmc import buffers, dense, few_kernels, kernels, tangent
 from dualmc.dual import make
 from dualmc.few import (
     FLOAT64,
@@ -16,6 +16,7 @@ from dualmc.few import (
     new,
     room,
     rows_of,
+    rows_of_slots,
     tangent_of,
 )
 from dualmc.payload import flat
@@ -189,13 +190,23 @@ _EXTREMA = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}
 
 
 def running_sum(a, axis):
-    """``np.cumsum(a, axis)`` for dense tangents of few directions."""
+    """``np.cumsum(a, axis)``; of sparse tangents only those of vectors."""
     p, t, parts = _operand(a, axis, False)
-    if t is None or t.is_sparse or axis is None and p.ndim != 1:
+    if t is None or axis is None and p.ndim != 1:
         return None
+    level = a.level
+    if t.is_sparse:
+        if p.ndim != 1 or not is_plain_sparse(t):
+            return None
+        if level.n > dense.FEW:
+            need_block(level, (level.n, p.size), FLOAT64)
+            rows = buffers.empty((p.size, level.n), FLOAT64)
+            few_kernels.running_slots(flat(t.col), flat(t.coef), rows)
+            return make(np.add.accumulate(p), new(level, dense.first(rows)), level)
+        t = rows_of_slots(t)
     block, scale = rows_of(t)
     if block is None:
         return None
     out = empty((block.shape[0], *parts))
     few_kernels.running_sum(block.reshape(out.shape), scale.reshape(parts), out)
-    return make(np.add.accumulate(p, axis or 0), new(t.level, out.reshape(block.shape)), a.level)
+    return make(np.add.accumulate(p, axis or 0), new(level, out.reshape(block.shape)), level)
