@@ -1,7 +1,9 @@
-"""Numba loops over dense blocks of few directions, (k, *S), the basis axis first in memory.
+"""Numba loops of the short ways: over dense blocks of few directions, and over slots.
 
-One launch does what the general way does in several steps: it applies the factor `scale` of every
-element on the way.  A derivative that is exactly 0 stays 0 whatever multiplies it.
+Blocks, (k, *S), have the basis axis first in memory.  One launch does what the general way does in
+several steps: it applies the factor `scale` of every element on the way.  A derivative that is
+exactly 0 stays 0 whatever multiplies it; where that costs time, a loop looks for zeros only after
+a result that is not finite.
 """
 
 import numpy as np

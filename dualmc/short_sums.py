@@ -10,6 +10,7 @@ from dualmc import buffers, dense, few_kernels, kernels, tangent
 from dualmc.dual import make
 from dualmc.few import (
     FLOAT64,
+    SMALL,
     around,
     flat_numbers,
     is_plain_sparse,
@@ -76,8 +77,7 @@ def _sum_of_rows(t, parts, axis, shape, factor):
         return None
     k = block.shape[0]
     before, length, after = parts
-    need_block(t.level, (k, *shape), FLOAT64)
-    out = room((k, before, after))
+    out = empty((k, before, after)) if block.size < SMALL else room((k, before, after))
     few_kernels.sum_middle(
         block.reshape((k, before, length, after)), scale.reshape(parts), factor, out
     )
