@@ -1,7 +1,9 @@
-"""Numba loops over dense blocks of few directions, (k, *S), the basis axis first in memory.
+"""Numba loops of the short ways: over dense blocks of few directions, and over slots.
 
-One launch does what the general way does in several steps: it applies the factor `scale` of every
-element on the way.  A derivative that is exactly 0 stays 0 whatever multiplies it.
+Blocks, (k, *S), have the basis axis first in memory.  One launch does what the general way does in
+several steps: it applies the factor `scale` of every element on the way.  A derivative that is
+exactly 0 stays 0 whatever multiplies it; where that costs time, a loop looks for zeros only after
+a result that is not finite.
 """
 
 import numpy as np
@@ -123,6 +125,17 @@ def scatter_middle(col, coef, factor, block):
                     c = col[s, i, j, n]
                     if c >= 0:
                         block[c, i, n] += factor * coef[s, i, j, n]
+
+
+@_on_first_call
+def running_slots(col, coef, rows):
+    """The running sum of elements with slots, (w, size), as dense rows, (size, k)."""
+    for i in range(rows.shape[0]):
+        for d in range(rows.shape[1]):
+            rows[i, d] = rows[i - 1, d] if i else 0.0
+        for s in range(col.shape[0]):
+            if col[s, i] >= 0:
+                rows[i, col[s, i]] += coef[s, i]
 
 
 @_on_first_call

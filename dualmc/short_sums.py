@@ -6,16 +6,18 @@
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import dense, few_kernels, kernels, tangent
+from dualmc import buffers, dense, few_kernels, kernels, tangent
 from dualmc.dual import make
 from dualmc.few import (
     FLOAT64,
+    SMALL,
     around,
     flat_numbers,
     is_plain_sparse,
     new,
     room,
     rows_of,
+    rows_of_slots,
     tangent_of,
 )
 from dualmc.payload import flat
@@ -75,8 +77,7 @@ def _sum_of_rows(t, parts, axis, shape, factor):
         return None
     k = block.shape[0]
     before, length, after = parts
-    need_block(t.level, (k, *shape), FLOAT64)
-    out = room((k, before, after))
+    out = empty((k, before, after)) if block.size < SMALL else room((k, before, after))
     few_kernels.sum_middle(
         block.reshape((k, before, length, after)), scale.reshape(parts), factor, out
     )
@@ -189,13 +190,23 @@ _EXTREMA = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}
 
 
 def running_sum(a, axis):
-    """``np.cumsum(a, axis)`` for dense tangents of few directions."""
+    """``np.cumsum(a, axis)``; of sparse tangents only those of vectors."""
     p, t, parts = _operand(a, axis, False)
-    if t is None or t.is_sparse or axis is None and p.ndim != 1:
+    if t is None or axis is None and p.ndim != 1:
         return None
+    level = a.level
+    if t.is_sparse:
+        if p.ndim != 1 or not is_plain_sparse(t):
+            return None
+        if level.n > dense.FEW:
+            need_block(level, (level.n, p.size), FLOAT64)
+            rows = buffers.empty((p.size, level.n), FLOAT64)
+            few_kernels.running_slots(flat(t.col), flat(t.coef), rows)
+            return make(np.add.accumulate(p), new(level, dense.first(rows)), level)
+        t = rows_of_slots(t)
     block, scale = rows_of(t)
     if block is None:
         return None
     out = empty((block.shape[0], *parts))
     few_kernels.running_sum(block.reshape(out.shape), scale.reshape(parts), out)
-    return make(np.add.accumulate(p, axis or 0), new(t.level, out.reshape(block.shape)), a.level)
+    return make(np.add.accumulate(p, axis or 0), new(level, out.reshape(block.shape)), level)
