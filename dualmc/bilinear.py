@@ -23,7 +23,7 @@ from dualmc.tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.union import add
 
 # The second half of a product is added to the first in this many parts, of at least so many bytes.
-PARTS, PART, SMALL_PART = 16, 2**19, 2**16
+PARTS, PART, SMALL_PART = 16, 2**19, 2**17
 
 
 @handles("bilinear", np.matmul)
