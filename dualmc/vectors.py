@@ -310,7 +310,7 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
     if rows is None:
         return None
     if len(row) == 2:
-        out = np.negative(rows, out=buffers.empty_like(rows))
+        out = np.subtract(0.0, rows, out=buffers.empty_like(rows))  # no -0
         return make(y, t.like(out), x.level)
     out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
     constant = _line(constant)

@@ -204,6 +204,11 @@ def test_numbers_of_two_calls_do_not_meet_unnoticed():
 def test_zeros_have_no_sign():
     J = dm.jacobian_fwd(lambda x: [-2.0 * x[0], -x[0] - 3.0 * x[1], x[2] / -4.0, -x[3]], X)
     assert not np.signbit(J[J == 0]).any()
+    for n in (3, 20):
+        for f in (lambda x: 1.0 - x**2, lambda x: -(x**2), lambda x: -2.0 * x**2):
+            for is_sparse in (False, True):
+                J = dm.jacobian_fwd(f, np.zeros(n), sparse=is_sparse)
+                assert not np.signbit(J.data if is_sparse else J).any()
 
 
 def straight_line(seed, length):
