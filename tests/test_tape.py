@@ -1199,9 +1199,11 @@ def _uncollected():
     with pytest.raises(ValueError):
         raise ValueError
     gc.collect()
+    gc.freeze()  # so that `living` need not look at what was there before
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def busy(x):
