@@ -14,7 +14,7 @@ import operator
 
 import numpy as np
 
-from dualmc import indexing, levels, registry
+from dualmc import indexing, levels, registry, writing
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.payload import values
 from dualmc.tangent import DenseTangent
@@ -315,7 +315,7 @@ class Dual:
         return indexing.get(self, key)
 
     def __setitem__(self, key, value):
-        indexing.set(self, key, as_operand(value))
+        writing.set(self, key, as_operand(value))
 
 
 def _float_array(a, what):

@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, indexing, kernels, levels, registry, scalar_code
+from dualmc import buffers, kernels, levels, registry, scalar_code, writing
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.few import tangent_of
@@ -304,7 +304,7 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
     if out is None:
         return result
     if type(out) is Dual:
-        return indexing.assign(out, result)
+        return writing.assign(out, result)
     if type(result) is Dual:
         if result.own_tangent() is not None:
             raise TangentLostError(
@@ -363,7 +363,7 @@ def _binary(ufunc):
             return method(self, other)
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, self, other)
-        return indexing.assign(self, apply(ufunc, self, other) if y is None else y)
+        return writing.assign(self, apply(ufunc, self, other) if y is None else y)
 
     return method, reflected, in_place
 
@@ -381,7 +381,7 @@ def _products():
         return apply(np.matmul, other, self)
 
     def in_place(self, other):
-        return indexing.assign(self, apply(np.matmul, self, other))
+        return writing.assign(self, apply(np.matmul, self, other))
 
     return method, reflected, in_place
 
@@ -422,7 +422,7 @@ def _attach_operators():
     Dual.__ipow__ = lambda self, other: (
         _power(self, other)
         if self.ndim == 0 and self._view is None
-        else indexing.assign(self, _power(self, other))
+        else writing.assign(self, _power(self, other))
     )
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dualmc import indexing
+from dualmc import writing
 from dualmc.dual import Dual, as_operand
 from dualmc.errors import TangentLostError
-from dualmc.indexing import positions
 from dualmc.payload import values
 from dualmc.registry import handles, name_of
+from dualmc.views import positions
 
 
 def _needs_dual(a, function):
@@ -98,11 +98,11 @@ def fill(self, value):
 
 
 def sort(self, axis=-1, kind=None, order=None, *, stable=None):
-    indexing.assign(self, np.sort(self, axis, kind, order, stable=stable))
+    writing.assign(self, np.sort(self, axis, kind, order, stable=stable))
 
 
 def partition(self, kth, axis=-1, kind="introselect", order=None):
-    indexing.assign(self, np.partition(self, kth, axis, kind, order))
+    writing.assign(self, np.partition(self, kth, axis, kind, order))
 
 
 def put_method(self, indices, values, mode="raise"):

@@ -8,12 +8,12 @@ import numpy as np
 
 from dualmc import moves, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
-from dualmc.indexing import plain_key, positions
 from dualmc.payload import values
 from dualmc.recording import record_joined
 from dualmc.registry import handles, register_one
 from dualmc.selection import written
 from dualmc.union import are_sparse, chosen, placed, pool
+from dualmc.views import plain_key, positions
 
 
 class Leaves:

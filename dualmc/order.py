@@ -11,13 +11,13 @@ import numpy as np
 from dualmc import short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
-from dualmc.indexing import positions
 from dualmc.linear import kept_shape, negative_axes, options_of, summed
 from dualmc.payload import values
 from dualmc.recording import record_extremum
 from dualmc.registry import handles
 from dualmc.selection import gathered, written
 from dualmc.union import add
+from dualmc.views import positions
 
 # Ties of up to this many elements are gathered one by one; more are summed with weights.
 GATHERED_TIES = 8

@@ -3,10 +3,10 @@
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, has_dual
-from dualmc.indexing import positions
 from dualmc.linear import with_primal
 from dualmc.registry import handles
 from dualmc.selection import by_position, gathered
+from dualmc.views import positions
 
 
 @handles("selection", np.pad)

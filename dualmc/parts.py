@@ -6,7 +6,7 @@ respect to the real inputs.
 
 import numpy as np
 
-from dualmc import indexing
+from dualmc import views
 from dualmc.dual import Dual, make
 from dualmc.elementwise import push
 from dualmc.linear import exact
@@ -84,7 +84,7 @@ def imag(val):
 def _part(function, x):
     if x.dtype.kind != "c":
         return x
-    return make(function(x.primal), None, x.level, indexing.PartView(x, function))
+    return make(function(x.primal), None, x.level, views.PartView(x, function))
 
 
 @handles("composite", np.angle)

@@ -7,9 +7,9 @@ import numpy as np
 
 from dualmc import indexing
 from dualmc.dual import Dual
-from dualmc.indexing import KeyView, View, view_of
 from dualmc.pullbacks import pull_slice
 from dualmc.recording import FLOAT64, parts, recorded
+from dualmc.views import KeyView, View, view_of
 
 ndarray = np.ndarray
 

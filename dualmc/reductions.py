@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dualmc import indexing, short_sums
+from dualmc import short_sums, views
 from dualmc.dual import Dual, as_operand, make
 from dualmc.elementwise import apply
 from dualmc.errors import TangentLostError, missing_case
@@ -179,7 +179,7 @@ def ufunc_at(ufunc, a, indices, b=None, /):
             )
         ufunc.at(a, values(indices), values(b))
         return
-    indices = indexing.plain_key(indices)
+    indices = views.plain_key(indices)
     where = np.arange(a.size).reshape(a.shape)[indices]
     flat_view = np.ravel(a)
     if b is None:

@@ -11,14 +11,14 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import indexing, moves
+from dualmc import moves, writing
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import TangentLostError
-from dualmc.indexing import PartView, plain_key, positions, view_of
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
 from dualmc.structure import key_of_call
 from dualmc.tape import Reshape
+from dualmc.views import PartView, plain_key, positions, view_of
 
 
 def result(y, x, select, batched=None, key=None):
@@ -243,7 +243,7 @@ def written(out, y):
     if out is None:
         return y
     if type(out) is Dual:
-        return indexing.assign(out, y)
+        return writing.assign(out, y)
     if type(y) is Dual and y.own_tangent() is not None:
         raise TangentLostError(
             f"out= is a plain {out.dtype} array, where the derivative would be lost. Allocate it "
