@@ -30,7 +30,15 @@ def register():
     if count == _known:
         return
     for module, source in list(_waiting.items()):
-        if module not in sys.modules or _waiting.pop(module, None) is None:
+        found = sys.modules.get(module)
+        if found is None:
+            continue
+        if getattr(
+            getattr(found, "__spec__", None), "_initializing", False
+        ):  # another thread is importing it
+            count = 0
+            continue
+        if _waiting.pop(module, None) is None:
             continue
         if importlib.util.find_spec(source) is None:
             continue
