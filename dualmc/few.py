@@ -37,8 +37,10 @@ def rows_of(t, is_large=False):
 
     Both are contiguous, save for a block of more than `SMALL` entries where `is_large` allows it.
     """
+    if t.level.n > dense.FEW:  # before the block is read, which may have to be unpacked
+        return None, None
     block, scale = t.block, t.scale
-    if type(block) is not ndarray or block.dtype is not FLOAT64 or block.shape[0] > dense.FEW:
+    if type(block) is not ndarray or block.dtype is not FLOAT64:
         return None, None
     if scale is None:
         scale = dense.unit(block.shape[1:], FLOAT64)
