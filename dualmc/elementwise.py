@@ -12,14 +12,14 @@ import numpy as np
 from dualmc import buffers, kernels, levels, registry, scalar_code, writing
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
-from dualmc.few import tangent_of
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
-from dualmc.spread import push_spread
+from dualmc.short_spread import push_spread
+from dualmc.short_ways import tangent_of
 from dualmc.tape import Var, keep, snapshot
 from dualmc.union import add, is_same_slots
 from dualmc.vectors import push_binary, push_unary

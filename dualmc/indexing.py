@@ -17,9 +17,6 @@ def get(dual, key):
     if not dual.level.open:
         raise levels.finished()
     kind = type(key)
-    if dual.level.records and dual._view is None and (kind is slice or kind is int):
-        if type(dual._primal) is np.ndarray:
-            return _recorded_part(dual, key)
     if kind is int and not dual.level.records:
         y = _number(dual, key)
         if y is not None:
@@ -134,18 +131,6 @@ def _element(t, path, is_owned, is_plain):
     if is_owned:
         return t.copied(lambda a: a[path], key)
     return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
-
-
-def _recorded_part(dual, key):
-    """``dual[key]`` on a tape, of a plain root and by a number or slice, recorded at once."""
-    primal, t = dual._primal[key], dual._tangent
-    if type(primal) is not np.ndarray:
-        return primal if t is None else dual.make(primal, t.slice((key,), ()), dual.level)
-    view = KeyView(dual, (key,))
-    if t is not None:
-        view.seen = dual._writes
-        t = t.slice((key,), primal.shape)
-    return dual.make(primal, t, dual.level, view)
 
 
 def _taken(dual, key):

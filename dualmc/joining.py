@@ -6,7 +6,7 @@ numbered one after the other, -1 for every element of a constant.
 
 import numpy as np
 
-from dualmc import moves, tape
+from dualmc import short_moves, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.payload import values
 from dualmc.recording import record_joined
@@ -115,7 +115,7 @@ def _register_joined(function):
         options = (*args, *kwargs)
         if out is None and (not options or has_axis and len(options) == 1):
             axis = args[0] if args else kwargs.get("axis", 0 if has_axis else None)
-            y = moves.joined(function, arrays, axis)
+            y = short_moves.joined(function, arrays, axis)
             if y is None and axis is not None:
                 y = record_joined(arrays, axis, function is np.stack)
             if y is not None:
@@ -168,7 +168,7 @@ def where(condition, x=None, y=None, /):
     x, y = as_operand(x), as_operand(y)
     if type(x) is not Dual and type(y) is not Dual:
         return np.where(condition, x, y)
-    short = moves.where(condition, x, y)
+    short = short_moves.where(condition, x, y)
     if short is not None:
         return short
     level = level_of(x, y)

@@ -7,6 +7,7 @@ numbers stay in Python, and the arrays that every other step expects are made wh
 
 import numpy as np
 
+from dualmc import dense
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 
@@ -55,7 +56,7 @@ class NumberTangent(SparseTangent):
         return block
 
     def to_dense(self):
-        return DenseTangent(self.level, self.dense(), np.ones(1), None)
+        return DenseTangent(self.level, self.dense(), dense.unit((), FLOAT64))
 
 
 def of_slots(level, coef, col):

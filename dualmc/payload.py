@@ -32,6 +32,13 @@ def flat(a):
     return a if a.ndim == 2 else a.reshape(a.shape[0], math.prod(a.shape[1:]))
 
 
+def line(a):
+    """A plain array in C order, as a contiguous vector."""
+    if not a.flags.c_contiguous:
+        a = np.ascontiguousarray(a)
+    return a if a.ndim == 1 else a.reshape(-1)
+
+
 def is_zero(a):
     """Where `a` is exactly zero; a Dual is when its own tangents are too."""
     if isinstance(a, np.ndarray) or np.isscalar(a):

@@ -15,7 +15,7 @@ import numpy as np
 from dualmc import buffers
 from dualmc.dual import Dual
 from dualmc.payload import times, values
-from dualmc.recording import is_float64, kept, parts, recorded
+from dualmc.recording import is_float64, kept, parts_at, recorded
 from dualmc.tape import keep
 
 # The label of the rows that are swept together.
@@ -27,8 +27,8 @@ def record_einsum(y, arrays, terms, target, level):
     if not level.records or len(arrays) != 2 or y.dtype != np.float64 or type(y) is Dual:
         return None
     (a, left), (b, right) = zip(arrays, terms, strict=True)
-    p, t = _at(a, level)
-    q, u = _at(b, level)
+    p, t = parts_at(a, level)
+    q, u = parts_at(b, level)
     if not is_float64(p) or not is_float64(q) or t is None and u is None:
         return None
     labels = left + right
@@ -45,13 +45,6 @@ def record_einsum(y, arrays, terms, target, level):
     )
     data = (left, right, target, *held, t is None or u is None)
     return recorded(y, level, pull_einsum, (t, u), data)
-
-
-def _at(a, level):
-    """The primal and the tangent of an operand at `level`; a Dual of another one is no array."""
-    if type(a) is not Dual:
-        return a, None
-    return parts(a) if a.level is level else (None, None)
 
 
 def pull_einsum(node, bar, owned, sweep):

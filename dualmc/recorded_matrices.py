@@ -19,7 +19,7 @@ from dualmc.dual import Dual, make
 from dualmc.matrices import solve_rows
 from dualmc.payload import times
 from dualmc.pullbacks import product, pull_sum, pull_times
-from dualmc.recording import is_float64, kept, parts, recorded
+from dualmc.recording import is_float64, kept, parts, parts_at, recorded
 from dualmc.tape import keep, step
 
 
@@ -39,8 +39,8 @@ def record_solve(a, b):
     level = (a if type(a) is Dual else b).level
     if not level.records or not level.open:
         return None
-    p, t = _at(a, level)
-    q, u = _at(b, level)
+    p, t = parts_at(a, level)
+    q, u = parts_at(b, level)
     if not is_float64(p) or not is_float64(q) or p.ndim != 2 or not 1 <= q.ndim <= 2:
         return None
     if t is None and u is None:
@@ -48,13 +48,6 @@ def record_solve(a, b):
     x = np.linalg.solve(p, q)
     data = (kept(a, p) if type(a) is Dual else keep(p, level), x)
     return recorded(x, level, pull_solved, (t, u), data, True)
-
-
-def _at(a, level):
-    """The primal and the tangent of an operand at `level`; a Dual of another one is no array."""
-    if type(a) is not Dual:
-        return a, None
-    return parts(a) if a.level is level else (None, None)
 
 
 def pull_solved(node, bar, owned, sweep):

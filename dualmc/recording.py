@@ -313,6 +313,13 @@ def parts(x):
     return x._primal, x._tangent
 
 
+def parts_at(a, level):
+    """The primal and the tangent of an operand at `level`; a Dual of another one is no array."""
+    if type(a) is not Dual:
+        return a, None
+    return parts(a) if a.level is level else (None, None)
+
+
 def is_float64(p):
     return type(p) is ndarray and p.dtype is FLOAT64
 

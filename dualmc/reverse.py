@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds, single, sweep
+from dualmc import buffers, seeds, short_sweep, sweep
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make
 from dualmc.levels import open_level
@@ -280,7 +280,7 @@ class Tape:
         """The inputs' cotangents where the value is a number."""
         found: Any = NotImplemented
         if self.output is not None and type(self.value) is np.ndarray:
-            found = single.pulled(self.output, 1.0, self.inputs)
+            found = short_sweep.pulled(self.output, 1.0, self.inputs)
             if type(found) is list:
                 return found
         found = self.swept(np.ones((), self.value.dtype), (), None, found is None)
@@ -295,7 +295,7 @@ class Tape:
         is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
-            found = single.pulled(self.output, bar, self.inputs)
+            found = short_sweep.pulled(self.output, bar, self.inputs)
             if type(found) is list:
                 return found
         return self.swept(y_bar, lead, first, found is None)

@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import moves, writing
+from dualmc import short_moves, writing
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
@@ -226,7 +226,7 @@ def _register_by_position(function):
 
     def handler(*args, **kwargs):
         if function in _COPIES and args and not kwargs:
-            y = moves.moved(function, *args)
+            y = short_moves.moved(function, *args)
             if y is not None:
                 return y
         if not args:

@@ -1,14 +1,15 @@
 """The short way of products of vectors and matrices.
 
-`few.py` says which operands these are for; None: not here.
+`short_ways.py` says which operands these are for; None: not here.
 """
 
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import dense, few_kernels, tangent
+from dualmc import dense, short_kernels, tangent
 from dualmc.dual import Dual, make
-from dualmc.few import (
+from dualmc.payload import align, flat
+from dualmc.short_ways import (
     FLOAT64,
     flat_numbers,
     is_plain_sparse,
@@ -17,7 +18,6 @@ from dualmc.few import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.payload import align, flat
 from dualmc.slots import SparseTangent, summed_slots
 from dualmc.tangent import need_block
 from dualmc.union import add
@@ -71,7 +71,7 @@ def _product_of_rows(p, t, q, u, parts):
         return None
     p, q = flat_numbers(p).reshape(rows, length), flat_numbers(q).reshape(length, columns)
     out = empty((max(block.shape[0], block_q.shape[0]), rows, columns))
-    few_kernels.product(p, block, scale, q, block_q, scale_q, out)
+    short_kernels.product(p, block, scale, q, block_q, scale_q, out)
     return out
 
 
@@ -104,7 +104,7 @@ def _dot_of_slots(p, t, q, u, function, level):
     for x, other in ((t, q), (u, p)):
         if x is not None:
             is_constant = t is None or u is None
-            few_kernels.scatter_dot(
+            short_kernels.scatter_dot(
                 flat(x.col), flat(x.coef), flat_numbers(other), is_constant, block
             )
     return make(asarray(function(p, q)), new(level, block), level)
@@ -135,7 +135,7 @@ def _half_of_slots(t, other, parts, is_left, is_constant, shape):
     col = moved(col, lambda a: align(a, parts), ("broadcast", parts))
     compacted = summed_slots(level, col, (-2,))
     out = empty((compacted.col.shape[0], rows, columns))
-    few_kernels.compact_product(
+    short_kernels.compact_product(
         flat(coef).reshape((coef.shape[0], *shape_of_t)), other, compacted.order, compacted.target,
         is_left, is_constant, out,
     )  # fmt: skip

@@ -1,14 +1,15 @@
 """The short way of reductions along one axis or all: sums, means, products, norms, maxima.
 
-`few.py` says which operands these are for; None: not here.
+`short_ways.py` says which operands these are for; None: not here.
 """
 
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import buffers, dense, few_kernels, kernels, tangent
+from dualmc import buffers, dense, kernels, short_kernels, tangent
 from dualmc.dual import make
-from dualmc.few import (
+from dualmc.payload import flat
+from dualmc.short_ways import (
     FLOAT64,
     SMALL,
     around,
@@ -20,7 +21,6 @@ from dualmc.few import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.payload import flat
 from dualmc.slots import SparseTangent, summed_slots
 from dualmc.tangent import need_block
 
@@ -78,7 +78,7 @@ def _sum_of_rows(t, parts, axis, shape, factor):
     k = block.shape[0]
     before, length, after = parts
     out = empty((k, before, after)) if block.size < SMALL else room((k, before, after))
-    few_kernels.sum_middle(
+    short_kernels.sum_middle(
         block.reshape((k, before, length, after)), scale.reshape(parts), factor, out
     )
     return new(t.level, out.reshape((k, *shape)))
@@ -96,7 +96,7 @@ def _sum_of_slots(t, parts, axis, shape, factor):
     need_block(level, (level.n, *shape), FLOAT64)
     block = dense.zeros(level.n, shape, FLOAT64)
     parts = (w, *parts)
-    few_kernels.scatter_middle(
+    short_kernels.scatter_middle(
         flat(col).reshape(parts), flat(coef).reshape(parts), factor,
         block.reshape((level.n, before, after)),
     )  # fmt: skip
@@ -112,7 +112,7 @@ def _sum_of_few_slots(t, parts, axis, factor):
     col = compacted.col
     out = room((col.shape[0], parts[0], parts[2]))
     coef = flat(t.coef).reshape((t.coef.shape[0], *parts))
-    few_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
+    short_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
     total = SparseTangent(level, out.reshape(col.shape), col)
     return total.to_dense() if tangent.is_wide(col.shape[0], level.n) else total
 
@@ -123,7 +123,7 @@ def product_along(a, axis, keepdims):
     if t is None:
         return None
     others = empty(parts)
-    few_kernels.others(flat_numbers(p).reshape(parts), others)
+    short_kernels.others(flat_numbers(p).reshape(parts), others)
     y = asarray(np.multiply.reduce(p, axis, None, None, keepdims))
     t = _weighted_sum(t, others, parts, axis, y.shape)
     return None if t is None else make(y, t, a.level)
@@ -174,12 +174,12 @@ def extremum(function, a, axis, keepdims):
     block, scale = (None, None) if t.is_sparse else rows_of(t)
     if block is None:
         index = empty(before * after, np.int64)
-        if t.dtype is not FLOAT64 or not few_kernels.chosen_index(x, top, index):
+        if t.dtype is not FLOAT64 or not short_kernels.chosen_index(x, top, index):
             return None
         return make(y, t.take(index.reshape(y.shape)), a.level)
     k = block.shape[0]
     out = empty((k, before, after))
-    few_kernels.chosen_mean(x, top, block.reshape((k, *parts)), scale.reshape(parts), out)
+    short_kernels.chosen_mean(x, top, block.reshape((k, *parts)), scale.reshape(parts), out)
     return make(y, new(t.level, out.reshape((k, *y.shape))), a.level)
 
 
@@ -201,12 +201,12 @@ def running_sum(a, axis):
         if level.n > dense.FEW:
             need_block(level, (level.n, p.size), FLOAT64)
             rows = buffers.empty((p.size, level.n), FLOAT64)
-            few_kernels.running_slots(flat(t.col), flat(t.coef), rows)
+            short_kernels.running_slots(flat(t.col), flat(t.coef), rows)
             return make(np.add.accumulate(p), new(level, dense.first(rows)), level)
         t = rows_of_slots(t)
     block, scale = rows_of(t)
     if block is None:
         return None
     out = empty((block.shape[0], *parts))
-    few_kernels.running_sum(block.reshape(out.shape), scale.reshape(parts), out)
+    short_kernels.running_sum(block.reshape(out.shape), scale.reshape(parts), out)
     return make(np.add.accumulate(p, axis or 0), new(level, out.reshape(block.shape)), level)

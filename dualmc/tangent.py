@@ -16,6 +16,7 @@ import numpy as np
 from dualmc import buffers, dense, kernels
 from dualmc.payload import align, gather_rows, is_plain, is_zero, scale_rows, values
 
+FLOAT64 = np.dtype(np.float64)
 # Bytes that one dense block may take before the driver works in chunks of columns instead.
 MEMORY_BUDGET = 2**28
 # Inputs up to this many start dense: a (16, *S) block costs less than bookkeeping.
@@ -213,7 +214,7 @@ def _scaled_few(block, scale):
     """``scale * block`` of few directions and float64 numbers; None: not here."""
     if type(block) is not np.ndarray or type(scale) is not np.ndarray:
         return None
-    if block.dtype is not _FLOAT64 or scale.dtype is not _FLOAT64 or block.shape[0] > dense.FEW:
+    if block.dtype is not FLOAT64 or scale.dtype is not FLOAT64 or block.shape[0] > dense.FEW:
         return None
     if not block.flags.carray:
         block = buffers.contiguous(block) if block.nbytes > buffers.LARGE else block.copy()
@@ -222,9 +223,6 @@ def _scaled_few(block, scale):
     size = scale.size
     kernels.multiply(block.reshape((k, size)), scale.reshape(size), out.reshape((k, size)))
     return out
-
-
-_FLOAT64 = np.dtype(np.float64)
 
 
 def rows_tangent(level, block, finite=None):

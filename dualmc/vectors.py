@@ -15,7 +15,7 @@ from dualmc import buffers, dense, kernels, numbers, scalar_code
 from dualmc.dual import Dual, make
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
-from dualmc.payload import flat
+from dualmc.payload import flat, line
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
 from dualmc.tangent import DenseTangent, need_block, rows_tangent
@@ -58,13 +58,6 @@ def _fast_rows(t):
     return rows if rows.flags.c_contiguous else buffers.contiguous(rows)
 
 
-def _line(a):
-    """An array as a contiguous vector."""
-    if not a.flags.c_contiguous:
-        a = np.ascontiguousarray(a)
-    return a if a.ndim == 1 else a.reshape(-1)
-
-
 def _table(rows):
     """Contiguous rows, (w, *S), as (w, size)."""
     return rows if rows.ndim == 2 else rows.reshape(rows.shape[0], math.prod(rows.shape[1:]))
@@ -104,7 +97,7 @@ def push_unary(ufunc, x):
     if p.ndim == 1 and p.flags.c_contiguous:
         kernel(p, y, rows, out)
     else:
-        kernel(_line(p), _line(y), _table(rows), _table(out))
+        kernel(line(p), line(y), _table(rows), _table(out))
     return make(y, t.like(out), x.level)
 
 
@@ -191,7 +184,7 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     else:
         y = asarray(y)
         out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
-        row[2](_line(p), 1, _line(q), 1, _line(y), _table(rows), _table(other), _table(out))
+        row[2](line(p), 1, line(q), 1, line(y), _table(rows), _table(other), _table(out))
     return make(y, t.like(out), a.level)
 
 
@@ -206,7 +199,7 @@ def _push_merged(ufunc, row, a, t, b, u):
     if len(row) == 2:
         return make(ufunc(p, q), merged(t, u, row[1]), a.level)
     if ufunc is np.multiply:
-        return make(ufunc(p, q), merged_products(t, _line(q), u, _line(p)), a.level)
+        return make(ufunc(p, q), merged_products(t, line(q), u, line(p)), a.level)
     return None
 
 
@@ -225,7 +218,7 @@ def _push_two_blocks(ufunc, row, a, t, b, u):
         other = np.negative(other)
     elif ufunc is not np.add:
         out, other_out = np.empty_like(rows), np.empty_like(other)
-        p, q = _line(p), _line(q)
+        p, q = line(p), line(q)
         if ufunc is np.multiply:
             kernels.multiply(rows, q, out)
             kernels.multiply(other, p, other_out)
@@ -257,9 +250,9 @@ def _push_two_small(ufunc, a, t, rows, b, u, other):
     else:
         table, rows, other = out.reshape(shape[0], p.size), rows.reshape(-1), other.reshape(-1)
     if ufunc is np.multiply:
-        kernels.scaled_products(block, rows, _line(q), block_other, other, _line(p), table)
+        kernels.scaled_products(block, rows, line(q), block_other, other, line(p), table)
     elif ufunc is np.divide:
-        kernels.scaled_quotients(block, rows, _line(q), block_other, other, _line(y), table)
+        kernels.scaled_quotients(block, rows, line(q), block_other, other, line(y), table)
     else:
         if ufunc is np.subtract:
             other = np.negative(other)
@@ -313,15 +306,15 @@ def _push_vector_constant(ufunc, row, argnum, x, t, c):
         out = np.subtract(0.0, rows, out=buffers.empty_like(rows))  # no -0
         return make(y, t.like(out), x.level)
     out = empty_like(rows) if rows.nbytes < LARGE else buffers.empty_like(rows)
-    constant = _line(constant)
+    constant = line(constant)
     if row[0] is None:
         if not t.is_sparse and not constant.all() and not t.is_finite():
             return None  # a factor that is exactly 0 must meet the block itself
         kernels.multiply_constant(_table(rows), constant, _table(out))
     elif argnum == 0:
-        row[0](_line(p), 1, constant, step, _line(y), _table(rows), _table(out))
+        row[0](line(p), 1, constant, step, line(y), _table(rows), _table(out))
     else:
-        row[1](constant, step, _line(p), 1, _line(y), _table(rows), _table(out))
+        row[1](constant, step, line(p), 1, line(y), _table(rows), _table(out))
     return make(y, t.like(out), x.level)
 
 

@@ -10,7 +10,7 @@ import pytest
 from function_cases import complex_step, differences
 
 import dualmc as dm
-from dualmc import few_kernels, kernels
+from dualmc import kernels, short_kernels
 
 pytest.importorskip("scipy.sparse")
 
@@ -385,4 +385,4 @@ def test_one_launch(f, launches):
 
     dm.jacobian_fwd(counting, points(16))
     assert launches == inside
-    assert all(hasattr(few_kernels, name) for name in launches)
+    assert all(hasattr(short_kernels, name) for name in launches)

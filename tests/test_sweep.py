@@ -8,7 +8,7 @@ import pytest
 from function_cases import complex_step
 
 import dualmc as dm
-from dualmc import kernels, single, sweep
+from dualmc import kernels, short_sweep, sweep
 from dualmc.calls import Request
 from dualmc.reverse import Tape
 
@@ -26,14 +26,14 @@ def sweeps(monkeypatch):
         found.append(is_careful)
         return plain(order, bar, lead, is_careful, first)
 
-    plain_single = single.pulled
+    plain_single = short_sweep.pulled
 
     def pulled(output, bar, inputs):
         found.append(False)
         return plain_single(output, bar, inputs)
 
     monkeypatch.setattr(sweep, "run", run)
-    monkeypatch.setattr(single, "pulled", pulled)
+    monkeypatch.setattr(short_sweep, "pulled", pulled)
     return found
 
 
@@ -114,13 +114,13 @@ def test_scalar_functions_are_swept_quickly(f, sweeps):
 @pytest.mark.parametrize("f", SCALARS, ids=range(len(SCALARS)))
 def test_a_careful_sweep_finds_the_same(f, monkeypatch):
     monkeypatch.setattr(sweep, "is_finite", lambda bar: False)
-    monkeypatch.setattr(single, "pulled", lambda *args: None)
+    monkeypatch.setattr(short_sweep, "pulled", lambda *args: None)
     assert_close(complex_step(f, X), dm.gradient(f, X))
 
 
 @pytest.mark.parametrize("f", SCALARS, ids=range(len(SCALARS)))
 def test_the_sweep_that_serves_every_dtype_finds_the_same(f, sweeps, monkeypatch):
-    monkeypatch.setattr(single, "pulled", lambda *args: NotImplemented)
+    monkeypatch.setattr(short_sweep, "pulled", lambda *args: NotImplemented)
     assert_close(complex_step(f, X), dm.gradient(f, X))
     assert sweeps == [False]
 

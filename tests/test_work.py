@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc import kernels, structure
+from dualmc import buffers, kernels, structure
 
 pytest.importorskip("scipy.sparse")
 
@@ -55,7 +55,8 @@ def test_work(f, mode):
 def test_python_calls_do_not_grow_with_n(f, mode):
     run = bench.operator_of(mode, f)
     found = []
-    structure.forget()  # what other tests have left there
+    structure.forget()  # what other tests have left there, and in the pool
+    buffers.trim(0)
     for n in (100, 400):
         x = np.linspace(0.5, 1.5, n)
         run(x), run(x)

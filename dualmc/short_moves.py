@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from dualmc import dense
 from dualmc.dual import Dual, as_operand, make
-from dualmc.few import FLOAT64, KEPT, is_plain_sparse, new, rows_of_slots, tangent_of
+from dualmc.short_spread import spread
+from dualmc.short_ways import FLOAT64, KEPT, is_plain_sparse, new, rows_of_slots, tangent_of
 from dualmc.slots import SparseTangent
-from dualmc.spread import spread
 from dualmc.tangent import DenseTangent, need_block
 from dualmc.union import pool
 

@@ -9,9 +9,12 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from dualmc import dense, few_kernels, kernels
+from dualmc import dense, kernels, short_kernels
 from dualmc.dual import Dual, make
-from dualmc.few import (
+from dualmc.merging import merged_products
+from dualmc.payload import align, flat, line
+from dualmc.rules import RULES
+from dualmc.short_ways import (
     FLOAT64,
     KEPT,
     SMALL,
@@ -21,9 +24,6 @@ from dualmc.few import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.merging import merged_products
-from dualmc.payload import align, flat
-from dualmc.rules import RULES
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 from dualmc.vectors import push_binary
@@ -118,9 +118,9 @@ def _push_chosen(ufunc, a, b):
     table = flat(rows)
     out = np.empty_like(table)
     kernel = kernels.push_two(ufunc, argnum, RULES[ufunc].alone[argnum], "alone")
-    p, c = flat_line(p), flat_line(c)
+    p, c = line(p), line(c)
     operands = (c, step, p, 1) if argnum else (p, 1, c, step)
-    kernel(*operands, flat_line(y), table, out)
+    kernel(*operands, line(y), table, out)
     return make(y, t.like(out.reshape(rows.shape)), x.level)
 
 
@@ -141,9 +141,9 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
     need_block(level, (k, *shape), FLOAT64)
     y = ufunc(p, q)
     out = room((k, at_p.size))
-    few_kernels.pair(
-        code, flat_line(p), at_p, block.reshape((k, p.size)), scale.reshape(-1),
-        flat_line(q), at_q, block_q.reshape((k, q.size)), scale_q.reshape(-1), flat_line(y), out,
+    short_kernels.pair(
+        code, line(p), at_p, block.reshape((k, p.size)), scale.reshape(-1),
+        line(q), at_q, block_q.reshape((k, q.size)), scale_q.reshape(-1), line(y), out,
     )  # fmt: skip
     return make(y, new(level, out.reshape((k, *shape))), level)
 
@@ -172,13 +172,8 @@ def _push_quotient(p, t, q, u, level):
     with np.errstate(all="ignore"):
         inverse = 1.0 / q
         factor = -(y / q)
-    t = merged_products(t, flat_line(inverse), u, flat_line(factor))
+    t = merged_products(t, line(inverse), u, line(factor))
     return make(y, t, level)
-
-
-def flat_line(a):
-    """The numbers of an array in C order, as a contiguous vector."""
-    return np.ascontiguousarray(a).reshape(-1)
 
 
 def _spread(p, t, shape, level):
