@@ -309,10 +309,7 @@ class Dual:
             return _created_like(self, function, args, kwargs)
         raise missing_rule(registry.name_of(function))
 
-    # --- indexing --------------------------------------------------------------------------------
-
-    def __getitem__(self, key):
-        return indexing.get(self, key)
+    # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators --------
 
     def __setitem__(self, key, value):
         writing.set(self, key, as_operand(value))
