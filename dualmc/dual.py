@@ -309,7 +309,7 @@ class Dual:
             return _created_like(self, function, args, kwargs)
         raise missing_rule(registry.name_of(function))
 
-    # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators --------
+    # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators -------
 
     def __setitem__(self, key, value):
         writing.set(self, key, as_operand(value))
