@@ -345,18 +345,19 @@ def _unary(ufunc):
 
 def _binary(ufunc):
     """The operator, its reflection and its in-place form."""
+    general = _product if ufunc is np.multiply else apply
 
     def method(self, other):
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, self, other)
         if y is None:
-            return NotImplemented if _defers(other) else apply(ufunc, self, other)
+            return NotImplemented if _defers(other) else general(ufunc, self, other)
         return y
 
     def reflected(self, other):
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, other, self)
-        return apply(ufunc, other, self) if y is None else y
+        return general(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
         if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
@@ -366,6 +367,11 @@ def _binary(ufunc):
         return writing.assign(self, apply(ufunc, self, other) if y is None else y)
 
     return method, reflected, in_place
+
+
+def _product(ufunc, a, b):
+    y = apply(ufunc, a, b)
+    return _of_numbers(operator.mul, y, a, b) if y.ndim == 0 and y.dtype.kind == "c" else y
 
 
 def _products():
@@ -417,8 +423,8 @@ def _attach_operators():
     Dual.__abs__ = _abs
     Dual.__divmod__ = lambda self, other: apply(np.divmod, self, other)
     Dual.__rdivmod__ = lambda self, other: apply(np.divmod, other, self)
-    _, Dual.__rpow__, _ = _binary(np.power)
     Dual.__pow__ = _power
+    Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
         _power(self, other)
         if self.ndim == 0 and self._view is None
@@ -463,15 +469,53 @@ _SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 def _power(self, other):
     """``x ** p``, with NumPy's own shortcuts for the primal."""
+    y = None
     if type(other) is int or type(other) is float:
+        if type(self._tangent) is NumberTangent:
+            y = scalar_code.push_power(self, self._tangent, other)
+            if y is not None:
+                return y
         ufunc = _SHORTCUTS.get(other)
         if ufunc is not None:
             y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
-            return apply(ufunc, self) if y is None else y
-    y = push_binary(np.power, self, other)
+            if y is None:
+                y = apply(ufunc, self)
     if y is None:
-        return NotImplemented if _defers(other) else apply(np.power, self, other)
+        y = push_binary(np.power, self, other)
+    if y is None:
+        if _defers(other):
+            return NotImplemented
+        y = apply(np.power, self, other)
+    return _of_numbers(operator.pow, y, self, other) if y.ndim == 0 else y
+
+
+def _reflected_power(self, other):
+    y = push_binary(np.power, other, self)
+    if y is None:
+        y = apply(np.power, other, self)
+    return _of_numbers(operator.pow, y, other, self) if y.ndim == 0 else y
+
+
+def _of_numbers(function, y, a, b):
+    """The number `y`, rounded as the operator `function` rounds for NumPy's scalars.
+
+    Their powers are those of the C library, and their complex products are not fused; the ufuncs'
+    loops for arrays differ in the last bit on some processors.
+    """
+    p, q = (_number_at(x, y.level) for x in (a, b))
+    with np.errstate(all="ignore"):  # the ufunc has warned
+        value = function(p, q)
+    y.replace_primal(value if type(value) is Dual else np.asarray(value, y.dtype))
     return y
+
+
+def _number_at(x, level):
+    """The primal of an operand at `level`, a scalar if it is a number."""
+    if type(x) is Dual and x.level is level:
+        x = x.primal
+        if type(x) is np.ndarray:
+            return x[()]
+    return x
 
 
 _attach_operators()

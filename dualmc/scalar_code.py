@@ -54,6 +54,25 @@ def _partial_of_one(ufunc):
     return kernels.partial_of_one(ufunc, rule.partials[0]) if callable(rule.partials[0]) else False
 
 
+def push_power(x, t, c):
+    """``x ** c`` for a plain number `c`, rounded as by NumPy's scalars; None: not here."""
+    if not t.level.open or type(c) is int and not -EXACT <= c <= EXACT:
+        return None
+    p = x._primal.item()
+    try:
+        y = p**c
+    except (ZeroDivisionError, OverflowError):
+        return None
+    if type(y) is not float or not isfinite(y):  # a complex root
+        return None
+    if c == 2:
+        s = 2.0 * p
+    else:
+        partials = _partials(np.power)
+        s = partials[0](p, float(c), y)
+    return _scaled(y, t, s)
+
+
 def push_binary(ufunc, a, b):
     """A function of number `a` and `b`; None: not here."""
     t = a._tangent

@@ -105,6 +105,63 @@ def test_the_value_is_what_numpy_computes(name):
     np.testing.assert_array_equal(np.array(SCALAR[name](X)), y)
 
 
+# Numbers whose square, root or reciprocal glibc's pow rounds otherwise than one operation does.
+ODD = [2.3286992967991376, 0.8885267091217487, 2.285188015156939, 1.4837914821421536,
+       2.4374008619603305, 2.451629085499565]  # fmt: skip
+POWERS = {
+    "numbers": lambda a: [b**c for b in a for c in (2, 3, 0.5, -1, -2, 1.7, 0, 1)],
+    "reflected": lambda a: [c**b for b in a for c in (2, 3.0, 0.5)],
+    "two": lambda a: [b**c for b in a for c in a],
+    "of-a-sum": lambda a: [np.sum(a[i:]) ** c for i in range(len(a)) for c in (2, 0.5, -1, 1.7)],
+    "in-place": lambda a: _in_place(a),
+    "arrays": lambda a: np.concatenate([a**2, a**0.5, a**-1, a**1.7, a**a, 2.0**a]),
+    "functions": lambda a: [np.power(b, c) for b in a for c in (2, 0.5, -1, 1.7)],
+}
+
+
+def _in_place(a):
+    found = []
+    for b in a:
+        b **= 2
+        found.append(b)
+        b **= b
+        found.append(b)
+    return found
+
+
+@pytest.mark.parametrize("call", [dm.value_and_jacobian_fwd, dm.value_and_jacobian_rev])
+@pytest.mark.parametrize("count", [2, 40])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", POWERS)
+def test_powers_of_numbers_are_rounded_as_numpy_rounds_them(name, dtype, count, call):
+    x = np.concatenate([ODD, np.random.default_rng(5).uniform(0.1, 3.0, 34)])[:count].astype(dtype)
+    y, _ = call(POWERS[name], x)
+    np.testing.assert_array_equal(np.array(POWERS[name](x)), y)
+
+
+def test_powers_of_numbers_under_nesting_are_rounded_as_numpy_rounds_them():
+    x = np.array(ODD)
+
+    def squares(x):
+        return dm.value_and_jacobian_fwd(POWERS["numbers"], x)[0]
+
+    y, J = dm.value_and_jacobian_fwd(squares, x)
+    np.testing.assert_array_equal(np.array(POWERS["numbers"](x)), y)
+    np.testing.assert_array_equal(dm.jacobian_fwd(POWERS["numbers"], x), J)
+
+
+def test_products_of_complex_numbers_are_rounded_as_numpy_rounds_them():
+    rng = np.random.default_rng(6)
+    z = rng.normal(size=20) + 1j * rng.normal(size=20)
+    for f in (
+        lambda z: np.array([a * b for a in z for b in z]),
+        lambda z: np.array([a * (0.3 + 1.7j) + (0.1 - 2.9j) * a for a in z]),
+        lambda z: z * z[::-1],
+    ):
+        y, _ = dm.value_and_jacobian_fwd(lambda x, f=f: f(x * z).imag, np.ones(20))
+        np.testing.assert_array_equal(f(z).imag, y)
+
+
 @pytest.mark.parametrize("name", SCALAR)
 def test_second_derivatives(name):
     f = SCALAR[name]
