@@ -3,13 +3,15 @@
 Prints, per problem and for a sparse Jacobian, a dense one and a gradient of the sum of squares:
 calls of f, launches of kernels, calls of Python functions in all and per operation of f, and the
 peak memory in bytes per nonzero.  Every call is repeated first, so that kernels are compiled and
-structure that is remembered is counted as such.  `tests/test_work.py` holds the counts.
+structure that is remembered is counted as such.  `tests/test_work.py` holds the counts, taken in a
+process of their own: what a call looks at depends on what was differentiated before.
 
-    python bench/counts.py [--size 1000]
+    python bench/counts.py [--sizes 1000 ...] [--json]
 """
 
 import argparse
 import gc
+import json
 import sys
 import tracemalloc
 
@@ -100,6 +102,7 @@ def operator_of(mode, f):
     return lambda x: dm.jacobian_fwd(f, x, sparse=mode == "sparse")
 
 
+SMALL_SIZES = {f.__name__: n for f, (_, n) in SMALL.items()}
 MODES = ("sparse", "dense", "gradient")
 
 
@@ -166,16 +169,25 @@ def counts(f, mode, n):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=1000)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000])
+    parser.add_argument("--json", action="store_true", help="one list of lists for programs")
     options = parser.parse_args()
+    found = [
+        (f.__name__, mode, n, *map(float, counts(f, mode, n)))
+        for n in options.sizes
+        for f in (*PROBLEMS, *SMALL)
+        for mode in MODES
+    ]
+    if options.json:
+        json.dump(found, sys.stdout)
+        return
     print(
-        f"{'problem':22s}{'mode':10s}{'calls of f':>11s}{'launches':>10s}{'Python/op':>11s}"
-        f"{'bytes/nonzero':>15s}"
+        f"{'problem':22s}{'mode':10s}{'size':>6s}{'calls of f':>11s}{'launches':>10s}"
+        f"{'Python/op':>11s}{'bytes/nonzero':>15s}"
     )
-    for f in (*PROBLEMS, *SMALL):
-        for mode in MODES:
-            calls, launches, python, peak = counts(f, mode, options.size)
-            print(f"{f.__name__:22s}{mode:10s}{calls:11d}{launches:10d}{python:11.1f}{peak:15.0f}")
+    for name, mode, n, calls, launches, python, peak in found:
+        n = SMALL_SIZES.get(name, n)
+        print(f"{name:22s}{mode:10s}{n:6d}{calls:11.0f}{launches:10.0f}{python:11.1f}{peak:15.0f}")
 
 
 if __name__ == "__main__":

@@ -477,7 +477,12 @@ def _power(self, other):
                 return y
         ufunc = _SHORTCUTS.get(other)
         if ufunc is not None:
-            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+            if self.level.records:
+                y = record_unary(ufunc, self, other)
+                if y is not None:
+                    return y
+            else:
+                y = push_unary(ufunc, self)
             if y is None:
                 y = apply(ufunc, self)
     if y is None:

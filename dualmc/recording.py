@@ -64,8 +64,11 @@ def recorded(y, level, pull, parents, data, is_kept=False):
     return out
 
 
-def record_unary(ufunc, x):
-    """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here."""
+def record_unary(ufunc, x, exponent=None):
+    """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here.
+
+    Given the `exponent` that `ufunc` stands for, numbers are raised to it as NumPy's scalars are.
+    """
     row = _unary.get(ufunc)
     if row is None:
         row = _unary[ufunc] = _unary_row(ufunc)
@@ -78,7 +81,7 @@ def record_unary(ufunc, x):
         p, t = parts(x)
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
-    y = ufunc(p)
+    y = ufunc(p) if exponent is None or p.ndim else p[()] ** exponent
     if type(row) is tuple:
         return recorded(y, level, pull_scaled, (t,), row)
     return recorded(y, level, pull_unary, (t,), (row, kept(x, p), y), True)
