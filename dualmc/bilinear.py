@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import block_kernels, buffers, dense, kernels, tangent, tape
+from dualmc import block_kernels, buffers, dense, kernels, short_blocks, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.packed import PackedTangent, packed
@@ -167,17 +167,14 @@ def _contracted(t, other, is_constant):
 
 
 def _image(matrix, x):
-    """``matrix @ x`` of a constant matrix and a vector whose tangent is dense; else None."""
+    """``matrix @ x`` of a constant matrix and a vector, where all of it is dense; else None."""
     t = x.own_tangent()
-    if (
-        t is None
-        or t.is_recorded
-        or t.is_sparse
-        or matrix.ndim != 2
-        or type(x.primal) is not np.ndarray
-        or type(t.block) is not np.ndarray
-        or t.dtype not in FLOATS
-    ):
+    if t is None or t.is_recorded or matrix.ndim != 2 or type(x.primal) is not np.ndarray:
+        return None
+    if t.is_sparse:
+        is_few = t.level.n <= dense.FEW or not tangent.is_wide(t.coef.shape[0] * x.size, t.level.n)
+        return None if is_few else short_blocks.image_of_slots(matrix, x, t)
+    if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
         return None
     factor = _alike(matrix, t.dtype)
     if factor is None:

@@ -6,6 +6,7 @@ another one are looked at entry by entry.
 """
 
 import numpy as np
+from numba.extending import register_jitable
 
 from dualmc.kernels import _on_first_call
 
@@ -45,6 +46,75 @@ def add_rows(a, index_a, scale_a, b, index_b, scale_b, out):
 
 
 @_on_first_call
+def pair_rows(
+    code, p, at_p, a, index_a, col_a, scale_a, q, at_q, b, index_b, col_b, scale_b, y, out
+):
+    """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3, with strong zeros.
+
+    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q (i itself,
+    if these are empty).  Element e of p has the row ``a[index_a[e]] * scale_a[0, e]``, or, without
+    rows, the derivatives ``scale_a[s, e]`` in columns ``col_a[s, e]``; so has q.
+    """
+    for i in range(y.size):
+        e = at_p[i] if at_p.size else i
+        g = at_q[i] if at_q.size else i
+        f = 1.0
+        h = -1.0 if code == 1 else 1.0
+        if code == 2:
+            f = q[g]
+            h = p[e]
+        elif code == 3:
+            f = 1.0 / q[g]
+            h = -y[i] / q[g]
+        if not a.size:
+            _start_row(b, index_b, scale_b, g, h, out[i])
+            _add_slots(col_a, scale_a, e, f, out[i])
+            continue
+        if not b.size:
+            _start_row(a, index_a, scale_a, e, f, out[i])
+            _add_slots(col_b, scale_b, g, h, out[i])
+            continue
+        s = scale_a[0, e if scale_a.size > 1 else 0]
+        f = s if s == 0 else s * f
+        s = scale_b[0, g if scale_b.size > 1 else 0]
+        h = s if s == 0 else s * h
+        j = index_a[e] if index_a.size else e
+        k = index_b[g] if index_b.size else g
+        if np.isfinite(f) and np.isfinite(h):  # keeps zeros zero; adding 0 turns -0 into 0
+            for d in range(out.shape[1]):
+                out[i, d] = a[j, d] * f + b[k, d] * h + 0.0
+        else:
+            for d in range(out.shape[1]):
+                c = a[j, d]
+                r = b[k, d]
+                out[i, d] = (c if c == 0 else c * f) + (r if r == 0 else r * h)
+
+
+@register_jitable
+def _start_row(a, index, scale, e, f, out):
+    """``out[:] = a[index[e]] * (scale[0, e] * f)``."""
+    s = scale[0, e if scale.size > 1 else 0]
+    f = s if s == 0 else s * f
+    j = index[e] if index.size else e
+    if np.isfinite(f):
+        for d in range(out.size):
+            out[d] = a[j, d] * f + 0.0
+    else:
+        for d in range(out.size):
+            c = a[j, d]
+            out[d] = c if c == 0 else c * f
+
+
+@register_jitable
+def _add_slots(col, coef, e, f, out):
+    """``out[col[s, e]] += coef[s, e] * f``."""
+    for s in range(col.shape[0]):
+        c = coef[s, e]
+        if col[s, e] >= 0 and c != 0:
+            out[col[s, e]] += c * f
+
+
+@_on_first_call
 def sum_rows(a, index, scale, segment, out):
     """``out[segment[i]] += a[index[i]] * scale[i]`` with the strong zero."""
     for i in range(segment.size):
@@ -58,6 +128,28 @@ def sum_rows(a, index, scale, segment, out):
             for d in range(out.shape[1]):
                 c = a[j, d]
                 out[r, d] += c if c == 0 else c * f
+
+
+@_on_first_call
+def sum_middle_rows(a, index, scale, length, after, factor, out):
+    """Row (i, l) of `out`: ``factor * sum_j a[index[e]] * scale[e]`` of the elements e = (i, j, l).
+
+    There are `length` of them, one every `after`; strong zeros, and no -0.
+    """
+    for r in range(out.shape[0]):
+        first = r // after * length * after + r % after
+        for d in range(out.shape[1]):
+            out[r, d] = 0.0
+        for e in range(first, first + length * after, after):
+            f = factor * scale[e if scale.size > 1 else 0]
+            j = index[e] if index.size else e
+            if np.isfinite(f):
+                for d in range(out.shape[1]):
+                    out[r, d] += a[j, d] * f
+            else:
+                for d in range(out.shape[1]):
+                    c = a[j, d]
+                    out[r, d] += c if c == 0 else c * f
 
 
 @_on_first_call

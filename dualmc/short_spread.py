@@ -14,11 +14,12 @@ from dualmc.dual import Dual, make
 from dualmc.merging import merged_products
 from dualmc.payload import align, flat, line
 from dualmc.rules import RULES
+from dualmc.short_blocks import CODES, push_pair
 from dualmc.short_ways import (
     FLOAT64,
-    KEPT,
     SMALL,
     new,
+    places,
     room,
     rows_of,
     rows_of_slots,
@@ -64,8 +65,11 @@ def push_spread(ufunc, a, b):
             shape = np.broadcast(p, q).shape
         except ValueError:
             return None  # NumPy's own error
+    if t is not None and u is not None and level.n > dense.FEW:
+        if not (t.is_sparse and u.is_sparse):
+            return push_pair(ufunc, p, t, q, u, shape, level)
     if is_mixed:
-        if level.n > dense.FEW or not (_is_plain(t) and _is_plain(u)):
+        if not (_is_plain(t) and _is_plain(u)):
             return None
         if t.is_sparse:
             t = rows_of_slots(t)
@@ -124,13 +128,10 @@ def _push_chosen(ufunc, a, b):
     return make(y, t.like(out.reshape(rows.shape)), x.level)
 
 
-_CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
-
-
 def _push_rows(ufunc, p, t, q, u, shape, level):
     """The same for two dense tangents of few directions, in one launch."""
-    code = _CODES.get(ufunc)
-    at_p, at_q = _places(p.shape, shape), _places(q.shape, shape)
+    code = CODES.get(ufunc)
+    at_p, at_q = places(p.shape, shape), places(q.shape, shape)
     if code is None or at_p is None or at_q is None:
         return None
     block, scale = rows_of(t)
@@ -146,22 +147,6 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
         line(q), at_q, block_q.reshape((k, q.size)), scale_q.reshape(-1), line(y), out,
     )  # fmt: skip
     return make(y, new(level, out.reshape((k, *shape))), level)
-
-
-_PLACES: dict = {}
-
-
-def _places(shape, wide):
-    """Where every element of an array of shape `wide` comes from in one of `shape`, flat."""
-    found = _PLACES.get((shape, wide))
-    if found is None:
-        if math.prod(wide) > KEPT:
-            return None
-        if len(_PLACES) > 64:
-            _PLACES.clear()
-        places = np.arange(math.prod(shape)).reshape(shape)
-        found = _PLACES[shape, wide] = np.array(np.broadcast_to(places, wide)).reshape(-1)
-    return found
 
 
 def _push_quotient(p, t, q, u, level):

@@ -6,7 +6,7 @@
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import buffers, dense, kernels, short_kernels, tangent
+from dualmc import buffers, dense, kernels, short_blocks, short_kernels, tangent
 from dualmc.dual import make
 from dualmc.payload import flat
 from dualmc.short_ways import (
@@ -72,6 +72,8 @@ def _weighted_sum(t, factor, parts, axis, shape):
 
 
 def _sum_of_rows(t, parts, axis, shape, factor):
+    if t.level.n > dense.FEW:
+        return short_blocks.sum_of_rows(t, parts, shape, factor)
     block, scale = rows_of(t, True)
     if block is None:
         return None

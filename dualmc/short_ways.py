@@ -103,3 +103,22 @@ def rows_of_slots(t):
     block = np.zeros((k, coef.shape[1]))
     kernels.scatter_dense(flat(t.col), coef, block)
     return new(t.level, block.reshape((k, *shape)))
+
+
+_PLACES: dict = {}
+
+
+def places(shape, wide):
+    """Where every element of an array of shape `wide` comes from in one of `shape`, flat.
+
+    None where that is not kept: the elements are too many.
+    """
+    found = _PLACES.get((shape, wide))
+    if found is None:
+        if math.prod(wide) > KEPT:
+            return None
+        if len(_PLACES) > 64:
+            _PLACES.clear()
+        place = np.arange(math.prod(shape)).reshape(shape)
+        found = _PLACES[shape, wide] = np.array(np.broadcast_to(place, wide)).reshape(-1)
+    return found

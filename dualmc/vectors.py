@@ -18,12 +18,11 @@ from dualmc.number_tangent import NumberTangent
 from dualmc.payload import flat, line
 from dualmc.recording import record_binary, record_unary
 from dualmc.rules import RULES
-from dualmc.tangent import DenseTangent, need_block, rows_tangent
+from dualmc.short_blocks import CODES, push_pair
+from dualmc.tangent import DenseTangent, need_block
 
 FLOAT64 = np.dtype(np.float64)
 LARGE = buffers.LARGE
-# Ufuncs whose two partials scale two blocks that are then added.
-_BLOCK_STEPS = frozenset({np.add, np.subtract, np.multiply, np.divide})
 
 _unary_kernels: dict = {}
 _binary_kernels: dict = {}
@@ -126,6 +125,12 @@ def push_binary(ufunc, a, b):
             u = _tangent(b)
             if u is None:
                 return None
+            if (
+                level.n > dense.FEW
+                and (t.is_sparse != u.is_sparse or not t.is_sparse and a.ndim != b.ndim)
+                and (y := _push_pair(ufunc, a, t, b, u)) is not None
+            ):
+                return y
             if t.is_sparse != u.is_sparse:
                 if type(t) is NumberTangent:
                     t = t.to_dense()
@@ -173,7 +178,7 @@ def _push_two_vectors(ufunc, row, a, t, b, u):
     if t.is_sparse and t.col is not u.col:
         return _push_merged(ufunc, row, a, t, b, u)
     if not t.is_sparse and t.block is not u.block:
-        return _push_two_blocks(ufunc, row, a, t, b, u)
+        return _push_two_blocks(ufunc, a, t, b, u)
     rows, other = _fast_rows(t), _fast_rows(u)
     if rows is None or other is None:
         return None
@@ -203,31 +208,26 @@ def _push_merged(ufunc, row, a, t, b, u):
     return None
 
 
-def _push_two_blocks(ufunc, row, a, t, b, u):
-    """A sum, product or quotient of vectors with a dense block each: both factors in one pass."""
+def _push_two_blocks(ufunc, a, t, b, u):
+    """A sum, product or quotient of arrays with a dense block each: both factors in one pass."""
+    if t.level.n > dense.FEW:
+        return push_pair(ufunc, a._primal, t, b._primal, u, a._primal.shape, a.level)
     rows, other = _fast_rows(t), _fast_rows(u)
-    if ufunc not in _BLOCK_STEPS or rows is None or other is None:
+    if ufunc not in CODES or rows is None or other is None:
         return None
-    if t.block.shape[0] <= dense.FEW:
-        return _push_two_small(ufunc, a, t, rows, b, u, other)
+    return _push_two_small(ufunc, a, t, rows, b, u, other)
+
+
+def _push_pair(ufunc, a, t, b, u):
+    """The same for arrays of which one may be sparse, or a number."""
     p, q = a._primal, b._primal
-    if not (dense.fits(t.block, rows) and dense.fits(u.block, other)) or p.ndim != 1:
+    if p.shape == q.shape:
+        shape = p.shape
+    elif p.ndim and q.ndim:
         return None
-    y = ufunc(p, q)
-    if ufunc is np.subtract:
-        other = np.negative(other)
-    elif ufunc is not np.add:
-        out, other_out = np.empty_like(rows), np.empty_like(other)
-        p, q = line(p), line(q)
-        if ufunc is np.multiply:
-            kernels.multiply(rows, q, out)
-            kernels.multiply(other, p, other_out)
-        else:
-            row[0](p, 1, q, 1, y, rows, out)
-            row[1](p, 1, q, 1, y, other, other_out)
-        rows, other = out, other_out
-    need_block(a.level, t.block.shape, FLOAT64)
-    return make(y, rows_tangent(a.level, dense.total(t.block, rows, u.block, other)), a.level)
+    else:
+        shape = p.shape or q.shape
+    return push_pair(ufunc, p, t, q, u, shape, a.level)
 
 
 def _push_two_small(ufunc, a, t, rows, b, u, other):
