@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc import block_kernels, dense
+from dualmc import block_kernels, dense, levels
+from dualmc.dual import make
+from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent
 
 K = 20  # more directions than those that stay first in memory
@@ -81,6 +83,52 @@ def test_exact_zeros_stay_zero_beside_factors_that_are_not_finite():
     sums = dense.reduced(a[:, :1], scale[:, :1], (-1,))
     assert np.inf == sums[3]
     assert 0 == np.count_nonzero(np.delete(sums, 3))
+
+
+PARTIALS = {
+    np.add: lambda p, q: (np.ones(6), np.ones(6)),
+    np.subtract: lambda p, q: (np.ones(6), -np.ones(6)),
+    np.multiply: lambda p, q: (q, p),
+    np.divide: lambda p, q: (1.0 / q, -(p / q) / q),
+}
+
+
+@pytest.mark.parametrize("ufunc", PARTIALS)
+@pytest.mark.parametrize("kinds", [("dense", "dense"), ("dense", "slots"), ("slots", "dense")])
+def test_exact_zeros_of_pairs_stay_zero(rng, ufunc, kinds):
+    """A derivative that is 0 stays 0 whatever multiplies it, also beside a factor that is not."""
+    level = levels.manual_level(K)
+    p = np.array([0.0, np.inf, 1.0, np.nan, -2.0, 3.0])
+    q = np.array([0.0, 2.0, 0.0, 1.0, np.inf, 4.0])
+    duals, plain = [], []
+    for kind, primal in zip(kinds, (p, q), strict=True):
+        block, full = block_of(rng, (6,))
+        if kind == "dense":
+            block[::2] = full[::2] = 0.0
+            scale = np.array([[1.0, 2.0, np.inf, 0.5, 0.0, -1.0]])
+            t = DenseTangent(level, block, scale)
+            with np.errstate(all="ignore"):
+                full = np.where(full == 0, 0.0, full * np.where(scale == 0, 0.0, scale))
+        else:
+            col = np.array([[0, 1, 2, 3, 4, 18], [7, -1, 8, 9, -1, 3]], np.int32)
+            coef = np.where(col < 0, 0.0, rng.normal(size=col.shape))
+            coef[0, 1] = 0.0
+            t = SparseTangent(level, coef, col)
+            full = np.zeros((K, 6))
+            for s, i in zip(*np.nonzero(col >= 0), strict=True):
+                full[col[s, i], i] = coef[s, i]
+        duals.append(make(primal, t, level))
+        plain.append(full)
+    with np.errstate(all="ignore"):
+        y = ufunc(*duals)
+        expected = sum(
+            np.where(part == 0, 0.0, part * factor)
+            for part, factor in zip(plain, PARTIALS[ufunc](p, q), strict=True)
+        )
+        np.testing.assert_array_equal(y.primal, ufunc(p, q))
+    found = y.own_tangent()
+    assert not found.is_sparse
+    np.testing.assert_allclose(found.dense(), expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -10,7 +10,7 @@ import pytest
 from function_cases import complex_step, differences
 
 import dualmc as dm
-from dualmc import kernels, short_kernels
+from dualmc import block_kernels, kernels, short_kernels
 
 pytest.importorskip("scipy.sparse")
 
@@ -360,6 +360,67 @@ def test_a_dual_of_a_finished_call_is_refused():
             f(kept[0])
 
 
+# --- Blocks of many directions -------------------------------------------------------------------
+
+B = np.sin(1.0 + np.arange(36.0**2)).reshape(36, 36)
+# What a step may have of 36 inputs: all of them, scaled or not, or a few, in several shapes.
+OPERANDS = {
+    "block": lambda x: B @ x,
+    "scaled-block": lambda x: np.exp(B @ x / 9.0),
+    "slots": lambda x: 2.0 + np.sin(x),
+    "numbers-block": lambda x: 1.0 + np.sum(x**2),
+    "numbers-slot": lambda x: x[3],
+    "matrix-block": lambda x: (B @ x).reshape(6, 6),
+    "matrix-slots": lambda x: np.exp(x).reshape(6, 6),
+    "row-block": lambda x: B[:6] @ x,
+    "row-slots": lambda x: x[30:],
+    "column-block": lambda x: np.cos(B[:6] @ x)[:, None],
+    "column-slots": lambda x: x[:6, None] * x[1:7, None],
+    "fortran-block": lambda x: (B @ x).reshape(6, 6).T,
+    "repeated-block": lambda x: np.broadcast_to(B[0] @ x, (6, 6)),
+    "running-block": lambda x: np.cumsum(x),
+}
+
+
+def _fit(a, b):
+    x = points(36)
+    try:
+        np.broadcast_shapes(np.shape(OPERANDS[a](x)), np.shape(OPERANDS[b](x)))
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("a, b", [(a, b) for a in OPERANDS for b in OPERANDS if _fit(a, b)])
+def test_pairs_of_operands(a, b):
+    def f(x):
+        p, q = OPERANDS[a](x), OPERANDS[b](x)
+        return np.stack([p + q, p - q, p * q, p / (q + 9.0)])
+
+    agree(f, points(36), complex_step, 1e-13)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, 2])
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_sums_of_blocks(name, axis):
+    reduce = getattr(np, name)
+    mix = np.cos(np.arange(24.0 * 36.0)).reshape(24, 36)
+    for f in (
+        lambda x: reduce((mix @ x).reshape(2, 3, 4), axis=axis),
+        lambda x: reduce(np.exp(mix @ x / 9.0).reshape(2, 3, 4), axis=axis, keepdims=True),
+        lambda x: reduce(np.broadcast_to(mix[:6] @ x, (2, 5, 6)), axis=axis),
+    ):
+        agree(f, points(36), complex_step, 1e-13)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_images_of_slots(order):
+    matrix = np.array(B[:5], order=order)
+    agree(lambda x: matrix @ np.exp(x), points(36), complex_step, 1e-13)
+    agree(lambda x: matrix[:, ::2] @ (x[::2] * x[1::2]), points(36), complex_step, 1e-13)
+    agree(lambda x: np.float32(matrix) @ np.exp(x), points(36), complex_step, 1e-13)
+
+
 # --- Work ----------------------------------------------------------------------------------------
 
 
@@ -372,17 +433,47 @@ def test_a_dual_of_a_finished_call_is_refused():
     (lambda X: X * X[:1], {"pair": 1}),
 ])  # fmt: skip
 def test_one_launch(f, launches):
+    assert launches == launches_on(16, f)
+    assert all(hasattr(short_kernels, name) for name in launches)
+
+
+@pytest.mark.parametrize("f, launches", [
+    (lambda X: np.sum(X, axis=1), {"sum_middle_rows": 1}),
+    (lambda X: np.mean(X), {"sum_middle_rows": 1}),
+    (lambda X: X / X[:, :1], {"pair_rows": 1}),
+    (lambda X: X[0, 0] - X, {"pair_rows": 1}),
+    (lambda X: X * X.T, {"pair_rows": 1}),
+])  # fmt: skip
+def test_one_launch_for_blocks_of_many_directions(f, launches):
+    assert launches == launches_on(36, f, lambda X: (B @ X.ravel()).reshape(6, 6))
+    assert all(hasattr(block_kernels, name) for name in launches)
+
+
+def test_one_launch_for_slots_beside_blocks():
+    assert {"pair_rows": 1} == launches_on(36, lambda X: X / TOTAL[0], _with_total)
+    assert {"scatter_product": 1} == launches_on(36, lambda X: B @ X.ravel())
+
+
+TOTAL = []
+
+
+def _with_total(X):
+    TOTAL[:] = [np.sum(np.exp(X))]
+    return X
+
+
+def launches_on(n, f, prepared=lambda X: X):
+    """Launches of kernels for f, of what `prepared` makes of a matrix of n inputs."""
     inside = {}
 
     @dm.as_is
     def counting(x):
-        X = x.reshape(4, 4)
+        X = prepared(matrix(x))
         f(X)
         with kernels.counted() as found:
             y = f(X)
         inside.update(found)
         return y
 
-    dm.jacobian_fwd(counting, points(16))
-    assert launches == inside
-    assert all(hasattr(short_kernels, name) for name in launches)
+    dm.jacobian_fwd(counting, points(n))
+    return inside
