@@ -6,8 +6,9 @@
 import numpy as np
 from numpy import asarray, empty, ndarray
 
-from dualmc import dense, short_kernels, tangent
+from dualmc import block_kernels, buffers, dense, short_kernels, tangent
 from dualmc.dual import Dual, make
+from dualmc.packed import packed
 from dualmc.payload import align, flat
 from dualmc.short_ways import (
     FLOAT64,
@@ -19,7 +20,7 @@ from dualmc.short_ways import (
     tangent_of,
 )
 from dualmc.slots import SparseTangent, summed_slots
-from dualmc.tangent import need_block
+from dualmc.tangent import need_block, rows_tangent
 from dualmc.union import add
 
 # Multiplications beyond which BLAS is faster.
@@ -50,8 +51,13 @@ def product(a, b, function=np.matmul):
         y = asarray(function(p, q))
         return make(y, _sum_of_slots(p, t, q, u, parts, y.shape), level)
     if k > dense.FEW:
-        is_dot = p.ndim == q.ndim == 1
-        return _dot_of_slots(p, t, q, u, function, level) if is_dot else None
+        if not all(x is None or is_plain_sparse(x) for x in (t, u)):
+            return None
+        if p.ndim == q.ndim == 1:
+            return _dot_of_slots(p, t, q, u, function, level)
+        need_block(level, (k, rows, columns), FLOAT64)
+        y = asarray(function(p, q))
+        return make(y, packed(_sum_of_slots(p, t, q, u, parts, y.shape)), level)
     if k * rows * length * columns > PRODUCTS:
         return None
     need_block(level, (k, rows, columns), FLOAT64)
@@ -98,8 +104,6 @@ def _stays_sparse(t, length, n):
 
 def _dot_of_slots(p, t, q, u, function, level):
     """The product of two vectors whose sparse tangents sum up to a dense one."""
-    if not all(x is None or is_plain_sparse(x) for x in (t, u)):
-        return None
     block = np.zeros(level.n)
     for x, other in ((t, q), (u, p)):
         if x is not None:
@@ -111,21 +115,47 @@ def _dot_of_slots(p, t, q, u, function, level):
 
 
 def _sum_of_slots(p, t, q, u, parts, shape):
-    """The sparse tangent, of `shape`, of a product ``p @ q``."""
+    """The tangent, of `shape`, of a product ``p @ q`` of factors with sparse ones."""
     rows, length, columns = parts
     found = None
     if t is not None:
         other = flat_numbers(q).reshape(length, columns)
-        found = _half_of_slots(t, other, parts, True, u is None, shape)
+        found = _half(t, other, parts, True, u is None, shape)
     if u is not None:
         other = flat_numbers(p).reshape(rows, length)
-        half = _half_of_slots(u, other, parts, False, t is None, shape)
+        half = _half(u, other, parts, False, t is None, shape)
         found = half if found is None else add(found, half)
     return found
 
 
-def _half_of_slots(t, other, parts, is_left, is_constant, shape):
+def _half(t, other, parts, is_left, is_constant, shape):
     """What the sparse tangent `t` of the left or the right factor contributes, of `shape`."""
+    half = _half_of_slots if _stays_sparse(t, parts[1], t.level.n) else _half_of_columns
+    return half(t, other, parts, is_left, is_constant, shape)
+
+
+def _half_of_columns(t, other, parts, is_left, is_constant, shape):
+    """The same as a dense block: rows or columns of the other factor, scaled."""
+    rows, length, columns = parts
+    level, w = t.level, t.coef.shape[0]
+    if is_left:
+        wide = (w, rows, length)
+        col, coef, matrix = flat(t.col).reshape(wide), flat(t.coef).reshape(wide), other.T
+    else:
+        wide = (w, length, columns)
+        coef = np.ascontiguousarray(flat(t.coef).reshape(wide).swapaxes(1, 2))
+        col = level.structures.moved(
+            t.col, lambda a: a.reshape(wide).swapaxes(1, 2), ("columns", wide)
+        )
+        matrix = other
+    out = buffers.empty((wide[1] if is_left else columns, matrix.shape[0], level.n), FLOAT64)
+    block_kernels.scatter_product(np.ascontiguousarray(col), coef, matrix, out, is_constant)
+    out = out if is_left else out.swapaxes(0, 1)
+    return rows_tangent(level, dense.first(out.reshape((*shape, level.n))))
+
+
+def _half_of_slots(t, other, parts, is_left, is_constant, shape):
+    """The same with few slots."""
     level, coef = t.level, t.coef
     moved = level.structures.moved
     rows, length, columns = parts

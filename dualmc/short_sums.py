@@ -8,6 +8,7 @@ from numpy import asarray, empty, ndarray
 
 from dualmc import buffers, dense, kernels, short_blocks, short_kernels, tangent
 from dualmc.dual import make
+from dualmc.number_tangent import of_slots
 from dualmc.payload import flat
 from dualmc.short_ways import (
     FLOAT64,
@@ -178,6 +179,11 @@ def extremum(function, a, axis, keepdims):
         index = empty(before * after, np.int64)
         if t.dtype is not FLOAT64 or not short_kernels.chosen_index(x, top, index):
             return None
+        if not y.ndim and t.is_sparse:
+            i = index.item()
+            u = of_slots(t.level, flat(t.coef)[:, i], flat(t.col)[:, i])
+            if u is not None:
+                return make(y, u, a.level)
         return make(y, t.take(index.reshape(y.shape)), a.level)
     k = block.shape[0]
     out = empty((k, before, after))
