@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import block_kernels, buffers, dense, kernels, short_blocks, tangent, tape
+from dualmc import block_kernels, buffers, dense, short_blocks, slot_kernels, tangent, tape
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
 from dualmc.linear import exact, with_primal
 from dualmc.packed import PackedTangent, packed
@@ -249,7 +249,7 @@ def _contracted_columns(t, other, is_constant):
         block_kernels.scatter_product(np.ascontiguousarray(t.col), coef, matrix, out, is_constant)
         return rows_tangent(t.level, dense.first(out))
     block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
-    kernels.scatter_product(
+    slot_kernels.scatter_product(
         t.col,
         t.coef.astype(dtype, copy=False),
         np.ascontiguousarray(other, dtype),

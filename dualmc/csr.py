@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from dualmc import buffers, kernels
+from dualmc import buffers, slot_kernels
 from dualmc.payload import KERNEL_DTYPES, flat
 
 # Entries that int32 can number.
@@ -30,7 +30,7 @@ def matrix_of(t, m, n, kind):
         data = coef[0].copy()
     else:
         data = np.empty(source.size, coef.dtype)
-        kernels.take_rows(coef.reshape(1, coef.size), source, 0, data.reshape(1, data.size))
+        slot_kernels.take_rows(coef.reshape(1, coef.size), source, 0, data.reshape(1, data.size))
     return _matrix(kind, (m, n), indptr.copy(), indices.copy(), data)
 
 
@@ -43,7 +43,7 @@ def matrix_of_rows(rows, kind):
     index = np.int64 if max(count, rows.shape[1]) > INT32 else np.int32
     indptr, indices = np.empty(rows.shape[0] + 1, index), np.empty(count, index)
     data = np.empty(count, rows.dtype)
-    kernels.fill_nonzeros(rows, indptr, indices, data)
+    slot_kernels.fill_nonzeros(rows, indptr, indices, data)
     return _matrix(kind, rows.shape, indptr, indices, data)
 
 
@@ -52,7 +52,7 @@ def _filled(col, coef):
     indptr = _pointers(col)
     indices = np.empty(int(indptr[-1]), indptr.dtype)
     data = np.empty(int(indptr[-1]), coef.dtype)
-    kernels.fill_csr(col, coef, indptr, indices, data)
+    slot_kernels.fill_csr(col, coef, indptr, indices, data)
     return indptr, indices, data
 
 
@@ -61,13 +61,13 @@ def _sources(col):
     indptr = _pointers(col)
     indices = np.empty(int(indptr[-1]), indptr.dtype)
     source = np.empty(int(indptr[-1]), indptr.dtype)
-    kernels.fill_rows(col, indptr, indices, source)
+    slot_kernels.fill_rows(col, indptr, indices, source)
     return indptr, indices, source
 
 
 def _pointers(col):
     indptr = np.empty(col.shape[1] + 1, np.int64 if col.size > INT32 else np.int32)
-    kernels.count_rows(col, indptr)
+    slot_kernels.count_rows(col, indptr)
     return indptr
 
 

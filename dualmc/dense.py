@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from dualmc import block_kernels, buffers, kernels
+from dualmc import block_kernels, buffers, slot_kernels
 from dualmc.payload import FLOATS
 
 # Directions up to which the basis axis is first in memory too: rows this short are not worth it.
@@ -162,7 +162,7 @@ def total(a, scale_a, b, scale_b):
 def total_with_slots(block, scale, col, coef):
     """``scale * block`` plus sparse slots, (w, size)."""
     out = scaled(block, scale)
-    kernels.scatter_dense(col, coef, flat(out).T)
+    slot_kernels.scatter_dense(col, coef, flat(out).T)
     return out
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels, tangent
+from dualmc import buffers, kernels, slot_kernels, tangent
 from dualmc.payload import flat, take_slots
 from dualmc.slots import SparseTangent
 
@@ -63,14 +63,14 @@ def union_of(level, a, b):
 
 def _united(a, b):
     p, q = flat(a), flat(b)
-    if a.shape == b.shape and kernels.is_same_structure(p, q):
+    if a.shape == b.shape and slot_kernels.is_same_structure(p, q):
         # Columns that elements share take less memory.
         a = b if a.flags.c_contiguous and not b.flags.c_contiguous else a
         return Union(a, _NO_SLOTS, _NONE, np.empty((2, 0, 0), np.int8), True)
     union = _alike(p, q) or _each(p, q)
     # Where one side has all the slots, its columns stay the same object.
     for col, rows in ((a, p), (b, q)):
-        if rows.shape == union.col.shape and kernels.is_same_structure(rows, union.col):
+        if rows.shape == union.col.shape and slot_kernels.is_same_structure(rows, union.col):
             union.col = col
             return union
     union.col = union.col.reshape((union.col.shape[0], *a.shape[1:]))
@@ -79,9 +79,9 @@ def _united(a, b):
 
 def _each(a, b):
     """The union that looks at every element by itself."""
-    col = buffers.empty((int(kernels.merged_width(a, b)), a.shape[1]), a.dtype)
+    col = buffers.empty((int(slot_kernels.merged_width(a, b)), a.shape[1]), a.dtype)
     each = buffers.empty((2, *col.shape), np.int8 if a.shape[0] + b.shape[0] < 128 else np.int32)
-    kernels.merge_positions(a, b, col, each[0], each[1])
+    slot_kernels.merge_positions(a, b, col, each[0], each[1])
     return Union(col, _NO_SLOTS, _NONE, each)
 
 
@@ -104,7 +104,7 @@ def _alike(a, b):
         return None
     slots = np.array([[s.index(c) if c in s else -1 for c in columns] for s in (p, q)], np.int32)
     exceptions = np.empty(EXCEPTIONS, np.int64)
-    count = int(kernels.pattern_exceptions(a, b, slots[0], slots[1], exceptions))
+    count = int(slot_kernels.pattern_exceptions(a, b, slots[0], slots[1], exceptions))
     if count > exceptions.size:
         return None
     few = exceptions[:count]
@@ -138,7 +138,7 @@ def merged(t, u, sign=1):
     if union.is_same:
         (np.add if sign > 0 else np.subtract)(a, b, out=out)
     else:
-        kernels.unite(a, b, union.slots, union.few, union.each, sign, out)
+        slot_kernels.unite(a, b, union.slots, union.few, union.each, sign, out)
     return _finished(t.level, union, out)
 
 
@@ -150,7 +150,7 @@ def merged_products(t, factor, u, other):
     if union.is_same:
         kernels.scaled_sum(a, factor, b, other, out)
     else:
-        kernels.unite_products(a, factor, b, other, union.slots, union.few, union.each, out)
+        slot_kernels.unite_products(a, factor, b, other, union.slots, union.few, union.each, out)
     return _finished(t.level, union, out)
 
 

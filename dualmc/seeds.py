@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from dualmc import buffers, csr, dense, kernels, levels, tape
+from dualmc import buffers, csr, dense, kernels, levels, slot_kernels, tape
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.slots import SparseTangent
@@ -275,7 +275,7 @@ class Piece:
             return np.zeros((*shape, self.k), self.dtype)
         if t.is_sparse and is_plain(t.coef):
             out = np.zeros((math.prod(shape), self.k), t.dtype)
-            kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
+            slot_kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
             return out.reshape((*shape, self.k))
         if not t.is_sparse and 0 < self.k <= dense.FEW:
             out = _scaled_columns(t.block, t.scale)

@@ -140,7 +140,7 @@ def running_slots(col, coef, rows):
 
 @_on_first_call
 def compact_middle(coef, order, target, factor, out):
-    """`kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
+    """`slot_kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
     length, after = coef.shape[2], coef.shape[3]
     for s in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -223,8 +223,8 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
 
 @_on_first_call
 def compact_product(coef, other, order, target, is_left, is_constant, out):
-    """`kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, 0] * other[j, l]``,
-    or, unless `is_left`, of ``other[i, j] * coef[s, 0, j, l]``.
+    """`slot_kernels.compact` for the slots (s, j) of a sum over j of
+    ``coef[s, i, j, 0] * other[j, l]``, or, unless `is_left`, ``other[i, j] * coef[s, 0, j, l]``.
     """
     length, after = coef.shape[2], out.shape[2]
     for s in range(out.shape[0]):

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy import empty, ndarray
 
-from dualmc import buffers, dense, kernels
+from dualmc import buffers, dense, slot_kernels
 from dualmc.payload import flat
 from dualmc.tangent import DenseTangent
 
@@ -101,7 +101,7 @@ def rows_of_slots(t):
     k, shape = t.level.n, t.coef.shape[1:]
     coef = flat(t.coef)
     block = np.zeros((k, coef.shape[1]))
-    kernels.scatter_dense(flat(t.col), coef, block)
+    slot_kernels.scatter_dense(flat(t.col), coef, block)
     return new(t.level, block.reshape((k, *shape)))
 
 

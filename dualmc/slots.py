@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, kernels, tangent
+from dualmc import buffers, slot_kernels, tangent
 from dualmc.payload import (
     KERNEL_DTYPES,
     align,
@@ -57,7 +57,7 @@ class SparseTangent:
         k = self.level.n
         if is_plain(self.coef):
             block = new_block(self.level, k, self.shape, self.dtype)
-            kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
+            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
             return block
         need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
@@ -185,7 +185,7 @@ class SparseTangent:
         )
         segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
         block = new_block(self.level, self.level.n, kept, self.dtype)
-        kernels.scatter_sum(
+        slot_kernels.scatter_sum(
             flat(self.col), flat(self.coef), segment, block.reshape(self.level.n, -1)
         )
         return DenseTangent(self.level, block)
@@ -224,11 +224,11 @@ class Compacted:
         if col.shape[0] <= INSERTION_SLOTS:
             self.order = np.empty(columns.shape, np.int8)
             self.target = np.empty(columns.shape, np.int8)
-            width = int(kernels.slot_order(columns, self.order, self.target))
+            width = int(slot_kernels.slot_order(columns, self.order, self.target))
         else:
             self.order, self.target, width = _sorted_slots(columns)
         out = buffers.empty((width, columns.shape[1]), columns.dtype)
-        kernels.compact_columns(columns, self.order, self.target, out)
+        slot_kernels.compact_columns(columns, self.order, self.target, out)
         self.col = out.reshape((width, *col.shape[1:]))
 
     def arrays(self):
@@ -239,7 +239,7 @@ class Compacted:
         width, (slots, size) = self.col.shape[0], self.order.shape
         if is_plain(coef):
             out = buffers.empty((width, size), coef.dtype)
-            kernels.compact(flat(coef), self.order, self.target, out)
+            slot_kernels.compact(flat(coef), self.order, self.target, out)
         else:
             out = self._of_duals(coef.reshape((slots, size)), width)
         found = SparseTangent(level, out.reshape(self.col.shape), self.col)
@@ -255,7 +255,7 @@ class Compacted:
 
 
 def _sorted_slots(columns):
-    """`kernels.slot_order` by one sort per element, for many slots."""
+    """`slot_kernels.slot_order` by one sort per element, for many slots."""
     key = np.where(columns < 0, np.iinfo(np.int32).max, columns)
     order = np.argsort(key, axis=0, kind="stable").astype(np.int32)
     ranked = np.take_along_axis(columns, order, axis=0)
@@ -269,5 +269,5 @@ def _rows_at(a, i, fill, shape):
     """(w, *S) at flat positions `i`, `fill` where those are -1, as (w, *shape)."""
     rows = flat(a)
     out = buffers.empty((rows.shape[0], i.size), rows.dtype)
-    kernels.take_rows(rows, i, fill, out)
+    slot_kernels.take_rows(rows, i, fill, out)
     return out.reshape((rows.shape[0], *shape))

@@ -22,7 +22,7 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, kernels
+from dualmc import buffers, slot_kernels
 from dualmc.payload import values
 
 # A cotangent that is not a Dual; 0-d ones are NumPy scalars where arithmetic made them.
@@ -275,7 +275,7 @@ def unbroadcast(bar, shape, lead):
 
 def scatter(rows, index, bar):
     """``rows[:, index[i]] += bar[:, i]`` wherever index is not -1, in place."""
-    kernels.scatter_add(bar, np.ascontiguousarray(index, np.int64).reshape(-1), rows)
+    slot_kernels.scatter_add(bar, np.ascontiguousarray(index, np.int64).reshape(-1), rows)
 
 
 def scattered(bar, index, size):

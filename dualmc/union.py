@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dualmc import buffers, dense, kernels, tape
+from dualmc import buffers, dense, kernels, slot_kernels, tape
 from dualmc.merging import merged, union_of
 from dualmc.packed import PackedTangent
 from dualmc.payload import fits_kernel, flat, is_plain
@@ -183,7 +183,7 @@ def _pooled_rows(k, parts, dtype):
         if t is None or t.is_sparse:
             rows.fill(0)
         if t is not None and t.is_sparse:
-            kernels.scatter_dense(flat(t.col), flat(t.coef), rows.T)
+            slot_kernels.scatter_dense(flat(t.col), flat(t.coef), rows.T)
         elif t is not None:
             dense.write(t.block, t.scale, rows)
         start += size

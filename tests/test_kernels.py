@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from dualmc import kernels, rules
+from dualmc import kernels, rules, slot_kernels
 from dualmc.rules import RULES
 
 PACKAGE = pathlib.Path(rules.__file__).parent
@@ -292,10 +292,10 @@ def test_unite(seed):
     rng, _, (elements_a, col_a, coef_a), (elements_b, col_b, coef_b) = _two_structures(seed)
     united = [_sum(p, q) for p, q in zip(elements_a, elements_b, strict=True)]
     width, size = max(map(len, united)), len(united)
-    assert kernels.merged_width(col_a, col_b) == width
+    assert slot_kernels.merged_width(col_a, col_b) == width
     col = np.full((width, size), 99, np.int32)
     each = np.empty((2, width, size), np.int8)
-    kernels.merge_positions(col_a, col_b, col, each[0], each[1])
+    slot_kernels.merge_positions(col_a, col_b, col, each[0], each[1])
     expected_col, _ = _as_slots(united, width)
     np.testing.assert_array_equal(col, expected_col)
     # Element 0 as the pattern of all, and all others as the exceptions to it, is the same.
@@ -316,9 +316,9 @@ def test_unite(seed):
             ]
             coef = np.full((width, size), np.nan)
             if p is f:
-                kernels.unite_products(coef_a, f, coef_b, g, *way, coef)
+                slot_kernels.unite_products(coef_a, f, coef_b, g, *way, coef)
             else:
-                kernels.unite(coef_a, coef_b, *way, int(q), coef)
+                slot_kernels.unite(coef_a, coef_b, *way, int(q), coef)
             np.testing.assert_array_equal(coef, _as_slots(scaled, width)[1])
 
 
@@ -328,19 +328,19 @@ def test_unite_products_keeps_strong_zeros():
     out = np.empty((1, 2))
     for each in (np.empty((2, 1, 0), np.int8), np.zeros((2, 1, 2), np.int8)):
         some = slots if each.shape[2] == 0 else slots[:, :0]
-        kernels.unite_products(coef, factor, coef, factor, some, few, each, out)
+        slot_kernels.unite_products(coef, factor, coef, factor, some, few, each, out)
         np.testing.assert_array_equal(out, [[0.0, 0.0]])
-        kernels.unite_products(coef + 1, factor, coef, factor, some, few, each, out)
+        slot_kernels.unite_products(coef + 1, factor, coef, factor, some, few, each, out)
         np.testing.assert_array_equal(out, [[np.inf, 0.0]])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_merge_positions(seed):
     _, _, (elements_a, col_a, _), (elements_b, col_b, _) = _two_structures(seed)
-    width = kernels.merged_width(col_a, col_b)
+    width = slot_kernels.merged_width(col_a, col_b)
     col = np.empty((width, col_a.shape[1]), np.int32)
     from_a, from_b = np.empty_like(col), np.empty_like(col)
-    kernels.merge_positions(col_a, col_b, col, from_a, from_b)
+    slot_kernels.merge_positions(col_a, col_b, col, from_a, from_b)
     for i, (p, q) in enumerate(zip(elements_a, elements_b, strict=True)):
         united = sorted({*p, *q}) + [-1] * (width - len({*p, *q}))
         assert col[:, i].tolist() == united
@@ -351,10 +351,10 @@ def test_merge_positions(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_is_same_structure(seed):
     _, _, (_, col_a, _), (_, col_b, _) = _two_structures(seed)
-    assert kernels.is_same_structure(col_a, col_a.copy())
+    assert slot_kernels.is_same_structure(col_a, col_a.copy())
     rows = min(col_a.shape[0], col_b.shape[0])
     a, b = col_a[:rows], col_b[:rows]
-    assert kernels.is_same_structure(a, b) == np.array_equal(a, b)
+    assert slot_kernels.is_same_structure(a, b) == np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -375,11 +375,11 @@ def test_pattern_exceptions(seed):
         if any(len(pair) > 1 for pair in pairs) or joined != sorted({*joined} - {-1}):
             expected.append(i)
     room = np.empty(len(expected), np.int64)
-    assert kernels.pattern_exceptions(col_a, col_b, from_a, from_b, room) == len(expected)
+    assert slot_kernels.pattern_exceptions(col_a, col_b, from_a, from_b, room) == len(expected)
     assert room.tolist() == expected
     if expected:
         few = np.empty(len(expected) - 1, np.int64)
-        found = kernels.pattern_exceptions(col_a, col_b, from_a, from_b, few)
+        found = slot_kernels.pattern_exceptions(col_a, col_b, from_a, from_b, few)
         assert found == len(expected)
 
 
@@ -395,13 +395,13 @@ def test_slot_order_and_compact(seed):
         for i in range(size)
     ]
     order, target = np.empty_like(col), np.empty_like(col)
-    width = kernels.slot_order(col, order, target)
+    width = slot_kernels.slot_order(col, order, target)
     assert width == max(map(len, elements))
     assert np.array_equal(np.sort(order, axis=0), np.repeat(np.arange(slots)[:, None], size, 1))
     col_out = np.full((width, size), 99, np.int32)
     coef_out = np.full((width, size), np.nan)
-    kernels.compact_columns(col, order, target, col_out)
-    kernels.compact(coef, order, target, coef_out)
+    slot_kernels.compact_columns(col, order, target, col_out)
+    slot_kernels.compact(coef, order, target, coef_out)
     expected_col, expected_coef = _as_slots(elements, width)
     np.testing.assert_array_equal(col_out, expected_col)
     np.testing.assert_array_equal(coef_out, expected_coef)
@@ -413,8 +413,8 @@ def test_scatter_dense_and_scatter_sum(seed):
     size = len(elements)
     segment = rng.integers(0, 3, size)
     block, sums = np.zeros((columns, size)), np.zeros((columns, 3))
-    kernels.scatter_dense(col, coef, block)
-    kernels.scatter_sum(col, coef, segment, sums)
+    slot_kernels.scatter_dense(col, coef, block)
+    slot_kernels.scatter_sum(col, coef, segment, sums)
     expected = np.array([[element.get(c, 0.0) for element in elements] for c in range(columns)])
     np.testing.assert_array_equal(block, expected)
     for g in range(3):
@@ -433,7 +433,9 @@ def test_scatter_product(seed):
     for is_constant in (True, False):
         block = np.zeros((columns, rows, outer))
         shape = (3, rows, inner)
-        kernels.scatter_product(col.reshape(shape), coef.reshape(shape), matrix, block, is_constant)
+        slot_kernels.scatter_product(
+            col.reshape(shape), coef.reshape(shape), matrix, block, is_constant
+        )
         np.testing.assert_array_equal(block, expected)
 
 
@@ -448,7 +450,7 @@ def test_scatter_product_of_zeros_and_infinities():
         ([np.inf, 0.0], False, [[np.nan, np.inf], [0, 0]]),
     ]:
         block = np.zeros((2, 1, 2))
-        kernels.scatter_product(col, np.array([[coef]]), matrix, block, is_constant)
+        slot_kernels.scatter_product(col, np.array([[coef]]), matrix, block, is_constant)
         np.testing.assert_array_equal(block[:, 0], expected)
 
 
@@ -459,8 +461,8 @@ def test_take_rows(seed):
     taken = [elements[i] if i >= 0 else {} for i in index]
     col_out = np.full((col.shape[0], 7), 99, np.int32)
     coef_out = np.full(col_out.shape, np.nan)
-    kernels.take_rows(col, index, -1, col_out)
-    kernels.take_rows(coef, index, 0, coef_out)
+    slot_kernels.take_rows(col, index, -1, col_out)
+    slot_kernels.take_rows(coef, index, 0, coef_out)
     expected_col, expected_coef = _as_slots(taken, col.shape[0])
     np.testing.assert_array_equal(col_out, expected_col)
     np.testing.assert_array_equal(coef_out, expected_coef)
@@ -470,12 +472,12 @@ def test_take_rows(seed):
 def test_count_rows_and_fill_rows(seed):
     _, _, (elements, col, coef), _ = _two_structures(seed)
     indptr = np.zeros(len(elements) + 1, np.int64)
-    kernels.count_rows(col, indptr)
+    slot_kernels.count_rows(col, indptr)
     assert indptr.tolist() == [0, *np.cumsum([len(element) for element in elements]).tolist()]
     indices, source = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], 99, np.int64)
-    kernels.fill_rows(col, indptr, indices, source)
+    slot_kernels.fill_rows(col, indptr, indices, source)
     assert indices.tolist() == [c for element in elements for c in element]
     data = np.full(indptr[-1], np.nan)
-    kernels.fill_csr(col, coef, indptr, np.zeros_like(indices), data)
+    slot_kernels.fill_csr(col, coef, indptr, np.zeros_like(indices), data)
     assert np.array_equal(data, coef.reshape(-1)[source])
     assert data.tolist() == [value for element in elements for value in element.values()]
