@@ -90,16 +90,13 @@ def pull_scaled(node, bar, owned, sweep):
     """A sum of arguments with constant coefficients: add, subtract, negative, ..."""
     parents = node.parents
     for parent, c in zip(parents, node.data, strict=True):
-        if c == 1.0:
-            part, is_new = bar, owned and len(parents) == 1
-        elif c == -1.0:
-            part, is_new = -bar, True
-        elif sweep.is_careful and not (math.isfinite(c) and c != 0):
-            part, is_new = times(bar, c, True), True
-        else:
-            part, is_new = bar * c, True
-        if parent.shape != node.shape:
+        part, is_new = bar, owned and len(parents) == 1
+        if sweep.is_careful and not (math.isfinite(c) and c != 0):
+            part, is_new, c = times(bar, c, True), True, 1.0
+        if parent.shape != node.shape:  # first, so that the smaller array is scaled
             part, is_new = unbroadcast(sweep.full(part, node), parent.shape, sweep.lead), True
+        if c != 1.0:
+            part, is_new = -part if c == -1.0 else part * c, True
         sweep.add(parent, part, is_new)
 
 

@@ -173,8 +173,8 @@ def _reduced(part, shape, parent):
 def scaled(node, bar, sweep):
     shape = node.shape
     for parent, c in zip(node.parents, node.data):  # noqa: B905
-        part = bar if c == 1.0 else -bar if c == -1.0 else bar * c
-        _add(sweep, parent, part if parent.shape == shape else _reduced(part, shape, parent))
+        part = bar if parent.shape == shape else _reduced(bar, shape, parent)
+        _add(sweep, parent, part if c == 1.0 else -part if c == -1.0 else part * c)
 
 
 @short_for(pullbacks.pull_multiplied)
