@@ -540,9 +540,6 @@ def test_a_sum_of_mixed_precisions():
 
 def test_infinities_that_cancel_along_a_broadcast_axis_are_not_lost():
     with np.errstate(all="ignore"):
-        f = lambda a: (np.zeros((2, 1)) + a * np.inf) @ np.ones(3)  # noqa: E731
-        y, pullback = dm.vjp(f, np.ones(3))
-        assert np.isnan(pullback(np.array([1.0, -1.0]))).all()
         g = lambda a: np.add(np.zeros((2, 3)), a)  # noqa: E731
         _, pullback = dm.vjp(lambda a: np.inf * g(a), np.ones(3))
         assert np.isnan(pullback(np.array([[1.0] * 3, [-1.0] * 3]))).all()
