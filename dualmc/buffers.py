@@ -106,8 +106,11 @@ def empty_like(a):
 
 def contiguous(a):
     """`a` itself if it is C-contiguous, else a copy that is."""
-    if a.flags.c_contiguous:
-        return a
+    return a if a.flags.c_contiguous else copied(a)
+
+
+def copied(a):
+    """A C-contiguous copy of `a`."""
     out = empty_like(a)
     out[...] = a
     return out

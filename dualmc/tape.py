@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from dualmc import pullbacks
+from dualmc import buffers, pullbacks
 
 next_serial = itertools.count().__next__
 _PLACEHOLDER = np.zeros((), np.bool_)
@@ -232,7 +232,7 @@ def _constant(a, level):
     key = (a.ctypes.data, a.shape, a.dtype)
     found = level.constants.get(key)
     if found is None or not (_bits(found) == _bits(a)).all():
-        found = level.constants[key] = a.copy()
+        found = level.constants[key] = buffers.copied(a)
     return found
 
 
