@@ -5,6 +5,7 @@ thread keeps the buffers it has allocated and hands one out again once no array 
 more, which its reference count tells.  `trim` bounds what is kept when a derivative call ends.
 """
 
+import functools
 import math
 import sys
 import threading
@@ -20,6 +21,8 @@ SPARE = 4
 BEYOND = 2**20
 # Bytes of buffers up to which a third of what is in use may be free.
 ROOMY = 2**25
+# How much larger than a result the memory may be in which it is handed to the user.
+SLACK = 1.25
 
 
 class _Pool(threading.local):
@@ -99,6 +102,15 @@ def yield_to(size):
         _let_go(buffers, free, min(size, sum(b.size for b in buffers) - ROOMY))
 
 
+def zeros(shape, dtype):
+    """``np.zeros(shape, dtype)``, from a kept buffer when it is large."""
+    if math.prod(shape) * np.dtype(dtype).itemsize < LARGE:
+        return np.zeros(shape, dtype)
+    out = empty(shape, dtype)
+    out.fill(0)
+    return out
+
+
 def empty_like(a):
     """A C-contiguous array of the shape and dtype of `a`."""
     return np.empty_like(a, order="C") if a.nbytes < LARGE else empty(a.shape, a.dtype)
@@ -116,6 +128,14 @@ def copied(a):
     return out
 
 
+def is_tight(a):
+    """Whether an array that is handed to the user keeps little more memory alive than its own."""
+    root = a
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    return root.nbytes <= SLACK * a.nbytes
+
+
 def trim(limit=KEPT):
     """Let go of free buffers beyond `limit` bytes; called when a derivative call ends."""
     buffers = _pool.buffers
@@ -128,3 +148,16 @@ def trim(limit=KEPT):
         if total <= limit and count == _FREE:
             kept.append(buffer)
     _pool.buffers = kept
+
+
+def trimming(function):
+    """Decorator: `trim` once `function` has ended, and what it held is free."""
+
+    @functools.wraps(function)
+    def run(*args):
+        try:
+            return function(*args)
+        finally:
+            trim()
+
+    return run

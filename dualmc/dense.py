@@ -17,8 +17,6 @@ from dualmc.payload import FLOATS
 
 # Directions up to which the basis axis is first in memory too: rows this short are not worth it.
 FEW = 16
-# How much larger than the Jacobian the memory may be in which it is handed to the user.
-SLACK = 1.25
 
 _EVERY = np.empty(0, np.int64)
 
@@ -247,9 +245,7 @@ def copied(block, dtype):
 
 def columns(block):
     """The block as (*S, k), contiguous: itself, unless that would keep much more memory alive."""
-    a = root = last(block)
-    while isinstance(root.base, np.ndarray):
-        root = root.base
-    if a.flags.c_contiguous and a.flags.writeable and root.nbytes <= SLACK * a.nbytes:
+    a = last(block)
+    if a.flags.c_contiguous and a.flags.writeable and buffers.is_tight(a):
         return a
     return np.array(a, order="C")

@@ -167,14 +167,16 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
-    try:
-        with open_level(1) as level:
-            duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-            y = seeds.as_output(call_f(f, duals, level), caller)
-            piece = seeds.Piece(y, level, xs[0].dtype)
-            return scalar(piece.primal), scalar(piece.columns()[..., 0])
-    finally:
-        buffers.trim()
+    return _along(caller, f, xs, x_dots)
+
+
+@buffers.trimming
+def _along(caller, f, xs, x_dots):
+    with open_level(1) as level:
+        duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        y = seeds.as_output(call_f(f, duals, level), caller)
+        piece = seeds.Piece(y, level, xs[0].dtype)
+        return scalar(piece.primal), scalar(piece.columns()[..., 0])
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:

@@ -96,8 +96,16 @@ def pull_scaled(node, bar, owned, sweep):
         if parent.shape != node.shape:  # first, so that the smaller array is scaled
             part, is_new = unbroadcast(sweep.full(part, node), parent.shape, sweep.lead), True
         if c != 1.0:
-            part, is_new = -part if c == -1.0 else part * c, True
+            part, is_new = _times_number(part, c, is_new), True
         sweep.add(parent, part, is_new)
+
+
+def _times_number(bar, c, owned):
+    """``c * bar``, over `bar` itself where that is `owned` and large."""
+    if type(bar) is np.ndarray and bar.nbytes >= buffers.LARGE and bar.dtype in FLOATS:
+        out = bar if owned else buffers.empty(bar.shape, bar.dtype)
+        return np.negative(bar, out) if c == -1.0 else np.multiply(bar, c, out)
+    return -bar if c == -1.0 else bar * c
 
 
 def pull_slice(node, bar, owned, sweep):

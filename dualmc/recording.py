@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from dualmc import buffers
 from dualmc.dual import Dual, make
 from dualmc.pullbacks import (
     pull_elementwise,
@@ -27,6 +28,9 @@ from dualmc.rules import RULES
 from dualmc.tape import Var, keep, next_serial, step
 
 FLOAT64 = np.dtype(np.float64)
+
+# Bytes of a result from which fresh pages cost more than looking for a kept buffer.
+LARGE = 2**19
 ndarray = np.ndarray
 _new = Dual.__new__
 _new_var = Var.__new__
@@ -64,6 +68,20 @@ def recorded(y, level, pull, parents, data, is_kept=False):
     return out
 
 
+def computed(ufunc, *primals):
+    """``ufunc(*primals)``; a large result, which the tape will hold, in a kept buffer.
+
+    Only where that has the layout that NumPy would choose, on which the rounding of sums depends.
+    """
+    shape = None
+    for p in primals:
+        if type(p) is ndarray and p.ndim:
+            if p.nbytes < LARGE or not p.flags.c_contiguous or p.shape != (shape or p.shape):
+                return ufunc(*primals)
+            shape = p.shape
+    return ufunc(*primals) if shape is None else ufunc(*primals, out=buffers.empty(shape, FLOAT64))
+
+
 def record_unary(ufunc, x, exponent=None):
     """`ufunc` of a Dual with one partial that has a kernel, recorded; None: not here.
 
@@ -81,7 +99,10 @@ def record_unary(ufunc, x, exponent=None):
         p, t = parts(x)
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
-    y = ufunc(p) if exponent is None or p.ndim else p[()] ** exponent
+    if p.nbytes >= LARGE:
+        y = computed(ufunc, p)
+    else:
+        y = ufunc(p) if exponent is None or p.ndim else p[()] ** exponent
     if type(row) is tuple:
         return recorded(y, level, pull_scaled, (t,), row)
     return recorded(y, level, pull_unary, (t,), (row, kept(x, p), y), True)
@@ -125,7 +146,7 @@ def record_binary(ufunc, a, b):
         return None
     if type(p) is not ndarray or type(q) is not ndarray:
         return None
-    y = ufunc(p, q)
+    y = ufunc(p, q) if p.nbytes < LARGE or row is np.matmul else computed(ufunc, p, q)
     if type(row) is tuple:
         return recorded(y, level, pull_scaled, (t, u), row)
     if ufunc is np.multiply:
@@ -166,7 +187,10 @@ def _with_constant(ufunc, row, x, c, argnum):
     is_number = type(c) in _NUMBERS
     if not is_number and not is_float64(c):
         return None
-    y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
+    if p.nbytes >= LARGE and row is not np.matmul:
+        y = computed(ufunc, *((p, c) if argnum == 0 else (c, p)))
+    else:
+        y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
     if type(row) is tuple:
         scale = row[argnum]
         if scale == 1.0 and (is_number or t.shape == y.shape):

@@ -311,7 +311,7 @@ class Tape:
                 bar = np.zeros(lead + var.shape, var.dtype)
             elif not isinstance(bar, sweep.PLAIN):
                 bar = bar if is_owned else bar.copy()
-            elif is_owned and type(bar) is np.ndarray:
+            elif is_owned and type(bar) is np.ndarray and buffers.is_tight(bar):
                 np.add(bar, 0.0, bar)  # no -0 among the results
             else:  # which share memory with nothing, one another included
                 bar = np.add(bar, 0.0)
@@ -324,20 +324,18 @@ class Tape:
         return max(1, ROWS_BUDGET // max(1, largest))
 
 
+@buffers.trimming
 def _jacobian(request):
-    try:
-        tape = Tape(request)
-        y = tape.value
-        dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
-        n, m = sum(request.sizes), math.prod(y.shape)
-        if not tape.order or m == 0 or n == 0:
-            rows = [np.zeros((m, size), dtype) for size in request.sizes]
-            parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
-        else:
-            parts = _rows(request, tape, m, dtype)
-        return scalar(y), request.result(parts, y.shape), tape.aux
-    finally:
-        buffers.trim()
+    tape = Tape(request)
+    y = tape.value
+    dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
+    n, m = sum(request.sizes), math.prod(y.shape)
+    if not tape.order or m == 0 or n == 0:
+        rows = [np.zeros((m, size), dtype) for size in request.sizes]
+        parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
+    else:
+        parts = _rows(request, tape, m, dtype)
+    return scalar(y), request.result(parts, y.shape), tape.aux
 
 
 def _rows(request, tape, m, dtype):
@@ -387,24 +385,22 @@ def _pulled(tape, y_bar, first):
     return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]
 
 
+@buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     is_tuple = False
-    try:
-        x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
-        if type(x) is np.ndarray and x.dtype is FLOAT64:
-            tape = Tape.of_array(caller, f, args)
-        else:
-            request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
-            tape, is_tuple = Tape(request), request.is_tuple
-        y = tape.value
-        if y.shape != () or y.dtype.kind == "c":
-            what = f"shape {y.shape}" if y.shape else "a complex number"
-            how = "reduce the output, e.g. with .sum()" if y.shape else "return its real part"
-            raise ValueError(
-                f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
-                f"or {how}."
-            )
-        found = tape.gradients()
-        return scalar(y), tuple(found) if is_tuple else found[0], tape.aux
-    finally:
-        buffers.trim()
+    x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
+    if type(x) is np.ndarray and x.dtype is FLOAT64:
+        tape = Tape.of_array(caller, f, args)
+    else:
+        request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+        tape, is_tuple = Tape(request), request.is_tuple
+    y = tape.value
+    if y.shape != () or y.dtype.kind == "c":
+        what = f"shape {y.shape}" if y.shape else "a complex number"
+        how = "reduce the output, e.g. with .sum()" if y.shape else "return its real part"
+        raise ValueError(
+            f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
+            f"or {how}."
+        )
+    found = tape.gradients()
+    return scalar(y), tuple(found) if is_tuple else found[0], tape.aux

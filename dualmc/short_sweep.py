@@ -16,7 +16,7 @@ import numpy as np
 
 from dualmc import buffers, pullbacks
 from dualmc.quick import QUICK_ALONE, QUICK_PAIRS
-from dualmc.sweep import PLAIN, NotQuick, Sweep, is_finite, unbroadcast
+from dualmc.sweep import PLAIN, NotQuick, Sweep, is_finite, summed, unbroadcast
 
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
@@ -47,7 +47,7 @@ class SingleSweep(Sweep):
         elif var in self.own and self._fits(bar, have):
             np.add(have, bar, have)
         else:
-            _put(self, var, have + bar, True)
+            _put(self, var, summed(have, bar), True)
 
     def has(self, var):
         return self.known.get(var) is not None
@@ -55,7 +55,7 @@ class SingleSweep(Sweep):
     def buffer(self, var, dtype):
         have = self.known.get(var)
         if have is None:
-            have = np.zeros(var.shape)
+            have = buffers.zeros(var.shape, FLOAT64)
         elif var in self.own and have.flags.c_contiguous:
             return have
         else:
@@ -120,7 +120,8 @@ def _result(bar, var, sweep):
     elif not is_finite(bar):
         raise NotQuick
     # No -0 among the results, which share memory with nothing.
-    return np.add(bar, _ZERO, bar if var in sweep.own else np.empty(var.shape))
+    is_ours = var in sweep.own and (bar.nbytes < LARGE or buffers.is_tight(bar))
+    return np.add(bar, _ZERO, bar if is_ours else np.empty(var.shape))
 
 
 _STEPS: dict = {}

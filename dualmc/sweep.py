@@ -71,7 +71,7 @@ class Sweep:
             self.bars[place] = np.add(have, bar, bar)
             self.owned[place] = True
         else:
-            self.bars[place] = have + bar
+            self.bars[place] = summed(have, bar)
             self.owned[place] = True
 
     def has(self, var):
@@ -92,7 +92,7 @@ class Sweep:
         have = self.bars[place]
         if have is None:
             dtype = var.dtype if dtype is var.dtype else np.result_type(var.dtype, dtype)
-            have = np.zeros(self.lead + var.shape, dtype)
+            have = buffers.zeros(self.lead + var.shape, dtype)
         elif (
             type(have) is np.ndarray  # not a NumPy scalar, which cannot be written to
             and self.owned[place]
@@ -249,6 +249,14 @@ def reachable(output):
 
 
 # --- Tools ---------------------------------------------------------------------------------------
+
+
+def summed(a, b):
+    """The sum of two cotangents, in a kept buffer where it is large."""
+    if type(a) is type(b) is np.ndarray and a.nbytes >= buffers.LARGE:
+        if a.shape == b.shape and a.dtype == b.dtype:
+            return np.add(a, b, buffers.empty(a.shape, a.dtype))
+    return a + b
 
 
 def narrowed(bar, dtype):

@@ -34,6 +34,40 @@ def kept_bytes():
     return sum(b.size for b in buffers._pool.buffers)
 
 
+# --- Derivative calls ----------------------------------------------------------------------------
+
+
+@reliable
+@pytest.mark.parametrize("call", [
+    lambda f, x: dm.gradient(f, x),
+    lambda f, x: dm.value_and_gradient(f, x)[1],
+    lambda f, x: dm.jacobian_rev(f, x),
+    lambda f, x: dm.jvp(f, x, np.ones_like(x))[1],
+    lambda f, x: dm.hvp(f, x, np.ones_like(x)),
+])  # fmt: skip
+def test_the_next_call_finds_the_buffers_of_the_last(pool, call, monkeypatch):
+    """What a call holds at its end is free for the next one, but for what it hands to the user."""
+
+    def f(x):
+        y = np.exp(-x) * x[::-1] - 3.0 * x
+        return np.sum(y[1:] ** 2 * np.sin(y[:-1])) + np.sum(y + np.ones(x.size))
+
+    x = np.linspace(0.1, 1.0, 8 * N)
+    call(f, x)
+    allocated = []
+    make_room = buffers._make_room
+    monkeypatch.setattr(
+        buffers, "_make_room", lambda *args: allocated.append(args) or make_room(*args)
+    )
+    for _ in range(3):
+        result = call(f, x)
+        assert len(allocated) <= 1
+        allocated.clear()
+        assert not any(np.may_share_memory(result, b) for b in buffers._pool.buffers)
+    trim(0)
+    assert [] == buffers._pool.buffers
+
+
 # --- empty, empty_like, contiguous ---------------------------------------------------------------
 
 
