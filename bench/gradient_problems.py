@@ -204,7 +204,7 @@ def flow(numpy, n):
 
 # Name, maker, and the sizes it is made for.
 PROBLEMS = [
-    ("rosenbrock", rosenbrock, [(3,), (10,), (100,), (1000,), (5000,)]),
+    ("rosenbrock", rosenbrock, [(3,), (10,), (100,), (1000,), (5000,), (100_000,)]),
     ("rosenbrock_loop", rosenbrock_loop, [(10,), (100,)]),
     ("ackley", ackley, [(3,), (10,), (100,), (1000,)]),
     ("neuron", neuron, [(3,), (10,), (100,), (1000,)]),
