@@ -10,6 +10,7 @@ import operator
 import numpy as np
 
 from dualmc import buffers, kernels, levels, registry, scalar_code, writing
+from dualmc.accumulating import accumulated
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
@@ -346,6 +347,7 @@ def _unary(ufunc):
 def _binary(ufunc):
     """The operator, its reflection and its in-place form."""
     general = _product if ufunc is np.multiply else apply
+    sign = 1 if ufunc is np.add else -1 if ufunc is np.subtract else 0
 
     def method(self, other):
         short = record_binary if self.level.records else push_binary
@@ -362,6 +364,8 @@ def _binary(ufunc):
     def in_place(self, other):
         if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
             return method(self, other)
+        if sign and self._view is not None and accumulated(self, other, sign):
+            return self
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, self, other)
         return writing.assign(self, apply(ufunc, self, other) if y is None else y)

@@ -86,6 +86,75 @@ ANALYTIC = {
     "cross-vectors": lambda x, X: np.cross(x[:3], A[:2, :3]),
     "swapped": lambda x, X: np.swapaxes(np.exp(X), 0, 1) @ X.T,
 }  # fmt: skip
+
+
+def _in_place(write):
+    """A function of a matrix that writes to views of another, `write` (r, u)."""
+
+    def f(x, X):
+        r = 3.0 * X * np.sin(X)
+        write(r, np.exp(X))
+        return r
+
+    return f
+
+
+def _stencil(r, u):
+    r[1:] -= u[:-1]
+    r[:-1] -= u[1:]
+    r[:, 1:] += u[:, :-1]
+    r[:, :-1] += u[:, 1:] * u[:, 1:]
+
+
+def _itself(r, u):
+    r[1:] += r[:-1]
+    r[:, 1:] -= r[:, 1:]
+    r[:-1] += u[:-1] * r[1:]
+
+
+def _views_of_views(r, u):
+    top, inner = r[:-1], u.reshape(-1)[: -u.shape[1]].reshape(-1, u.shape[1])
+    top[:, 1:] += inner[:, 1:]
+    top[...] -= inner
+    top[0] += u[-1]
+    r.T[1:] += u.T[1:]
+    r.reshape(-1)[::2] -= u.ravel()[::2]
+
+
+def _of_other_shapes(r, u):
+    r[1:] += u[0]
+    r[:, :1] -= u[0, 0]
+    r[1:] += 2.0
+    r[:-1] += constant(u)[:-1]
+    r[0, 0] += u[1, 1]
+    r[2:3, 2:3] += u[1:2, 1:2]
+
+
+def _between_reads(r, u):
+    before = r[1:] * 1.0
+    part = r[1:]
+    part += u[1:]
+    r[:-1] -= part * before
+    part -= u[:-1] + r[:-1]
+
+
+def _not_only_derivatives(r, u):
+    blank = np.zeros_like(r)
+    blank[1:] += u[1:]
+    blank[:-1] += np.ones_like(u)[:-1]
+    blank[1:] -= constant(u)[1:]
+    r[...] += blank
+    u[1:] += blank[:-1]
+    r[1:] -= u[1:]
+
+
+IN_PLACE = {
+    f.__name__.strip("_"): _in_place(f)
+    for f in (
+        _stencil, _itself, _views_of_views, _of_other_shapes, _between_reads, _not_only_derivatives
+    )
+}  # fmt: skip
+ANALYTIC |= IN_PLACE
 # And others, away from kinks.
 REAL = {
     "max": lambda x, X: np.max(np.exp(x)) * x,
@@ -447,6 +516,16 @@ def test_one_launch(f, launches):
 def test_one_launch_for_blocks_of_many_directions(f, launches):
     assert launches == launches_on(36, f, lambda X: (B @ X.ravel()).reshape(6, 6))
     assert all(hasattr(block_kernels, name) for name in launches)
+
+
+def test_one_launch_for_a_sum_in_a_view():
+    def f(X):
+        r = 4.0 * X
+        r[1:] -= X[:-1]
+        return r
+
+    assert {"multiply_number": 1, "multiply": 1} == launches_on(16, f)  # the lazy factor
+    assert {"multiply_number": 1, "unite": 1} == launches_on(36, f)
 
 
 def test_one_launch_for_slots_beside_blocks():

@@ -1,0 +1,89 @@
+"""In-place sums and differences of views: ``r[1:] -= u[:-1]``, as stencils are written.
+
+The derivatives of the term are added to those of the array that the view is part of, where the view
+selects.  The general way (`writing.py`) adds them to a part and writes that back.
+"""
+
+import numpy as np
+
+from dualmc import dense
+from dualmc.dual import Dual
+from dualmc.merging import merged
+from dualmc.slots import SparseTangent
+from dualmc.tangent import DenseTangent, need_block
+from dualmc.views import PartView
+
+FLOAT64 = np.dtype(np.float64)
+# How many times smaller than the array a view may be; a smaller one is written to by itself.
+SMALL = 64
+
+
+def accumulated(dual, other, sign):
+    """Do ``dual += other``, or ``-=`` with a `sign` of -1, for a view; whether it was done.
+
+    Of plain float64 arrays of one shape with derivatives of one kind.
+    """
+    view, level = dual._view, dual.level
+    root, p = view.root, dual._primal
+    if type(view) is PartView or level.records or not level.open or view.memory is not root._primal:
+        return False
+    if type(other) is not Dual or other.level is not level or p.dtype is not FLOAT64:
+        return False
+    u, q, t = other.own_tangent(), other.primal, root._tangent
+    if u is None or t is None or type(p) is not np.ndarray or type(q) is not np.ndarray:
+        return False
+    if q.shape != p.shape or q.dtype is not FLOAT64 or SMALL * p.size < root._primal.size:
+        return False
+    if t.is_sparse is not u.is_sparse or not (_is_plain(t) and _is_plain(u)):
+        return False
+    is_owned = False
+    if t.is_sparse:
+        keys = view.keys()
+        key = None if keys is None else view.structure_key()
+        if key is None:
+            return False
+        t = merged(t, _spread(u, keys, ("spread", root._primal.shape, key)), sign)
+    else:
+        if not view.is_batched:
+            return False
+        need_block(level, (level.n, *root._primal.shape), FLOAT64)
+        block = t.dense() if root._owned else dense.copied(t.dense(), FLOAT64)
+        part = view.batched(block)
+        (np.add if sign > 0 else np.subtract)(part, u.dense(), part)
+        t, is_owned = DenseTangent(level, block), True
+    dual.release()
+    (np.add if sign > 0 else np.subtract)(p, q, p)
+    root._tangent = t
+    root._owned = is_owned
+    root._writes += 1
+    return True
+
+
+def _is_plain(t):
+    rows = t.coef if t.is_sparse else t.block
+    return type(rows) is np.ndarray and rows.dtype is FLOAT64
+
+
+def _spread(u, keys, name):
+    """The sparse tangent of zeros but for what is selected by the indices `keys`: that is `u`.
+
+    `name` tells the indices, and the shape, which it holds, to `structure.py`.
+    """
+    wide = (u.coef.shape[0], *name[1])
+    coef = np.zeros(wide)
+    _selected(coef, keys)[...] = u.coef
+    structures = u.level.structures
+    name = (*name, id(u.col))
+    found = structures.found.get(name)
+    if found is not None:
+        return SparseTangent(u.level, coef, found[0])
+    col = np.full(wide, -1, np.int32)
+    _selected(col, keys)[...] = u.col
+    structures.keep(name, col, (u.col,), col)
+    return SparseTangent(u.level, coef, col)
+
+
+def _selected(a, keys):
+    for key in keys:
+        a = a[(slice(None), *key)]
+    return a
