@@ -6,7 +6,16 @@ from dualmc import dense, levels
 from dualmc.number_tangent import NumberTangent, of_slots
 from dualmc.structure import content_of, key_of
 from dualmc.tangent import DenseTangent
-from dualmc.views import KeyView, PartView, is_basic, plain_key, positions, view_of
+from dualmc.views import (
+    InnerKeyView,
+    KeyView,
+    PartView,
+    is_basic,
+    is_plain,
+    plain_key,
+    positions,
+    view_of,
+)
 
 FLOAT64 = np.dtype(np.float64)
 _ONE = (1.0,)
@@ -21,20 +30,24 @@ def get(dual, key):
         y = _number(dual, key)
         if y is not None:
             return y
-    if kind is not int and kind is not slice:
+    if not is_plain(key):
         key = plain_key(key)
         if not is_basic(key):
             return _taken(dual, key)
+        kind = type(key)
     primal = dual.primal[key]
-    path = (slice(None), *key) if kind is tuple else (slice(None), key)
+    path = key if kind is tuple else (key,)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
-        t = _tangent_at(dual, path, type(primal) is np.float64)
+        t = _tangent_at(dual, (slice(None), *path), type(primal) is np.float64)
         # Without one it is a number, or a Dual of an outer call.
         return primal if t is None else dual.make(primal, t, dual.level)
-    if dual._view is None:
-        view = KeyView(dual, path[1:])
+    outer = dual._view
+    if outer is None:
+        view = KeyView(dual, path)
+    elif type(outer) is PartView:
+        view = view_of(dual, lambda a: a[key], lambda a: a[(slice(None), *path)], path)
     else:
-        view = view_of(dual, lambda a: a[key], lambda a: a[path], path[1:])
+        view = InnerKeyView(dual, path)
     return dual.make(primal, None, dual.level, view)
 
 

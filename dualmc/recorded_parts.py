@@ -9,7 +9,7 @@ from dualmc import indexing
 from dualmc.dual import Dual
 from dualmc.pullbacks import pull_slice
 from dualmc.recording import FLOAT64, parts, recorded
-from dualmc.views import KeyView, View, view_of
+from dualmc.views import InnerKeyView, KeyView, PartView
 
 ndarray = np.ndarray
 
@@ -29,10 +29,10 @@ def _recorded(dual, key, level):
     view = dual._view
     if view is None:
         p, t = dual._primal, dual._tangent
-    elif type(view) is View or type(view) is KeyView:
-        p, t = parts(dual)
-    else:
+    elif type(view) is PartView:
         return None
+    else:
+        p, t = parts(dual)
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
     y = p[key]
@@ -42,8 +42,7 @@ def _recorded(dual, key, level):
             out._view = new = KeyView(dual, (key,))
             new.seen = dual._writes
         else:
-            path = (slice(None), key)
-            out._view = new = view_of(dual, lambda a: a[key], lambda a: a[path], (key,))
+            out._view = new = InnerKeyView(dual, (key,))
             new.seen = new.root._writes
     return out
 

@@ -116,22 +116,20 @@ def forget():
 NOTHING = Structures(0)
 
 
-_PLAIN = frozenset({int, type(None)})
-
-
 def key_of(index):
     """A hashable key that says what a basic index selects, or None if it is not a plain one."""
     parts = []
     for k in index if type(index) is tuple else (index,):
-        kind = type(k)
-        if kind is int:
-            parts.append(k)
-        elif kind is slice:
-            start, stop, step = k.start, k.stop, k.step
-            if type(start) not in _PLAIN or type(stop) not in _PLAIN or type(step) not in _PLAIN:
+        if type(k) is slice:
+            start, stop, step = part = k.start, k.stop, k.step
+            if start is not None and type(start) is not int:
                 return None
-            parts.append((slice, start, stop, step))
-        elif k is None or k is Ellipsis:
+            if stop is not None and type(stop) is not int:
+                return None
+            if step is not None and type(step) is not int:
+                return None
+            parts.append(part)
+        elif type(k) is int or k is None or k is Ellipsis:
             parts.append(k)
         else:
             return None

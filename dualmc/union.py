@@ -229,7 +229,9 @@ def _is_plain(t):
 def _put_sparse(t, shape, place, u, level, dtype, owned, is_filled):
     coef, col = (None, None) if t is None else (t.coef, t.col)
     new, columns = (None, None) if u is None else (u.coef, u.col)
-    width = max(a.shape[0] for a in (coef, new) if a is not None)
+    width = 0 if coef is None else coef.shape[0]
+    if new is not None and new.shape[0] > width:
+        width = new.shape[0]
     if not (owned and coef is not None and coef.shape[0] == width and coef.dtype == dtype):
         coef = _copy(coef, width, shape, dtype, 0)
     _fill(place, coef, new, 0)

@@ -50,6 +50,11 @@ class View:
             if self.step_key is None and self.key is not None:
                 return key_of(self.key)
             return self.step_key
+        if self.outer.outer is None:
+            outer, key = self.outer.structure_key(), self.step_key
+            if key is None and self.key is not None:
+                key = key_of(self.key)
+            return None if outer is None or key is None else ("steps", outer, key)
         keys = []
         for view in self._steps():
             step = view.step_key
@@ -82,6 +87,8 @@ class View:
     def batched(self, a):
         if self.outer is None:
             return self.batched_step(a)
+        if self.outer.outer is None:
+            return self.batched_step(self.outer.batched_step(a))
         for view in self._steps():
             a = view.batched_step(a)
         return a
@@ -150,6 +157,32 @@ class KeyView(View):
 
     def __init__(self, root, key):
         self.root = self.parent = root
+        self.key = key
+        self.seen = -1
+        self.memory = root._primal
+        self._positions = None
+        self._structure = None
+
+    def select_step(self, a):
+        return a[self.key]
+
+    def batched_step(self, a):
+        return a[(slice(None), *self.key)]
+
+
+class InnerKeyView(View):
+    """A view of a view taken by one basic index, a tuple."""
+
+    __slots__ = ()
+    step_key = None
+
+    def __init__(self, parent, key):
+        outer = parent._view
+        root = outer.root
+        self.root = root
+        self.outer = outer
+        self.parent = parent if root.level.records else None
+        self.is_batched = outer.is_batched
         self.key = key
         self.seen = -1
         self.memory = root._primal
@@ -243,9 +276,19 @@ def positions(shape):
 _BASIC = frozenset({int, slice, type(None), EllipsisType})
 
 
+def is_plain(key):
+    """Whether an index takes a view and holds no Dual, at a look."""
+    if type(key) is not tuple:
+        return type(key) in _BASIC
+    for k in key:
+        if type(k) not in _BASIC:
+            return False
+    return True
+
+
 def plain_key(key):
     """`key` with the Duals in it replaced by their values (masks, computed integer indices)."""
-    if type(key) in _BASIC:
+    if is_plain(key):
         return key
     if isinstance(key, tuple):
         return tuple(plain_key(k) for k in key)
@@ -256,7 +299,7 @@ def plain_key(key):
 
 def is_basic(key):
     """Whether `key` takes a view (slices, integers, None, ...) rather than a copy."""
-    if type(key) in _BASIC:
+    if is_plain(key):
         return True
     parts = key if isinstance(key, tuple) else (key,)
     return all(
