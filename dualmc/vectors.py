@@ -127,6 +127,7 @@ def push_binary(ufunc, a, b):
                 return None
             if (
                 level.n > dense.FEW
+                and (a._primal.ndim or b._primal.ndim)
                 and (t.is_sparse != u.is_sparse or not t.is_sparse and a.ndim != b.ndim)
                 and (y := _push_pair(ufunc, a, t, b, u)) is not None
             ):
