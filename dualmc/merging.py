@@ -126,7 +126,8 @@ def _alike(a, b):
 
 def merged(t, u, sign=1):
     """The sum ``t + sign * u`` of two sparse tangents of one shape."""
-    union = union_of(t.level, t.col, u.col)
+    found = t.level.structures.found.get((id(t.col), id(u.col)))
+    union = union_of(t.level, t.col, u.col) if found is None else found[0]
     a, b = t.coef, u.coef
     if type(a) is not np.ndarray or type(b) is not np.ndarray:
         return _finished(t.level, union, _merged_duals(t, u, sign, union))
@@ -144,7 +145,8 @@ def merged(t, u, sign=1):
 
 def merged_products(t, factor, u, other):
     """``factor * t + other * u``, factors of shape (size,), all of one dtype."""
-    union = union_of(t.level, t.col, u.col)
+    found = t.level.structures.found.get((id(t.col), id(u.col)))
+    union = union_of(t.level, t.col, u.col) if found is None else found[0]
     a, b = flat(t.coef), flat(u.coef)
     out = _rows(union.col.shape[0], a)
     if union.is_same:
@@ -156,10 +158,9 @@ def merged_products(t, factor, u, other):
 
 def _rows(width, a):
     """An array of `width` rows as long as those of `a`, of the same dtype."""
-    size = a.shape[1]
-    if width * size * a.itemsize < buffers.LARGE:
-        return np.empty((width, size), a.dtype)
-    return buffers.empty((width, size), a.dtype)
+    shape = width, a.shape[1]
+    is_small = width * a.nbytes < buffers.LARGE * a.shape[0]
+    return np.empty(shape, a.dtype) if is_small else buffers.empty(shape, a.dtype)
 
 
 def _finished(level, union, coef):

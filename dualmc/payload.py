@@ -28,8 +28,10 @@ def fits_kernel(*arrays):
 def flat(a):
     """(w, *S) as a C-contiguous (w, size)."""
     if not a.flags.c_contiguous:
-        a = buffers.contiguous(a)
-    return a if a.ndim == 2 else a.reshape(a.shape[0], math.prod(a.shape[1:]))
+        a = buffers.copied(a)
+    if a.ndim == 2:
+        return a
+    return a.reshape(a.shape[0], -1) if a.size else a.reshape(a.shape[0], math.prod(a.shape[1:]))
 
 
 def line(a):

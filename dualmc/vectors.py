@@ -31,16 +31,18 @@ _binary_kernels: dict = {}
 def _tangent(x):
     """The tangent of a Dual whose primal is a float64 array, else None."""
     view = x._view
-    if view is not None and view.memory is not view.root._primal:
-        p = x.primal
-    else:
+    if view is None:
         p = x._primal
+    else:
+        root = view.root
+        p = x._primal if view.memory is root._primal else x.primal
     if type(p) is not ndarray or p.dtype is not FLOAT64 or not x.level.open:
         return None
     if view is None:
         x._owned = False
-    elif view.seen != view.root._writes:
-        return x.own_tangent()
+    elif view.seen != root._writes:
+        x._tangent = view.derive(p.shape)
+        view.seen = root._writes
     return x._tangent
 
 

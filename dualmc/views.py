@@ -114,7 +114,11 @@ class View:
             return self._derive_recorded(shape)
         if not self.is_batched:
             return t.take(self.positions())
-        key = self.structure_key() if t.is_sparse else None
+        key = None
+        if t.is_sparse:
+            key = self._structure
+            if key is None:
+                key = self._structure = self._structure_key()
         if root._owned:
             # The root may be written in place.  A small view takes a copy; a large one shares the
             # arrays instead, and the next write to the root copies them.
