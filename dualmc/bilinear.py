@@ -29,9 +29,11 @@ PARTS, PART, SMALL_PART = 16, 2**19, 2**17
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    y = product(a, b)
-    if y is None and type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
-        y = _image(a, b)
+    is_image = type(a) is np.ndarray and type(b) is Dual and b.ndim == 1
+    is_many = is_image and b.level.n > dense.FEW
+    y = _image(a, b) if is_many else product(a, b)
+    if y is None and is_image:
+        y = product(a, b) if is_many else _image(a, b)
     if y is not None:
         return y
     a, b = as_operand(a), as_operand(b)
@@ -182,7 +184,12 @@ def _image(matrix, x):
     y = np.matmul(matrix, x.primal)
     need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
     if dense.fits(t.block, t.scale):
-        block = dense.image(factor, t.dense())
+        if t.has_factor() and factor.size < t.block.size:  # cheaper to scale than the block
+            with np.errstate(all="ignore"):
+                scaled = factor * t.scale[0]
+            block = dense.image(scaled, t.block)
+        else:
+            block = dense.image(factor, t.dense())
     else:
         with np.errstate(all="ignore"):
             block = np.dot(t.dense(), factor.T)

@@ -218,7 +218,7 @@ def product(block, other):
 
 
 def image(matrix, block):
-    """``matrix @ block`` for a block (k, p), and a plain matrix (m, p)."""
+    """``matrix @ x`` for a vector with the block (k, p), and a plain matrix (m, p)."""
     out = buffers.empty((matrix.shape[0], block.shape[0]), block.dtype)
     with np.errstate(all="ignore"):
         np.dot(matrix, flat(block), out=out)
@@ -227,13 +227,14 @@ def image(matrix, block):
 
 def is_finite(a):
     """Whether all entries are, without a temporary array where the answer is yes."""
-    for axis in range(a.ndim):
-        if a.strides[axis] == 0 and a.shape[axis] > 1:
-            a = a.take([0], axis=axis)
+    if not a.flags.forc:
+        for axis in range(a.ndim):
+            if a.strides[axis] == 0 and a.shape[axis] > 1:
+                a = a.take([0], axis=axis)
     vector = a.ravel("K")
     # The squares of finite numbers may overflow: only a finite sum proves anything.
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all())
+        return bool(vector.dot(vector) < math.inf or np.isfinite(vector).all())
 
 
 def copied(block, dtype):

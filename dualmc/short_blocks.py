@@ -72,6 +72,8 @@ def _stored(t):
         return None
     else:
         scale = flat(scale)
+    if type(stored) is ndarray and stored.ndim == 2 and stored.flags.f_contiguous:
+        return stored.T, _EVERY, _NO_SLOTS, scale
     rows, index = dense.rows(stored)
     return rows, index, _NO_SLOTS, scale
 

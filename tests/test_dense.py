@@ -195,6 +195,22 @@ def test_image(rng):
         np.testing.assert_allclose(dense.image(matrix, block), plain @ matrix.T, atol=1e-14)
 
 
+@pytest.mark.parametrize("rows", [2, 40])
+def test_images_of_scaled_blocks_keep_exact_zeros(rng, rows):
+    """By few rows the lazy factor scales the matrix, which must not make NaN of the block's 0."""
+    level = levels.manual_level(K)
+    block, plain = block_of(rng, (3,))
+    block[::2, 1] = plain[::2, 1] = 0.0
+    matrix = rng.normal(size=(rows, 3))
+    for factor in (1.5, 0.0, np.inf):
+        scale = np.array([[2.0, factor, -1.0]])
+        y = matrix @ make(np.ones(3), DenseTangent(level, block, scale), level)
+        with np.errstate(all="ignore"):
+            terms = plain * np.where(plain == 0, 0.0, scale)
+            expected = np.where(terms[:, None] == 0, 0.0, terms[:, None] * matrix).sum(-1)
+        np.testing.assert_allclose(y.own_tangent().dense(), expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_scatter_product(seed):
     """Any columns, those of whole seeds, and those shared by all factors of a sum."""
