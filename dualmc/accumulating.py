@@ -36,7 +36,7 @@ def accumulated(dual, other, sign):
         return False
     if t.is_sparse is not u.is_sparse or not (_is_plain(t) and _is_plain(u)):
         return False
-    is_owned = False
+    term = None
     if t.is_sparse:
         keys = view.keys()
         key = None if keys is None else view.structure_key()
@@ -47,14 +47,18 @@ def accumulated(dual, other, sign):
         if not view.is_batched:
             return False
         need_block(level, (level.n, *root._primal.shape), FLOAT64)
-        block = t.dense() if root._owned else dense.copied(t.dense(), FLOAT64)
-        part = view.batched(block)
-        (np.add if sign > 0 else np.subtract)(part, u.dense(), part)
-        t, is_owned = DenseTangent(level, block), True
+        block, term = t.dense(), u.dense()
+        if not root._owned:
+            block = dense.copied(block, FLOAT64)
+        t = DenseTangent(level, block)
+    step = np.add if sign > 0 else np.subtract
     dual.release()
-    (np.add if sign > 0 else np.subtract)(p, q, p)
+    step(p, q, p)  # raises what NumPy raises, before a derivative has changed
+    if term is not None:
+        part = view.batched(block)
+        step(part, term, part)
     root._tangent = t
-    root._owned = is_owned
+    root._owned = term is not None
     root._writes += 1
     return True
 

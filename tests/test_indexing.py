@@ -1431,3 +1431,18 @@ def test_numbers_read_from_views_of_an_array_that_is_being_filled():
     wide = np.concatenate([x, np.ones(30)])  # so many inputs start sparse
     J = dm.jacobian_fwd(lambda x: f(x[:n]), wide)
     np.testing.assert_allclose(J[..., :n], np.moveaxis(expected, 0, -1), rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [4, 36])
+def test_a_sum_that_numpy_refuses_changes_no_derivative(n):
+    def f(x):
+        r = 2.0 * x
+        r[0] = 3.0 * x[1]  # from here on written in place
+        with pytest.raises(ValueError, match="read-only"):
+            view = np.broadcast_to(r, (n,))
+            view += x
+        return r
+
+    expected = 2.0 * np.eye(n)
+    expected[0, :2] = 0.0, 3.0
+    np.testing.assert_array_equal(dm.jacobian_fwd(f, np.arange(1.0, n + 1)), expected)
