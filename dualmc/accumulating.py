@@ -9,11 +9,12 @@ import numpy as np
 from dualmc import dense
 from dualmc.dual import Dual
 from dualmc.merging import merged
+from dualmc.short_ways import FLOAT64, is_plain_tangent
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DenseTangent, need_block
 from dualmc.views import PartView
+from dualmc.writing import Place
 
-FLOAT64 = np.dtype(np.float64)
 # How many times smaller than the array a view may be; a smaller one is written to by itself.
 SMALL = 64
 
@@ -34,7 +35,7 @@ def accumulated(dual, other, sign):
         return False
     if q.shape != p.shape or q.dtype is not FLOAT64 or SMALL * p.size < root._primal.size:
         return False
-    if t.is_sparse is not u.is_sparse or not (_is_plain(t) and _is_plain(u)):
+    if t.is_sparse is not u.is_sparse or not (is_plain_tangent(t) and is_plain_tangent(u)):
         return False
     term = None
     if t.is_sparse:
@@ -42,7 +43,7 @@ def accumulated(dual, other, sign):
         key = None if keys is None else view.structure_key()
         if key is None:
             return False
-        t = merged(t, _spread(u, keys, ("spread", root._primal.shape, key)), sign)
+        t = merged(t, _spread(u, Place(root._primal.shape, keys, None), key), sign)
     else:
         if not view.is_batched:
             return False
@@ -63,31 +64,19 @@ def accumulated(dual, other, sign):
     return True
 
 
-def _is_plain(t):
-    rows = t.coef if t.is_sparse else t.block
-    return type(rows) is np.ndarray and rows.dtype is FLOAT64
+def _spread(u, place, name):
+    """The sparse tangent of zeros but at `place`, where it is `u`.
 
-
-def _spread(u, keys, name):
-    """The sparse tangent of zeros but for what is selected by the indices `keys`: that is `u`.
-
-    `name` tells the indices, and the shape, which it holds, to `structure.py`.
+    `name` tells the place to `structure.py`.
     """
-    wide = (u.coef.shape[0], *name[1])
-    coef = np.zeros(wide)
-    _selected(coef, keys)[...] = u.coef
+    coef = np.zeros((u.coef.shape[0], *place.shape))
+    place.write(coef, u.coef)
     structures = u.level.structures
-    name = (*name, id(u.col))
+    name = ("spread", place.shape, name, id(u.col))
     found = structures.found.get(name)
     if found is not None:
         return SparseTangent(u.level, coef, found[0])
-    col = np.full(wide, -1, np.int32)
-    _selected(col, keys)[...] = u.col
+    col = np.full(coef.shape, -1, np.int32)
+    place.write(col, u.col)
     structures.keep(name, col, (u.col,), col)
     return SparseTangent(u.level, coef, col)
-
-
-def _selected(a, keys):
-    for key in keys:
-        a = a[(slice(None), *key)]
-    return a

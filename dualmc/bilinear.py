@@ -29,13 +29,13 @@ PARTS, PART, SMALL_PART = 16, 2**19, 2**17
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    is_image = type(a) is np.ndarray and type(b) is Dual and b.ndim == 1
-    is_many = is_image and b.level.n > dense.FEW
-    y = _image(a, b) if is_many else product(a, b)
-    if y is None and is_image:
-        y = product(a, b) if is_many else _image(a, b)
-    if y is not None:
-        return y
+    short = (product,)
+    if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
+        short = (_image, product) if b.level.n > dense.FEW else (product, _image)
+    for way in short:
+        y = way(a, b)
+        if y is not None:
+            return y
     a, b = as_operand(a), as_operand(b)
     level = level_of(a, b)
     p, q = primal_at(a, level), primal_at(b, level)

@@ -35,14 +35,7 @@ def add_rows(a, index_a, scale_a, b, index_b, scale_b, out):
         k = index_b[i] if index_b.size else i
         f = scale_a[i if scale_a.size > 1 else 0]
         g = scale_b[i if scale_b.size > 1 else 0]
-        if np.isfinite(f) and np.isfinite(g):
-            for d in range(out.shape[1]):
-                out[i, d] = a[j, d] * f + b[k, d] * g
-        else:
-            for d in range(out.shape[1]):
-                c = a[j, d]
-                e = b[k, d]
-                out[i, d] = (c if c == 0 else c * f) + (e if e == 0 else e * g)
+        _two_rows(a[j], f, b[k], g, out[i])
 
 
 @_on_first_call
@@ -80,14 +73,21 @@ def pair_rows(
         h = s if s == 0 else s * h
         j = index_a[e] if index_a.size else e
         k = index_b[g] if index_b.size else g
-        if np.isfinite(f) and np.isfinite(h):  # keeps zeros zero; adding 0 turns -0 into 0
-            for d in range(out.shape[1]):
-                out[i, d] = a[j, d] * f + b[k, d] * h + 0.0
-        else:
-            for d in range(out.shape[1]):
-                c = a[j, d]
-                r = b[k, d]
-                out[i, d] = (c if c == 0 else c * f) + (r if r == 0 else r * h)
+        _two_rows(a[j], f, b[k], h, out[i])
+
+
+@register_jitable
+def _two_rows(a, f, b, g, out):
+    """``out[:] = a * f + b * g`` with strong zeros."""
+    zero = out.dtype.type(0)  # added, it turns -0 into 0
+    if np.isfinite(f) and np.isfinite(g):
+        for d in range(out.size):
+            out[d] = a[d] * f + b[d] * g + zero
+    else:
+        for d in range(out.size):
+            c = a[d]
+            e = b[d]
+            out[d] = (c if c == 0 else c * f) + (e if e == 0 else e * g)
 
 
 @register_jitable

@@ -33,9 +33,8 @@ def register():
         found = sys.modules.get(module)
         if found is None:
             continue
-        if getattr(
-            getattr(found, "__spec__", None), "_initializing", False
-        ):  # another thread is importing it
+        spec = getattr(found, "__spec__", None)
+        if getattr(spec, "_initializing", False):  # another thread is importing it
             count = 0
             continue
         if _waiting.pop(module, None) is None:

@@ -18,6 +18,7 @@ from dualmc.short_blocks import CODES, push_pair
 from dualmc.short_ways import (
     FLOAT64,
     SMALL,
+    is_plain_tangent,
     new,
     places,
     room,
@@ -69,7 +70,7 @@ def push_spread(ufunc, a, b):
         if not (t.is_sparse and u.is_sparse):
             return push_pair(ufunc, p, t, q, u, shape, level)
     if is_mixed:
-        if not (_is_plain(t) and _is_plain(u)):
+        if not (is_plain_tangent(t) and is_plain_tangent(u)):
             return None
         if t.is_sparse:
             t = rows_of_slots(t)
@@ -83,11 +84,6 @@ def push_spread(ufunc, a, b):
     a = _spread(p, t, shape, level)
     b = None if a is None else _spread(q, u, shape, level)
     return None if b is None else push_binary(ufunc, a, b)
-
-
-def _is_plain(t):
-    a = t.coef if t.is_sparse else t.block
-    return type(a) is ndarray and a.dtype is FLOAT64
 
 
 def _parts(a):
@@ -151,7 +147,7 @@ def _push_rows(ufunc, p, t, q, u, shape, level):
 
 def _push_quotient(p, t, q, u, level):
     """``p / q`` for sparse tangents of different columns."""
-    if t.col is u.col or not (_is_plain(t) and _is_plain(u)):
+    if t.col is u.col or not (is_plain_tangent(t) and is_plain_tangent(u)):
         return None
     y = p / q
     with np.errstate(all="ignore"):

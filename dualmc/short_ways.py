@@ -91,6 +91,12 @@ def flat_numbers(p):
     return p if p.flags.carray else p.copy()
 
 
+def is_plain_tangent(t):
+    """Whether a tangent is of plain float64 numbers."""
+    rows = t.coef if t.is_sparse else t.block
+    return type(rows) is ndarray and rows.dtype is FLOAT64
+
+
 def is_plain_sparse(t):
     """Whether a tangent is sparse, of plain float64 numbers."""
     return t.is_sparse and type(t.coef) is ndarray and t.coef.dtype is FLOAT64

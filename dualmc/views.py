@@ -152,52 +152,48 @@ class View:
         return t.take(self.select_step(positions(t.shape)))
 
 
-class KeyView(View):
-    """A view of a root taken by one basic index, a tuple."""
+class _ByKey(View):
+    """A view whose last step is one basic index, a tuple."""
+
+    __slots__ = ()
+    step_key = None
+
+    def select_step(self, a):
+        return a[self.key]
+
+    def batched_step(self, a):
+        return a[(slice(None), *self.key)]
+
+
+class KeyView(_ByKey):
+    """A view of a root taken by one basic index."""
 
     __slots__ = ()
     is_batched = True
-    outer = step_key = None
+    outer = None
 
     def __init__(self, root, key):
         self.root = self.parent = root
         self.key = key
         self.seen = -1
         self.memory = root._primal
-        self._positions = None
-        self._structure = None
-
-    def select_step(self, a):
-        return a[self.key]
-
-    def batched_step(self, a):
-        return a[(slice(None), *self.key)]
+        self._positions = self._structure = None
 
 
-class InnerKeyView(View):
-    """A view of a view taken by one basic index, a tuple."""
+class InnerKeyView(_ByKey):
+    """A view of a view taken by one basic index."""
 
     __slots__ = ()
-    step_key = None
 
     def __init__(self, parent, key):
-        outer = parent._view
-        root = outer.root
-        self.root = root
-        self.outer = outer
+        self.outer = outer = parent._view
+        self.root = root = outer.root
         self.parent = parent if root.level.records else None
         self.is_batched = outer.is_batched
         self.key = key
         self.seen = -1
         self.memory = root._primal
-        self._positions = None
-        self._structure = None
-
-    def select_step(self, a):
-        return a[self.key]
-
-    def batched_step(self, a):
-        return a[(slice(None), *self.key)]
+        self._positions = self._structure = None
 
 
 class PartView:
