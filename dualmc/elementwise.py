@@ -269,7 +269,12 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
             y = push_binary(ufunc, *inputs)
         else:
             y = None
-        return apply(ufunc, *inputs) if y is None else y
+        if y is None:
+            y = apply(ufunc, *inputs)
+        if isinstance(inputs[0], np.generic) and ufunc in _SCALAR_OPERATORS and y.ndim == 0:
+            # This is how NumPy hands over its scalars' operators.
+            return _rounded(_SCALAR_OPERATORS[ufunc], y, *inputs)
+        return y
     if method != "__call__":
         if isinstance(kwargs.get("out"), tuple):
             (kwargs["out"],) = kwargs["out"]
@@ -375,7 +380,7 @@ def _binary(ufunc):
 
 def _product(ufunc, a, b):
     y = apply(ufunc, a, b)
-    return _of_numbers(operator.mul, y, a, b) if y.ndim == 0 and y.dtype.kind == "c" else y
+    return _rounded(operator.mul, y, a, b) if y.ndim == 0 else y
 
 
 def _products():
@@ -495,22 +500,25 @@ def _power(self, other):
         if _defers(other):
             return NotImplemented
         y = apply(np.power, self, other)
-    return _of_numbers(operator.pow, y, self, other) if y.ndim == 0 else y
+    return _rounded(operator.pow, y, self, other) if y.ndim == 0 else y
 
 
 def _reflected_power(self, other):
     y = push_binary(np.power, other, self)
     if y is None:
         y = apply(np.power, other, self)
-    return _of_numbers(operator.pow, y, other, self) if y.ndim == 0 else y
+    return _rounded(operator.pow, y, other, self) if y.ndim == 0 else y
 
 
-def _of_numbers(function, y, a, b):
-    """The number `y`, rounded as the operator `function` rounds for NumPy's scalars.
+# Operators that round otherwise for NumPy's scalars than the ufunc does, on some processors: powers
+# of scalars are the C library's, and complex products of scalars are not fused.
+_SCALAR_OPERATORS = {np.power: operator.pow, np.multiply: operator.mul}
 
-    Their powers are those of the C library, and their complex products are not fused; the ufuncs'
-    loops for arrays differ in the last bit on some processors.
-    """
+
+def _rounded(function, y, a, b):
+    """The number `y`, rounded as the operator `function` rounds for NumPy's scalars."""
+    if function is operator.mul and y.dtype.kind != "c":
+        return y
     p, q = (_number_at(x, y.level) for x in (a, b))
     with np.errstate(all="ignore"):  # the ufunc has warned
         value = function(p, q)

@@ -112,6 +112,7 @@ POWERS = {
     "numbers": lambda a: [b**c for b in a for c in (2, 3, 0.5, -1, -2, 1.7, 0, 1)],
     "reflected": lambda a: [c**b for b in a for c in (2, 3.0, 0.5)],
     "two": lambda a: [b**c for b in a for c in a],
+    "numpy-numbers": lambda a: [c**b + b**c for b in a for c in a.dtype.type([2.0, 3.1, 0.5])],
     "of-a-sum": lambda a: [np.sum(a[i:]) ** c for i in range(len(a)) for c in (2, 0.5, -1, 1.7)],
     "in-place": lambda a: _in_place(a),
     "arrays": lambda a: np.concatenate([a**2, a**0.5, a**-1, a**1.7, a**a, 2.0**a]),
@@ -156,6 +157,7 @@ def test_products_of_complex_numbers_are_rounded_as_numpy_rounds_them():
     for f in (
         lambda z: np.array([a * b for a in z for b in z]),
         lambda z: np.array([a * (0.3 + 1.7j) + (0.1 - 2.9j) * a for a in z]),
+        lambda z: np.array([np.complex128(0.3 + 1.7j) * a * np.float64(0.7) for a in z]),
         lambda z: z * z[::-1],
     ):
         y, _ = dm.value_and_jacobian_fwd(lambda x, f=f: f(x * z).imag, np.ones(20))
