@@ -68,6 +68,17 @@ def test_the_next_call_finds_the_buffers_of_the_last(pool, call, monkeypatch):
     assert [] == buffers._pool.buffers
 
 
+@reliable
+def test_a_gradient_keeps_no_memory_that_is_much_larger_than_it(pool):
+    size = 8 * N  # a megabyte, where twice that is at hand
+    pool.buffers = [np.empty(16 * size - 4096, np.uint8) for _ in range(6)]
+    x = np.linspace(0.1, 1.0, size)
+    found = dm.gradient(lambda x: np.sum(x[1:] * np.sin(x[:-1])), x)
+    np.testing.assert_allclose(found[1:-1], np.sin(x[:-2]) + x[2:] * np.cos(x[1:-1]), rtol=1e-14)
+    root = found if found.base is None else found.base
+    assert root.nbytes <= buffers.SLACK * found.nbytes
+
+
 # --- empty, empty_like, contiguous ---------------------------------------------------------------
 
 

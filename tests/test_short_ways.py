@@ -128,6 +128,10 @@ def _of_other_shapes(r, u):
     r[:-1] += constant(u)[:-1]
     r[0, 0] += u[1, 1]
     r[2:3, 2:3] += u[1:2, 1:2]
+    number = r[..., 0, 1]  # a view without axes
+    number += u[0, 1]
+    r[None, 1:] -= u[None, :-1]
+    r[np.int64(1) :] += u[:-1]
 
 
 def _between_reads(r, u):
