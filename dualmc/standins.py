@@ -21,7 +21,7 @@ from dualmc.linear import exact as exact_of_duals
 from dualmc.payload import values
 from dualmc.record import as_operand as as_traced
 from dualmc.record import constant as traced_constant
-from dualmc.record import has_traced
+from dualmc.record import has_traced, of_numbers
 from dualmc.rules import Rule
 from dualmc.traced import Traced
 
@@ -73,7 +73,9 @@ def operand(a):
 
 def exact(function, formula, *args):
     """`formula(*args)`, with the primal that `function` itself gives."""
-    return formula(*args) if has_traced(args) else exact_of_duals(function, formula, *args)
+    if has_traced(args):
+        return of_numbers(function, formula, args)
+    return exact_of_duals(function, formula, *args)
 
 
 # --- New arrays ----------------------------------------------------------------------------------
@@ -169,7 +171,10 @@ def require(a, dtype=None, requirements=None, **kwargs):
 def asarray_chkfinite(a, dtype=None, order=None):
     if has_carrier(a):
         a = operand(a)
-        np.asarray_chkfinite(values(a))
+        if type(a) is not Traced:
+            np.asarray_chkfinite(values(a))
+        elif not np.all(np.isfinite(a)):
+            np.asarray_chkfinite(a.value)
         return _typed(a, dtype)
     return blank(np.asarray_chkfinite(a, dtype, order))
 
@@ -347,8 +352,9 @@ def _register_math_functions():
     _register_math("gamma", lambda x: _special("gamma")(x))
     _register_math("lgamma", lambda x: _special("gammaln")(x))
     _register_math("fma", lambda x, y, z: x * y + z)
-    for name in ("isnan", "isinf", "isfinite", "isclose"):
-        _register_values(name)
+    for name in ("isnan", "isinf", "isfinite"):
+        _register_test(name, getattr(np, name))
+    _register_values("isclose")
 
 
 def _norm(xs):
@@ -377,6 +383,15 @@ def _register_values(name):
     def standin(*args, **kwargs):
         args = [looked_at(a) for a in args]
         return original(*args, **kwargs)
+
+    MATH[name] = STANDINS[original] = standin
+
+
+def _register_test(name, ufunc):
+    original = getattr(math, name)
+
+    def standin(x):
+        return bool(ufunc(x)) if type(x) is Traced and not x.ndim else original(looked_at(x))
 
     MATH[name] = STANDINS[original] = standin
 
