@@ -89,8 +89,9 @@ def check_jacobian(
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
-    `f` is called as it is, on copies of plain numbers, and its value is compared first.  Where `f` is analytic and takes complex arguments, the complex step gives all digits; elsewhere
-    central differences of order 8, with their own error estimated by a second step.
+    `f` is called as it is, on copies of plain numbers, and its value is compared first.  Where `f`
+    is analytic and takes complex arguments, the complex step gives all digits; elsewhere central
+    differences of order 8, with their own error estimated by a second step.
 
     Parameters
     ----------
