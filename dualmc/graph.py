@@ -207,6 +207,8 @@ class Recorder:
         self.numbers: set[int] = set()  # serials of what are Python's floats to f
         self.serials = itertools.count()
         self.open = True
+        self.refusals: list | None = None  # what was refused while f ran: `refusals.py`
+        self.chunk = 0
         self.lost = False  # read by `calls.call_f`: whether a conversion to float was refused
         self.names: list[tuple[Any, str]] = []
         self.copies: dict[int, tuple[Any, Any]] = {}
