@@ -303,8 +303,9 @@ def is_instance(instance, classes):
         return isinstance(instance, classes)
     if isinstance(instance, classes):
         return True
-    number = instance.value if type(instance) is Traced else values(instance)
-    return isinstance(number[()], classes)
+    if type(instance) is not Traced:
+        return isinstance(values(instance)[()], classes)
+    return isinstance(instance.value.item() if instance.is_number else instance.value[()], classes)
 
 
 # --- The module math -----------------------------------------------------------------------------

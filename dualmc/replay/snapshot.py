@@ -82,8 +82,12 @@ class Book:
         if kind in PLAIN:
             return plain(kind, value)
         made = _MAKERS.get(kind)
-        if made in (Book.sequence, Book.mapping) and is_pure(value, set()):
-            return marshalled(value)
+        if made in (Book.sequence, Book.mapping) and is_pure(value):
+            return (
+                marshalled(value)
+                if kind is tuple
+                else self.numbered(value, lambda: marshalled(value))
+            )
         if made is not None:
             return made(self, value)
         if isinstance(value, BY_EQUALITY):

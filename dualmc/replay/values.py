@@ -57,17 +57,16 @@ def plain(kind, value):
     return lambda v, seen: type(v) is kind and v == value
 
 
-def is_pure(value, seen):
-    """Whether `value` is lists, tuples and dicts of plain values, none of them in two places."""
+def is_pure(value):
+    """Whether `value` is plain values in one list or dict, or in tuples: no object twice."""
+    if type(value) is dict:
+        return all(map(_is_settled, value)) and all(map(_is_settled, value.values()))
+    return all(map(_is_settled, value))
+
+
+def _is_settled(value):
     kind = type(value)
-    if kind in MARSHALLED:
-        return True
-    if kind not in (list, tuple, dict) or id(value) in seen or len(seen) > 1000:
-        return False
-    seen.add(id(value))
-    if kind is dict:
-        return all(is_pure(k, seen) and is_pure(v, seen) for k, v in value.items())
-    return all(is_pure(v, seen) for v in value)
+    return kind in MARSHALLED or kind is tuple and all(map(_is_settled, value))
 
 
 def marshalled(value):
@@ -214,7 +213,7 @@ def contents(f):
     found = []
     for cell in f.__closure__ or ():
         try:
-            found.append(cell.cellcontents)
+            found.append(cell.cell_contents)
         except ValueError:
             found.append(_ABSENT)
     return tuple(found)
