@@ -9,9 +9,9 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
-from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
+from dualmc.dual import Dual, as_operand, from_objects, has_dual, has_tangent, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
@@ -40,9 +40,11 @@ def apply(ufunc, *inputs):
             return y
     rule = RULES.get(ufunc)
     if rule is None:
-        if not registry.learn(ufunc):
-            raise missing_rule(registry.name_of(ufunc))
-        return apply(ufunc, *inputs)
+        if registry.learn(ufunc):
+            return apply(ufunc, *inputs)
+        if not has_tangent(inputs):
+            return flat.flat_handler(ufunc)(*inputs)
+        raise missing_rule(registry.name_of(ufunc))
     return push(rule, ufunc, inputs)
 
 
@@ -282,6 +284,10 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         if entry is not None:
             return entry.handler(*inputs, **kwargs)
         entry = registry.METHODS.get(method)
+        known = registry.UFUNCS.get(ufunc)
+        is_flat = known is not None and known.kind == "flat"
+        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
         if entry is None:
             raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
         return entry.handler(ufunc, *inputs, **kwargs)
@@ -335,6 +341,8 @@ def _ufunc_result(ufunc, inputs, kwargs):
         return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
     if registry.learn(ufunc):
         return _ufunc_result(ufunc, inputs, kwargs)
+    if not has_tangent([*inputs, *kwargs.values()]):
+        return flat.flat_handler(ufunc)(*inputs, **kwargs)
     raise missing_rule(registry.name_of(ufunc))
 
 

@@ -18,7 +18,7 @@ def jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -37,8 +37,9 @@ def jacobian_fwd(
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.  Entries
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        from the same pass; needs SciPy (which knows no float16: there in float32).  Entries
         that depend on an input but happen to be 0 are stored, as long as the structure was
         carried; where it became dense, only nonzeros are.
     layout : {"numerator", "denominator"}, optional
@@ -82,7 +83,7 @@ def value_and_jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -219,7 +220,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     except BaseException:
         buffers.trim()
         raise
-    columns = pieces[0] if len(pieces) == 1 else joined(pieces, sparse)
+    columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
     return scalar(y), request.split(columns, y.shape), aux
 
 

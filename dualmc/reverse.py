@@ -28,7 +28,7 @@ def jacobian_rev(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -44,10 +44,11 @@ def jacobian_rev(
         As for `jacobian_fwd`.
     chunk_size : int, optional
         Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), made of the nonzeros of the swept rows;
-        needs SciPy.  The work is that of the dense Jacobian: where few outputs depend on few
-        inputs each, ``jacobian_fwd(..., sparse=True)`` is cheaper.
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        made of the nonzeros of the swept rows; needs SciPy.  The work is that of the dense
+        Jacobian: where few outputs depend on few inputs each, ``jacobian_fwd(..., sparse=True)``
+        is cheaper.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def value_and_jacobian_rev(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -123,7 +124,7 @@ def gradient(
     Parameters
     ----------
     f, args, argnums, has_aux
-        As for `jacobian_fwd`; `f` returns one number.
+        As for `jacobian_fwd`; `f` returns one number, or an array that holds one.
 
     Returns
     -------
@@ -277,13 +278,14 @@ class Tape:
         return [] if self.output is None else sweep.reachable(self.output)
 
     def gradients(self) -> list:
-        """The inputs' cotangents where the value is a number."""
+        """The inputs' cotangents where the value is one number, of whatever shape."""
         found: Any = NotImplemented
         if self.output is not None and type(self.value) is np.ndarray:
-            found = short_sweep.pulled(self.output, 1.0, self.inputs)
+            one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
+            found = short_sweep.pulled(self.output, one, self.inputs)
             if type(found) is list:
                 return found
-        found = self.swept(np.ones((), self.value.dtype), (), None, found is None)
+        found = self.swept(np.ones(self.value.shape, self.value.dtype), (), None, found is None)
         return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
@@ -388,16 +390,17 @@ def _pulled(tape, y_bar, first):
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     is_tuple = False
-    x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
+    x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         tape = Tape.of_array(caller, f, args)
     else:
         request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
         tape, is_tuple = Tape(request), request.is_tuple
     y = tape.value
-    if y.shape != () or y.dtype.kind == "c":
-        what = f"shape {y.shape}" if y.shape else "a complex number"
-        how = "reduce the output, e.g. with .sum()" if y.shape else "return its real part"
+    if math.prod(y.shape) != 1 or y.dtype.kind == "c":
+        what = "a complex number" if y.dtype.kind == "c" else f"shape {y.shape}"
+        how = "reduce the output, e.g. with .sum()"
+        how = "return its real part" if y.dtype.kind == "c" else how
         raise ValueError(
             f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
             f"or {how}."
