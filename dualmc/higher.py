@@ -156,3 +156,40 @@ def _sinc_series(k, u):
     ]
     total = _polynomial(terms, z)
     return total * u if k % 2 else total
+
+
+# --- Angles --------------------------------------------------------------------------------------
+#
+# arctan2(a, b) is the imaginary part of log(b + i a), so that its derivative, m times by a and n
+# times by b, is that of (-1)^(k-1) (k - 1)! i^m / (b + i a)^k with k = m + n.
+
+
+@cache
+def angle_partial(m, n):
+    """``d^(m+n) arctan2(a, b) / da^m db^n``, as a `Derived` function of (a, b, arctan2(a, b))."""
+    return angle_family(lambda a, b, y: _angle_derivative(a, b, m, n), m, n)
+
+
+def angle_family(formula, m, n):
+    """The same, evaluated by `formula`."""
+    return Derived(
+        formula,
+        lambda a, b, y, d: angle_partial(m + 1, n)(a, b, y),
+        lambda a, b, y, d: angle_partial(m, n + 1)(a, b, y),
+    )
+
+
+def _angle_derivative(a, b, m, n):
+    with np.errstate(all="ignore"):
+        h = np.hypot(a, b)
+        u, v = b / h, -(a / h)  # 1/(b + i a) = (u + i v) / h
+        real, imag = u, v
+        for _ in range(m + n - 1):
+            real, imag = real * u - imag * v, real * v + imag * u
+        if m + n == 2:
+            real = (u - v) * (u + v)
+        part = (imag, real, -imag, -real)[m % 4]
+        y = part / h
+        for k in range(1, m + n):
+            y = -k * y / h
+        return np.where(h == np.inf, 0.0 * (np.sign(a) + np.sign(b)), y)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc.derived import Derived
-from dualmc.higher import first_power_partial, sinc_family
+from dualmc.higher import angle_family, first_power_partial, sinc_family
 
 # Rounded once from the exact numbers; a quotient of two rounded ones would be a bit worse.
 LN2 = 0.6931471805599453
@@ -236,31 +236,41 @@ _HYPOT_B = Derived(
 )
 
 
-def _curve_share(a, b, d, other):
+def _curve_share(a, b, y):
     """``s (1 - s)``, unknown where the shares of equal infinities are a convention."""
-    return select((a == b) & (a - b != 0), np.nan, d * other)
+    return select((a == b) & (a - b != 0), np.nan, _share(a, b) * _share(b, a))
 
 
-_SHARE_A = Derived(
-    lambda a, b, y: _share(a, b),
-    lambda a, b, y, d: _curve_share(a, b, d, _SHARE_B(a, b, y)),
-    lambda a, b, y, d: -_curve_share(a, b, d, _SHARE_B(a, b, y)),
+def _curve_share2(a, b, y):
+    return LN2 * select((a == b) & (a - b != 0), np.nan, _share2(a, b) * _share2(b, a))
+
+
+# Its derivative by a is s (1 - s) (1 - 2 s), and 1 - 2 s = tanh((b - a)/2).
+_CURVE = Derived(
+    _curve_share,
+    lambda a, b, y, d: d * np.tanh(0.5 * (b - a)),
+    lambda a, b, y, d: d * np.tanh(0.5 * (a - b)),
 )
-_SHARE_B = Derived(
-    lambda a, b, y: _share(b, a),
-    lambda a, b, y, d: -_curve_share(a, b, d, _SHARE_A(a, b, y)),
-    lambda a, b, y, d: _curve_share(a, b, d, _SHARE_A(a, b, y)),
+_CURVE2 = Derived(
+    _curve_share2,
+    lambda a, b, y, d: LN2 * d * np.tanh(0.5 * LN2 * (b - a)),
+    lambda a, b, y, d: LN2 * d * np.tanh(0.5 * LN2 * (a - b)),
 )
-_SHARE2_A = Derived(
-    lambda a, b, y: _share2(a, b),
-    lambda a, b, y, d: LN2 * _curve_share(a, b, d, _SHARE2_B(a, b, y)),
-    lambda a, b, y, d: -LN2 * _curve_share(a, b, d, _SHARE2_B(a, b, y)),
-)
-_SHARE2_B = Derived(
-    lambda a, b, y: _share2(b, a),
-    lambda a, b, y, d: -LN2 * _curve_share(a, b, d, _SHARE2_A(a, b, y)),
-    lambda a, b, y, d: LN2 * _curve_share(a, b, d, _SHARE2_A(a, b, y)),
-)
+
+
+def _shares(share, curve):
+    """The two partials of a function with the partials ``share(a, b)`` and ``share(b, a)``."""
+
+    def rises(a, b, y, d):
+        return curve(a, b, y)
+
+    def falls(a, b, y, d):
+        return -curve(a, b, y)
+
+    return (
+        Derived(lambda a, b, y: share(a, b), rises, falls),
+        Derived(lambda a, b, y: share(b, a), falls, rises),
+    )
 
 
 RULES = {
@@ -334,10 +344,15 @@ RULES = {
     np.float_power: Rule(
         (_BY_BASE, _BY_EXPONENT), complex_partials=(_BY_BASE_COMPLEX, _BY_EXPONENT_COMPLEX)
     ),
-    np.arctan2: Rule((lambda a, b, y: _d_arctan2(b, a, y), lambda a, b, y: -_d_arctan2(a, b, y))),
+    np.arctan2: Rule(
+        (
+            angle_family(lambda a, b, y: _d_arctan2(b, a, y), 1, 0),
+            angle_family(lambda a, b, y: -_d_arctan2(a, b, y), 0, 1),
+        )
+    ),
     np.hypot: Rule((_HYPOT_A, _HYPOT_B)),
-    np.logaddexp: Rule((_SHARE_A, _SHARE_B)),
-    np.logaddexp2: Rule((_SHARE2_A, _SHARE2_B)),
+    np.logaddexp: Rule(_shares(_share, _CURVE)),
+    np.logaddexp2: Rule(_shares(_share2, _CURVE2)),
     # max(0, z) is 0 at z = 0: alone, an argument must exceed the constant (document, section 5).
     np.maximum: Rule(
         (
