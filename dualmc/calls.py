@@ -1,5 +1,6 @@
 """What every differentiation does around f: check its arguments, call it, hand back the result."""
 
+import copy
 import linecache
 import math
 import os
@@ -51,6 +52,13 @@ class Request:
             for i in self.numbers
         ]
         self.sizes = [math.prod(x.shape) for x in self.xs]
+
+    def of(self, f, sparse=None):
+        """The same request for another function."""
+        other = copy.copy(self)
+        other.f = f
+        other.sparse = self.sparse if sparse is None else sparse
+        return other
 
     def call(self, inputs, level):
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""

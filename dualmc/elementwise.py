@@ -11,14 +11,24 @@ import numpy as np
 
 from dualmc import buffers, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
-from dualmc.dual import Dual, as_operand, from_objects, has_dual, has_tangent, level_of, make
+from dualmc.derived import Derived
+from dualmc.dual import (
+    Dual,
+    as_operand,
+    from_objects,
+    has_dual,
+    has_tangent,
+    level_of,
+    make,
+    primal_at,
+)
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
-from dualmc.rules import RULES
+from dualmc.rules import RULES, Rule
 from dualmc.short_spread import push_spread
 from dualmc.short_ways import tangent_of
 from dualmc.tape import Var, keep, snapshot
@@ -96,6 +106,23 @@ def push(rule, function, args, options=None):
         i, t = active[0]
         return make(y, _one_active(rule, function, primals, y, i, t, True), level)
     return make(y, _many_active(rule, function, primals, y, active), level)
+
+
+def push_derived(derived, args):
+    """A `Derived` partial where an input is a Dual: its value by its text, by its own partials."""
+    *inputs, y = args
+    level = level_of(*inputs)
+    y = keep(y, level) if level.records else primal_at(y, level)
+
+    def given(partial):
+        return (lambda *xs: partial(*xs[:-1], y, xs[-1])) if callable(partial) else partial
+
+    rule = Rule(tuple(given(partial) for partial in derived.partials), kernel=False)
+    with np.errstate(all="ignore"):
+        return push(rule, lambda *xs: derived(*xs, y), inputs)
+
+
+Derived.push = push_derived
 
 
 def _partials(rule, primals, y, alone):

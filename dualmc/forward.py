@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from dualmc import buffers, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tangent import ChunkNeeded
 
 
@@ -168,7 +169,14 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
-    return _along(caller, f, xs, x_dots)
+    if STATE.split is not None:
+        split = STATE.split
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        return y, split.undone(y_dot)
+    y, y_dot = _along(caller, f, xs, x_dots)
+    if STATE.met:
+        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+    return y, y_dot
 
 
 @buffers.trimming
@@ -214,6 +222,21 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if STATE.split is not None:
+        split = STATE.split
+        f = split.stretched(f, numbers_of(argnums, args))
+        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        return y, split.undone(J), aux
+    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if STATE.met:
+        J = resolved(
+            J,
+            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+        )
+    return y, J, aux
+
+
+def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
         y, pieces, aux = passes(request)

@@ -16,6 +16,7 @@ from dualmc import buffers, seeds, short_sweep, sweep
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
@@ -326,8 +327,20 @@ class Tape:
         return max(1, ROWS_BUDGET // max(1, largest))
 
 
-@buffers.trimming
 def _jacobian(request):
+    if STATE.split is not None:
+        split = STATE.split
+        f, count = split.swept(request.f, request.numbers, request.has_aux)
+        y, J, aux = _swept(request.of(f))
+        return y, split.undone(J, count), aux
+    y, J, aux = _swept(request)
+    if STATE.met:
+        J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
+    return y, J, aux
+
+
+@buffers.trimming
+def _swept(request):
     tape = Tape(request)
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
@@ -389,6 +402,19 @@ def _pulled(tape, y_bar, first):
 
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
+    """The value, the gradient and aux, on behalf of `caller`."""
+    if STATE.split is not None:
+        split = STATE.split
+        f, count = split.swept(f, numbers_of(argnums, args), has_aux)
+        y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
+        return y, split.undone(g, count), aux
+    y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
+    if STATE.met:
+        g = resolved(g, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+    return y, g, aux
+
+
+def _pulled_back(caller, f, args, argnums, has_aux):
     is_tuple = False
     x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
