@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
 from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
 from dualmc.errors import TangentLostError, missing_case, missing_rule
@@ -43,7 +43,10 @@ def apply(ufunc, *inputs):
         if not registry.learn(ufunc):
             raise missing_rule(registry.name_of(ufunc))
         return apply(ufunc, *inputs)
-    return push(rule, ufunc, inputs)
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+    return y
 
 
 def push(rule, function, args, options=None):
@@ -290,7 +293,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 @registry.handles("element-wise", np.sinc)
 def _sinc(x):
-    return push(RULES[np.sinc], np.sinc, (x,))
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):
