@@ -45,6 +45,7 @@ class Dual:
         "_writes",
         "_owned",
         "_kept",
+        "_square",  # set by `choices.py` alone
         "__weakref__",
     )
     __array_priority__ = 1000.0

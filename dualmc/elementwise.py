@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, flat, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
 from dualmc.derived import Derived
 from dualmc.dual import (
@@ -55,7 +55,10 @@ def apply(ufunc, *inputs):
         if not has_tangent(inputs):
             return flat.flat_handler(ufunc)(*inputs)
         raise missing_rule(registry.name_of(ufunc))
-    return push(rule, ufunc, inputs)
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+    return y
 
 
 def push(rule, function, args, options=None):
@@ -323,7 +326,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 @registry.handles("element-wise", np.sinc)
 def _sinc(x):
-    return push(RULES[np.sinc], np.sinc, (x,))
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):

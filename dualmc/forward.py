@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds
+from dualmc import buffers, choices, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -185,7 +185,12 @@ def _along(caller, f, xs, x_dots):
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        return scalar(piece.primal), scalar(piece.columns()[..., 0])
+        y, y_dot = piece.primal, piece.columns()[..., 0]
+    if level.kinked and not choices.state.varied:
+        with choices.varied():
+            _, other = _along(caller, f, xs, x_dots)
+        y_dot = choices.agreed(y_dot, other, 0)
+    return scalar(y), scalar(y_dot)
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -316,6 +321,18 @@ def _pass(request, start, width, is_sparse):
 
     If these would pass the memory budget, how many columns do not.
     """
+    level, found = _looked(request, start, width, is_sparse)
+    if level.kinked and not choices.state.varied and type(found) is not int:
+        with choices.varied():
+            _, again = _looked(request, start, width, is_sparse)
+        if type(again) is int:
+            return again
+        return found[0], choices.agreed(found[1], again[1], -1), found[2]
+    return found
+
+
+def _looked(request, start, width, is_sparse):
+    """What `_pass` returns, from one look; and the level."""
     xs = request.xs
     with open_level(width) as level:
         if len(xs) == 1:
@@ -332,8 +349,8 @@ def _pass(request, start, width, is_sparse):
             out, aux = request.call(inputs, level)
             piece = seeds.Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
-            return piece.primal, columns, aux
+            return level, (piece.primal, columns, aux)
         except ChunkNeeded as need:
             if need.level is not level:
                 raise
-            return min(need.columns, width - 1)
+            return level, min(need.columns, width - 1)

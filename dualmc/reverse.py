@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds, short_sweep, sweep
+from dualmc import buffers, choices, seeds, short_sweep, sweep
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make
 from dualmc.levels import open_level
@@ -247,11 +247,16 @@ def _copied(aux):
 class Tape:
     """One recorded call of f."""
 
+    other: Any = None  # where an inner call met a kink: the tape of another look at f
+
     def __init__(self, request: Request) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
+        if level.kinked and not choices.state.varied:
+            with choices.varied():
+                self.other = Tape(request)
 
     @classmethod
     def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
@@ -263,7 +268,10 @@ class Tape:
             y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-            return tape
+        if level.kinked and not choices.state.varied:
+            with choices.varied():
+                tape.other = cls.of_array(caller, f, args)
+        return tape
 
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
@@ -284,10 +292,11 @@ class Tape:
         if self.output is not None and type(self.value) is np.ndarray:
             one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
             found = short_sweep.pulled(self.output, one, self.inputs)
-            if type(found) is list:
-                return found
-        found = self.swept(np.ones(self.value.shape, self.value.dtype), (), None, found is None)
-        return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        if type(found) is not list:
+            ones = np.ones(self.value.shape, self.value.dtype)
+            found = self.swept(ones, (), None, found is None)
+            found = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        return found if self.other is None else _agreed(found, self.other.gradients(), ())
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
@@ -295,13 +304,14 @@ class Tape:
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
         found: Any = NotImplemented
+        others = None if self.other is None else self.other.pull(y_bar.copy(), lead, first)
         is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
             found = short_sweep.pulled(self.output, bar, self.inputs)
-            if type(found) is list:
-                return found
-        return self.swept(y_bar, lead, first, found is None)
+        if type(found) is not list:
+            found = self.swept(y_bar, lead, first, found is None)
+        return found if others is None else _agreed(found, others, lead)
 
     def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
         """The same by the sweep that serves every dtype, many rows, and Duals."""
@@ -323,8 +333,14 @@ class Tape:
 
     def rows_per_sweep(self):
         """How many rows are swept together, so that the largest cotangent stays in the cache."""
-        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+        order = self.order or self.other.order
+        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in order)
         return max(1, ROWS_BUDGET // max(1, largest))
+
+
+def _agreed(found, others, lead):
+    """The inputs' cotangents, NaN where another look at f gave others."""
+    return [choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)]
 
 
 def _jacobian(request):
@@ -345,7 +361,7 @@ def _swept(request):
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
     n, m = sum(request.sizes), math.prod(y.shape)
-    if not tape.order or m == 0 or n == 0:
+    if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
         rows = [np.zeros((m, size), dtype) for size in request.sizes]
         parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
     else:

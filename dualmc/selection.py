@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import short_moves, writing
+from dualmc import choices, short_moves, writing
 from dualmc.dual import Dual, as_operand, has_tangent, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
@@ -30,7 +30,8 @@ def result(y, x, select, batched=None, key=None):
     if not isinstance(y, (np.ndarray, Dual)):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
-        return make(y, None, x.level, view_of(x, select, batched, None, key))
+        out = make(y, None, x.level, view_of(x, select, batched, None, key))
+        return choices.moved(out, x, select) if type(y) is Dual else out
     t = x.own_tangent()
     if t is None:
         return make(y, None, x.level)

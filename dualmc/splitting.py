@@ -55,7 +55,7 @@ class Split:
         self.rng = np.random.default_rng(seed)
         self.step = sum(_variable(level) for level in opened)
 
-    # --- series ------------------------------------------------------------------------------------
+    # --- series -----------------------------------------------------------------------------------
 
     def is_series(self, a):
         return type(a) is Dual and a.level in self.levels
@@ -95,7 +95,7 @@ class Split:
         block = np.reshape(slope, (1, *slope.shape))
         return make(self._series(derivatives[:-1], count - 1), DenseTangent(level, block), level)
 
-    # --- around f ----------------------------------------------------------------------------------
+    # --- around f ---------------------------------------------------------------------------------
 
     def stretched(self, f, numbers):
         """f at ``x + e (t - x)`` for every differentiated argument t."""
@@ -144,7 +144,7 @@ class Split:
             found = self.lowered(found)
         return found
 
-    # --- around a factorization --------------------------------------------------------------------
+    # --- around a factorization -------------------------------------------------------------------
 
     def entries(self, w, labels, is_zero=False):
         """The plain values `w`, those of one label made equal and moved apart by e; zeros too."""
