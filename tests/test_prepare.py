@@ -515,7 +515,7 @@ def test_too_many_steps(monkeypatch):
 def test_a_wrong_replay_is_noticed(monkeypatch):
     wrong = scalars.UFUNCS | {np.cosh: "sinh"}
     monkeypatch.setattr("dualmc.replay.arrays.UFUNCS", wrong)
-    with pytest.warns(UserWarning, match="disagrees with a fresh Jacobian"):
+    with pytest.warns(UserWarning, match="its Jacobian differs from that of a fresh call"):
         prepared = dm.prepare(np.sinh, np.ones(2))
     close(np.cosh(2.0) * np.eye(2), prepared(np.full(2, 2.0)))
 

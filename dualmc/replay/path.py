@@ -15,6 +15,7 @@ from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, trace_program
 from dualmc.replay.schedule import Memory, plan
 from dualmc.replay.steps import lower
+from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
 
 # Arithmetic that one path may consist of: what the compiler takes a few seconds for.
@@ -36,6 +37,8 @@ class Path:
         self.columns = sum(program.inputs[k].size for k in positions)
         self.result_shape = (*self.shape, *(n for shape in self.input_shapes for n in shape))
         self.held = True
+        self.is_verified = False
+        self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
         self._program = program
@@ -55,7 +58,8 @@ class Path:
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
         self.is_mixed = is_wide or _is_mixed(plan(sinks))
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
-        self._codes = (self._compile([]), None)
+        self._code = self._compile([])
+        self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
 
     # --- The result ------------------------------------------------------------------------------
@@ -119,19 +123,31 @@ class Path:
 
         None if f takes another way there, or an entry is not finite.
         """
-        return self._run(self._codes[0], inputs)
+        return self._run(self._code, inputs)
 
     def value_and_entries(self, inputs):
-        """The flat value, to rounding, and the entries."""
-        if self._codes[1] is None:
-            with self._lock:  # a program of its own, so that others need not compute the value
-                self._value = Memory(self.rows)
-                self._value.start_offset = ("once", _constants(self._output))
-                sink = (self._output, self._value, np.arange(self.rows), "set")
-                self._codes = (self._codes[0], self._compile([sink]))
-        return self._run(self._codes[1], inputs, True)
+        """The flat value, to rounding, and the entries.
 
-    def _run(self, code, inputs, with_value=False):
+        Raises
+        ------
+        NotReplayable
+            At the first call, if the value is not that of the fresh calls.
+        """
+        if self._with_value is None:
+            with self._lock:  # a program of its own, so that others need not compute the value
+                if self._with_value is None:
+                    self._with_value = self._made_with_value()
+        return self._run(self._with_value[0], inputs, self._with_value[1])
+
+    def _made_with_value(self):
+        memory = Memory(self.rows)
+        memory.start_offset = ("once", _constants(self._output))
+        code = self._compile([(self._output, memory, np.arange(self.rows), "set")])
+        check_value(self, lambda inputs: self._run(code, inputs, memory))
+        self.witnesses = []
+        return code, memory
+
+    def _run(self, code, inputs, value=None):
         if self._looked_at and not self._is_same_way(inputs):
             self.held = False
             return None
@@ -141,9 +157,8 @@ class Path:
             work = code.work.copy()
         out = self._start.copy() if self._start is not None else self._fresh()
         state = code.run(*inputs, work, out)
-        if with_value and not state:
-            first = self._value.offset
-            out = (work[first : first + self.rows].copy(), out)
+        if value is not None and not state:
+            out = (work[value.offset : value.offset + self.rows].copy(), out)
         code.free.append(work)
         if state:
             self.held = not state & 1
