@@ -145,20 +145,18 @@ class Namespace(dict):
     def refresh(self):
         """Forget what no longer is what the module holds, and follow what was exchanged in it."""
         real, sources = self.real, self.sources
-        if not are_same(map(real.get, sources), sources.values()):
+        if sources and not are_same(map(real.get, sources), sources.values()):
             for name in [n for n, value in sources.items() if real.get(n) is not value]:
                 self.forget(name)
-        if not real.keys().isdisjoint(self.builtins):
+        if self.builtins and not real.keys().isdisjoint(self.builtins):
             for name in [n for n in self.builtins if n in real]:
                 self.builtins.remove(name)
                 self.forget(name)
-        is_new = self.functions is None
-        if is_new:
+        if self.functions is None:
             self._tabulate()
-        if is_new or self.functions.changed():
-            for f in self.functions.functions:
-                self.world.function(f)
-            self.functions.remember()
+        functions = self.functions
+        if functions.functions and functions.changed():
+            self._follow()
         for name in self.careful:
             found = self.found.get(name)
             if found is not None and self.world.renewed(sources[name], found) is not found:
@@ -175,6 +173,12 @@ class Namespace(dict):
             else:
                 careful.append(name)
         self.functions, self.careful = FunctionTable(functions), careful
+        self._follow()
+
+    def _follow(self):
+        for f in self.functions.functions:
+            self.world.function(f)
+        self.functions.remember()
 
     def forget(self, name):
         found = self.found.pop(name, None)
@@ -184,9 +188,8 @@ class Namespace(dict):
         self.functions = None
 
     def is_assigned(self):
-        """Whether adapted code assigned to a global name."""
-        found = self.found
-        return len(self) != len(found) or not are_same(map(self.get, found), found.values())
+        """Whether adapted code assigned to a global name; what it did not stands in one order."""
+        return len(self) != len(self.found) or not are_same(self.values(), self.found.values())
 
     def hand_back(self):
         found = self.found
@@ -211,7 +214,6 @@ class World:
         self.root = root
         self.namespaces = {}  # by id of the module's dictionary, which the namespace keeps alive
         self.functions = weakref.WeakKeyDictionary()
-        self.originals = weakref.WeakKeyDictionary()  # by copy
         self.under_way = _UnderWay()
         self.modules = {}
         self.classes = {}  # views by id of the class, which they keep alive
@@ -255,9 +257,8 @@ class World:
     def original(self, value):
         """What an adapted function or module was made of."""
         if type(value) is types.FunctionType:
-            original = self.originals.get(value)
-            original = None if original is None else original()
-            return value if original is None else original
+            made = list(self.functions.items())
+            return next((f for f, copy in made if copy.function is value), value)
         return getattr(value, "__dualmc_original__", value)
 
     def is_foreign(self, module):
@@ -343,7 +344,6 @@ class World:
             self.functions.clear()
         copy.__dict__ = f.__dict__
         copy.__qualname__ = f.__qualname__
-        self.originals[copy] = weakref.ref(f)  # or the table of copies would keep f alive
         # What its defaults hold may lead back to f, which is known from here on.
         made = self.functions[f] = FunctionCopy(f, copy)
         made.take_defaults(f, self)
