@@ -317,7 +317,7 @@ def singular_vectors(a, u, s, v):
 
 
 def _split_vectors(split, a, u, s, v, labels, is_zero):
-    """The same while values that meet, and zeros, are split: by sum and difference of the two turns.
+    """The same while values that meet, and zeros, are split: by sum and difference of both turns.
 
     The sum of E = U^H dA V and E^H is divided by s_j - s_i, their difference by s_i + s_j.
     """

@@ -12,6 +12,7 @@ import numpy as np
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
+from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.path import Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
@@ -177,6 +178,8 @@ class Prepared:
             try:
                 if not _are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
+                if not HAS_COMPILER:
+                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = _key(args, self._active)
                 traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
                 path = Path(self._f, args, traced, self._active, self._request.sparse)
