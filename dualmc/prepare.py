@@ -11,6 +11,7 @@ import numpy as np
 
 from dualmc.calls import Request, scalar
 from dualmc.forward import value_and_jacobian_fwd
+from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
 from dualmc.replay.outside import made_within
 from dualmc.replay.path import Path
@@ -51,7 +52,7 @@ class Prepared:
         f: Callable,
         args: tuple,
         argnums: int | tuple[int, ...],
-        sparse: bool,
+        sparse: bool | str,
         layout: str,
     ) -> None:
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
@@ -59,7 +60,12 @@ class Prepared:
         self._request = request
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._active = request.numbers
-        self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
+        self._is_direct = (
+            len(request.xs) == 1
+            and not request.is_tuple
+            and layout == "numerator"
+            and request.format in (None, "csr")
+        )
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
@@ -158,7 +164,7 @@ class Prepared:
         request = self._request
         request = Request(
             "prepare", self._f, request.args, self._options["argnums"], None,
-            request.sparse, request.layout, False,
+            request.format or False, request.layout, False,
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
@@ -174,6 +180,8 @@ class Prepared:
             try:
                 if not are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
+                if not HAS_COMPILER:
+                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = key_of(args, self._active)
                 path, path.outside = made_within(
                     self._f, args, key, lambda: self._recorded(key, args)
@@ -245,7 +253,7 @@ def prepare(
     f: Callable,
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
 ) -> Prepared:
     """The Jacobian of `f` as machine code, to be called again and again at other points.

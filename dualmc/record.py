@@ -228,6 +228,8 @@ def _index_of(place: Callable, owner: Traced) -> Any:
     """The index of a view in its owner."""
     if isinstance(place, _view_place):
         return place.key
+    if owner.ndim == 0:
+        return ...
     positions = place(np.arange(owner.size).reshape(owner.shape))
     return np.unravel_index(positions, owner.shape)
 
