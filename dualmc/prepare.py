@@ -184,7 +184,7 @@ class Prepared:
                     raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = key_of(args, self._active)
                 path, path.outside = made_within(
-                    self._f, args, key, lambda: self._recorded(key, args)
+                    self._f, args, key, lambda catches: self._recorded(key, args, catches)
                 )
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
@@ -197,9 +197,9 @@ class Prepared:
                 self._paths = [(key, path), *known][:PATHS]
                 self._choose_short()
 
-    def _recorded(self, key: tuple, args: tuple) -> Path:
+    def _recorded(self, key: tuple, args: tuple, catches: bool) -> Path:
         traced = [i for i, wanted in enumerate(key) if wanted is not None]
-        path = Path(self._f, args, traced, self._active, self._request.sparse)
+        path = Path(self._f, args, traced, self._active, self._request.sparse, catches)
         self._verify(path, key, args)
         return path
 

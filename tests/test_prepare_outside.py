@@ -34,9 +34,17 @@ def check_factor(J, factor, *args):
     """Twice: the call that notices, and one that may be a replay again."""
     for _ in range(2):
         np.testing.assert_array_equal(J(*args), factor * np.eye(2))
-        value, jacobian = J.value_and_jacobian(*args)
-        np.testing.assert_array_equal(jacobian, factor * np.eye(2))
-        np.testing.assert_array_equal(value, factor * args[0])
+
+
+def test_values_are_seen_to_change_too():
+    table = [2.0]
+    J = prepared(lambda x: x * table[0], X)
+    for k in (2.0, 5.0, 2.0):
+        table[0] = k
+        value, jacobian = J.value_and_jacobian(X)
+        np.testing.assert_array_equal(value, k * X)
+        np.testing.assert_array_equal(jacobian, k * np.eye(2))
+    assert J.replays == 2
 
 
 def put(undo, container, key, value):

@@ -13,10 +13,11 @@ import pickle
 import random
 import sys
 import types
+import warnings
 
 import numpy as np
 
-from dualmc.replay.events import error_state, loud_errors
+from dualmc.replay.events import error_state, loud_errors, warning_action
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.snapshot import Book, Unknown, is_foreign
 
@@ -59,7 +60,7 @@ class Outside:
         self._match_f = _named(book, "what it is made of", f)
         self._names = set(_SPOKEN)
         self._seen = set()
-        self._catches = False  # whether any code may catch an exception
+        self.catches = False  # whether any code may catch an exception
         self._walk()
         self._states = [(_shared_state, _shared_state()), *book.states]
         self._book = None
@@ -97,7 +98,7 @@ class Outside:
 
     def _walk_code(self, code, names):
         self._names.update(code.co_names)
-        self._catches = self._catches or bool(code.co_exceptiontable)
+        self.catches = self.catches or bool(code.co_exceptiontable)
         for constant in code.co_consts:
             if type(constant) is types.CodeType:
                 self._walk_code(constant, names)
@@ -133,8 +134,11 @@ class Outside:
         scope = {"f": self._f, "match": self._match_f, "state": error_state, "loud": loud_errors}
         scope["calm"] = error_state()  # NumPy's error handling as it is now, which raises nothing
         terms = [_root_term(self._f, scope)]
-        if self._catches:  # errors of arithmetic, where they are errors
+        if self.catches:  # errors of arithmetic and warnings, where they are errors
             terms.append("(state() is calm or loud() is None)")
+            scope["w"], scope["quiet"] = warnings, _quiet(warning_action())
+            scope["filters"], scope["first"] = warnings.filters, [*warnings.filters, None][0]
+            terms.append("(w.filters is filters and [*filters, None][0] is first or quiet())")
         for k, (_, namespace, name, match, value) in enumerate(self._places):
             scope[f"g{k}"] = namespace
             if match is None:
@@ -179,7 +183,7 @@ class Outside:
 
 
 def made_within(f, args, key, make):
-    """``make()``, and the `Outside` that it is good for; f may change nothing of that meanwhile.
+    """``make(catches)``, and the `Outside` that it is good for, of which f may change nothing.
 
     The first time f may have filled a cache, or imported a module: then once more.
 
@@ -192,13 +196,18 @@ def made_within(f, args, key, make):
     try:
         for _ in range(2):
             before = Outside(f, fixed)
-            made = make()
+            made = make(before.catches)
             problem = before.difference(args)
             if problem is None:
                 return made, Outside(f, fixed)
     except Unknown as unknown:
         raise NotReplayable(str(unknown)) from None
     raise NotReplayable(problem)
+
+
+def _quiet(recorded):
+    """A function that says whether warnings are no errors now, unless they were when recorded."""
+    return lambda: recorded == "error" or warning_action() != "error"
 
 
 def _named(book, label, value):

@@ -27,8 +27,8 @@ COPIED = 2**14
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse):
-        program = trace_program(f, args, traced, active)
+    def __init__(self, f, args, traced, active, sparse, catches=True):
+        program = trace_program(f, args, traced, active, catches)
         positions = [traced.index(i) for i in active]
         pair, guards, asked = lower(program, positions)
         self.shape = program.output.value.shape

@@ -82,7 +82,7 @@ class Book:
         if kind in PLAIN:
             return plain(kind, value)
         made = _MAKERS.get(kind)
-        if made in (Book.sequence, Book.mapping) and is_pure(value):
+        if kind in (list, tuple, dict) and is_pure(value):
             return (
                 marshalled(value)
                 if kind is tuple
