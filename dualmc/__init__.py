@@ -37,10 +37,11 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.errors import KinkError, KinkWarning, MissingRuleError, TangentLostError
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
@@ -73,6 +74,9 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "kinks",
+    "KinkWarning",
+    "KinkError",
     "check_jacobian",
     "JacobianCheck",
     "Dual",

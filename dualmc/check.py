@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import seeds
+from dualmc import seeds, watch
 from dualmc.calls import Request, call_f
 from dualmc.forward import joined, passes
 
@@ -118,6 +118,7 @@ def check_jacobian(
     request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
+    watch.look(request)
     y, pieces, _ = passes(request)
     n = sum(request.sizes)
     if n == 0 or np.size(y) == 0:
@@ -206,7 +207,7 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
     excess = np.where(bad, np.inf, 0) + np.nan_to_num(error - tolerance, nan=np.inf, posinf=1e300)
     i, j = np.unravel_index(int(np.argmax(excess)), J.shape)
     number, index = plain.names[j]
-    cause = _cause(plain, J, fine, i, j) if bad[i, j] else ""
+    cause = _cause(plain, J, fine, i, j) + _conventions(plain) if bad[i, j] else ""
     return JacobianCheck(
         ok=not bad.any(),
         method=method,
@@ -219,6 +220,12 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
         expected=float(expected[i, j]),
         cause=cause,
     )
+
+
+def _conventions(plain: _Plain) -> str:
+    """Where conventions decided derivatives of f, as a further cause."""
+    met, _ = watch.found(plain.request)
+    return "".join(f"\n{'':16}{text}" for kink in met for text in str(kink).splitlines())
 
 
 def _kinks(plain: _Plain, scale: Any) -> Any:

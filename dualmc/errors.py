@@ -1,4 +1,4 @@
-"""The two errors of dualmc's own; every other error is the built-in type that fits.
+"""The errors and the warning of dualmc's own; every other error is the built-in type that fits.
 
 A wrong kind of argument is a `TypeError`, a wrong value or shape a `ValueError`.
 """
@@ -18,6 +18,17 @@ class TangentLostError(TypeError):
     Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual, float)``
     and by a Dual used after the derivative call that made it has finished.
     """
+
+
+class KinkWarning(UserWarning):
+    """Within ``with dualmc.kinks("warn")``: a convention decided a derivative.
+
+    The message names the line of f, the function, the convention and how many elements.
+    """
+
+
+class KinkError(ArithmeticError):
+    """The same within ``with dualmc.kinks("raise")``, before anything is computed."""
 
 
 def missing_case(name, what):

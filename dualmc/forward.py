@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds
+from dualmc import buffers, choices, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.tangent import ChunkNeeded
@@ -167,6 +167,11 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
+    if watch.watched and watch.is_due():
+        numbers = tuple(range(len(xs)))
+        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        with watch.looked_at(request, x_dots):
+            return _along(caller, f, xs, x_dots)
     return _along(caller, f, xs, x_dots)
 
 
@@ -177,10 +182,14 @@ def _along(caller, f, xs, x_dots):
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         y, y_dot = piece.primal, piece.columns()[..., 0]
-    if level.kinked and not choices.state.varied:
-        with choices.varied():
-            _, other = _along(caller, f, xs, x_dots)
-        y_dot = choices.agreed(y_dot, other, 0)
+    is_varied = choices.again(level)
+    if is_varied is not None:
+        with choices.looking(is_varied):
+            other, other_dot = _along(caller, f, xs, x_dots)
+        if is_varied:
+            y_dot = choices.agreed(y_dot, other_dot, 0)
+        else:
+            y = other
     return scalar(y), scalar(y_dot)
 
 
@@ -219,6 +228,9 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
         y, pieces, aux = passes(request)
     except BaseException:
@@ -298,13 +310,16 @@ def _pass(request, start, width, is_sparse):
     If these would pass the memory budget, how many columns do not.
     """
     level, found = _looked(request, start, width, is_sparse)
-    if level.kinked and not choices.state.varied and type(found) is not int:
-        with choices.varied():
-            _, again = _looked(request, start, width, is_sparse)
-        if type(again) is int:
-            return again
-        return found[0], choices.agreed(found[1], again[1], -1), found[2]
-    return found
+    is_varied = choices.again(level)
+    if is_varied is None or type(found) is int:
+        return found
+    with choices.looking(is_varied):
+        other = _pass(request, start, width, is_sparse)
+    if type(other) is int:
+        return other
+    if is_varied:
+        return found[0], choices.agreed(found[1], other[1], -1), found[2]
+    return other[0], found[1], other[2]
 
 
 def _looked(request, start, width, is_sparse):

@@ -81,7 +81,9 @@ def _turned(y, axis=-1):
     change = np.take_along_axis(y, after, -1) - y
     c = generic(place.shape)
     running = np.cumsum(c * change, -1)
-    total = np.take_along_axis(running, last, -1) - np.take_along_axis(running - c * change, first, -1)
+    total = np.take_along_axis(running, last, -1) - np.take_along_axis(
+        running - c * change, first, -1
+    )
     change = change + (c - c[after]) * total * total
     return np.moveaxis(change, -1, axis)
 
@@ -200,7 +202,7 @@ def _running(function, array, axis, out):
     last = np.maximum.accumulate(np.where(x == y, steps, 0), axis)
     y = gathered(function.accumulate(array.primal, axis), array, index)
     y = choices.settled_by(
-        function, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
+        function.accumulate, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
     )
     return written(out, y)
 
@@ -281,6 +283,7 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
         low_d, high_d = d[lanes, low].reshape(shape), d[lanes, high].reshape(shape)
         return np.reshape(low_d * (1 - weight) + high_d * weight, y.shape)
 
+    function = getattr(function, "original", function)
     return choices.settled_by(function, y, at, change, lambda change: change)
 
 
@@ -307,6 +310,7 @@ def _median_as_quantile(function):
         return function(x, axis, keepdims=keepdims)
 
     quantile.__name__ = function.__name__
+    quantile.original = function
     return quantile
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import watch
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
@@ -81,6 +82,8 @@ class Prepared:
 
     def __call__(self, *args: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+        if watch.watched and watch.is_due():
+            return self._result(args, False)[1]
         path = self._short
         if path is not None and len(args) == 1:
             (x,) = args
@@ -106,7 +109,8 @@ class Prepared:
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
-        found = self._replayed(args, with_value)
+        is_watched = watch.watched and watch.is_due()
+        found = None if is_watched else self._replayed(args, with_value)
         if found is None:
             self.fresh_calls += 1
             y, J = value_and_jacobian_fwd(self._f, *args, **self._options)
@@ -272,7 +276,12 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
-    prepared = Prepared(f, args, argnums, sparse, layout)
+    if watch.watched and watch.is_due():
+        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
+        with watch.looked_at(request):
+            prepared = Prepared(f, args, argnums, sparse, layout)
+    else:
+        prepared = Prepared(f, args, argnums, sparse, layout)
     if prepared.reason is not None:
         warnings.warn(
             f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds, short_sweep, sweep
+from dualmc import buffers, choices, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make
 from dualmc.levels import open_level
@@ -213,7 +213,11 @@ def vjp(
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(range(len(args)))
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = Tape(request)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            tape = Tape(request)
+    else:
+        tape = Tape(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
 
     def pullback(y_bar: ArrayLike) -> Any:
@@ -252,9 +256,8 @@ class Tape:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
-        if level.kinked and not choices.state.varied:
-            with choices.varied():
-                self.other = Tape(request)
+        if level.kinked or level.chosen:
+            self._look_again(level, lambda: Tape(request))
 
     @classmethod
     def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
@@ -266,10 +269,20 @@ class Tape:
             y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-        if level.kinked and not choices.state.varied:
-            with choices.varied():
-                tape.other = cls.of_array(caller, f, args)
+        if level.kinked or level.chosen:
+            tape._look_again(level, lambda: cls.of_array(caller, f, args))
         return tape
+
+    def _look_again(self, level, record):
+        is_varied = choices.again(level)
+        if is_varied is None:
+            return
+        with choices.looking(is_varied):
+            other = record()
+        if is_varied:
+            self.other = other
+        else:
+            self.value, self.aux = other.value, other.aux
 
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
@@ -336,13 +349,14 @@ class Tape:
 
 def _agreed(found, others, lead):
     """The inputs' cotangents, NaN where another look at f gave others."""
-    return [
-        choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)
-    ]
+    return [choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)]
 
 
 @buffers.trimming
 def _jacobian(request):
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return _jacobian(request)
     tape = Tape(request)
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
@@ -404,6 +418,10 @@ def _pulled(tape, y_bar, first):
 
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+        with watch.looked_at(request):
+            return gradient_of(caller, f, args, argnums, has_aux)
     is_tuple = False
     x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
