@@ -177,20 +177,24 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
 
 @buffers.trimming
 def _along(caller, f, xs, x_dots):
-    with open_level(1) as level:
-        duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        y = seeds.as_output(call_f(f, duals, level), caller)
-        piece = seeds.Piece(y, level, xs[0].dtype)
-        y, y_dot = piece.primal, piece.columns()[..., 0]
+    level, y, y_dot = _looked_along(caller, f, xs, x_dots)
     is_varied = choices.again(level)
     if is_varied is not None:
         with choices.looking(is_varied):
-            other, other_dot = _along(caller, f, xs, x_dots)
+            _, other, other_dot = _looked_along(caller, f, xs, x_dots)
         if is_varied:
             y_dot = choices.agreed(y_dot, other_dot, 0)
         else:
             y = other
     return scalar(y), scalar(y_dot)
+
+
+def _looked_along(caller, f, xs, x_dots):
+    with open_level(1) as level:
+        duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        y = seeds.as_output(call_f(f, duals, level), caller)
+        piece = seeds.Piece(y, level, xs[0].dtype)
+        return level, piece.primal, piece.columns()[..., 0]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -314,7 +318,7 @@ def _pass(request, start, width, is_sparse):
     if is_varied is None or type(found) is int:
         return found
     with choices.looking(is_varied):
-        other = _pass(request, start, width, is_sparse)
+        _, other = _looked(request, start, width, is_sparse)
     if type(other) is int:
         return other
     if is_varied:

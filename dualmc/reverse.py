@@ -251,16 +251,16 @@ class Tape:
 
     other: Any = None  # where an inner call met a kink: the tape of another look at f
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
-        if level.kinked or level.chosen:
-            self._look_again(level, lambda: Tape(request))
+        if looks_again and (level.kinked or level.chosen):
+            self._look_again(level, lambda: Tape(request, False))
 
     @classmethod
-    def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
+    def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
         """The tape of a call that differentiates a plain float64 array, its first argument."""
         check_callable(f, caller)
         x = args[0]
@@ -269,8 +269,8 @@ class Tape:
             y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-        if level.kinked or level.chosen:
-            tape._look_again(level, lambda: cls.of_array(caller, f, args))
+        if looks_again and (level.kinked or level.chosen):
+            tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
         return tape
 
     def _look_again(self, level, record):

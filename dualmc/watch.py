@@ -150,11 +150,14 @@ class _Found:
         name = registry.name_of(function)
         name = name if outer in (None, name) else f"{name} (in {outer})"
         key = name, KINKS[function].taken, *_line(frame)
-        # A function of a Dual calls itself on what that holds, first the innermost.
-        here = (id(frame), frame and frame.f_lasti, name)
-        if self.latest is not None and self.latest[0] == here and self.latest[1] < gap.level.serial:
-            self.counts[key] -= self.latest[2]
-        self.latest = here, gap.level.serial, count
+        # A function of a Dual calls itself on what that holds: only the outermost call counts.
+        here, serial = (id(frame), frame and frame.f_lasti, name), gap.level.serial
+        if self.latest is not None and self.latest[0] == here:
+            if serial < self.latest[1]:
+                return
+            if serial > self.latest[1]:
+                self.counts[key] -= self.latest[2]
+        self.latest = here, serial, count
         self.counts[key] = self.counts.get(key, 0) + count
 
     def all(self):
