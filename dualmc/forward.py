@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from dualmc import buffers, choices, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tangent import ChunkNeeded
 
 
@@ -18,7 +19,7 @@ def jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -37,8 +38,9 @@ def jacobian_fwd(
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.  Entries
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        from the same pass; needs SciPy (which knows no float16: there in float32).  Entries
         that depend on an input but happen to be 0 are stored, as long as the structure was
         carried; where it became dense, only nonzeros are.
     layout : {"numerator", "denominator"}, optional
@@ -82,7 +84,7 @@ def value_and_jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -172,7 +174,14 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
         with watch.looked_at(request, x_dots):
             return _along(caller, f, xs, x_dots)
-    return _along(caller, f, xs, x_dots)
+    if STATE.split is not None:
+        split = STATE.split
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        return y, split.undone(y_dot)
+    y, y_dot = _along(caller, f, xs, x_dots)
+    if STATE.met:
+        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+    return y, y_dot
 
 
 @buffers.trimming
@@ -231,16 +240,32 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
-    request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
         with watch.looked_at(request):
             return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if STATE.split is not None:
+        split = STATE.split
+        f = split.stretched(f, numbers_of(argnums, args))
+        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        return y, split.undone(J), aux
+    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if STATE.met:
+        J = resolved(
+            J,
+            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+        )
+    return y, J, aux
+
+
+def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
         y, pieces, aux = passes(request)
     except BaseException:
         buffers.trim()
         raise
-    columns = pieces[0] if len(pieces) == 1 else joined(pieces, sparse)
+    columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
     return scalar(y), request.split(columns, y.shape), aux
 
 

@@ -14,6 +14,7 @@ from dualmc.matrices import inverse_where, quiet, rate, spoiled
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
 from dualmc.tangent import part
+from dualmc.unit_vectors import units
 
 
 @handles("composite", np.linalg.norm)
@@ -49,7 +50,7 @@ def _power_norm_tangent(x, p, axes, y):
     is_zero = values(wide) == 0
     safe = np.where(is_zero, np.ones((), wide.dtype), wide)
     if p == 2:
-        factor = np.conj(x) / safe
+        factor = units(x, safe, axes)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.conj(np.sign(x)) * (np.absolute(x) / safe) ** (p - 1.0)

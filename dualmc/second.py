@@ -22,7 +22,7 @@ def hessian(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.
 
@@ -30,9 +30,10 @@ def hessian(
     ----------
     f, args, argnums, chunk_size
         As for `jacobian_fwd`; `f` returns one number.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (x.size, x.size), from the same pass and without a
-        pattern; needs SciPy.  Time and memory are those of the entries.
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (x.size, x.size), or another of SciPy's formats by
+        its name, from the same pass and without a pattern; needs SciPy.  Time and memory are those
+        of the entries.
 
     Returns
     -------
@@ -67,19 +68,23 @@ def hessian(
         parts = _gradient("hessian", f, inner, argnums)
         return np.concatenate([np.ravel(part) for part in parts])
 
-    columns = jacobian_fwd(joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
+    columns = jacobian_fwd(
+        joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=request.sparse
+    )
     shapes = [np.shape(args[i]) for i in argnums]
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     rows = []
     for shape, start, stop in zip(shapes, ends, ends[1:], strict=False):
         blocks = [c[start:stop] for c in columns]
-        if not sparse:
+        if request.sparse:
+            blocks = [b.asformat(request.format) for b in blocks]
+        else:
             blocks = [b.reshape(shape + b.shape[1:]) for b in blocks]
         rows.append(tuple(blocks))
     return tuple(rows)
 
 
-def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) -> Any:
+def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any) -> Any:
     """Hessian of a scalar function times a vector: a few times the cost of `f`, whatever n.
 
     Parameters
@@ -87,6 +92,8 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     f : callable, returns one number
     primals : array_like, or a tuple of them, one per argument of `f`
     tangents : array_like of the same shape, or a tuple of them
+    *args : further arguments of `f`, not differentiated
+        ``functools.partial(hvp, f)`` is what ``scipy.optimize.minimize(..., hessp=)`` takes.
 
     Returns
     -------
@@ -105,12 +112,12 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     """
     if not isinstance(primals, tuple):
         check_callable(f, "hvp")
-        return jvp_of("hvp", lambda x: _gradient("hvp", f, (x,), 0), primals, tangents)[1]
+        return jvp_of("hvp", lambda x: _gradient("hvp", f, (x, *args), 0), primals, tangents)[1]
     check_callable(f, "hvp")
     shapes = [np.shape(x) for x in primals]
 
     def joined(*inner: Any) -> Any:
-        parts = _gradient("hvp", f, inner, tuple(range(len(inner))))
+        parts = _gradient("hvp", f, (*inner, *args), tuple(range(len(inner))))
         return np.concatenate([np.ravel(part) for part in parts])
 
     _, flat = jvp_of("hvp", joined, primals, tangents)

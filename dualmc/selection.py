@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualmc import choices, short_moves, writing
-from dualmc.dual import Dual, as_operand, make
+from dualmc.dual import Dual, as_operand, has_tangent, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
@@ -419,6 +419,8 @@ def astype(x, dtype, /, *, copy=True, device=None):
         return x
     if dtype.kind in "biu":
         # Rounding to integers is locally constant.
+        return values(x).astype(dtype)
+    if dtype.kind not in "fc" and not has_tangent(x):
         return values(x).astype(dtype)
     if dtype.kind not in "fc":
         raise TypeError(f"A Dual of dtype {x.dtype} cannot be cast to dtype {dtype}.")

@@ -116,6 +116,7 @@ def nansum(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=
 
 @handles("composite", np.nanmean)
 def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    axis = axis if a.ndim else negative_axes(axis, 0)
     mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
     total = np.mean(a, axis, dtype, None, keepdims, where=mask)
     y = np.nanmean(values(a), axis, dtype, keepdims=keepdims, where=values(where))
@@ -127,6 +128,7 @@ def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
            mean=np._NoValue, correction=np._NoValue):  # fmt: skip
     if mean is not np._NoValue:
         raise missing_case("numpy.nanvar", "about a given mean")
+    axis = axis if a.ndim else negative_axes(axis, 0)
     mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
     v = var(a, axis, dtype, None, ddof, keepdims, where=mask, correction=correction)
     ddof = ddof if correction is np._NoValue else correction

@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc import choices, registry, seeds
-from dualmc.calls import _NUMPY, _OWN, _is_library
+from dualmc import choices, refusals, registry, seeds
+from dualmc.calls import _NUMPY, _OWN
 from dualmc.dual import Dual
 from dualmc.errors import KinkError, KinkWarning
 from dualmc.kink_table import KINKS, generic
 from dualmc.levels import open_level
 from dualmc.payload import is_zero
+from dualmc.splitting import STATE
 
 
 class _Thread(threading.local):
@@ -107,7 +108,7 @@ def found(request, directions=None):
     before, choices.state.report = choices.state.report, met.add
     was_busy, _thread.is_busy = _thread.is_busy, True
     _look(1)
-    problem = None
+    problem, values_met = None, STATE.met
     try:
         with open_level(1) as outer, open_level(1) as inner:
             inputs = request.xs
@@ -123,6 +124,7 @@ def found(request, directions=None):
     finally:
         _look(-1)
         choices.state.report = before
+        STATE.met = values_met
         _thread.is_busy = was_busy
     return met.all(), problem
 
@@ -202,8 +204,10 @@ def _place():
         file = frame.f_code.co_filename
         if file in _INTERNAL:
             return None
+        if frame.f_code is found.__code__:  # f is a function of a library
+            return None, outer
         if not file.startswith((_OWN, _NUMPY)):
-            if not _is_library(frame):
+            if not refusals.is_library(frame):
                 break
         else:
             outer = _handlers().get(frame.f_code, outer)
