@@ -430,3 +430,42 @@ TABLE = {
 }  # fmt: skip
 
 ROWS = [row for rows in TABLE.values() for row in rows]
+
+ROOT_OF_SQUARES = "the square of a root of squares is known"
+EVEN = "an even function of a root of squares is known"
+CANCELS = "the choice cancels"
+NO_SLOPE = "the slope jumps"
+NOT_KNOWN = "exists, but no rule knows it"
+
+# Whose second derivatives are the matter; the first are those of the rows above.
+SECOND = [
+    Row("np.linalg.norm(x) ** 2", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.abs(x) ** 2", 0.0, 0.0, ROOT_OF_SQUARES, 2.0),
+    Row("np.hypot(x[0], x[1]) ** 2", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.std(x) ** 2", [1.0, 1.0], [0.0, 0.0], ROOT_OF_SQUARES, [[0.5, -0.5], [-0.5, 0.5]]),
+    Row("np.exp(-np.linalg.norm(x) ** 2)", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[-2.0, 0.0], [0.0, -2.0]]),
+    Row("np.cos(np.linalg.norm(x))", [0.0, 0.0], [0.0, 0.0], EVEN, [[-1.0, 0.0], [0.0, -1.0]]),
+    Row("np.max(x) + np.log(np.sum(np.exp(x - np.max(x))))", [0.0, 0.0], [0.5, 0.5], CANCELS,
+        [[0.25, -0.25], [-0.25, 0.25]]),
+    Row("np.sum(np.sort(x) ** 2)", [1.0, 1.0], [2.0, 2.0], CANCELS, [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.median(x) ** 2", [1.0, 1.0], [1.0, 1.0], CANCELS, [[0.5, 0.5], [0.5, 0.5]]),
+    Row("np.abs(x) ** 3", 0.0, 0.0, CANCELS, 0.0),
+    Row("np.where(x > 0, np.abs(x), x**2)", 0.0, 0.0, "not taken", 2.0),
+    Row("np.abs(x) * x", 0.0, 0.0, NO_SLOPE, NAN),
+    Row("np.maximum(x, 0) ** 2", [0.0, 1.0], np.diag([0.0, 2.0]), NO_SLOPE,
+        [[[NAN, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 2.0]]]),
+    Row("np.clip(x, -1, 1) ** 2", 1.0, 0.0, NO_SLOPE, NAN),
+    Row("np.linalg.norm(x)", [0.0, 0.0], [0.0, 0.0], NO_SLOPE, NAN2),
+    Row("np.median(x)", [1.0, 1.0, 2.0], [0.0, 1.0, 0.0], NO_SLOPE,
+        [[NAN, NAN, 0.0], [NAN, NAN, 0.0], [0.0, 0.0, 0.0]]),
+    Row("np.abs(x**2)", 0.0, 0.0, NOT_KNOWN, NAN, note="write `x**2`"),
+    Row("abs(x) * abs(x)", 0.0, 0.0, NOT_KNOWN, NAN, note="write `abs(x) ** 2`"),
+    Row("np.maximum(x, 0) ** 2 + np.minimum(x, 0) ** 2", 0.0, 0.0, NOT_KNOWN, NAN,
+        note="write `x**2`"),
+    Row("np.ptp(x) ** 2", [1.0, 1.0], [0.0, 0.0], NOT_KNOWN, NAN2),
+    Row("np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))", 0.0, 0.0, NOT_KNOWN, NAN,
+        note="write `np.logaddexp(x, 0)`"),
+]  # fmt: skip

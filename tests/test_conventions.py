@@ -1,13 +1,14 @@
 """Every awkward point has the derivative that its row says, in every mode and nesting."""
 
 import csv
+import doctest
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conventions import ROWS, TABLE, compiled
+from conventions import ROWS, SECOND, TABLE, compiled
 from function_cases import among_dummies
 
 import dualmc as dm
@@ -48,7 +49,11 @@ def rows(condition):
 
 
 every_derivative = rows(lambda row: row.raises is None)
-every_second = rows(lambda row: row.second is not None)
+every_second = pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS + SECOND if row.second is not None],
+    ids=lambda row: row.name,
+)
 
 
 def dense(J):
@@ -166,6 +171,12 @@ def test_second_derivative(row, outer, inner):
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("row", SECOND, ids=lambda row: row.name)
+def test_first_derivative_of_what_is_derived_again(row, mode):
+    assert_equal(np.asarray(row.J, float), MODES[mode](compiled(row.code), number(row)))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
 @every_derivative
 def test_single_precision(row, mode):
     x = number(row).astype(np.float32)
@@ -195,6 +206,15 @@ def test_the_published_page_is_the_current_one():
     script = ROOT / "bench" / "conventions.py"
     made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert made.stdout == (ROOT / "docs" / "conventions.md").read_text()
+
+
+def test_the_recipes_of_the_page():
+    done = doctest.testfile(
+        str(ROOT / "docs" / "conventions.md"), module_relative=False, encoding="utf-8",
+        optionflags=doctest.ELLIPSIS,
+    )  # fmt: skip
+    assert done.failed == 0
+    assert done.attempted >= 18
 
 
 def test_every_row_was_measured():
