@@ -187,7 +187,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
 @buffers.trimming
 def _along(caller, f, xs, x_dots):
     level, y, y_dot = _looked_along(caller, f, xs, x_dots)
-    is_varied = choices.again(level)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
     if is_varied is not None:
         with choices.looking(is_varied):
             _, other, other_dot = _looked_along(caller, f, xs, x_dots)
@@ -339,7 +339,7 @@ def _pass(request, start, width, is_sparse):
     If these would pass the memory budget, how many columns do not.
     """
     level, found = _looked(request, start, width, is_sparse)
-    is_varied = choices.again(level)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
     if is_varied is None or type(found) is int:
         return found
     with choices.looking(is_varied):

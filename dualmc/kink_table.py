@@ -142,6 +142,11 @@ def _norm_square(x, ord=None, axis=None, keepdims=False):
     return None
 
 
+def _singular_at_zero(a, *_, **__):
+    s = np.linalg.svd(a, compute_uv=False)
+    return s <= max(np.shape(a)[-2:]) * np.finfo(s.dtype).eps * s[..., :1]
+
+
 def _std_is_zero(a, axis=None, keepdims=False, where=True):
     return np.equal(np.var(a, axis, keepdims=keepdims, where=where), 0)
 
@@ -272,6 +277,7 @@ KINKS = {
         lambda a, b: a * a + b * b,
     ),
     np.linalg.norm: Kink(_norm_is_zero, "derivative 0 at 0", _norm_gap, _norm_square),
+    np.linalg.svd: Kink(_singular_at_zero, "derivative 0 of singular values that are 0"),
     np.std: Kink(_std_is_zero, "derivative 0 where all are equal", std_gap),
     np.maximum: _PAIR,
     np.minimum: _PAIR._replace(sign=-1.0),

@@ -52,6 +52,7 @@ class Split:
     def __init__(self, opened, depth, seed):
         self.levels = opened
         self.depth = depth  # how many calls are nested, this one included
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.step = sum(_variable(level) for level in opened)
 

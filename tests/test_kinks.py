@@ -127,6 +127,9 @@ ROWS = {
         1, lambda x: np.linalg.norm(x, axis=1), [[0.0, 0.0], [3.0, 4.0]], "numpy.linalg.norm",
     ),
     "absolute (in numpy.linalg.norm)": (2, lambda x: np.linalg.norm(x, 1), X),
+    "linalg.svd": (
+        1, lambda x: np.linalg.svd(x, compute_uv=False), [[1.0, 0.0], [0.0, 0.0]],
+    ),
     "std": (1, np.std, ONE),
     "std (in numpy.nanstd)": (1, np.nanstd, ONE),
     "sqrt": (2, np.sqrt, X),

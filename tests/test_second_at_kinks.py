@@ -108,11 +108,26 @@ SMOOTH = {
     ),
 }  # fmt: skip
 
+
+def singular_values(x):
+    return np.linalg.svd(np.reshape(x, (2, -1)), compute_uv=False)
+
+
 # What does not depend on the choice.
 INDEPENDENT = {
     "stable logsumexp": (
         lambda x: np.max(x) + np.log(np.sum(np.exp(x - np.max(x)))),
         AT_0, [[0.25, -0.25], [-0.25, 0.25]],
+    ),
+    "squared singular value": (lambda x: singular_values(x)[0] ** 2, AT_0, 2 * EYE2),
+    "squared singular values": (
+        lambda x: np.sum(singular_values(x) ** 2), [1.0, 0.0, 0.0, 0.0], 2 * np.eye(4),
+    ),
+    "squared spectral norm": (
+        lambda x: np.linalg.norm(np.reshape(x, (2, 1)), 2) ** 2, AT_0, 2 * EYE2,
+    ),
+    "squared nuclear norm": (
+        lambda x: np.linalg.norm(np.reshape(x, (2, 1)), "nuc") ** 2, AT_0, 2 * EYE2,
     ),
     "sum of squares of the sorted": (lambda x: np.sum(np.sort(x) ** 2), [1.0, 1.0], 2 * EYE2),
     "median of two": (lambda x: np.median(x) ** 2, [1.0, 1.0], [[0.5, 0.5], [0.5, 0.5]]),
@@ -175,6 +190,11 @@ UNKNOWN = {
     "1-norm": (lambda x: np.linalg.norm(x, 1), [0.0, 1.0], [[NAN, 0], [0, 0]]),
     "largest": (lambda x: np.linalg.norm(x, np.inf) ** 2, AT_0, np.full((2, 2), NAN)),
     "3-norm": (lambda x: np.linalg.norm(x, 3) ** 2, AT_0, np.full((2, 2), NAN)),
+    # Of [[1, b], [c, d]] it is sqrt((1 + |d|)**2 + (b - c)**2) to second order.
+    "nuclear norm": (
+        lambda x: np.linalg.norm(np.reshape(x, (2, 2)), "nuc"), [1.0, 0.0, 0.0, 0.0],
+        [[0, 0, 0, 0], [0, 1, -1, 0], [0, -1, 1, 0], [0, 0, 0, NAN]],
+    ),
     "1.5-norm": (lambda x: np.linalg.norm(x, 1.5), [0.0, 1.0], [[NAN, 0], [0, 0]]),
 }  # fmt: skip
 
