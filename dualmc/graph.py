@@ -213,6 +213,10 @@ class Recorder:
     def node(self, function: Callable, args: tuple, options: dict, operands: tuple, y: Any) -> Node:
         return Node(function, args, options, operands, y, next(self.serials))
 
+    def call(self, function: Callable, args: tuple, options: dict) -> Any:
+        """What `function` makes of plain values."""
+        return function(*args, **options)
+
     def guard(self, node: Node) -> None:
         """Note that f looked at the value of `node`."""
         is_constant = node.function is None and not node.name

@@ -12,7 +12,7 @@ import numpy as np
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
-from dualmc.replay.path import Path
+from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
 from dualmc.seeds import import_sparse
@@ -62,6 +62,7 @@ class Prepared:
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
+        self._guarded = 0  # which of GUARDED is tried first
         self.replays = 0
         self.fresh_calls = 0
         self.reason: str | None = None
@@ -173,9 +174,7 @@ class Prepared:
                 if not _are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
                 key = _key(args, self._active)
-                traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
-                path = Path(self._f, args, traced, self._active, self._request.sparse)
-                self._verify(path, key, args)
+                path = self._recorded(key, args)
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:
@@ -186,6 +185,20 @@ class Prepared:
             else:
                 self._paths = [(key, path), *known][:PATHS]
                 self._choose_short()
+
+    def _recorded(self, key: tuple, args: tuple) -> Path:
+        """A verified path at `args`: one that holds at these very numbers."""
+        traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
+        inputs = _inputs(key, args)
+        for guarded in GUARDED[self._guarded :]:
+            path = Path(self._f, args, traced, self._active, self._request.sparse, guarded)
+            if path(inputs) is not None or path.held:
+                break
+            self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
+        else:
+            raise NotReplayable("it goes another way in its replay, at the very point recorded")
+        self._verify(path, key, args)
+        return path
 
     def _choose_short(self) -> None:
         """The latest path, if a call with one vector need not look any further."""

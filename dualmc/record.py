@@ -81,9 +81,10 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
             "arrays met in one operation."
         )
     values = [node.value for node in nodes]
-    y = function(
-        *(fill(a, values) for a in full),
-        **{key: fill(a, values) for key, a in full_options.items()},
+    y = recorder.call(
+        function,
+        tuple(fill(a, values) for a in full),
+        {key: fill(a, values) for key, a in full_options.items()},
     )
     is_flat = recorder.whole and all(t.is_flat for t in found)
     # Constants go into the template as they are; slots remain for what depends on the inputs.

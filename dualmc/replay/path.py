@@ -9,10 +9,12 @@ import threading
 
 import numpy as np
 
+from dualmc.graph import Recorder
 from dualmc.replay import slots
 from dualmc.replay.arrays import each
 from dualmc.replay.native import Code
-from dualmc.replay.program import NotReplayable, trace_program
+from dualmc.replay.program import NotReplayable, needed, trace_program
+from dualmc.replay.rounding import Machine
 from dualmc.replay.schedule import Memory, plan
 from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
@@ -24,13 +26,21 @@ LARGEST = 40_000
 COPIED = 2**14
 
 
+# Who compares what decided the way of f, in the order in which they are tried: the machine code;
+# that, f recorded with its rounding; or NumPy, in the very steps of f.
+GUARDED = ("by the code", "by its rounding", "by NumPy")
+
+
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse):
-        program = trace_program(f, args, traced, active)
+    def __init__(self, f, args, traced, active, sparse, guarded="by the code"):
+        kind = Machine if guarded == "by its rounding" else Recorder
+        program = trace_program(f, args, traced, active, kind(whole=True))
         positions = [traced.index(i) for i in active]
         pair, guards = lower(program, positions)
+        if guarded == "by NumPy":
+            guards = dict.fromkeys(guards)
         self.shape = program.output.value.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
@@ -41,6 +51,7 @@ class Path:
         self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
+        self._looking = needed(self._looked_at)
         self._program = program
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
@@ -56,7 +67,7 @@ class Path:
             wanted = np.asarray(node.value, float).reshape(-1)
             expected.setdefault(value.leaves[0].serial, []).append(wanted)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
-        self.is_mixed = is_wide or _is_mixed(plan(sinks))
+        self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
         self._code = self._compile([])
         self._with_value = None  # (code, where it puts the value), once somebody asks
@@ -179,17 +190,9 @@ class Path:
         values = {}
         for node, x in zip(self._program.inputs, inputs, strict=True):
             values[node] = x.reshape(node.shape)
-        wanted = set(self._looked_at)
-        stack = list(wanted)
-        while stack:
-            for operand in stack.pop().operands:
-                if operand not in wanted:
-                    wanted.add(operand)
-                    stack.append(operand)
         with np.errstate(all="ignore"):
-            for node in self._program.nodes:
-                if node in wanted:
-                    values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
+            for node in self._looking:
+                values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
         return all(np.array_equal(values[node], node.value) for node in self._looked_at)
 
 

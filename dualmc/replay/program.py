@@ -42,10 +42,16 @@ class Program:
         self.output = output
         self.guards = guards
         self.flat = flat
-        self.nodes = _needed([output, *guards])
+        self.nodes = needed([output, *guards])
 
 
-def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], active: Sequence[int]):
+def trace_program(
+    f: Callable,
+    args: Sequence[Any],
+    traced: Sequence[int],
+    active: Sequence[int],
+    recorder: Recorder,
+):
     """Run ``f(*args)`` once; the arguments numbered `traced` are inputs, those `active` vary.
 
     Raises
@@ -53,7 +59,6 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
     NotReplayable
         If f does something that cannot be recorded.
     """
-    recorder = Recorder(whole=True)
     inputs = []
     call = list(args)
     for i in traced:
@@ -83,7 +88,8 @@ def _output(y: Any, recorder: Recorder) -> Node:
     return recorder.input(y)
 
 
-def _needed(ends: list[Node]) -> list[Node]:
+def needed(ends: list[Node]) -> list[Node]:
+    """The steps that `ends` are made of, in order."""
     seen = set(ends)
     stack = list(ends)
     while stack:
