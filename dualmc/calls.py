@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from dualmc import adapt, csr, seeds
+from dualmc import adapt, csr, refusals, seeds
 from dualmc.dual import has_dual
 from dualmc.errors import (
     MissingRuleError,
@@ -112,7 +112,7 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
         try:
-            return adapt.adapted(f)(*args)
+            y = adapt.adapted(f)(*args)
         finally:
             adapt.hand_back()
     except (MissingRuleError, TangentLostError) as error:
@@ -126,6 +126,9 @@ def call_f(f, args, level):
             raise lost.with_traceback(error.__traceback__) from error
         finally:
             del lost  # which holds this frame
+    if level is not None and level.refusals is not None:
+        refusals.tell(level)
+    return y
 
 
 def _explained(error, level):
@@ -179,7 +182,7 @@ class _Way:
         tb = error.__traceback__
         while tb is not None:
             if not tb.tb_frame.f_code.co_filename.startswith((_OWN, _NUMPY)):
-                if _is_library(tb.tb_frame):
+                if refusals.is_library(tb.tb_frame):
                     self.frames.append(tb.tb_frame)
                 elif self.frames and isinstance(error, SystemError):
                     break  # raised in a function of the user's that the library called, not by it
@@ -236,14 +239,6 @@ def _top(frame):
 
 def _module(frame):
     return frame.f_globals.get("__name__") or ""
-
-
-def _is_library(frame):
-    """Whether `frame` runs code that is left as it is; `adapt.py` says which."""
-    if isinstance(frame.f_globals, adapt.Namespace):
-        return False
-    top = _top(frame)
-    return top in adapt.FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 
 def _public_name(frame):

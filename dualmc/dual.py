@@ -245,7 +245,8 @@ class Dual:
         raise TangentLostError(
             "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
             "Dual in a float array). Use the NumPy function on the Dual itself, allocate with "
-            "numpy.zeros_like(dual), or build the array with numpy.stack."
+            "numpy.zeros_like(dual), or build the array with numpy.stack.",
+            level=self.level,
         )
 
     def __complex__(self):
@@ -253,7 +254,8 @@ class Dual:
             return complex(self.primal)
         self.level.lost = True
         raise TangentLostError(
-            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions."
+            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions.",
+            level=self.level,
         )
 
     @property

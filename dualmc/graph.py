@@ -202,6 +202,8 @@ class Recorder:
         self.guards: list[Node] = []  # nodes whose value f looked at
         self.serials = itertools.count()
         self.open = True
+        self.refusals: list | None = None  # what was refused while f ran: `refusals.py`
+        self.chunk = 0
         self.lost = False  # read by `calls.call_f`: whether a conversion to float was refused
         self.names: list[tuple[Any, str]] = []
         self.copies: dict[int, tuple[Any, Any]] = {}

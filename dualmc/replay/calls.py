@@ -10,6 +10,7 @@ import numpy as np
 
 from dualmc import dense
 from dualmc.dual import Dual, make
+from dualmc.errors import forget
 from dualmc.levels import open_level
 from dualmc.tangent import ChunkNeeded, DenseTangent
 
@@ -51,7 +52,8 @@ class Call:
                 if type(y) is Dual:
                     t, y = y.own_tangent(), y.primal
                 tangent = None if t is None else t.dense()
-            except (Exception, ChunkNeeded):  # what the step says, it says in a fresh call too
+            except (Exception, ChunkNeeded) as error:  # a fresh call says the same
+                forget(error)
                 return False
         y = np.asarray(y)
         if y.shape != self.shape or y.dtype != self.node.value.dtype:

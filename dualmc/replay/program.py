@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import operators  # noqa: F401  (gives Traced its protocols)
+from dualmc import operators, refusals  # noqa: F401  (operators give Traced its protocols)
 from dualmc.calls import call_f
 from dualmc.graph import Node, Recorder
 from dualmc.levels import running
@@ -70,10 +70,21 @@ def trace_program(
         call[i] = Traced(recorder, node)
     try:
         with running(recorder):
-            output = _output(call_f(f, call, recorder), recorder)
+            y = call_f(f, call, recorder)
+            _check_nothing_caught(recorder)
+            output = _output(y, recorder)
     finally:
         recorder.open = False
     return Program(inputs, output, recorder.guards, recorder.flat)
+
+
+def _check_nothing_caught(recorder: Recorder) -> None:
+    noted = refusals.first(recorder)
+    if noted is not None:
+        noted.told = True
+        raise NotReplayable(
+            f"f caught a {noted.kind} of dualmc's ({noted.file}, line {noted.line}): {noted.text}"
+        )
 
 
 def _output(y: Any, recorder: Recorder) -> Node:
