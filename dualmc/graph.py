@@ -188,16 +188,22 @@ class Graph:
 # --- Recording -----------------------------------------------------------------------------------
 
 
+def called(function: Callable, args: tuple, options: dict) -> Any:
+    return function(*args, **options)
+
+
 class Recorder:
     """Makes the nodes of one trace, and keeps copies of the constants that they use.
 
     With `whole`, everything that is computed from the inputs becomes a node, also what has no
     derivative (comparisons, counts, positions), and what f read from a value to decide its way is
-    noted in `guards`: enough to replay f at other inputs.
+    noted in `guards`: enough to replay f at other inputs.  ``call(function, args, options)`` makes
+    the values.
     """
 
-    def __init__(self, whole: bool = False) -> None:
+    def __init__(self, whole: bool = False, call: Callable = called) -> None:
         self.whole = whole
+        self.call = call
         self.flat: set[int] = set()  # serials of nodes without derivative
         self.guards: list[Node] = []  # nodes whose value f looked at
         self.serials = itertools.count()
@@ -214,10 +220,6 @@ class Recorder:
 
     def node(self, function: Callable, args: tuple, options: dict, operands: tuple, y: Any) -> Node:
         return Node(function, args, options, operands, y, next(self.serials))
-
-    def call(self, function: Callable, args: tuple, options: dict) -> Any:
-        """What `function` makes of plain values."""
-        return function(*args, **options)
 
     def guard(self, node: Node) -> None:
         """Note that f looked at the value of `node`."""

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.graph import Recorder, UfuncMethod
+from dualmc.graph import Recorder, UfuncMethod, called
 from dualmc.replay import scalars
 from dualmc.replay.program import trace_program
-from dualmc.replay.rounding import Machine
+from dualmc.replay.rounding import machine
 
 
 def until_equal(step, v):
@@ -132,35 +132,33 @@ def test_values_of_the_machine_are_those_of_numpy_to_rounding(ufunc):
     args = [generator.uniform(low, low + 0.8, 50) for _ in range(ufunc.nin)]
     if "d" * ufunc.nin not in {t.split("->")[0] for t in ufunc.types}:
         args = [a > 0.5 for a in args]
-    machine = Machine(whole=True)
     for given in (args, [a[0] for a in args], [np.asarray(a[0]) for a in args]):
-        found = machine.call(ufunc, tuple(given), {})
+        found = machine(ufunc, tuple(given), {})
         assert np.asarray(found).dtype == np.asarray(ufunc(*given)).dtype
         np.testing.assert_allclose(found, ufunc(*given), rtol=1e-14)
 
 
 @pytest.mark.parametrize("p", [2, 3.0, -0.5, 2.5, 0, np.float64(7), 0.3, np.array(2.0)])
 def test_powers_of_the_machine(p):
-    found = Machine(whole=True).call(np.power, (np.array([0.3, 2.0]), p), {})
+    found = machine(np.power, (np.array([0.3, 2.0]), p), {})
     np.testing.assert_allclose(found, np.array([0.3, 2.0]) ** p, rtol=1e-14)
 
 
 def test_infinities_of_the_machine():
-    machine = Machine(whole=True)
     with np.errstate(all="ignore"):
         for ufunc in (np.exp, np.log, np.sin, np.arcsin, np.cosh, np.log1p):
             x = np.array([1e5, -1e5, 0.0, -1.0, np.inf, np.nan])
             np.testing.assert_array_equal(
-                np.isfinite(machine.call(ufunc, (x,), {})), np.isfinite(ufunc(x))
+                np.isfinite(machine(ufunc, (x,), {})), np.isfinite(ufunc(x))
             )
-    assert machine.call(UfuncMethod(np.add, "reduce"), (np.zeros(0),), {}) == 0.0
+    assert machine(UfuncMethod(np.add, "reduce"), (np.zeros(0),), {}) == 0.0
 
 
 def test_recordings_of_both_kinds_have_the_same_steps():
     f = LOOPS["secant"][0]
     counts = [
-        len(trace_program(f, [np.array([1.0])], [0], [0], kind(whole=True)).nodes)
-        for kind in (Recorder, Machine)
+        len(trace_program(f, [np.array([1.0])], [0], [0], Recorder(True, call)).nodes)
+        for call in (called, machine)
     ]
     assert abs(counts[0] - counts[1]) <= 20
 

@@ -9,12 +9,12 @@ import threading
 
 import numpy as np
 
-from dualmc.graph import Recorder
+from dualmc.graph import Recorder, called
 from dualmc.replay import slots
 from dualmc.replay.arrays import each
 from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, needed, trace_program
-from dualmc.replay.rounding import Machine
+from dualmc.replay.rounding import machine
 from dualmc.replay.schedule import Memory, plan
 from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
@@ -35,8 +35,8 @@ class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
     def __init__(self, f, args, traced, active, sparse, guarded="by the code"):
-        kind = Machine if guarded == "by its rounding" else Recorder
-        program = trace_program(f, args, traced, active, kind(whole=True))
+        call = machine if guarded == "by its rounding" else called
+        program = trace_program(f, args, traced, active, Recorder(whole=True, call=call))
         positions = [traced.index(i) for i in active]
         pair, guards = lower(program, positions)
         if guarded == "by NumPy":
@@ -52,7 +52,7 @@ class Path:
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
         self._looking = needed(self._looked_at)
-        self._program = program
+        self._inputs = program.inputs
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
         self._output = pair.array
@@ -188,7 +188,7 @@ class Path:
     def _is_same_way(self, inputs):
         """Whether the guards that only NumPy can compute have the values they had."""
         values = {}
-        for node, x in zip(self._program.inputs, inputs, strict=True):
+        for node, x in zip(self._inputs, inputs, strict=True):
             values[node] = x.reshape(node.shape)
         with np.errstate(all="ignore"):
             for node in self._looking:

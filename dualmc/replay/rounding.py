@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from dualmc.graph import Recorder, UfuncMethod
+from dualmc.graph import UfuncMethod, called
 from dualmc.replay.scalars import SCALARS, UFUNCS, is_whole_or_half, power, whole_or_half
 
 # By their names in `scalars`; those of NumPy that round correctly, or not at all, need no other.
@@ -23,17 +23,15 @@ _LIBRARY = {
 _SUMS = frozenset({np.sum, UfuncMethod(np.add, "reduce")})
 
 
-class Machine(Recorder):
-    """A recorder whose values are rounded as in the machine code, as far as that is known."""
-
-    def call(self, function, args, options):
-        if isinstance(function, np.ufunc) and not options:
-            form = UFUNCS.get(function)
-            if form is not None and all(map(_is_number, args)):
-                return _made(form, args).values[()]
-        elif function in _SUMS and not options and len(args) == 1 and _is_number(args[0]):
-            return np.add.accumulate(np.ravel(args[0]))[-1] if np.size(args[0]) else 0.0
-        return super().call(function, args, options)
+def machine(function, args, options):
+    """What the machine code makes of plain values, as far as that is known; else NumPy."""
+    if isinstance(function, np.ufunc) and not options:
+        form = UFUNCS.get(function)
+        if form is not None and all(map(_is_number, args)):
+            return _made(form, args).values[()]
+    elif function in _SUMS and not options and len(args) == 1 and _is_number(args[0]):
+        return np.add.accumulate(np.ravel(args[0]))[-1] if np.size(args[0]) else 0.0
+    return called(function, args, options)
 
 
 def _is_number(a):

@@ -6,6 +6,7 @@ these are their formulas.  Everything else is not replayable, and says so.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -63,6 +64,7 @@ def lower(program, active):
             tangent = slots.seeded(node.size, first)
             first += node.size
         pairs[node] = Pair(given(number, node.shape), tangent)
+    left = _uses(program)
     for node in program.nodes:
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
             pairs[node] = None
@@ -74,9 +76,19 @@ def lower(program, active):
             if node is program.output or not _is_spare(node, program):
                 raise
             pairs[node] = None  # only guards need it, which can be looked at by NumPy
+        for operand in node.operands:
+            left[operand] -= 1
+            if not left[operand]:  # what nobody else needs may be large
+                pairs.pop(operand, None)
     output = program.output
     found = pairs.get(output) or Pair(constant(output.value))
     return found, {node: pairs[node] for node in program.guards}
+
+
+def _uses(program):
+    """How many times each node is still needed: by others, and as a result."""
+    found = Counter(operand for node in program.nodes for operand in node.operands)
+    return found + Counter([program.output, *program.guards])
 
 
 def _is_spare(node, program):
