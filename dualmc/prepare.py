@@ -52,10 +52,12 @@ class Prepared:
         argnums: int | tuple[int, ...],
         sparse: bool,
         layout: str,
+        max_seconds: float | None = None,
     ) -> None:
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
+        self._max_seconds = max_seconds
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._active = request.numbers
         self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
@@ -191,7 +193,10 @@ class Prepared:
         traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
         inputs = _inputs(key, args)
         for guarded in GUARDED[self._guarded :]:
-            path = Path(self._f, args, traced, self._active, self._request.sparse, guarded)
+            path = Path(
+                self._f, args, traced, self._active, self._request.sparse, guarded,
+                self._max_seconds,
+            )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break
             self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
@@ -252,6 +257,7 @@ def prepare(
     argnums: int | tuple[int, ...] = 0,
     sparse: bool = False,
     layout: str = "numerator",
+    max_seconds: float | None = None,
 ) -> Prepared:
     """The Jacobian of `f` as machine code, to be called again and again at other points.
 
@@ -274,6 +280,9 @@ def prepare(
         of a new recording.
     argnums, sparse, layout
         As for `jacobian_fwd`.
+    max_seconds : float, optional
+        What a recording, with the making of its machine code, may take: where more is predicted, f
+        is not replayed.  Without it, programs of up to 40,000 operations are compiled.
 
     Returns
     -------
@@ -299,7 +308,7 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
-    prepared = Prepared(f, args, argnums, sparse, layout)
+    prepared = Prepared(f, args, argnums, sparse, layout, max_seconds)
     if prepared.reason is not None:
         warnings.warn(
             f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "

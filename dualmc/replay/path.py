@@ -6,12 +6,14 @@ for nothing.
 
 import math
 import threading
+import time
 
 import numpy as np
 
 from dualmc.graph import Recorder, called
 from dualmc.replay import slots
 from dualmc.replay.arrays import each
+from dualmc.replay.budget import Budget, Stopped
 from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, needed, trace_program
 from dualmc.replay.rounding import machine
@@ -20,8 +22,6 @@ from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
 
-# Arithmetic that one path may consist of: what the compiler takes a few seconds for.
-LARGEST = 40_000
 # Up to this many numbers, a result begins as a copy of its constant entries.
 COPIED = 2**14
 
@@ -34,11 +34,17 @@ GUARDED = ("by the code", "by its rounding", "by NumPy")
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse, guarded="by the code"):
+    def __init__(self, f, args, traced, active, sparse, guarded="by the code", seconds=None):
+        budget = Budget(seconds)
         call = machine if guarded == "by its rounding" else called
-        program = trace_program(f, args, traced, active, Recorder(whole=True, call=call))
+        recorder = Recorder(whole=True, call=budget.counted(call))
+        try:
+            program = trace_program(f, args, traced, active, recorder)
+        except Stopped:
+            raise NotReplayable(budget.reason) from None
+        budget.check()
         positions = [traced.index(i) for i in active]
-        pair, guards = lower(program, positions)
+        pair, guards = lower(program, positions, budget)
         if guarded == "by NumPy":
             guards = dict.fromkeys(guards)
         self.shape = program.output.value.shape
@@ -68,7 +74,18 @@ class Path:
             expected.setdefault(value.leaves[0].serial, []).append(wanted)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
         self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
-        self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
+
+        def compiled(more):
+            made = plan([*more, *sinks])
+            count = _length(made)
+            budget.check_compilation(count)
+            start = time.perf_counter()
+            code = Code(made, expected, len(traced))
+            budget.learn(count, time.perf_counter() - start)
+            return code
+
+        self._compile = compiled
+        self._budget = budget
         self._code = self._compile([])
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
@@ -151,6 +168,7 @@ class Path:
         return self._run(self._with_value[0], inputs, self._with_value[1])
 
     def _made_with_value(self):
+        self._budget.begin()
         memory = Memory(self.rows)
         memory.start_offset = ("once", _constants(self._output))
         code = self._compile([(self._output, memory, np.arange(self.rows), "set")])
@@ -211,11 +229,8 @@ def _is_mixed(made):
     return bool(made.calls) or sum(m * p * q for m, p, q in products) > MANY_PRODUCTS
 
 
-def _limited(made):
-    count = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
-    if count > LARGEST:
-        raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
-    return made
+def _length(made):
+    return sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
 
 
 def _constants(array):

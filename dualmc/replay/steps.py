@@ -51,8 +51,10 @@ class Pair:
         return self.array.shape
 
 
-def lower(program, active):
+def lower(program, active, budget):
     """The `Pair`s of a program's output and of its guards; `active` inputs are differentiated.
+
+    Within the time of a `Budget`.
 
     Guards that have no replayed form are left out; the caller looks after them.
     """
@@ -66,6 +68,7 @@ def lower(program, active):
         pairs[node] = Pair(given(number, node.shape), tangent)
     left = _uses(program)
     for node in program.nodes:
+        budget.check()
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
             pairs[node] = None
             continue
