@@ -1,5 +1,6 @@
 """`prepare`: a function's Jacobian as machine code, for those who call it again and again."""
 
+import copy
 import math
 import threading
 import time
@@ -9,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import copying
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
+from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
@@ -50,17 +53,23 @@ class Prepared:
         f: Callable,
         args: tuple,
         argnums: int | tuple[int, ...],
-        sparse: bool,
+        sparse: bool | str,
         layout: str,
         max_seconds: float | None = None,
     ) -> None:
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
+        self._point = copying.kept(args)
         self._max_seconds = max_seconds
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._active = request.numbers
-        self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
+        self._is_direct = (
+            len(request.xs) == 1
+            and not request.is_tuple
+            and layout == "numerator"
+            and request.format in (None, "csr")
+        )
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
@@ -83,6 +92,22 @@ class Prepared:
             f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
             f"{self.replays} replays, {self.fresh_calls} fresh calls>"
         )
+
+    def __reduce__(self) -> tuple:
+        options = (*self._options.values(), self._max_seconds)
+        return copying.reduced(Prepared, (self._f, self._point, *options))
+
+    def __copy__(self) -> "Prepared":
+        """One that has the same machine code, and counts its own calls."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _lock=threading.Lock(), replays=0, fresh_calls=0)
+        return other
+
+    def __deepcopy__(self, memo: dict) -> "Prepared":
+        f = copy.deepcopy(self._f, memo)
+        if f is self._f:  # functions are not copied
+            return copy.copy(self)
+        return Prepared(f, self._point, *self._options.values(), self._max_seconds)
 
     def __call__(self, *args: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
@@ -159,7 +184,7 @@ class Prepared:
         request = self._request
         request = Request(
             "prepare", self._f, request.args, self._options["argnums"], None,
-            request.sparse, request.layout, False,
+            request.format or False, request.layout, False,
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
@@ -175,6 +200,8 @@ class Prepared:
             try:
                 if not _are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
+                if not HAS_COMPILER:
+                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = _key(args, self._active)
                 path = self._recorded(key, args)
                 if path.is_mixed and not self._is_faster(path, key, args):
@@ -255,7 +282,7 @@ def prepare(
     f: Callable,
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     max_seconds: float | None = None,
 ) -> Prepared:
