@@ -25,7 +25,10 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, sparse_products, standins
+# The first two fill the table of stand-ins.
+from dualmc import conversions, strided  # noqa: F401
+
+from dualmc import foreign, sparse_products, standins  # isort: skip
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(

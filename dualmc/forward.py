@@ -159,6 +159,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
+    given = primals
     xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
     x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
@@ -167,13 +168,14 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
-    return _along(caller, f, xs, x_dots)
+    return _along(caller, f, xs, x_dots, given)
 
 
 @buffers.trimming
-def _along(caller, f, xs, x_dots):
+def _along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         return scalar(piece.primal), scalar(piece.columns()[..., 0])

@@ -119,7 +119,7 @@ def _flat(function: Callable, args: tuple, options: dict) -> Any:
         return _recorded_flat(function, args, options)
     y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
     if found is not None and isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
-        return constant(found._recorder, y)
+        return constant(found._recorder, y, isinstance(y, np.ndarray))
     return y
 
 
@@ -223,7 +223,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
     def in_place(self: Traced, other: Any) -> Any:
         y = apply(self, other)
-        if self.ndim == 0 and self._owner is None:  # a number, not a view of an array
+        if self.is_number:
             return y
         check_writable(self)
         rebind(self, y)
@@ -273,7 +273,27 @@ def _item(self: Traced, *args: Any) -> Any:
 
 
 def _tolist(self: Traced) -> Any:
-    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self
+    return [row.tolist() if row.ndim else row for row in self] if self.ndim else _number(self)
+
+
+def _number(self: Traced) -> Traced:
+    """The number in an array of no dimensions, or itself."""
+    return Traced(self._recorder, self.node)
+
+
+def _copy(self: Traced, order: str = "C") -> Any:
+    return _number(self) if self.is_number else np.copy(self, order)  # type: ignore
+
+
+def _conj(self: Traced) -> Traced:
+    """The array itself, unlike ``np.conj``, which copies."""
+    return self
+
+
+def _astype(self: Traced, dtype: Any, *args: Any, copy: bool = True, **options: Any) -> Any:
+    if self.is_number:
+        return np.astype(self.as_array(), dtype)[()]  # type: ignore
+    return np.astype(self, dtype, copy=copy)  # type: ignore
 
 
 def _view(self: Traced, *args: Any, **options: Any) -> Any:
@@ -281,7 +301,7 @@ def _view(self: Traced, *args: Any, **options: Any) -> Any:
         raise TangentLostError(
             "traced.view(dtype) would reinterpret the value and lose the derivative. Use astype."
         )
-    return self[...]
+    return self if self.is_number else self[...]
 
 
 def _sort(self: Traced, axis: int = -1, **options: Any) -> None:
@@ -347,7 +367,10 @@ def _attach() -> None:
         "transpose": _transpose,
         "compress": lambda self, condition, axis=None: np.compress(condition, self, axis),
         "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
-        "astype": lambda self, dtype, *args, copy=True, **kw: np.astype(self, dtype, copy=copy),
+        "astype": _astype,
+        "copy": _copy,
+        "conj": _conj,
+        "conjugate": _conj,
         "item": _item,
         "tolist": _tolist,
         "view": _view,

@@ -126,7 +126,7 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
     x = np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
     total = None if initial is np._NoValue else initial
     for i in range(x.shape[0]):
-        total = np.copy(x[i]) if total is None else apply(ufunc, total, x[i])
+        total = x[i].copy() if total is None else apply(ufunc, total, x[i])
     primal = ufunc.reduce(array.primal, axis, keepdims=keepdims, **options_of(initial=initial))
     if type(total) is not Dual:  # no elements: the identity of the ufunc, or initial
         return written(out, primal)

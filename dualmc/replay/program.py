@@ -62,7 +62,7 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
         if i not in active:
             recorder.flat.add(node.serial)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
         with running(recorder):
             output = _output(call_f(f, call, recorder), recorder)
