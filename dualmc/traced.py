@@ -98,6 +98,7 @@ class Traced:
     dtype = property(lambda self: self.value.dtype)
     nbytes = property(lambda self: self.value.nbytes)
     itemsize = property(lambda self: self.value.itemsize)
+    flags = property(lambda self: self.value.flags)
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self))

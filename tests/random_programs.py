@@ -173,8 +173,8 @@ class Program:
         self.vectors.append(name)
         how = self.pick(
             ["{0}", "{0}.real", "{0}.conj()", "{0}.view()", "np.asarray({0})", "np.ravel({0})",
-             "{0}[...]", "np.reshape({0}, -1)", "{0}.copy()", "np.copy({0})", "np.array({0})", "{0}.flatten()",
-             "np.squeeze({0}[None])", "np.atleast_1d({0})", "np.ascontiguousarray({0})",
+             "{0}[...]", "np.reshape({0}, -1)", "{0}.copy()", "np.copy({0})", "np.array({0})",
+             "{0}.flatten()", "np.squeeze({0}[None])", "np.atleast_1d({0})", "np.ascontiguousarray({0})",
              "np.expand_dims({0}, 0)[0]", "np.require({0}, requirements='C')", "{0}.T",
              "np.broadcast_arrays({0}, {0})[1]", "np.moveaxis({0}, 0, -1)", "np.real({0})",
              "np.asarray({0}, order='F')", "np.array_split({0}, 1)[0]", "{0}.astype({0}.dtype)",
@@ -281,8 +281,8 @@ class Program:
             + self.pick(
                 ["np.zeros(())", f"np.array({self.number(0)})", f"np.asarray({self.number(0)})",
                  f"{self.pick(self.vectors)}[{self.index()}, ...]",
-                 f"np.full((), {self.number(0)})", f"np.array({self.constant()})", f"{self.pick(self.vectors)}[1:2].reshape(())",
-                 f"np.copy({self.number(0)})", f"np.squeeze({self.pick(self.vectors)}[:1])"]
+                 f"np.full((), {self.number(0)})", f"np.array({self.constant()})",
+                 f"{self.pick(self.vectors)}[1:2].reshape(())", f"np.copy({self.number(0)})", f"np.squeeze({self.pick(self.vectors)}[:1])"]
             )
         ]  # fmt: skip
         alias = self.new("u")
