@@ -8,6 +8,7 @@ array([[0.        , 0.        ],
 
 # The tables fill themselves when their modules are imported.
 from dualmc import (  # noqa: F401
+    attributes,
     bilinear,
     calculus,
     composite,
@@ -38,7 +39,7 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.errors import MissingRuleError, RefusalSwallowedWarning, TangentLostError
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
@@ -79,5 +80,6 @@ __all__ = [
     "Dual",
     "MissingRuleError",
     "TangentLostError",
+    "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"

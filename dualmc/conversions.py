@@ -7,7 +7,7 @@ asked for it is the array itself; of a number it is a new array.
 
 import numpy as np
 
-from dualmc.standins import blank, has_carrier, looked_at, operand, stands_for, value_of
+from dualmc.standins import blank, has_carrier, operand, stands_for, value_of
 
 
 def _array_of(a):
@@ -36,6 +36,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
         return blank(
             np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
         )
+    if isinstance(copy, np._CopyMode):
+        copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False}.get(copy)
     y = _array_of(object)
     if copy and y is object:
         y = np.copy(y, order)
@@ -89,6 +91,7 @@ def require(a, dtype=None, requirements=None, **kwargs):
 def asarray_chkfinite(a, dtype=None, order=None):
     if has_carrier(a):
         y = asarray(a, dtype, order)
-        np.asarray_chkfinite(looked_at(y))
+        if not np.all(np.isfinite(y)):
+            np.asarray_chkfinite(value_of(y))  # raises
         return y
     return blank(np.asarray_chkfinite(a, dtype, order))

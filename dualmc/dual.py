@@ -45,6 +45,7 @@ class Dual:
         "_writes",
         "_owned",
         "_kept",
+        "_square",  # set by `choices.py` alone
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -253,7 +254,8 @@ class Dual:
         raise TangentLostError(
             "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
             "Dual in a float array). Use the NumPy function on the Dual itself, allocate with "
-            "numpy.zeros_like(dual), or build the array with numpy.stack."
+            "numpy.zeros_like(dual), or build the array with numpy.stack.",
+            level=self.level,
         )
 
     def __complex__(self):
@@ -261,7 +263,8 @@ class Dual:
             return complex(self.primal)
         self.level.lost = True
         raise TangentLostError(
-            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions."
+            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions.",
+            level=self.level,
         )
 
     @property
@@ -315,6 +318,10 @@ class Dual:
             return entry.handler(*args, **kwargs)
         if function in registry.CREATION:  # called with like=dual
             return _created_like(self, function, args, kwargs)
+        if not has_tangent([*args, *kwargs.values()]):
+            from dualmc.flat import flat_handler  # which imports this module
+
+            return flat_handler(function)(*args, **kwargs)
         raise missing_rule(registry.name_of(function))
 
     # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators -------

@@ -1,7 +1,21 @@
-"""The two errors of dualmc's own; every other error is the built-in type that fits.
+"""The errors and the warning of dualmc's own; every other error is the built-in type that fits.
 
 A wrong kind of argument is a `TypeError`, a wrong value or shape a `ValueError`.
 """
+
+from collections.abc import Callable
+
+# Called with every refusal that is made, and the level that it is known to concern.
+witnesses: list[Callable] = []
+
+
+def forget(error: BaseException | None) -> None:
+    """`error` was caught by dualmc itself, which does without what was refused."""
+    while error is not None:
+        noted = getattr(error, "noted", None)
+        if noted is not None:
+            noted.told = True
+        error = error.__cause__ or error.__context__
 
 
 class MissingRuleError(NotImplementedError):
@@ -11,12 +25,30 @@ class MissingRuleError(NotImplementedError):
     how to add a rule (`dualmc.rule`, `dualmc.custom_jvp`).
     """
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        for witness in witnesses:
+            witness(self, None)
+
 
 class TangentLostError(TypeError):
     """A step would have dropped a derivative silently.
 
     Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual, float)``
     and by a Dual used after the derivative call that made it has finished.
+    """
+
+    def __init__(self, *args: object, level: object = None) -> None:
+        super().__init__(*args)
+        for witness in witnesses:
+            witness(self, level)
+
+
+class RefusalSwallowedWarning(RuntimeWarning):
+    """f caught a `MissingRuleError` or a `TangentLostError` and went on without what was refused.
+
+    On plain numbers nothing would have been refused, and f may have taken another way: the value
+    and the derivative may be wrong.  The message names the line and what was refused there.
     """
 
 

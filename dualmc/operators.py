@@ -14,6 +14,7 @@ from dualmc import registry
 from dualmc.dual import Dual
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph import UfuncMethod
+from dualmc.indexing import FlatIterator
 from dualmc.record import (
     _template,
     as_operand,
@@ -91,7 +92,7 @@ def _result(entry: Any, function: Callable, args: tuple, options: dict) -> Any:
 _OF_SHAPES = frozenset(
     {
         np.shape, np.ndim, np.size, np.common_type, np.result_type, np.can_cast, np.iscomplexobj,
-        np.isrealobj, np.may_share_memory, np.shares_memory, np.min_scalar_type,
+        np.isrealobj, np.may_share_memory, np.shares_memory,
     }
 )  # fmt: skip
 
@@ -173,6 +174,17 @@ def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
         return None
     out = options.pop("out", None)
     return _stored(out, _result(entry, function, args, options))
+
+
+def _noted(self: Traced, call: Callable, *args: Any) -> Any:
+    """A call in whose place a Dual may answer, should it raise: f may catch what only a Traced
+    says, and then is not what a program of it would be."""
+    try:
+        return call(*args)
+    except Exception as error:
+        if self._recorder.noted is not error:
+            self._recorder.refuse(f"recording it raised {type(error).__name__}: {error}")
+        raise
 
 
 # --- Operators and methods -----------------------------------------------------------------------
@@ -312,11 +324,11 @@ def _partition(self: Traced, kth: Any, axis: int = -1, **options: Any) -> None:
     rebind(self, np.partition(self, kth, axis, **options))  # type: ignore
 
 
-def _flat_view(self: Traced) -> Any:
-    """``np.ravel``, but a view even where that is a copy."""
-    y = np.ravel(self)  # type: ignore
-    y._owner, y._place, y._seen = self, np.ravel, self.node
-    return y
+class _Flat(FlatIterator):
+    """``traced.flat``."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(plain(key), value)
 
 
 def _set_flat(self: Traced, value: Any) -> None:
@@ -349,11 +361,11 @@ def _attach() -> None:
         if not hasattr(Traced, function.__name__):
             setattr(Traced, function.__name__, _delegate(function))
     others = {
-        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _ufunc(
-            ufunc, method, inputs, options
+        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _noted(
+            self, _ufunc, ufunc, method, inputs, options
         ),
-        "__array_function__": lambda self, function, types, args, options: _function(
-            self, function, args, options
+        "__array_function__": lambda self, function, types, args, options: _noted(
+            self, _function, self, function, args, options
         ),
         "__getitem__": get,
         "__setitem__": put,
@@ -377,7 +389,7 @@ def _attach() -> None:
         "sort": _sort,
         "partition": _partition,
         "put": _put,
-        "flat": property(_flat_view, _set_flat),
+        "flat": property(_Flat, _set_flat),
         "fill": _fill,
     }
     for name, method in others.items():

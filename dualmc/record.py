@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.dual import Dual
 from dualmc.graph import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
+from dualmc.replay import events
 from dualmc.traced import Traced
 
 # --- Functions that write, as functions that return ----------------------------------------------
@@ -47,6 +48,7 @@ def returning(function: Callable) -> Callable:
         return out
 
     result.__name__ = name_of_function(function)
+    result.writes = function  # type: ignore[attr-defined]
     return result
 
 
@@ -63,6 +65,9 @@ def stacked(*items: Any) -> Any:
 def same(a: Any) -> Any:
     """The identity, for a function that returns its argument."""
     return np.copy(a)
+
+
+events.CERTAIN.update({operator.getitem: (0,), written: (0, 2), stacked: None, same: None})
 
 
 # --- Recording -----------------------------------------------------------------------------------
@@ -82,28 +87,38 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
         )
     # NumPy's own scalars for numbers, so that NumPy tells what is a number of the result.
     values = [t.node.value[()] if t.is_number else t.node.value for t in found]
-    y = function(
-        *(fill(a, values) for a in full),
-        **{key: fill(a, values) for key, a in full_options.items()},
-    )
-    is_flat = recorder.whole and all(t.is_flat for t in found)
     # Constants go into the template as they are; slots remain for what depends on the inputs.
     active = [i for i, t in enumerate(found) if not t.is_constant]
-    slots = {i: Slot(k) for k, i in enumerate(active)}
-    rest = [slots.get(i, node.value) for i, node in enumerate(nodes)]
-    # Traced operands that are constants stay themselves; other constants are copied.
-    call = tuple(fill(_kept(a, recorder), rest) for a in full)
-    call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
     operands = tuple(nodes[i] for i in active)
+    is_flat = recorder.whole and all(t.is_flat for t in found)
 
-    def wrapped(function: Callable, y: Any) -> Any:
-        y = _floating(y)
+    def made(y: Any, function: Callable = function) -> Node | None:
+        """The node of this call, or of one of its results; None where it depends on nothing."""
         if not active:
-            node = None
-        else:
-            node = recorder.node(function, call, call_options, operands, np.asarray(y))
-            if is_flat:
-                recorder.flat.add(node.serial)
+            return None
+        slots = {i: Slot(k) for k, i in enumerate(active)}
+        rest = [slots.get(i, node.value) for i, node in enumerate(nodes)]
+        # Traced operands that are constants stay themselves; other constants are copied.
+        call = tuple(fill(_kept(a, recorder), rest) for a in full)
+        call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
+        node = recorder.node(function, call, call_options, operands, y)
+        if is_flat:
+            recorder.flat.add(node.serial)
+        return node
+
+    try:
+        y = function(
+            *(fill(a, values) for a in full),
+            **{key: fill(a, values) for key, a in full_options.items()},
+        )
+    except Exception as error:
+        if recorder.whole:
+            events.note_error(recorder, made(None), error)
+        raise
+
+    def wrapped(y: Any, node: Node | None, function: Callable = function) -> Any:
+        if node is not None:
+            node.value = np.asarray(y)
         place = owner = None
         if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
             for i, t in enumerate(found):
@@ -114,10 +129,17 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
                     break
         return wrap(recorder, node, y, place, owner)
 
+    y = _floating(y)
+    whole = made(y)
+    if whole is not None and recorder.whole:
+        events.note_result(recorder, whole, y)
     if isinstance(y, (tuple, list)):
-        parts = [wrapped(Output(function, i), part) for i, part in enumerate(y)]
+        parts = []
+        for i, part in enumerate(y):
+            part, output = _floating(part), Output(function, i)
+            parts.append(wrapped(part, made(part, output), output))
         return parts if isinstance(y, list) else _as_tuple(y, parts)
-    return wrapped(function, y)
+    return wrapped(y, whole)
 
 
 def _floating(y: Any) -> Any:
@@ -200,7 +222,8 @@ def _general_place(function: Callable, args: tuple, options: dict, found: list, 
     """Takes the same view of another array in the place of operand `i`."""
 
     def place(owner: Any) -> Any:
-        given = [owner if k == i else t for k, t in enumerate(found)]
+        others = found if isinstance(owner, Traced) else [t.value for t in found]
+        given = [owner if t is found[i] else other for t, other in zip(found, others, strict=True)]
         filled = {key: fill(a, given) for key, a in options.items()}
         return function(*(fill(a, given) for a in args), **filled)
 
@@ -211,8 +234,29 @@ def _index_of(place: Callable, owner: Traced) -> Any:
     """The index of a view in its owner."""
     if isinstance(place, _view_place):
         return place.key
-    positions = place(np.arange(owner.size).reshape(owner.shape))
-    return np.unravel_index(positions, owner.shape)
+    if owner.ndim == 0:
+        return ...
+    # In the memory order of the owner, which some functions look at; some convert to floats.
+    positions = np.empty_like(owner.value, dtype=np.int64)
+    positions[...] = np.arange(owner.size).reshape(owner.shape)
+    return np.unravel_index(np.asarray(place(positions)).astype(np.int64), owner.shape)
+
+
+def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
+    """``formula(*args)`` of the Traced in `args`, for a `function` of Python's numbers.
+
+    That raises where the formula's result is not finite; an event, used or not.
+    """
+    found = first(args)
+    if found is None or not found._recorder.whole:
+        return formula(*args)
+    recorder = found._recorder
+    known = len(recorder.events)
+    value = record(function, args, {})
+    y = formula(*args)
+    if isinstance(y, Traced) and np.isfinite(y.value).all() and np.isfinite(value.value).all():
+        recorder.events[known:] = [events.Event("finite", y.node)]
+    return y
 
 
 # --- Operands ------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import short_moves, writing
-from dualmc.dual import Dual, as_array, as_operand, make
+from dualmc import choices, short_moves, writing
+from dualmc.dual import Dual, as_array, as_operand, has_tangent, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
@@ -31,7 +31,8 @@ def result(y, x, select, batched=None, key=None):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
         if not x.is_number:
-            return make(y, None, x.level, view_of(x, select, batched, None, key))
+            out = make(y, None, x.level, view_of(x, select, batched, None, key))
+            return choices.moved(out, x, select) if type(y) is Dual else out
         y = y.copy()
     t = x.own_tangent() if x.size or not y.size else None  # what NumPy makes of nothing
     if t is None:
@@ -190,10 +191,8 @@ def expand_dims(a, axis):
 
 @handles("selection", np.squeeze)
 def squeeze(a, axis=None):
-    if a.is_number:
-        np.squeeze(values(a), axis)  # NumPy's own errors
-        return a
-    return reshape(a, np.squeeze(values(a), axis).shape)
+    shape = np.squeeze(values(a), axis).shape  # NumPy's own errors
+    return a if shape == a.shape else reshape(a, shape)
 
 
 @handles("selection", np.broadcast_to)
@@ -364,9 +363,12 @@ def unique_values(x):
 
 
 def _register_atleast(function):
+    def raised(a):
+        shape = function(values(a)).shape
+        return a.as_array() if a.shape == shape else reshape(a, shape)
+
     def handler(*arys):
-        out = tuple(reshape(a, function(values(a)).shape) if type(a) is Dual else function(a)
-                    for a in map(as_operand, arys))  # fmt: skip
+        out = tuple(raised(a) if type(a) is Dual else function(a) for a in map(as_operand, arys))
         return out[0] if len(out) == 1 else out
 
     register_one("selection", function, handler)
@@ -435,6 +437,8 @@ def astype(x, dtype, /, *, copy=True, device=None):
         return x
     if dtype.kind in "biu":
         # Rounding to integers is locally constant.
+        return values(x).astype(dtype)
+    if dtype.kind not in "fc" and not has_tangent(x):
         return values(x).astype(dtype)
     if dtype.kind not in "fc":
         raise TypeError(f"A Dual of dtype {x.dtype} cannot be cast to dtype {dtype}.")

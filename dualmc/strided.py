@@ -6,8 +6,10 @@ from dualmc.dual import Dual
 from dualmc.errors import missing_case
 from dualmc.record import record
 from dualmc.selection import result
-from dualmc.standins import has_carrier, operand, stands_for, value_of
+from dualmc.standins import PATCHED, has_carrier, operand, stands_for, value_of
 from dualmc.traced import Traced
+
+PATCHED.update({"numpy.lib", "numpy.lib.stride_tricks"})
 
 _as_strided = np.lib.stride_tricks.as_strided
 

@@ -23,6 +23,7 @@ import operator
 import numpy as np
 
 from dualmc import buffers, slot_kernels
+from dualmc.errors import forget
 from dualmc.payload import values
 
 # A cotangent that is not a Dual; 0-d ones are NumPy scalars where arithmetic made them.
@@ -185,7 +186,8 @@ def pulled(order, bar, lead, inputs, first=None, is_careful=False):
         if order[0].dtype.kind == "f" and not is_careful:
             try:
                 found = _taken(run(order, bar, lead, False, first), inputs)
-            except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
+            except Exception as error:  # of what a NaN met: the careful sweep meets none, or again
+                forget(error)
                 found = None
             if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
                 return found

@@ -70,7 +70,7 @@ class Traced:
     def _whole(self, rounding: np.ufunc) -> Any:
         """The whole number nearby: in a whole program, all that f knows of the value."""
         if self._recorder.whole and self.dtype.kind == "f":
-            return rounding(self).look()
+            return (rounding(self) + 0.0).look()  # of 0 and -0 it is the same
         return rounding(self.look())
 
     @property
@@ -158,7 +158,8 @@ class Traced:
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "
             "a Traced in a float array). Use the NumPy function on the array itself, allocate "
-            "with numpy.zeros_like(x), or build the array with numpy.stack."
+            "with numpy.zeros_like(x), or build the array with numpy.stack.",
+            level=self._recorder,
         )
 
     def __complex__(self) -> complex:

@@ -174,11 +174,12 @@ class Program:
         how = self.pick(
             ["{0}", "{0}.real", "{0}.conj()", "{0}.view()", "np.asarray({0})", "np.ravel({0})",
              "{0}[...]", "np.reshape({0}, -1)", "{0}.copy()", "np.copy({0})", "np.array({0})",
-             "{0}.flatten()", "np.squeeze({0}[None])", "np.atleast_1d({0})", "np.ascontiguousarray({0})",
-             "np.expand_dims({0}, 0)[0]", "np.require({0}, requirements='C')", "{0}.T",
-             "np.broadcast_arrays({0}, {0})[1]", "np.moveaxis({0}, 0, -1)", "np.real({0})",
-             "np.asarray({0}, order='F')", "np.array_split({0}, 1)[0]", "{0}.astype({0}.dtype)",
-             "{0}.reshape(2, 2).T.reshape(-1)", "{0}.reshape(2, 2).ravel()"]
+             "{0}.flatten()", "np.squeeze({0}[None])", "np.atleast_1d({0})", "{0}.T",
+             "np.ascontiguousarray({0})", "np.expand_dims({0}, 0)[0]", "np.moveaxis({0}, 0, -1)",
+             "np.require({0}, requirements='C')", "np.broadcast_arrays({0}, {0})[1]",
+             "np.real({0})", "np.asarray({0}, order='F')", "np.array_split({0}, 1)[0]",
+             "{0}.astype({0}.dtype)", "{0}.reshape(2, 2).T.reshape(-1)",
+             "{0}.reshape(2, 2).ravel()"]
         )  # fmt: skip
         self.is_analytic &= "real" not in how and "conj" not in how
         return [f"{name} = {how.format(a)}"]
@@ -282,7 +283,8 @@ class Program:
                 ["np.zeros(())", f"np.array({self.number(0)})", f"np.asarray({self.number(0)})",
                  f"{self.pick(self.vectors)}[{self.index()}, ...]",
                  f"np.full((), {self.number(0)})", f"np.array({self.constant()})",
-                 f"{self.pick(self.vectors)}[1:2].reshape(())", f"np.copy({self.number(0)})", f"np.squeeze({self.pick(self.vectors)}[:1])"]
+                 f"{self.pick(self.vectors)}[1:2].reshape(())", f"np.copy({self.number(0)})",
+                 f"np.squeeze({self.pick(self.vectors)}[:1])"]
             )
         ]  # fmt: skip
         alias = self.new("u")

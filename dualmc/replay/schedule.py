@@ -74,11 +74,14 @@ def plan(sinks):
     sinks = [(as_steps(a), memory, target, op) for a, memory, target, op in sinks]
     leaves = _needed([a for a, *_ in sinks])
     for leaf in leaves:
-        _place(leaf, out)
+        if leaf.serial not in out.phase:
+            _place(leaf, out)
     for a, memory, target, op in sinks:
         _send(a, memory, target, op, out)
         out.memories.append(memory)
-    for leaf in (*leaves, *out.added):
+    known = {leaf.serial for leaf in leaves}
+    copies = [leaf for leaf in out.added if leaf.serial not in known]
+    for leaf in (*leaves, *copies):  # each once: a loop that ran twice would add twice
         if leaf.kind == "each":
             phase = out.phase[leaf.serial]
             out.loops.setdefault(phase, {}).setdefault(leaf.size, []).append(leaf)
