@@ -82,7 +82,7 @@ def trace_program(
             if type(args[i]) is float:
                 recorder.numbers.add(node.serial)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
         with running(recorder):
             y = call_f(f, call, recorder)
