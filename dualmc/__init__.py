@@ -8,6 +8,7 @@ array([[0.        , 0.        ],
 
 # The tables fill themselves when their modules are imported.
 from dualmc import (  # noqa: F401
+    attributes,
     bilinear,
     calculus,
     composite,

@@ -260,6 +260,13 @@ def show_training(
         scaling = neuron.Scaling.of(table.X)
     except (OSError, ValueError) as error:
         parser.error(f"argument --data: {error}")
+    negative = int(np.count_nonzero(table.y < 0))
+    if negative:
+        print(
+            f"{negative} of the {table.y.size} targets are negative; max(0, w.x + b) never is, and "
+            f"cannot reach them.",
+            file=sys.stderr,
+        )
     Z = scaling.standard(table.X)
     with np.errstate(all="ignore"):
         training = neuron.train_neuron(Z, table.y, rate=rate, steps=steps)

@@ -16,6 +16,7 @@ handles it rightly.
 
 import abc
 import builtins
+import dis
 import enum
 import functools
 import importlib
@@ -85,6 +86,11 @@ def adapted(f):
     if root == "dualmc":
         return f
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
+
+
+def numpy_of_call():
+    """NumPy as adapted code sees it."""
+    return _world("").module(np)
 
 
 def hand_back():
@@ -218,7 +224,7 @@ class World:
         self.modules = {}
         self.classes = {}  # views by id of the class, which they keep alive
         self.builtins = {
-            **vars(builtins), "isinstance": standins.is_instance, "__import__": self.import_module,
+            **vars(builtins), **standins.BUILTINS, "__import__": self.import_module,
             "super": functools.partial(Super, self), "issubclass": self.is_subclass,
         }  # fmt: skip
 
@@ -281,7 +287,9 @@ class World:
             if not is_root and self.is_foreign(value.__globals__.get("__name__")):
                 return value
             return self.function(value)
-        if kind is types.BuiltinFunctionType or kind is type and value is np.ndarray:
+        if value is np.ndarray:  # see `Replica`
+            return value
+        if kind is types.BuiltinFunctionType:
             return standins.STANDINS.get(value, value)
         if kind is _DISPATCHER:  # NumPy's functions that have a C implementation of the protocol
             return standins.STANDINS.get(value, value)
@@ -293,6 +301,8 @@ class World:
             return self.partial(value)
         if kind is np.ufunc:
             return value
+        if kind is types.MethodDescriptorType and value.__objclass__ is np.ndarray:
+            return standins.unbound(value)
         if kind is type or isinstance(value, type):
             return standins.STANDINS.get(value) or self.adapted_class(value)
         if kind is np.vectorize:
@@ -529,7 +539,7 @@ class World:
         """``issubclass`` of the classes that adapted ones were made of."""
         if isinstance(classes, tuple):
             return any(self.is_subclass(kind, c) for c in classes)
-        return issubclass(self.original(kind), self.original(classes))
+        return standins.is_subclass(self.original(kind), self.original(classes))
 
     def _adapted_attribute(self, value):
         kind = type(value)
@@ -638,10 +648,32 @@ class ModuleView(types.ModuleType):
 
 
 class Replica(types.ModuleType):
-    """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing."""
+    """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing.
+
+    The class `numpy.ndarray` is itself where code compares with it (``type(v) is np.ndarray``), and
+    its stand-in where code calls it, asks it for a method or matches it.
+    """
 
     def __getattr__(self, name):
-        return getattr(self.__dualmc_original__, name)
+        value = getattr(self.__dualmc_original__, name)
+        if value is np.ndarray and _is_used(sys._getframe(1)):
+            return standins.STANDINS[value]
+        return value
+
+
+def _is_used(frame):
+    """Whether what `frame` loads just now is called, asked for an attribute or matched."""
+    return _is_used_at(frame.f_code, frame.f_lasti)
+
+
+@functools.lru_cache(256)
+def _is_used_at(code, offset):
+    steps = list(dis.get_instructions(code))
+    i = next(i for i, step in enumerate(steps) if step.offset == offset)
+    before, after = steps[i - 1 : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
+    is_called = any("NULL" in step.argrepr or step.opname == "PUSH_NULL" for step in before)
+    used = ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL")
+    return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
 
 
 def _replica(module, world):
@@ -654,6 +686,7 @@ def _replica(module, world):
             continue
         if found is not None:
             names[name] = found
+    names.pop("ndarray", None)
     names["__dualmc_original__"] = module
     made.__dict__.update(names)
     return made

@@ -1,5 +1,6 @@
 """What every differentiation does around f: check its arguments, call it, hand back the result."""
 
+import copy
 import linecache
 import math
 import os
@@ -8,7 +9,7 @@ import sys
 
 import numpy as np
 
-from dualmc import adapt, csr, refusals, seeds
+from dualmc import adapt, csr, options, refusals, seeds
 from dualmc.dual import has_dual
 from dualmc.errors import (
     MissingRuleError,
@@ -18,21 +19,25 @@ from dualmc.errors import (
     lost_in_library,
 )
 
+NUMERATOR = "numerator"
+
 
 class Request:
     """The checked arguments of a Jacobian call."""
 
-    __slots__ = ("caller", "f", "args", "numbers", "is_tuple", "chunk_size", "sparse", "layout",
-                 "has_aux", "xs", "sizes")  # fmt: skip
+    __slots__ = ("caller", "f", "args", "numbers", "is_tuple", "chunk_size", "sparse", "format",
+                 "layout", "has_aux", "xs", "sizes")  # fmt: skip
 
     def __init__(self, caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         check_callable(f, caller)
         if not args:
             raise TypeError(f"{caller} needs the point of evaluation: {caller}(f, x).")
-        if layout not in ("numerator", "denominator"):
-            raise ValueError(
-                f'{caller}: layout must be "numerator" or "denominator", got layout={layout!r}.'
-            )
+        self.sparse, self.format, self.layout, self.has_aux = False, None, layout, False
+        if sparse is not False or has_aux is not False or layout is not NUMERATOR:
+            self.format = options.format_of(sparse, caller)
+            self.sparse = self.format is not None
+            options.check_layout(layout, caller)
+            self.has_aux = options.check_flag("has_aux", has_aux, caller)
         self.caller = caller
         self.f = f
         self.args = args
@@ -40,16 +45,20 @@ class Request:
         self.chunk_size = chunk_size
         if chunk_size is not None:
             self.chunk_size = seeds.check_chunk_size(chunk_size, caller)
-        self.sparse = sparse
-        self.layout = layout
-        self.has_aux = has_aux
-        if sparse:
+        if self.sparse:
             seeds.import_sparse(caller)
         self.xs = [
             seeds.as_input(args[i], caller, "x" if len(args) == 1 else f"argument {i}")
             for i in self.numbers
         ]
         self.sizes = [math.prod(x.shape) for x in self.xs]
+
+    def of(self, f, sparse=None):
+        """The same request for another function."""
+        other = copy.copy(self)
+        other.f = f
+        other.sparse = self.sparse if sparse is None else sparse
+        return other
 
     def call(self, inputs, level):
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
@@ -82,7 +91,7 @@ class Request:
         found = []
         for J, x in zip(parts, self.xs, strict=True):
             if self.sparse:
-                found.append(J.T.tocsr() if self.layout == "denominator" else J)
+                found.append((J.T if self.layout == "denominator" else J).asformat(self.format))
                 continue
             if J.shape != shape + x.shape:
                 J = np.reshape(J, shape + x.shape)

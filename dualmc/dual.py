@@ -45,6 +45,7 @@ class Dual:
         "_writes",
         "_owned",
         "_kept",
+        "_square",  # set by `choices.py` alone
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -309,6 +310,10 @@ class Dual:
             return entry.handler(*args, **kwargs)
         if function in registry.CREATION:  # called with like=dual
             return _created_like(self, function, args, kwargs)
+        if not has_tangent([*args, *kwargs.values()]):
+            from dualmc.flat import flat_handler  # which imports this module
+
+            return flat_handler(function)(*args, **kwargs)
         raise missing_rule(registry.name_of(function))
 
     # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators -------

@@ -9,16 +9,26 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
-from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make
+from dualmc.derived import Derived
+from dualmc.dual import (
+    Dual,
+    as_operand,
+    from_objects,
+    has_dual,
+    has_tangent,
+    level_of,
+    make,
+    primal_at,
+)
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
-from dualmc.rules import RULES
+from dualmc.rules import RULES, Rule
 from dualmc.short_spread import push_spread
 from dualmc.short_ways import tangent_of
 from dualmc.tape import Var, keep, snapshot
@@ -40,10 +50,15 @@ def apply(ufunc, *inputs):
             return y
     rule = RULES.get(ufunc)
     if rule is None:
-        if not registry.learn(ufunc):
-            raise missing_rule(registry.name_of(ufunc))
-        return apply(ufunc, *inputs)
-    return push(rule, ufunc, inputs)
+        if registry.learn(ufunc):
+            return apply(ufunc, *inputs)
+        if not has_tangent(inputs):
+            return flat.flat_handler(ufunc)(*inputs)
+        raise missing_rule(registry.name_of(ufunc))
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+    return y
 
 
 def push(rule, function, args, options=None):
@@ -94,6 +109,23 @@ def push(rule, function, args, options=None):
         i, t = active[0]
         return make(y, _one_active(rule, function, primals, y, i, t, True), level)
     return make(y, _many_active(rule, function, primals, y, active), level)
+
+
+def push_derived(derived, args):
+    """A `Derived` partial where an input is a Dual: its value by its text, by its own partials."""
+    *inputs, y = args
+    level = level_of(*inputs)
+    y = keep(y, level) if level.records else primal_at(y, level)
+
+    def given(partial):
+        return (lambda *xs: partial(*xs[:-1], y, xs[-1])) if callable(partial) else partial
+
+    rule = Rule(tuple(given(partial) for partial in derived.partials), kernel=False)
+    with np.errstate(all="ignore"):
+        return push(rule, lambda *xs: derived(*xs, y), inputs)
+
+
+Derived.push = push_derived
 
 
 def _partials(rule, primals, y, alone):
@@ -282,6 +314,10 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         if entry is not None:
             return entry.handler(*inputs, **kwargs)
         entry = registry.METHODS.get(method)
+        known = registry.UFUNCS.get(ufunc)
+        is_flat = known is not None and known.kind == "flat"
+        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
         if entry is None:
             raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
         return entry.handler(ufunc, *inputs, **kwargs)
@@ -290,7 +326,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 @registry.handles("element-wise", np.sinc)
 def _sinc(x):
-    return push(RULES[np.sinc], np.sinc, (x,))
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):
@@ -335,6 +371,8 @@ def _ufunc_result(ufunc, inputs, kwargs):
         return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
     if registry.learn(ufunc):
         return _ufunc_result(ufunc, inputs, kwargs)
+    if not has_tangent([*inputs, *kwargs.values()]):
+        return flat.flat_handler(ufunc)(*inputs, **kwargs)
     raise missing_rule(registry.name_of(ufunc))
 
 

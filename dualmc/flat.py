@@ -42,12 +42,20 @@ def flat_handler(function):
         if out is not None:
             out[...] = y
             return out
-        if isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
-            level = _first_level((*args, *kwargs.values()))
-            return y if level is None else make(np.asarray(y), None, level)
-        return y
+        level = _first_level((*args, *kwargs.values()))
+        return y if level is None else _carried(y, level)
 
     return handler
+
+
+def _carried(y, level):
+    """`y` with every array of floats in it as a Dual without tangent, which may be written to."""
+    if isinstance(y, (np.ndarray, np.inexact)) and y.dtype.kind in "fc":
+        return make(np.asarray(y), None, level)
+    if isinstance(y, (list, tuple)):
+        parts = [_carried(part, level) for part in y]
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+    return y
 
 
 _NAMES = """

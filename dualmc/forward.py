@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds
+from dualmc import buffers, choices, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tangent import ChunkNeeded
 
 
@@ -18,7 +19,7 @@ def jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -37,8 +38,9 @@ def jacobian_fwd(
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.  Entries
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        from the same pass; needs SciPy (which knows no float16: there in float32).  Entries
         that depend on an input but happen to be 0 are stored, as long as the structure was
         carried; where it became dense, only nonzeros are.
     layout : {"numerator", "denominator"}, optional
@@ -82,7 +84,7 @@ def value_and_jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -167,7 +169,14 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
-    return _along(caller, f, xs, x_dots)
+    if STATE.split is not None:
+        split = STATE.split
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        return y, split.undone(y_dot)
+    y, y_dot = _along(caller, f, xs, x_dots)
+    if STATE.met:
+        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+    return y, y_dot
 
 
 @buffers.trimming
@@ -176,7 +185,12 @@ def _along(caller, f, xs, x_dots):
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        return scalar(piece.primal), scalar(piece.columns()[..., 0])
+        y, y_dot = piece.primal, piece.columns()[..., 0]
+    if level.kinked and not choices.state.varied:
+        with choices.varied():
+            _, other = _along(caller, f, xs, x_dots)
+        y_dot = choices.agreed(y_dot, other, 0)
+    return scalar(y), scalar(y_dot)
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -213,13 +227,28 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if STATE.split is not None:
+        split = STATE.split
+        f = split.stretched(f, numbers_of(argnums, args))
+        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        return y, split.undone(J), aux
+    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if STATE.met:
+        J = resolved(
+            J,
+            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+        )
+    return y, J, aux
+
+
+def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     try:
         y, pieces, aux = passes(request)
     except BaseException:
         buffers.trim()
         raise
-    columns = pieces[0] if len(pieces) == 1 else joined(pieces, sparse)
+    columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
     return scalar(y), request.split(columns, y.shape), aux
 
 
@@ -292,6 +321,18 @@ def _pass(request, start, width, is_sparse):
 
     If these would pass the memory budget, how many columns do not.
     """
+    level, found = _looked(request, start, width, is_sparse)
+    if level.kinked and not choices.state.varied and type(found) is not int:
+        with choices.varied():
+            _, again = _looked(request, start, width, is_sparse)
+        if type(again) is int:
+            return again
+        return found[0], choices.agreed(found[1], again[1], -1), found[2]
+    return found
+
+
+def _looked(request, start, width, is_sparse):
+    """What `_pass` returns, from one look; and the level."""
     xs = request.xs
     with open_level(width) as level:
         if len(xs) == 1:
@@ -308,8 +349,8 @@ def _pass(request, start, width, is_sparse):
             out, aux = request.call(inputs, level)
             piece = seeds.Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
-            return piece.primal, columns, aux
+            return level, (piece.primal, columns, aux)
         except ChunkNeeded as need:
             if need.level is not level:
                 raise
-            return min(need.columns, width - 1)
+            return level, min(need.columns, width - 1)

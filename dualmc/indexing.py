@@ -166,6 +166,10 @@ class FlatIterator:
 
     def __setitem__(self, key, value):
         where = positions(self._dual.shape).reshape(-1)[plain_key(key)]
+        if self._dual.ndim == 0:
+            if np.size(where):
+                self._dual[...] = np.ravel(value)[-1] if np.ndim(value) else value
+            return
         index = np.unravel_index(where, self._dual.shape)
         self._dual[index] = value
 

@@ -22,6 +22,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from dualmc import rules
+from dualmc.derived import text_of
 
 try:
     from dualmc.cached_code import CheckedCache
@@ -174,7 +175,7 @@ def _both_chosen(a, step_a, b, step_b, y, coef_a, coef_b, out):
 
 
 def _stamp(template, name, **partials):
-    jitted = {key: numba.njit(**_OPTIONS)(partial) for key, partial in partials.items()}
+    jitted = {key: numba.njit(**_OPTIONS)(text_of(p)) for key, p in partials.items()}
     name = f"{template.__name__}_{name}_{_DIGEST}"
     code = template.__code__.replace(co_name=name, co_qualname=name)
     copy = FunctionType(code, {"range": range, **jitted}, name)

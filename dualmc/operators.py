@@ -91,7 +91,7 @@ def _result(entry: Any, function: Callable, args: tuple, options: dict) -> Any:
 _OF_SHAPES = frozenset(
     {
         np.shape, np.ndim, np.size, np.common_type, np.result_type, np.can_cast, np.iscomplexobj,
-        np.isrealobj, np.may_share_memory, np.shares_memory, np.min_scalar_type,
+        np.isrealobj, np.may_share_memory, np.shares_memory,
     }
 )  # fmt: skip
 
@@ -173,6 +173,17 @@ def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
         return None
     out = options.pop("out", None)
     return _stored(out, _result(entry, function, args, options))
+
+
+def _noted(self: Traced, call: Callable, *args: Any) -> Any:
+    """A call in whose place a Dual may answer, should it raise: f may catch what only a Traced
+    says, and then is not what a program of it would be."""
+    try:
+        return call(*args)
+    except Exception as error:
+        if self._recorder.noted is not error:
+            self._recorder.refuse(f"recording it raised {type(error).__name__}: {error}")
+        raise
 
 
 # --- Operators and methods -----------------------------------------------------------------------
@@ -329,11 +340,11 @@ def _attach() -> None:
         if not hasattr(Traced, function.__name__):
             setattr(Traced, function.__name__, _delegate(function))
     others = {
-        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _ufunc(
-            ufunc, method, inputs, options
+        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _noted(
+            self, _ufunc, ufunc, method, inputs, options
         ),
-        "__array_function__": lambda self, function, types, args, options: _function(
-            self, function, args, options
+        "__array_function__": lambda self, function, types, args, options: _noted(
+            self, _function, self, function, args, options
         ),
         "__getitem__": get,
         "__setitem__": put,

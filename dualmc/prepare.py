@@ -51,7 +51,7 @@ class Prepared:
         f: Callable,
         args: tuple,
         argnums: int | tuple[int, ...],
-        sparse: bool,
+        sparse: bool | str,
         layout: str,
     ) -> None:
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
@@ -59,7 +59,12 @@ class Prepared:
         self._request = request
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._active = request.numbers
-        self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
+        self._is_direct = (
+            len(request.xs) == 1
+            and not request.is_tuple
+            and layout == "numerator"
+            and request.format in (None, "csr")
+        )
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
@@ -157,7 +162,7 @@ class Prepared:
         request = self._request
         request = Request(
             "prepare", self._f, request.args, self._options["argnums"], None,
-            request.sparse, request.layout, False,
+            request.format or False, request.layout, False,
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
@@ -240,7 +245,7 @@ def prepare(
     f: Callable,
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
 ) -> Prepared:
     """The Jacobian of `f` as machine code, to be called again and again at other points.

@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.dual import Dual
 from dualmc.graph import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
+from dualmc.replay import events
 from dualmc.traced import Traced
 
 # --- Functions that write, as functions that return ----------------------------------------------
@@ -47,6 +48,7 @@ def returning(function: Callable) -> Callable:
         return out
 
     result.__name__ = name_of_function(function)
+    result.writes = function  # type: ignore[attr-defined]
     return result
 
 
@@ -65,6 +67,9 @@ def same(a: Any) -> Any:
     return np.copy(a)
 
 
+events.CERTAIN.update({operator.getitem: (0,), written: (0, 2), stacked: None, same: None})
+
+
 # --- Recording -----------------------------------------------------------------------------------
 
 
@@ -81,28 +86,38 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
             "arrays met in one operation."
         )
     values = [node.value for node in nodes]
-    y = function(
-        *(fill(a, values) for a in full),
-        **{key: fill(a, values) for key, a in full_options.items()},
-    )
-    is_flat = recorder.whole and all(t.is_flat for t in found)
     # Constants go into the template as they are; slots remain for what depends on the inputs.
     active = [i for i, t in enumerate(found) if not t.is_constant]
-    slots = {i: Slot(k) for k, i in enumerate(active)}
-    rest = [slots.get(i, value) for i, value in enumerate(values)]
-    # Traced operands that are constants stay themselves; other constants are copied.
-    call = tuple(fill(_kept(a, recorder), rest) for a in full)
-    call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
     operands = tuple(nodes[i] for i in active)
+    is_flat = recorder.whole and all(t.is_flat for t in found)
 
-    def wrapped(function: Callable, y: Any) -> Any:
-        y = _floating(y)
+    def made(y: Any, function: Callable = function) -> Node | None:
+        """The node of this call, or of one of its results; None where it depends on nothing."""
         if not active:
-            node = None
-        else:
-            node = recorder.node(function, call, call_options, operands, np.asarray(y))
-            if is_flat:
-                recorder.flat.add(node.serial)
+            return None
+        slots = {i: Slot(k) for k, i in enumerate(active)}
+        rest = [slots.get(i, value) for i, value in enumerate(values)]
+        # Traced operands that are constants stay themselves; other constants are copied.
+        call = tuple(fill(_kept(a, recorder), rest) for a in full)
+        call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
+        node = recorder.node(function, call, call_options, operands, y)
+        if is_flat:
+            recorder.flat.add(node.serial)
+        return node
+
+    try:
+        y = function(
+            *(fill(a, values) for a in full),
+            **{key: fill(a, values) for key, a in full_options.items()},
+        )
+    except Exception as error:
+        if recorder.whole:
+            events.note_error(recorder, made(None), error)
+        raise
+
+    def wrapped(y: Any, node: Node | None, function: Callable = function) -> Any:
+        if node is not None:
+            node.value = np.asarray(y)
         place = owner = None
         if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
             for i, t in enumerate(found):
@@ -113,10 +128,17 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
                     break
         return wrap(recorder, node, y, place, owner)
 
+    y = _floating(y)
+    whole = made(y)
+    if whole is not None and recorder.whole:
+        events.note_result(recorder, whole, y)
     if isinstance(y, (tuple, list)):
-        parts = [wrapped(Output(function, i), part) for i, part in enumerate(y)]
+        parts = []
+        for i, part in enumerate(y):
+            part, output = _floating(part), Output(function, i)
+            parts.append(wrapped(part, made(part, output), output))
         return parts if isinstance(y, list) else _as_tuple(y, parts)
-    return wrapped(function, y)
+    return wrapped(y, whole)
 
 
 def _floating(y: Any) -> Any:
@@ -206,8 +228,27 @@ def _index_of(place: Callable, owner: Traced) -> Any:
     """The index of a view in its owner."""
     if isinstance(place, _view_place):
         return place.key
+    if owner.ndim == 0:
+        return ...
     positions = place(np.arange(owner.size).reshape(owner.shape))
     return np.unravel_index(positions, owner.shape)
+
+
+def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
+    """``formula(*args)`` of the Traced in `args`, for a `function` of Python's numbers.
+
+    That raises where the formula's result is not finite; an event, used or not.
+    """
+    found = first(args)
+    if found is None or not found._recorder.whole:
+        return formula(*args)
+    recorder = found._recorder
+    known = len(recorder.events)
+    value = record(function, args, {})
+    y = formula(*args)
+    if isinstance(y, Traced) and np.isfinite(y.value).all() and np.isfinite(value.value).all():
+        recorder.events[known:] = [events.Event("finite", y.node)]
+    return y
 
 
 # --- Operands ------------------------------------------------------------------------------------

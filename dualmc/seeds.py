@@ -289,7 +289,7 @@ class Piece:
         sparse = import_sparse(caller)
         t, size = self.tangent, math.prod(self.primal.shape)
         if t is None:
-            return sparse.csr_array((size, self.k), dtype=self.dtype)
+            return sparse.csr_array((size, self.k), dtype=csr.storable(self.dtype))
         if not t.is_sparse:
             block = t.dense()
             if not is_plain(block):

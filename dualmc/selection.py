@@ -11,8 +11,8 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import short_moves, writing
-from dualmc.dual import Dual, as_operand, make
+from dualmc import choices, short_moves, writing
+from dualmc.dual import Dual, as_operand, has_tangent, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
@@ -30,7 +30,8 @@ def result(y, x, select, batched=None, key=None):
     if not isinstance(y, (np.ndarray, Dual)):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
-        return make(y, None, x.level, view_of(x, select, batched, None, key))
+        out = make(y, None, x.level, view_of(x, select, batched, None, key))
+        return choices.moved(out, x, select) if type(y) is Dual else out
     t = x.own_tangent()
     if t is None:
         return make(y, None, x.level)
@@ -418,6 +419,8 @@ def astype(x, dtype, /, *, copy=True, device=None):
         return x
     if dtype.kind in "biu":
         # Rounding to integers is locally constant.
+        return values(x).astype(dtype)
+    if dtype.kind not in "fc" and not has_tangent(x):
         return values(x).astype(dtype)
     if dtype.kind not in "fc":
         raise TypeError(f"A Dual of dtype {x.dtype} cannot be cast to dtype {dtype}.")

@@ -8,11 +8,15 @@ without tangent, which behaves as a plain array until a Dual is stored in it.
 Outside of a derivative call they are the originals.
 """
 
+import functools
+import importlib
 import math
+import types
 
 import numpy as np
 
 from dualmc import levels
+from dualmc.attributes import plain
 from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
@@ -21,7 +25,7 @@ from dualmc.linear import exact as exact_of_duals
 from dualmc.payload import values
 from dualmc.record import as_operand as as_traced
 from dualmc.record import constant as traced_constant
-from dualmc.record import has_traced
+from dualmc.record import has_traced, of_numbers
 from dualmc.rules import Rule
 from dualmc.traced import Traced
 
@@ -73,7 +77,9 @@ def operand(a):
 
 def exact(function, formula, *args):
     """`formula(*args)`, with the primal that `function` itself gives."""
-    return formula(*args) if has_traced(args) else exact_of_duals(function, formula, *args)
+    if has_traced(args):
+        return of_numbers(function, formula, args)
+    return exact_of_duals(function, formula, *args)
 
 
 # --- New arrays ----------------------------------------------------------------------------------
@@ -91,12 +97,19 @@ def _register_makers():
     for function in (
         np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.linspace, np.logspace,
         np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy,
-        np.frombuffer, np.loadtxt, np.genfromtxt,
+        np.loadtxt, np.genfromtxt,
     ):  # fmt: skip
         STANDINS[function] = maker(function)
 
 
 _register_makers()
+
+
+@stands_for(np.frombuffer)
+def frombuffer(buffer, *args, **kwargs):
+    if is_carrier(buffer):
+        buffer = plain(buffer, "numpy.frombuffer(array)")
+    return blank(np.frombuffer(buffer, *args, **kwargs))
 
 
 @stands_for(np.full)
@@ -130,6 +143,8 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
         return blank(
             np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
         )
+    if isinstance(copy, np._CopyMode):
+        copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False}.get(copy)
     y = operand(object)
     y = np.copy(y, order) if copy or y is not object and is_carrier(object) else y
     return _shaped(_typed(y, dtype), ndmin)
@@ -169,7 +184,10 @@ def require(a, dtype=None, requirements=None, **kwargs):
 def asarray_chkfinite(a, dtype=None, order=None):
     if has_carrier(a):
         a = operand(a)
-        np.asarray_chkfinite(values(a))
+        if type(a) is not Traced:
+            np.asarray_chkfinite(values(a))
+        elif not np.all(np.isfinite(a)):
+            np.asarray_chkfinite(a.value)
         return _typed(a, dtype)
     return blank(np.asarray_chkfinite(a, dtype, order))
 
@@ -237,6 +255,20 @@ class vectorize:
         return np.reshape(operand(list(found)), arrays[0].shape)
 
 
+def unbound(method):
+    """A method of ``np.ndarray`` as a function, which serves Duals by their own."""
+    if type(method) is not types.MethodDescriptorType:
+        return method
+
+    @functools.wraps(method, updated=())
+    def function(self, *args, **kwargs):
+        if is_carrier(self):
+            return getattr(self, method.__name__)(*args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    return function
+
+
 class _ArrayType(type):
     """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
 
@@ -250,7 +282,7 @@ class _ArrayType(type):
         return blank(np.ndarray(*args, **kwargs))
 
     def __getattr__(cls, name):
-        return getattr(np.ndarray, name)
+        return unbound(getattr(np.ndarray, name))
 
     def __eq__(cls, other):
         return other is cls or other is np.ndarray
@@ -292,14 +324,105 @@ def asmatrix(data, dtype=None):
     return np.asmatrix(data, dtype)
 
 
+def _stood_for(a):
+    """What the carrier `a` stands for: a plain array, or 0-d a number of NumPy."""
+    return (a.value if type(a) is Traced else values(a))[()]
+
+
 def is_instance(instance, classes):
     """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
     if not is_carrier(instance):
         return isinstance(instance, classes)
-    if isinstance(instance, classes):
+    if classes is type(instance) or isinstance(classes, tuple) and type(instance) in classes:
         return True
-    number = instance.value if type(instance) is Traced else values(instance)
-    return isinstance(number[()], classes)
+    return isinstance(_stood_for(instance), classes)
+
+
+# What an array has and a number has not.
+_OF_ARRAYS = frozenset("__len__ __iter__ __contains__ __setitem__ __delitem__".split())
+
+
+def has_attribute(a, name):
+    """``hasattr``, for which a 0-d Dual is a number: it has no length."""
+    return hasattr(_stood_for(a) if is_carrier(a) and name in _OF_ARRAYS else a, name)
+
+
+def get_attribute(a, name, *default):
+    """``getattr``, likewise."""
+    if is_carrier(a) and name in _OF_ARRAYS and not hasattr(_stood_for(a), name):
+        return getattr(_stood_for(a), name, *default)
+    return getattr(a, name, *default)
+
+
+def _of_plain(builtin):
+    """A builtin that reads the bytes of arrays: of those that hold no derivative, their own."""
+
+    @functools.wraps(builtin, updated=())
+    def standin(*args, **kwargs):
+        if args and is_carrier(args[0]):
+            args = (plain(args[0], f"{builtin.__name__}(array)"), *args[1:])
+        return builtin(*args, **kwargs)
+
+    return standin
+
+
+class _TypeOf:
+    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy."""
+
+    def __call__(self, *args, **kwargs):
+        if len(args) == 1 and is_carrier(args[0]):
+            return type(_stood_for(args[0]))
+        return type(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(type, name)
+
+    def __getitem__(self, item):
+        return type[item]
+
+    def __mro_entries__(self, bases):  # class Meta(type)
+        return (type,)
+
+    def __instancecheck__(self, instance):
+        return isinstance(instance, type)
+
+    def __subclasscheck__(self, subclass):
+        return issubclass(subclass, type)
+
+    def __eq__(self, other):
+        return other is type or other is self
+
+    def __hash__(self):
+        return hash(type)
+
+
+def is_subclass(subclass, classes):
+    """``issubclass``, for the classes of Duals too."""
+    return issubclass(np.ndarray if subclass in (Dual, Traced) else subclass, classes)
+
+
+# Builtins that adapted code finds in place of Python's.
+BUILTINS = {
+    "isinstance": is_instance, "issubclass": is_subclass, "type": _TypeOf(),
+    "hasattr": has_attribute, "getattr": get_attribute,
+    "memoryview": _of_plain(memoryview), "bytearray": _of_plain(bytearray),
+}  # fmt: skip
+
+
+def _register_readers_of_bytes():
+    """Functions of the standard library that take whatever has bytes."""
+    for name in ("hashlib", "zlib"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:  # a Python built without it
+            continue
+        for function in vars(module).values():
+            if type(function) is types.BuiltinFunctionType:
+                STANDINS[function] = _of_plain(function)
+        PATCHED.add(name)
+
+
+_register_readers_of_bytes()
 
 
 # --- The module math -----------------------------------------------------------------------------
@@ -347,8 +470,9 @@ def _register_math_functions():
     _register_math("gamma", lambda x: _special("gamma")(x))
     _register_math("lgamma", lambda x: _special("gammaln")(x))
     _register_math("fma", lambda x, y, z: x * y + z)
-    for name in ("isnan", "isinf", "isfinite", "isclose"):
-        _register_values(name)
+    for name in ("isnan", "isinf", "isfinite"):
+        _register_test(name, getattr(np, name))
+    _register_values("isclose")
 
 
 def _norm(xs):
@@ -377,6 +501,15 @@ def _register_values(name):
     def standin(*args, **kwargs):
         args = [looked_at(a) for a in args]
         return original(*args, **kwargs)
+
+    MATH[name] = STANDINS[original] = standin
+
+
+def _register_test(name, ufunc):
+    original = getattr(math, name)
+
+    def standin(x):
+        return bool(ufunc(x)) if type(x) is Traced and not x.ndim else original(looked_at(x))
 
     MATH[name] = STANDINS[original] = standin
 

@@ -69,7 +69,7 @@ class Traced:
     def _whole(self, rounding: np.ufunc) -> Any:
         """The whole number nearby: in a whole program, all that f knows of the value."""
         if self._recorder.whole and self.dtype.kind == "f":
-            return rounding(self).look()
+            return (rounding(self) + 0.0).look()  # of 0 and -0 it is the same
         return rounding(self.look())
 
     @property

@@ -309,7 +309,7 @@ def test_no_other_attributes():
     with pytest.raises(AttributeError):
         d.gradient = 3.0
     with pytest.raises(AttributeError):
-        d.shape = (1,)
+        d.size = 3
     with pytest.raises(AttributeError):
         d.tangent = 2.0
 

@@ -15,7 +15,7 @@ from function_cases import CASES, STEP, complex_step, differences, expected_jaco
 import dualmc as dm
 from dualmc.prepare import Prepared
 from dualmc.replay import native, path, scalars
-from dualmc.replay.arrays import constant, each, given, reduced, routed
+from dualmc.replay.arrays import constant, each, given, reduced, routed, strong
 from dualmc.replay.schedule import Memory, plan
 
 rng = np.random.default_rng(7)
@@ -616,7 +616,12 @@ def test_wiring_is_composed_and_constants_are_folded():
     again = routed([moved], np.array([1, 3, 0, 0]), (2, 2))
     np.testing.assert_array_equal(run(again, np.arange(4.0)), [[5.0, 9.0], [6.0, 6.0]])
     assert each("add", constant([1.0, 2.0]), 3.0).const.tolist() == [4.0, 5.0]
-    assert each("multiply", x, 0.0).const.tolist() == [0.0] * 4
+    assert strong("multiply", x, 0.0).const.tolist() == [0.0] * 4
+    assert strong("add", x, 0.0).leaves == x.leaves
+    values = np.array([-0.0, np.inf, 1.0, np.nan])  # which are not what a tangent would be
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(run(each("multiply", x, 0.0), values), values * 0.0)
+    assert not np.signbit(run(each("add", x, 0.0), values))[0]
     assert each("multiply", x, 1.0).leaves == x.leaves
     assert each("negative", each("negative", x)).leaves == x.leaves
 

@@ -68,7 +68,8 @@ class Code:
     """
 
     def __init__(self, plan, guards, count):
-        """`guards`: by serial of a leaf, the values expected, flat; `count` inputs."""
+        """`guards`: by serial of a leaf, the values expected, flat (None: any finite); `count`
+        inputs."""
         self.plan = plan
         self.guards = guards
         self.numbers = Tables(np.float64)
@@ -314,14 +315,17 @@ class Code:
         builder.store(builder.or_(builder.load(self.strange), bits), self.strange)
 
     def _check(self, leaf, i, v):
-        """Note a guard whose value is another than when the program was recorded."""
+        """Note a guard whose value has other bits than when the program was recorded."""
         builder = self.builder
         for expected in self.guards.get(leaf.serial, ()):
             number = builder.uitofp(v, DOUBLE) if leaf.is_bool else v
-            table = self.numbers.add(expected)
-            wanted = self._load(self.number_table, self._plus(i, table))
-            other = builder.fcmp_unordered("!=", number, wanted)
-            bits = builder.zext(other, INT64)
+            if expected is None:  # any finite number
+                bits = builder.bitcast(builder.fsub(number, number), INT64)
+            else:
+                table = self.numbers.add(expected)
+                wanted = self._load(self.number_table, self._plus(i, table))
+                wanted, found = (builder.bitcast(a, INT64) for a in (wanted, number))
+                bits = builder.xor(found, wanted)
             builder.store(builder.or_(builder.load(self.failed), bits), self.failed)
 
     def _product(self, leaf, reads):

@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from dualmc.replay import slots
+from dualmc.replay import calls, events, slots
 from dualmc.replay.arrays import each
 from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, trace_program
@@ -30,7 +30,7 @@ class Path:
     def __init__(self, f, args, traced, active, sparse):
         program = trace_program(f, args, traced, active)
         positions = [traced.index(i) for i in active]
-        pair, guards = lower(program, positions)
+        pair, guards, asked = lower(program, positions)
         self.shape = program.output.value.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
@@ -41,20 +41,13 @@ class Path:
         self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
+        self._asked = [event for event, array in asked if array is None]
         self._program = program
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
         self._output = pair.array
         sinks = self._sinks(parts, Memory(self.count, "out"))
-        expected = {}
-        for node, found in guards.items():
-            if found is None or found.array.const is not None:
-                continue
-            value = each("number" if found.array.is_bool else "copy", found.array)
-            memory = Memory(value.size, "guard")
-            sinks.append((value, memory, np.arange(value.size), "set"))
-            wanted = np.asarray(node.value, float).reshape(-1)
-            expected.setdefault(value.leaves[0].serial, []).append(wanted)
+        expected = _guarded(guards, asked, sinks)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
         self.is_mixed = is_wide or _is_mixed(plan(sinks))
         self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
@@ -148,7 +141,7 @@ class Path:
         return code, memory
 
     def _run(self, code, inputs, value=None):
-        if self._looked_at and not self._is_same_way(inputs):
+        if (self._looked_at or self._asked) and not self._is_same_way(inputs):
             self.held = False
             return None
         try:
@@ -175,22 +168,61 @@ class Path:
         return out
 
     def _is_same_way(self, inputs):
-        """Whether the guards that only NumPy can compute have the values they had."""
+        """Whether the guards and events that only NumPy can ask are what they were."""
         values = {}
         for node, x in zip(self._program.inputs, inputs, strict=True):
             values[node] = x.reshape(node.shape)
         wanted = set(self._looked_at)
+        for event in self._asked:
+            wanted.update(event.node.operands)
         stack = list(wanted)
         while stack:
             for operand in stack.pop().operands:
                 if operand not in wanted:
                     wanted.add(operand)
                     stack.append(operand)
-        with np.errstate(all="ignore"):
-            for node in self._program.nodes:
-                if node in wanted:
-                    values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
-        return all(np.array_equal(values[node], node.value) for node in self._looked_at)
+        try:
+            with np.errstate(all="ignore"):
+                for node in self._program.nodes:
+                    if node in wanted:
+                        values[node] = node.call(*_values(node, values))
+        except Exception:  # which a fresh call tells
+            return False
+        return all(_are_same(values[n], n.value) for n in self._looked_at) and all(
+            events.holds(event, _values(event.node, values)) for event in self._asked
+        )
+
+
+def _values(node, values):
+    return calls.given(node.operands, [values.get(a, a.value) for a in node.operands])
+
+
+def _are_same(a, b):
+    a = np.asarray(a)
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def _guarded(guards, asked, sinks):
+    """Add to `sinks` what is asked; by serial of a leaf, what its values have to be.
+
+    That is an array of numbers, or None: any that are finite.
+    """
+    expected = {}
+
+    def ask(array, wanted):
+        value = each("number" if array.is_bool else "copy", array)
+        if value.const is None:
+            sinks.append((value, Memory(value.size, "guard"), np.arange(value.size), "set"))
+            if wanted is not False:
+                expected.setdefault(value.leaves[0].serial, []).append(wanted)
+
+    for node, found in guards.items():
+        if found is not None:
+            ask(found.array, np.asarray(node.value, float).reshape(-1))
+    for event, array in asked:
+        if array is not None:
+            ask(array, None if event.kind == "finite" else False)
+    return expected
 
 
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
