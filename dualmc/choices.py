@@ -20,7 +20,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, has_dual, make
-from dualmc.kink_table import KINKS, weighted
+from dualmc.kink_table import KINKS
 from dualmc.payload import values
 from dualmc.tangent import DenseTangent, need_block
 
