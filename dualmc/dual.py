@@ -254,7 +254,8 @@ class Dual:
         raise TangentLostError(
             "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
             "Dual in a float array). Use the NumPy function on the Dual itself, allocate with "
-            "numpy.zeros_like(dual), or build the array with numpy.stack.",
+            "numpy.zeros_like(dual), or build the array with numpy.stack. Where a step needs plain "
+            "numbers, give its derivative with @dualmc.custom_jvp (of a root, dualmc.custom_root).",
             level=self.level,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds
+from dualmc import buffers, choices, levels, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -245,9 +245,11 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
     except BaseException:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)

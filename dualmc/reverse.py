@@ -215,7 +215,7 @@ def vjp(
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(range(len(args)))
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = Tape(request)
+    tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
 
     def pullback(y_bar: ArrayLike) -> Any:
@@ -353,6 +353,11 @@ def _jacobian(request):
     if STATE.met:
         J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
     return y, J, aux
+
+
+@buffers.trimming
+def _taped(request):
+    return Tape(request)
 
 
 @buffers.trimming

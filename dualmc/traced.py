@@ -158,7 +158,8 @@ class Traced:
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "
             "a Traced in a float array). Use the NumPy function on the array itself, allocate "
-            "with numpy.zeros_like(x), or build the array with numpy.stack.",
+            "with numpy.zeros_like(x), or build the array with numpy.stack. Where a step needs "
+            "plain numbers, give its derivative with @dualmc.custom_jvp.",
             level=self._recorder,
         )
 
