@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds, watch
+from dualmc import buffers, choices, levels, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -161,6 +161,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
+    given = primals
     xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
     x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
@@ -173,24 +174,24 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         numbers = tuple(range(len(xs)))
         request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
         with watch.looked_at(request, x_dots):
-            return _along(caller, f, xs, x_dots)
+            return jvp_of(caller, f, primals, tangents)
     if STATE.split is not None:
         split = STATE.split
-        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
         return y, split.undone(y_dot)
-    y, y_dot = _along(caller, f, xs, x_dots)
+    y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
         y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
 @buffers.trimming
-def _along(caller, f, xs, x_dots):
-    level, y, y_dot = _looked_along(caller, f, xs, x_dots)
+def _along(caller, f, xs, x_dots, given):
+    level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
     is_varied = choices.again(level) if level.kinked or level.chosen else None
     if is_varied is not None:
         with choices.looking(is_varied):
-            _, other, other_dot = _looked_along(caller, f, xs, x_dots)
+            _, other, other_dot = _looked_along(caller, f, xs, x_dots, given)
         if is_varied:
             y_dot = choices.agreed(y_dot, other_dot, 0)
         else:
@@ -198,9 +199,10 @@ def _along(caller, f, xs, x_dots):
     return scalar(y), scalar(y_dot)
 
 
-def _looked_along(caller, f, xs, x_dots):
+def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         return level, piece.primal, piece.columns()[..., 0]
@@ -260,9 +262,11 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
     except BaseException:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from dualmc import buffers, choices, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make
+from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
@@ -217,9 +217,9 @@ def vjp(
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
-            tape = Tape(request)
+            tape = _taped(request)
     else:
-        tape = Tape(request)
+        tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
 
     def pullback(y_bar: ArrayLike) -> Any:
@@ -268,7 +268,7 @@ class Tape:
         x = args[0]
         with open_level(0, records=True) as level:
             var = leaf(x)
-            y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
+            y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
         if looks_again and (level.kinked or level.chosen):
@@ -369,6 +369,11 @@ def _jacobian(request):
     if STATE.met:
         J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
     return y, J, aux
+
+
+@buffers.trimming
+def _taped(request):
+    return Tape(request)
 
 
 @buffers.trimming
