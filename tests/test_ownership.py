@@ -326,10 +326,11 @@ def test_what_is_made_of_nothing_has_no_derivative(f, x, right):
 
 
 def run_with_checks(code):
-    environment = {**os.environ, "DUALMC_DEBUG": "1"}
     tests = pathlib.Path(__file__).parent
+    path = os.pathsep.join([str(tests.parent), str(tests)])
+    environment = {**os.environ, "DUALMC_DEBUG": "1", "PYTHONPATH": path}
     return subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=tests, capture_output=True, text=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
 
 
