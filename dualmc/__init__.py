@@ -25,6 +25,7 @@ from dualmc import (  # noqa: F401
     linear,
     methods,
     order,
+    ownership,
     padding,
     parts,
     recorded_parts,
@@ -59,6 +60,9 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+
+if ownership.IS_ON:
+    ownership.install()
 
 __all__ = [
     "jacobian_fwd",

@@ -91,7 +91,7 @@ def _twin(a):
 def become(a, other):
     """Let the object `a` be the array that `other` is, for everybody who holds it."""
     for name in type(a).__slots__:
-        if name != "__weakref__":
+        if name != "__weakref__" and hasattr(other, name):
             setattr(a, name, getattr(other, name))
 
 
