@@ -28,7 +28,8 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, sparse_products, standins
+# The first two fill the table of stand-ins.
+from dualmc import conversions, foreign, sparse_products, standins, strided  # noqa: F401
 from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
@@ -692,6 +693,8 @@ def _replica(module, world):
             found = standins.STANDINS.get(value)
         except TypeError:  # not hashable
             continue
+        if type(value) is types.ModuleType and value.__name__ in standins.PATCHED:
+            found = world.module(value)
         if found is not None:
             names[name] = found
     names.pop("ndarray", None)

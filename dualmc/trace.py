@@ -75,7 +75,7 @@ def trace(
             raise TypeError("explain cannot be called inside a function being differentiated.")
         inputs.append(recorder.input(np.array(x)))
         inputs[-1].name = names[i]
-        call[i] = Traced(recorder, inputs[-1])
+        call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]

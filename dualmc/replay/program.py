@@ -51,10 +51,16 @@ class Program:
         ends = [output, *self.guards]
         for event in self.events:
             ends.extend([event.node] if event.is_step else event.node.operands)
-        self.nodes = _needed(ends)
+        self.nodes = needed(ends)
 
 
-def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], active: Sequence[int]):
+def trace_program(
+    f: Callable,
+    args: Sequence[Any],
+    traced: Sequence[int],
+    active: Sequence[int],
+    recorder: Recorder,
+):
     """Run ``f(*args)`` once; the arguments numbered `traced` are inputs, those `active` vary.
 
     Raises
@@ -62,7 +68,6 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
     NotReplayable
         If f does something that cannot be recorded.
     """
-    recorder = Recorder(whole=True)
     recorder.handling = Handling()
     loud = loud_errors()
     if loud is not None:
@@ -77,7 +82,7 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
             if type(args[i]) is float:
                 recorder.numbers.add(node.serial)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
         with guarded(), running(recorder):
             y = call_f(f, call, recorder)
@@ -114,7 +119,8 @@ def _output(y: Any, recorder: Recorder) -> Node:
     return recorder.input(y)
 
 
-def _needed(ends: list[Node]) -> list[Node]:
+def needed(ends: list[Node]) -> list[Node]:
+    """The steps that `ends` are made of, in order."""
     seen = set(ends)
     stack = list(ends)
     while stack:
