@@ -219,10 +219,10 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     12.0
     """
     check_callable(f, "derivative")
-    x = seeds.as_input(x, "derivative", "x")
-    if x.shape != ():
+    shape = seeds.as_input(x, "derivative", "x").shape
+    if shape != ():
         raise ValueError(
-            f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
+            f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J)
