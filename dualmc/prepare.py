@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying
+from dualmc import copying, recorded_derivatives
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
@@ -219,9 +219,10 @@ class Prepared:
         """A verified path at `args`: one that holds at these very numbers."""
         traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
         inputs = _inputs(key, args)
+        f = recorded_derivatives.reached(self._f)
         for guarded in GUARDED[self._guarded :]:
             path = Path(
-                self._f, args, traced, self._active, self._request.sparse, guarded,
+                f, args, traced, self._active, self._request.sparse, guarded,
                 self._max_seconds,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
