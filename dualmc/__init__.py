@@ -20,6 +20,7 @@ from dualmc import (  # noqa: F401
     flat,
     fourier,
     joining,
+    kinds,
     linalg,
     linear,
     methods,

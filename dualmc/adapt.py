@@ -28,7 +28,8 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, sparse_products, standins
+# The first two fill the table of stand-ins.
+from dualmc import conversions, foreign, sparse_products, standins, strided  # noqa: F401
 from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
@@ -91,6 +92,12 @@ def adapted(f):
 def numpy_of_call():
     """NumPy as adapted code sees it."""
     return _world("").module(np)
+
+
+def drop_under_way():
+    """After an error: what it interrupted is begun anew."""
+    for world in list(_worlds.values()):
+        world.under_way.__init__()
 
 
 def hand_back():
@@ -171,7 +178,7 @@ class Namespace(dict):
     def _tabulate(self):
         functions, careful = [], []
         for name, value in self.sources.items():
-            found = self.found[name]
+            found = self.found.get(name)
             if found is value or type(value) in _STEADY:
                 continue
             if type(value) is types.FunctionType and not self.world.is_intricate(value):
@@ -187,10 +194,10 @@ class Namespace(dict):
         self.functions.remember()
 
     def forget(self, name):
-        found = self.found.pop(name, None)
-        self.sources.pop(name, None)
-        if self.get(name) is found:  # or adapted code that runs has assigned to it
+        if self.get(name) is self.found.get(name):  # or adapted code that runs has assigned to it
             self.pop(name, None)
+        self.found.pop(name, None)
+        self.sources.pop(name, None)
         self.functions = None
 
     def is_assigned(self):
@@ -206,11 +213,13 @@ class Namespace(dict):
 
 
 class _UnderWay(threading.local):
-    """Functions whose closures are being adapted, each with a copy for the time, and new cells."""
+    """Functions whose closures are being adapted, each with a copy for the time, and new cells;
+    classes that are being adapted, which what their methods hold may lead back to."""
 
     def __init__(self):
         self.copies = {}
         self.cells = []
+        self.classes = set()
 
 
 class World:
@@ -507,9 +516,9 @@ class World:
             if len(self.classes) >= KEPT_CLASSES:
                 self.classes.clear()
             made = self.classes[id(kind)] = ClassView(kind)
-        elif made.is_busy or made.is_current():
+        elif kind in self.under_way.classes or made.is_current():
             return made.view
-        made.is_busy = True
+        self.under_way.classes.add(kind)
         try:
             attributes = self._adapted_attributes(kind)
             if made.view is not kind:
@@ -518,7 +527,7 @@ class World:
                 made.view = _derived(kind, attributes)
             made.remember(attributes)
         finally:
-            made.is_busy = False
+            self.under_way.classes.discard(kind)
         return made.view
 
     def _adapted_attributes(self, kind):
@@ -684,6 +693,8 @@ def _replica(module, world):
             found = standins.STANDINS.get(value)
         except TypeError:  # not hashable
             continue
+        if type(value) is types.ModuleType and value.__name__ in standins.PATCHED:
+            found = world.module(value)
         if found is not None:
             names[name] = found
     names.pop("ndarray", None)

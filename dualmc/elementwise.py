@@ -405,7 +405,7 @@ def _binary(ufunc):
         return general(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
             return method(self, other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
@@ -473,9 +473,7 @@ def _attach_operators():
     Dual.__pow__ = _power
     Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other)
-        if self.ndim == 0 and self._view is None
-        else writing.assign(self, _power(self, other))
+        _power(self, other) if self.is_number else writing.assign(self, _power(self, other))
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds
+from dualmc import buffers, choices, levels, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -161,6 +161,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
+    given = primals
     xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
     x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
@@ -171,24 +172,25 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             )
     if STATE.split is not None:
         split = STATE.split
-        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
         return y, split.undone(y_dot)
-    y, y_dot = _along(caller, f, xs, x_dots)
+    y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
         y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
 @buffers.trimming
-def _along(caller, f, xs, x_dots):
+def _along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         y, y_dot = piece.primal, piece.columns()[..., 0]
     if level.kinked and not choices.state.varied:
         with choices.varied():
-            _, other = _along(caller, f, xs, x_dots)
+            _, other = _along(caller, f, xs, x_dots, given)
         y_dot = choices.agreed(y_dot, other, 0)
     return scalar(y), scalar(y_dot)
 
@@ -243,9 +245,11 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
     except BaseException:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)

@@ -114,6 +114,32 @@ def current():
     return running[-1] if running else None
 
 
+def mark():
+    """Where the calls that run in this thread stand: what `close_beyond` takes."""
+    return len(_running.levels)
+
+
+def close_beyond(mark):
+    """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
+    levels = _running.levels
+    for level in levels[mark:]:
+        level.open = False
+    del levels[mark:]
+    if not mark:
+        del _running.watchers[:]
+
+
+@contextmanager
+def guarded():
+    """Whatever interrupts the calls inside, they are closed on the way out."""
+    outside = mark()
+    try:
+        yield
+    except BaseException:
+        close_beyond(outside)
+        raise
+
+
 def running_here():
     """The levels and recorders of the calls that run in this thread, outermost first."""
     return _running.levels + _running.watchers

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from dualmc import buffers, choices, seeds, short_sweep, sweep
 from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make
+from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
@@ -215,7 +215,7 @@ def vjp(
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(range(len(args)))
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = Tape(request)
+    tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
 
     def pullback(y_bar: ArrayLike) -> Any:
@@ -265,7 +265,7 @@ class Tape:
         x = args[0]
         with open_level(0, records=True) as level:
             var = leaf(x)
-            y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
+            y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
         if level.kinked and not choices.state.varied:
@@ -353,6 +353,11 @@ def _jacobian(request):
     if STATE.met:
         J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
     return y, J, aux
+
+
+@buffers.trimming
+def _taped(request):
+    return Tape(request)
 
 
 @buffers.trimming

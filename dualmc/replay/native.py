@@ -1,4 +1,4 @@
-"""Machine code for a plan: one function, made through Numba's compiler.
+"""Machine code for a plan: one function, made by LLVM.
 
 Loops read and write plain memory: the arguments, a working memory, tables of constants and of
 positions, the result.  Positions that advance in equal steps are computed; others are looked up.
@@ -8,12 +8,10 @@ that silence an infinite derivative, so a call that meets one goes that way.
 
 import functools
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
+from dualmc.replay import machine
 from dualmc.replay.schedule import LONGEST
 
 DOUBLE = ir.DoubleType()
@@ -129,36 +127,19 @@ class Code:
         return part
 
     def _compiled(self, phases):
-        code = self
-        names = [f"x{i}" for i in range(self.count)] + ["work", "out"]
-        signature = types.int64(*[types.Array(types.float64, 1, "C")] * len(names))
-
-        def typer(typingctx, *args):
-            def generate(context, builder, sig, args):
-                function = code._function(builder.module, phases)
-                pointers = []
-                for kind, value in zip(sig.args, args, strict=True):
-                    struct = context.make_array(kind)(context, builder, value)
-                    pointers.append(struct.data)
-                for table, element in ((code.numbers, DOUBLE), (code.positions, INT32)):
-                    table.kept.append(table.array())
-                    address = ir.Constant(INT64, table.kept[-1].ctypes.data)
-                    pointers.append(builder.inttoptr(address, element.as_pointer()))
-                return builder.call(function, pointers)
-
-            return types.int64(*args), generate
-
-        scope: dict = {}
-        exec(  # a function with as many arguments as the program has
-            f"def typed(typingctx, {', '.join(names)}):\n"
-            f"    return typer(typingctx, {', '.join(names)})\n"
-            f"def run({', '.join(names)}):\n    return step({', '.join(names)})\n",
-            scope,
-        )
-        scope["typer"] = typer
-        scope["step"] = intrinsic(scope["typed"])
-        compiled = numba.njit([signature], nogil=True)(scope["run"])
-        return compiled
+        """Machine code for `phases`: an entry that adds the tables to the arrays it is given."""
+        count = self.count + 2
+        module = machine.module()
+        function = self._function(module, phases)
+        entry = machine.entry(module, count)
+        builder = ir.IRBuilder(entry.append_basic_block("entry"))
+        pointers = list(entry.args)
+        for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
+            table.kept.append(table.array())
+            address = ir.Constant(INT64, table.kept[-1].ctypes.data)
+            pointers.append(builder.inttoptr(address, element.as_pointer()))
+        builder.ret(builder.call(function, pointers))
+        return machine.compiled(module, count)
 
     # --- The function ----------------------------------------------------------------------------
 

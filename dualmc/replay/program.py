@@ -14,7 +14,7 @@ import numpy as np
 from dualmc import operators, refusals  # noqa: F401  (operators give Traced its protocols)
 from dualmc.calls import call_f
 from dualmc.graph import Node, Recorder
-from dualmc.levels import running
+from dualmc.levels import guarded, running
 from dualmc.record import as_operand
 from dualmc.replay.events import Handling, loud_errors
 from dualmc.traced import Traced
@@ -82,9 +82,9 @@ def trace_program(
             if type(args[i]) is float:
                 recorder.numbers.add(node.serial)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
-        with running(recorder):
+        with guarded(), running(recorder):
             y = call_f(f, call, recorder)
             _check_nothing_caught(recorder)
             output = _output(y, recorder)
