@@ -181,7 +181,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         return y, split.undone(y_dot)
     y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
-        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
@@ -255,7 +255,9 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     if STATE.met:
         J = resolved(
             J,
+            y,
             lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+            layout == "denominator",
         )
     return y, J, aux
 
