@@ -26,7 +26,7 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, sparse_products, standins
+from dualmc import foreign, listed, sparse_products, standins, uses
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(
@@ -121,6 +121,8 @@ class Namespace(dict):
         self["__builtins__"] = world.builtins
 
     def __missing__(self, name):
+        if uses.MARK in name:
+            return self._called(name)
         try:
             value = self.real[name]
         except KeyError:
@@ -135,6 +137,13 @@ class Namespace(dict):
         if found is not value or isinstance(value, (types.FunctionType, np.ufunc)):
             self.sources[name] = value
             self[name] = found
+        return found
+
+    def _called(self, name):
+        """What code finds under a name that it only calls: see `uses.py`."""
+        place, held = uses.split(name)
+        value = self.sources[name] = self.real[place]
+        found = self[name] = self.world.called(value, held)
         return found
 
     def hand_back(self):
@@ -178,10 +187,11 @@ class World:
         for namespace in list(self.namespaces.values()):
             real = namespace.real
             for name, source in list(namespace.sources.items()):
-                if name in real:
-                    is_current = real[name] is source
+                place = name.partition(uses.MARK)[0]
+                if place in real:
+                    is_current = real[place] is source
                 else:
-                    is_current = names.get(name) is source
+                    is_current = names.get(place) is source
                 if not is_current:
                     namespace.sources.pop(name, None)
                     namespace.pop(name, None)
@@ -246,6 +256,28 @@ class World:
             return self.adapt(value.py_func)
         return self.instance(value)
 
+    def called(self, value, held=frozenset()):
+        """What `value` is replaced by where code only calls it, or what it finds in it.
+
+        `held` names attributes of a module that are found as they are all the same.
+        """
+        if isinstance(value, types.ModuleType):
+            key = uses.MARK.join((value.__name__, *sorted(held), ""))
+            if listed.is_module_of_numpy(value):
+                found = self.modules.get(key)
+                if found is None:
+                    found = self.modules[key] = _replica(value, self, True, held)
+                return found
+            found = self.adapt(value)
+            if type(found) is not ModuleView:
+                return found
+            made = self.modules.get(key)
+            if made is None or made.__dualmc_original__ is not value:
+                made = self.modules[key] = CalledView(value, self, held)
+            return made
+        found = self.adapt(value)
+        return listed.substitute(value) if found is value and listed.has_substitute(value) else found
+
     # --- Functions -------------------------------------------------------------------------------
 
     def function(self, f):
@@ -271,7 +303,8 @@ class World:
     def _copied(self, f):
         """A new copy of `f`, its defaults adapted, its closure not."""
         namespace = self.namespace(f.__globals__)
-        copy = types.FunctionType(f.__code__, namespace, f.__name__, f.__defaults__, f.__closure__)
+        code = uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
+        copy = types.FunctionType(code, namespace, f.__name__, f.__defaults__, f.__closure__)
         self.functions[f] = copy
         copy.__kwdefaults__ = f.__kwdefaults__
         copy.__dict__.update(f.__dict__)
@@ -296,7 +329,7 @@ class World:
         copy = closing[f] = self._copied(f)
         try:
             cells = [
-                self._cell(name, cell)
+                self._cell(f, name, cell)
                 for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True)
             ]
         finally:
@@ -304,7 +337,7 @@ class World:
         if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
             return copy
         closed = types.FunctionType(
-            f.__code__, copy.__globals__, f.__name__, copy.__defaults__, tuple(cells)
+            copy.__code__, copy.__globals__, f.__name__, copy.__defaults__, tuple(cells)
         )
         closed.__kwdefaults__ = copy.__kwdefaults__
         closed.__dict__.update(copy.__dict__)
@@ -315,18 +348,24 @@ class World:
         self.functions[f] = closed
         return closed
 
-    def _cell(self, name, cell):
+    def _cell(self, f, name, cell):
         """`cell` itself, or a new one with what its contents are replaced by."""
         try:
             value = cell.cell_contents
         except ValueError:  # not assigned yet
             return cell
-        new = value if name == "__class__" else self.adapt(value)
+        new = value if name == "__class__" else self._closed_over(f, name, value)
         if new is value:
             return cell
         made = types.CellType(new)
         self.under_way.cells.append(made)
         return made
+
+    def _closed_over(self, f, name, value):
+        """What `value` is replaced by in the closure of `f`."""
+        if uses.is_only_called(f.__code__, name, value, listed.has_substitute):
+            return self.called(value)
+        return self.adapt(value)
 
     def _is_current(self, f, copy, seen):
         """Whether the copy of `f` made before has what a new one would have in its closure."""
@@ -351,7 +390,7 @@ class World:
                     seen.append(value)
                     if not self._is_current(value, inner, seen):
                         return False
-            elif self.adapt(value) is not inner:
+            elif self._closed_over(f, name, value) is not inner:
                 return False
         return True
 
@@ -538,6 +577,25 @@ class ModuleView(types.ModuleType):
         delattr(object.__getattribute__(self, "__dualmc_original__"), name)
 
 
+class CalledView(ModuleView):
+    """A module of which code only calls functions, but for those `held`: see `uses.py`."""
+
+    def __init__(self, module, world, held):
+        super().__init__(module, world)
+        object.__setattr__(self, "__dualmc_held__", held)
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith("__"):
+            return found
+        held = object.__getattribute__(self, "__dualmc_held__")
+        if name in held:
+            return found
+        world = object.__getattribute__(self, "__dualmc_world__")
+        found = world.original(found) if isinstance(found, ModuleView) else found
+        return world.called(found, _inside(name, held))
+
+
 class Replica(types.ModuleType):
     """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing.
 
@@ -567,7 +625,13 @@ def _is_used_at(code, offset):
     return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
 
 
-def _replica(module, world):
+def _inside(name, held):
+    """Those of the dotted attributes `held` that are below `name`."""
+    return frozenset(h[len(name) + 1 :] for h in held if h.startswith(name + "."))
+
+
+def _replica(module, world, is_called=False, held=frozenset()):
+    """`module` with stand-ins; where code only calls what it finds, functions look into lists."""
     made = Replica(module.__name__, module.__doc__)
     names = dict(vars(module))
     for name, value in names.items():
@@ -577,6 +641,10 @@ def _replica(module, world):
             continue
         if found is not None:
             names[name] = found
+        elif is_called and name not in held and listed.has_substitute(value):
+            names[name] = listed.substitute(value)
+        elif is_called and module is np and name in listed.modules():
+            names[name] = world.called(value, _inside(name, held))
     names.pop("ndarray", None)
     names["__dualmc_original__"] = module
     made.__dict__.update(names)
