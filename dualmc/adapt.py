@@ -82,6 +82,14 @@ def adapted(f):
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
 
 
+def arguments(args):
+    """The arguments of an adapted function: constant sparse matrices look for Duals."""
+    for a in args:
+        if type(a).__module__.startswith("scipy.sparse"):
+            return tuple(map(sparse_products.view_of, args))
+    return args
+
+
 def numpy_of_call():
     """NumPy as adapted code sees it."""
     return _world("").module(np)
@@ -276,7 +284,9 @@ class World:
                 made = self.modules[key] = CalledView(value, self, held)
             return made
         found = self.adapt(value)
-        return listed.substitute(value) if found is value and listed.has_substitute(value) else found
+        return (
+            listed.substitute(value) if found is value and listed.has_substitute(value) else found
+        )
 
     # --- Functions -------------------------------------------------------------------------------
 

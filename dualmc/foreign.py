@@ -16,6 +16,7 @@ SOURCES = {
     "scipy.special": "dualmc.special",
     "scipy.linalg": "dualmc.scipy_linalg",
     "scipy.sparse": "dualmc.sparse_products",
+    "scipy.sparse.linalg": "dualmc.sparse_solving",
     "scipy.optimize": "dualmc.scipy_optimize",
     "scipy.spatial.distance": "dualmc.scipy_distance",
 }

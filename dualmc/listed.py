@@ -132,8 +132,10 @@ def _of_function(function):
                     kind = type(b)
                     if kind in _PLAIN:
                         continue
-                    if not of_items or kind is not Dual and (
-                        kind is not np.ndarray or b.dtype is _OBJECT
+                    if (
+                        not of_items
+                        or kind is not Dual
+                        and (kind is not np.ndarray or b.dtype is _OBJECT)
                     ):
                         return call(function, args, kwargs)
                     first = b if first is None and kind is Dual else first

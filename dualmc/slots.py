@@ -57,7 +57,7 @@ class SparseTangent:
         k = self.level.n
         if is_plain(self.coef):
             block = new_block(self.level, k, self.shape, self.dtype)
-            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
+            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), flat(block))
             return block
         need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
@@ -185,9 +185,7 @@ class SparseTangent:
         )
         segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
         block = new_block(self.level, self.level.n, kept, self.dtype)
-        slot_kernels.scatter_sum(
-            flat(self.col), flat(self.coef), segment, block.reshape(self.level.n, -1)
-        )
+        slot_kernels.scatter_sum(flat(self.col), flat(self.coef), segment, flat(block))
         return DenseTangent(self.level, block)
 
 
