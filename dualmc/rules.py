@@ -218,11 +218,11 @@ RULES = {
     np.tan: Rule((lambda x, y: 1.0 + y * y,), complex_partials=(_d_tan_complex,)),
     np.arcsin: Rule(
         (lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
-        complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
+        complex_partials=(lambda x, y: 1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)),),
     ),
     np.arccos: Rule(
         (lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
-        complex_partials=(lambda x, y: -1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)),),
+        complex_partials=(lambda x, y: -1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)),),
     ),
     np.arctan: Rule(
         (_d_arctan,),
