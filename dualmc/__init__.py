@@ -22,6 +22,7 @@ from dualmc import (  # noqa: F401
     fourier,
     histograms,
     joining,
+    kinds,
     linalg,
     linear,
     methods,

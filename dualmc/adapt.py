@@ -14,8 +14,10 @@ dictionary, C extensions, functions of other packages) runs as it is: it refuses
 handles it rightly.
 """
 
+import abc
 import builtins
 import dis
+import enum
 import functools
 import importlib
 import math
@@ -26,7 +28,17 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, listed, sparse_products, standins, uses
+# Conversions and strided fill the table of stand-ins.
+from dualmc import (
+    conversions,  # noqa: F401
+    foreign,
+    listed,
+    sparse_products,
+    standins,
+    strided,  # noqa: F401
+    uses,
+)
+from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(
@@ -36,6 +48,9 @@ FOREIGN = frozenset(
     """.split()
 )
 _MARK = "__dualmc_as_is__"
+# Copies that are kept at most: a function or class that its own copy leads back to is not freed
+# before they are forgotten.
+KEPT_FUNCTIONS, KEPT_CLASSES = 4096, 256
 
 
 def as_is(function):
@@ -95,6 +110,12 @@ def numpy_of_call():
     return _world("").module(np)
 
 
+def drop_under_way():
+    """After an error: what it interrupted is begun anew."""
+    for world in list(_worlds.values()):
+        world.under_way.__init__()
+
+
 def hand_back():
     """Write what adapted code assigned to its global names into the modules they belong to."""
     for world in list(_worlds.values()):
@@ -116,17 +137,23 @@ def _module_of(value):
 class Namespace(dict):
     """The global names of an adapted function: those of its module, adapted as they are looked up.
 
-    Functions and modules are remembered, together with what they were made of; data is looked up in
-    the module every time.
+    Functions, classes and modules are remembered, together with what they were made of; data is
+    looked up in the module every time.
     """
 
-    __slots__ = ("real", "world", "sources")
+    __slots__ = ("real", "world", "sources", "found", "called", "builtins", "functions",
+                 "careful")  # fmt: skip
 
     def __init__(self, real, world):
         self.real = real
         self.world = world
-        self.sources = {}
-        self["__builtins__"] = world.builtins
+        self.sources = {}  # what names lead to in the module
+        self.found = {"__builtins__": world.builtins}  # what they lead to here, builtins too
+        self.called = {}  # names that code only calls, with those they were and their values
+        self.builtins = []  # names that lead to builtins
+        self.functions = None  # the table of `sources` whose code or defaults may be exchanged
+        self.careful = ()  # names whose adapted values are looked at before every call
+        self.update(self.found)
 
     def __missing__(self, name):
         if uses.MARK in name:
@@ -136,36 +163,95 @@ class Namespace(dict):
         except KeyError:
             if name not in self.world.builtins:
                 raise
-            value = self.sources[name] = self.world.builtins[name]
-            self[name] = value
+            value = self[name] = self.found[name] = self.world.builtins[name]
+            self.builtins.append(name)
             return value
         if type(value) in _DATA:
             return value
         found = self.world.adapt(value)
         if found is not value or isinstance(value, (types.FunctionType, np.ufunc)):
             self.sources[name] = value
-            self[name] = found
+            self[name] = self.found[name] = found
+            self.functions = None
         return found
 
     def _called(self, name):
         """What code finds under a name that it only calls: see `uses.py`."""
         place, held = uses.split(name)
-        value = self.sources[name] = self.real[place]
-        found = self[name] = self.world.called(value, held)
+        value = self.real[place]
+        self.called[name] = place, value
+        found = self[name] = self.found[name] = self.world.called(value, held)
         return found
 
+    def refresh(self):
+        """Forget what no longer is what the module holds, and follow what was exchanged in it."""
+        real, sources = self.real, self.sources
+        for name, (place, value) in list(self.called.items()):
+            if real.get(place) is not value:
+                self.forget(name)
+        if sources and not are_same(map(real.get, sources), sources.values()):
+            for name in [n for n, value in sources.items() if real.get(n) is not value]:
+                self.forget(name)
+        if self.builtins and not real.keys().isdisjoint(self.builtins):
+            for name in [n for n in self.builtins if n in real]:
+                self.builtins.remove(name)
+                self.forget(name)
+        if self.functions is None:
+            self._tabulate()
+        functions = self.functions
+        if functions.functions and functions.changed():
+            self._follow()
+        for name in self.careful:
+            found = self.found.get(name)
+            if found is not None and self.world.renewed(sources[name], found) is not found:
+                self.forget(name)
+
+    def _tabulate(self):
+        functions, careful = [], []
+        for name, value in self.sources.items():
+            found = self.found.get(name)
+            if found is value or type(value) in _STEADY:
+                continue
+            if type(value) is types.FunctionType and not self.world.is_intricate(value):
+                functions.append(value)
+            else:
+                careful.append(name)
+        self.functions, self.careful = FunctionTable(functions), careful
+        self._follow()
+
+    def _follow(self):
+        for f in self.functions.functions:
+            self.world.function(f)
+        self.functions.remember()
+
+    def forget(self, name):
+        if self.get(name) is self.found.get(name):  # or adapted code that runs has assigned to it
+            self.pop(name, None)
+        self.found.pop(name, None)
+        self.sources.pop(name, None)
+        self.called.pop(name, None)
+        self.functions = None
+
+    def is_assigned(self):
+        """Whether adapted code assigned to a global name; what it did not stands in one order."""
+        return len(self) != len(self.found) or not are_same(self.values(), self.found.values())
+
     def hand_back(self):
-        for name in [n for n in self if n not in self.sources and n != "__builtins__"]:
+        found = self.found
+        for name in [n for n, value in self.items() if found.get(n, found) is not value]:
             value = self.pop(name)
+            self.forget(name)
             self.real[name] = self.world.original(value)
 
 
 class _UnderWay(threading.local):
-    """Functions whose closures are being adapted, each with a copy for the time, and new cells."""
+    """Functions whose closures are being adapted, each with a copy for the time, and new cells;
+    classes that are being adapted, which what their methods hold may lead back to."""
 
     def __init__(self):
         self.copies = {}
         self.cells = []
+        self.classes = set()
 
 
 class World:
@@ -177,10 +263,10 @@ class World:
         self.functions = weakref.WeakKeyDictionary()
         self.under_way = _UnderWay()
         self.modules = {}
-        self.classes = weakref.WeakKeyDictionary()
+        self.classes = {}  # views by id of the class, which they keep alive
         self.builtins = {
             **vars(builtins), **standins.BUILTINS, "__import__": self.import_module,
-            "super": functools.partial(Super, self),
+            "super": functools.partial(Super, self), "issubclass": self.is_subclass,
         }  # fmt: skip
 
     def namespace(self, real):
@@ -190,30 +276,37 @@ class World:
         return found
 
     def refresh(self):
-        """Forget what no longer is what its module holds: before every call, so without calls."""
-        names = self.builtins
+        """Before every call: copies are those of what the modules hold now."""
         for namespace in list(self.namespaces.values()):
-            real = namespace.real
-            for name, source in list(namespace.sources.items()):
-                place = name.partition(uses.MARK)[0]
-                if place in real:
-                    is_current = real[place] is source
-                else:
-                    is_current = names.get(place) is source
-                if not is_current:
-                    namespace.sources.pop(name, None)
-                    namespace.pop(name, None)
+            namespace.refresh()
+
+    def renewed(self, value, found):
+        """`found`, made of `value` before, brought up to date; None where it cannot be."""
+        if type(value) is types.FunctionType:
+            return self.function(value)
+        if isinstance(value, type):
+            return self.adapted_class(value)
+        is_instance = type(found).__dict__.get("__dualmc_original__") is type(value)
+        if is_instance and self.adapted_class(type(value)) is type(found):
+            return found
+        return None
+
+    def is_intricate(self, f):
+        """Whether more than the code and the defaults of `f` can be exchanged."""
+        copy = self.functions.get(f)
+        return bool(f.__closure__) or copy is None or copy.has_adapted_defaults
 
     def hand_back(self):
         for namespace in list(self.namespaces.values()):
-            if len(namespace) > len(namespace.sources) + 1:
+            if namespace.is_assigned():
                 namespace.hand_back()
 
     def original(self, value):
         """What an adapted function or module was made of."""
-        original = getattr(value, "__dualmc_original__", value)
-        original = original() if type(original) is weakref.ref else original
-        return value if original is None else original
+        if type(value) is types.FunctionType:
+            made = list(self.functions.items())
+            return next((f for f, copy in made if copy.function is value), value)
+        return getattr(value, "__dualmc_original__", value)
 
     def is_foreign(self, module):
         top = (module or "").partition(".")[0]
@@ -296,38 +389,43 @@ class World:
             return f
         if not f.__closure__:
             found = self.functions.get(f)
-            return self._copied(f) if found is None else found
+            return self._copied(f) if found is None else found.renewed(f, self)
         closing = self.under_way.copies
         if f in closing:  # one of several functions that call each other
             return closing[f]
         if not closing:
             found = self.functions.get(f)
-            if found is not None and self._is_current(f, found, [f]):
-                return found
+            if found is not None and self._is_current(f, found.renewed(f, self), [f]):
+                return found.function
         try:
             return self._closed(f)
         finally:
             if not closing:
                 self.under_way.cells.clear()
 
+    def code_of(self, f):
+        """The code of `f`, with the names marked that it only calls."""
+        return uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
+
     def _copied(self, f):
         """A new copy of `f`, its defaults adapted, its closure not."""
         namespace = self.namespace(f.__globals__)
-        code = uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
-        copy = types.FunctionType(code, namespace, f.__name__, f.__defaults__, f.__closure__)
-        self.functions[f] = copy
-        copy.__kwdefaults__ = f.__kwdefaults__
-        copy.__dict__.update(f.__dict__)
+        copy = types.FunctionType(self.code_of(f), namespace, f.__name__, None, f.__closure__)
+        self._remember(f, copy)
         copy.__module__ = f.__module__
-        copy.__qualname__ = f.__qualname__
         copy.__doc__ = f.__doc__
         copy.__annotations__ = f.__annotations__
-        copy.__dualmc_original__ = weakref.ref(f)  # or the table of copies would keep f alive
-        if f.__defaults__:
-            copy.__defaults__ = tuple(self.adapt(v) for v in f.__defaults__)
-        if f.__kwdefaults__:
-            copy.__kwdefaults__ = {k: self.adapt(v) for k, v in f.__kwdefaults__.items()}
         return copy
+
+    def _remember(self, f, copy):
+        """Note that `copy` is made of `f`, whose attributes it shares."""
+        if len(self.functions) >= KEPT_FUNCTIONS:
+            self.functions.clear()
+        copy.__dict__ = f.__dict__
+        copy.__qualname__ = f.__qualname__
+        # What its defaults hold may lead back to f, which is known from here on.
+        made = self.functions[f] = FunctionCopy(f, copy)
+        made.take_defaults(f, self)
 
     def _closed(self, f):
         """A copy of `f` with adapted functions in its closure; variables stay the cells they are.
@@ -346,16 +444,11 @@ class World:
             del closing[f]
         if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
             return copy
-        closed = types.FunctionType(
-            copy.__code__, copy.__globals__, f.__name__, copy.__defaults__, tuple(cells)
-        )
-        closed.__kwdefaults__ = copy.__kwdefaults__
-        closed.__dict__.update(copy.__dict__)
-        closed.__qualname__ = f.__qualname__
+        closed = types.FunctionType(copy.__code__, copy.__globals__, f.__name__, None, tuple(cells))
         for cell in made:
             if cell.cell_contents is copy:
                 cell.cell_contents = closed
-        self.functions[f] = closed
+        self._remember(f, closed)
         return closed
 
     def _cell(self, f, name, cell):
@@ -394,7 +487,8 @@ class World:
                 continue
             inner = own.cell_contents
             if type(value) is types.FunctionType and value.__closure__ and inner is not value:
-                if self.functions.get(value) is not inner:
+                found = self.functions.get(value)
+                if found is None or found.renewed(value, self) is not inner:
                     return False
                 if value not in seen:
                     seen.append(value)
@@ -459,10 +553,8 @@ class World:
     def instance(self, value):
         """An object of the same state with adapted methods; the object itself if it has none."""
         kind = type(value)
-        if not self._is_users_class(kind) or not hasattr(value, "__dict__"):
-            return value
         made = self.adapted_class(kind)
-        if made is kind:
+        if made is kind or not hasattr(value, "__dict__"):
             return value
         try:
             copy = object.__new__(made)
@@ -483,40 +575,46 @@ class World:
 
     def adapted_class(self, kind):
         """A subclass of the user's class `kind` with its methods adapted."""
-        if not self._is_users_class(kind) or hasattr(kind, "__dualmc_original__"):
-            return kind
-        found = self.classes.get(kind)
-        if found is not None:
-            return found
-        methods = {}
+        made = self.classes.get(id(kind))
+        if made is None or made.kind is not kind:
+            if not self._is_users_class(kind) or "__dualmc_original__" in kind.__dict__:
+                return kind
+            if len(self.classes) >= KEPT_CLASSES:
+                self.classes.clear()
+            made = self.classes[id(kind)] = ClassView(kind)
+        elif kind in self.under_way.classes or made.is_current():
+            return made.view
+        self.under_way.classes.add(kind)
+        try:
+            attributes = self._adapted_attributes(kind)
+            if made.view is not kind:
+                made.follow(attributes)
+            elif attributes:
+                made.view = _derived(kind, attributes)
+            made.remember(attributes)
+        finally:
+            self.under_way.classes.discard(kind)
+        return made.view
+
+    def _adapted_attributes(self, kind):
+        """The attributes of `kind` whose adapted forms differ from them."""
+        adapted = {}
         for base in reversed(kind.__mro__[:-1]):
             if self.is_foreign(base.__module__):
                 continue
-            for name, value in base.__dict__.items():
+            for name, value in list(base.__dict__.items()):
                 new = self._adapted_attribute(value)
                 if new is not value:
-                    methods[name] = new
+                    adapted[name] = new
                 else:
-                    methods.pop(name, None)
-        self.classes[kind] = kind
-        if not methods:
-            return kind
-        methods.update(
-            __dualmc_original__=kind, __module__=kind.__module__, __qualname__=kind.__qualname__
-        )
-        meta = type(kind)
-        try:
-            view = type(
-                f"{meta.__name__}", (meta,),
-                {
-                    "__instancecheck__": lambda cls, x, kind=kind: isinstance(x, kind),
-                    "__subclasscheck__": lambda cls, x, kind=kind: issubclass(x, kind),
-                },
-            )  # fmt: skip
-            self.classes[kind] = view(kind.__name__, (kind,), methods)
-        except Exception:  # a class that cannot be derived from, such as an Enum
-            return kind
-        return self.classes[kind]
+                    adapted.pop(name, None)
+        return adapted
+
+    def is_subclass(self, kind, classes):
+        """``issubclass`` of the classes that adapted ones were made of."""
+        if isinstance(classes, tuple):
+            return any(self.is_subclass(kind, c) for c in classes)
+        return standins.is_subclass(self.original(kind), self.original(classes))
 
     def _adapted_attribute(self, value):
         kind = type(value)
@@ -534,6 +632,43 @@ class World:
             made.__set_name__(None, value.attrname)
             return made
         return value
+
+
+def _derived(kind, attributes):
+    """A subclass of `kind` with `attributes`, of which neither `kind` nor its metaclass is told.
+
+    Made below another class of the same layout and then moved below `kind`, it meets neither
+    ``__init_subclass__`` nor what the metaclass does to new classes.
+    """
+    if issubclass(kind, enum.Enum):
+        return kind
+    meta = type(kind)
+    is_abstract = issubclass(meta, abc.ABCMeta)
+    solid = next(base for base in kind.__mro__ if not base.__flags__ & _ON_HEAP)
+    space = {"__dualmc_original__": kind, "__module__": kind.__module__,
+             "__qualname__": kind.__qualname__, **attributes}  # fmt: skip
+    try:
+        checking = type.__new__(
+            type(meta), meta.__name__, (meta,),
+            {
+                "__instancecheck__": lambda cls, x: isinstance(x, kind),
+                # ABCMeta asks the subclasses of `kind` in turn, which must not ask `kind` again.
+                "__subclasscheck__": lambda cls, x: (
+                    type.__subclasscheck__(kind, x) if is_abstract else issubclass(x, kind)
+                ),
+            },
+        )  # fmt: skip
+        view = type.__new__(checking, kind.__name__, (type("Base", (solid,), {}),), space)
+        view.__bases__ = (kind,)
+        if is_abstract:
+            view.__abstractmethods__ = kind.__abstractmethods__
+    except Exception:  # a class that cannot be derived from
+        return kind
+    return view
+
+
+# Of the flags of a type: it was made by Python code.
+_ON_HEAP = 1 << 9
 
 
 class Super:
@@ -649,6 +784,8 @@ def _replica(module, world, is_called=False, held=frozenset()):
             found = standins.STANDINS.get(value)
         except TypeError:  # not hashable
             continue
+        if type(value) is types.ModuleType and value.__name__ in standins.PATCHED:
+            found = world.module(value)
         if found is not None:
             names[name] = found
         elif is_called and name not in held and listed.has_substitute(value):
@@ -668,6 +805,8 @@ _DATA = frozenset(
         slice, np.ndarray, np.float64, np.float32, np.int64, np.dtype, type(Ellipsis),
     }
 )  # fmt: skip
+# Kinds of values whose adapted forms are never exchanged.
+_STEADY = frozenset({types.BuiltinFunctionType, types.ModuleType, np.ufunc, _DISPATCHER})
 _worlds: dict = {}
 
 

@@ -1,5 +1,6 @@
 """What every differentiation does around f: check its arguments, call it, hand back the result."""
 
+import copy
 import linecache
 import math
 import os
@@ -52,11 +53,18 @@ class Request:
         ]
         self.sizes = [math.prod(x.shape) for x in self.xs]
 
+    def of(self, f, sparse=None):
+        """The same request for another function."""
+        other = copy.copy(self)
+        other.f = f
+        other.sparse = self.sparse if sparse is None else sparse
+        return other
+
     def call(self, inputs, level):
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
         call = list(self.args)
         for i, x in zip(self.numbers, inputs, strict=True):
-            call[i] = x
+            call[i] = x if x.shape else seeds.as_given(x, self.args[i])
         out, aux = call_f(self.f, call, level), None
         if self.has_aux:
             out, aux = _with_aux(out, self.caller)
@@ -114,6 +122,9 @@ def call_f(f, args, level):
     try:
         try:
             y = adapt.adapted(f)(*adapt.arguments(args))
+        except BaseException:
+            adapt.drop_under_way()
+            raise
         finally:
             adapt.hand_back()
     except (MissingRuleError, TangentLostError) as error:
@@ -141,7 +152,7 @@ def _explained(error, level):
     """
     way = _Way(error)
     if _hides_refusal(error, level):
-        lost = lost_in_library(way.library) if way.library else lost_in_array()
+        lost = lost_in_library(way.library) if way.library else lost_in_array(error.__cause__)
         way.locate(lost)
         return lost
     name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"

@@ -18,7 +18,7 @@ import numpy as np
 
 from dualmc import buffers, costs, forward, predict, seeds
 from dualmc.calls import Request, call_f
-from dualmc.levels import open_level
+from dualmc.levels import guarded, open_level
 from dualmc.report import amount, html_table, table, time_text
 from dualmc.reverse import Tape
 
@@ -365,7 +365,7 @@ class _Reference:
 
 def _pass(request: Request, start: int, stop: int) -> Any:
     """Columns ``start:stop`` of the Jacobian, (m, stop - start), by dense dual numbers."""
-    with open_level(stop - start) as level:
+    with guarded(), open_level(stop - start) as level:
         ends = np.cumsum([0, *request.sizes]).tolist()
         inputs = [
             seeds.seed(x, level, offset - start, False)

@@ -24,7 +24,7 @@ def clip(a, a_min=np._NoValue, a_max=np._NoValue, out=None, *, min=np._NoValue, 
         y = np.maximum(y, as_operand(low))
     if high is not None and high is not np._NoValue:
         y = np.minimum(y, as_operand(high))
-    return written(out, y if y is not a else np.copy(a))
+    return written(out, y if y is not a else a.copy())
 
 
 @handles("composite", np._core.umath.clip)

@@ -10,6 +10,7 @@ import numpy as np
 from dualmc.errors import missing_case
 from dualmc.linear import with_primal
 from dualmc.matrices import (
+    antisymmetric,
     clusters,
     diagonal,
     eps_of,
@@ -28,6 +29,7 @@ from dualmc.matrices import (
 from dualmc.payload import values
 from dualmc.recorded_matrices import record_cholesky
 from dualmc.registry import handles
+from dualmc.splitting import STATE, note, split_at
 
 
 @handles("composite", np.linalg.cholesky)
@@ -189,9 +191,12 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     p = held(a, a.level)
     if not compute_uv:
         y = np.linalg.svd(p, compute_uv=False)
-        u, s, vh = (held(part, a.level) for part in np.linalg.svd(p, full_matrices=False))
+        thin = parted(a.level, *np.linalg.svd(p, full_matrices=False))
+        u, s, vh = (held(part, a.level) for part in thin)
+        y = y if split_at(a.level) is None else s
         return with_primal(y, singular_values(a, u, s, turned(vh), False))
     y = np.linalg.svd(p, full_matrices)
+    y = type(y)(*parted(a.level, *y))
     k = min(a.shape[-2:])
     u, s, vh = (held(part, a.level) for part in y)
     v = turned(vh)
@@ -229,16 +234,43 @@ def _rounding(s, shape):
     return max(shape) * eps_of(s) * s[..., :1]
 
 
+def parted(level, u, s, vh):
+    """Plain singular values and vectors; repeated values, and zeros, apart while a split is on."""
+    split = split_at(level)
+    if split is None or type(s) is not np.ndarray:
+        return u, s, vh
+    rounding = _rounding(s, (u.shape[-2], vh.shape[-1]))
+    labels, is_zero = clusters(s, rounding), s <= rounding
+    if not (repeated(labels) | is_zero).any():
+        return u, s, vh
+    k = s.shape[-1]
+    mixing = split.mixing(labels, u.dtype)
+    left = mixing * split.signs(is_zero, u.dtype)[..., None, :]
+    first = np.matmul(u[..., :k], left)
+    second = np.matmul(turned(mixing), vh[..., :k, :])
+    return (
+        np.concatenate([first, u[..., k:]], axis=-1),
+        split.entries(s, labels, is_zero),
+        np.concatenate([second, vh[..., k:, :]], axis=-2),
+    )
+
+
 @quiet
 def singular_values(a, u, s, v, is_signed):
     plain = values(s)
     rounding = _rounding(plain, a.shape[-2:])
     s_dual = np.sum(real(np.conj(u) * np.matmul(a, v)), axis=-2)
     labels = clusters(plain, rounding)
+    is_zero, is_repeated = plain <= rounding, repeated(labels)
+    if split_at(a.level) is not None:
+        return s_dual
+    if (is_repeated | is_zero).any():
+        note()
+        if STATE.split is not None:  # of a matrix that comes from vectors that were split
+            return spoiled(s_dual, is_repeated | is_zero, rate(a))
     s_dual = shared(s_dual, labels)
-    is_zero = plain <= rounding
     if is_signed:
-        is_zero &= repeated(labels)
+        is_zero &= is_repeated
     return np.where(is_zero, np.zeros((), plain.dtype), s_dual) if is_zero.any() else s_dual
 
 
@@ -251,6 +283,9 @@ def singular_vectors(a, u, s, v):
     labels = clusters(plain, rounding)
     is_lost = repeated(labels)
     is_zero = plain <= rounding
+    split = split_at(a.level) if (is_lost | is_zero).any() else None
+    if split is not None:
+        return _split_vectors(split, a, u, s, v, labels, is_zero)
     one = np.ones((), plain.dtype)
     av, au = np.matmul(a, v), np.matmul(turned(a), u)
     e = np.matmul(turned(u), av)
@@ -275,8 +310,36 @@ def singular_vectors(a, u, s, v):
         u_dual, v_dual = u_dual + 1j * u * angle_u, v_dual + 1j * v * angle_v
         is_lost = is_lost | is_zero | is_free
     if is_lost.any():
+        note()
         change, is_lost = rate(a), is_lost[..., None, :]
         u_dual, v_dual = spoiled(u_dual, is_lost, change), spoiled(v_dual, is_lost, change)
+    return u_dual, v_dual
+
+
+def _split_vectors(split, a, u, s, v, labels, is_zero):
+    """The same while values that meet, and zeros, are split: by sum and difference of both turns.
+
+    The sum of E = U^H dA V and E^H is divided by s_j - s_i, their difference by s_i + s_j.
+    """
+    m, n = a.shape[-2:]
+    k = labels.shape[-1]
+    av, au = np.matmul(a, v), np.matmul(turned(a), u)
+    e = np.matmul(turned(u), av)
+    back = turned(e)
+    si, sj = s[..., :, None], s[..., None, :]
+    same = (labels[..., :, None] == labels[..., None, :]) & ~np.eye(k, dtype=bool)
+    both_zero = is_zero[..., :, None] & is_zero[..., None, :]
+    x = 0.5 * antisymmetric(split.quotient(e + back, sj - si, same))
+    z = 0.5 * antisymmetric(split.quotient(e - back, si + sj, both_zero))
+    u_dual, v_dual = np.matmul(u, x + z), np.matmul(v, x - z)
+    if m > k:
+        u_dual = u_dual + split.quotient(av - np.matmul(u, e), sj, is_zero[..., None, :])
+    if n > k:
+        v_dual = v_dual + split.quotient(au - np.matmul(v, back), sj, is_zero[..., None, :])
+    if a.dtype.kind == "c":  # the phases of mixed vectors are free
+        angle, _ = phase(v_dual, v, 0) if m >= n else phase(u_dual, u, 0)
+        angle = np.where((repeated(labels) | is_zero)[..., None, :], 0.0, angle)
+        u_dual, v_dual = u_dual - 1j * u * angle, v_dual - 1j * v * angle
     return u_dual, v_dual
 
 

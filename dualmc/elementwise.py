@@ -9,16 +9,26 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, flat, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
-from dualmc.dual import Dual, as_operand, from_objects, has_dual, has_tangent, level_of, make
+from dualmc.derived import Derived
+from dualmc.dual import (
+    Dual,
+    as_operand,
+    from_objects,
+    has_dual,
+    has_tangent,
+    level_of,
+    make,
+    primal_at,
+)
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
 from dualmc.payload import is_plain, strided, values, vector
 from dualmc.pullbacks import pull_elementwise, pull_scaled, pull_times
 from dualmc.recording import record_binary, record_unary
-from dualmc.rules import RULES
+from dualmc.rules import RULES, Rule
 from dualmc.short_spread import push_spread
 from dualmc.short_ways import tangent_of
 from dualmc.tape import Var, keep, snapshot
@@ -45,7 +55,10 @@ def apply(ufunc, *inputs):
         if not has_tangent(inputs):
             return flat.flat_handler(ufunc)(*inputs)
         raise missing_rule(registry.name_of(ufunc))
-    return push(rule, ufunc, inputs)
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+    return y
 
 
 def push(rule, function, args, options=None):
@@ -96,6 +109,23 @@ def push(rule, function, args, options=None):
         i, t = active[0]
         return make(y, _one_active(rule, function, primals, y, i, t, True), level)
     return make(y, _many_active(rule, function, primals, y, active), level)
+
+
+def push_derived(derived, args):
+    """A `Derived` partial where an input is a Dual: its value by its text, by its own partials."""
+    *inputs, y = args
+    level = level_of(*inputs)
+    y = keep(y, level) if level.records else primal_at(y, level)
+
+    def given(partial):
+        return (lambda *xs: partial(*xs[:-1], y, xs[-1])) if callable(partial) else partial
+
+    rule = Rule(tuple(given(partial) for partial in derived.partials), kernel=False)
+    with np.errstate(all="ignore"):
+        return push(rule, lambda *xs: derived(*xs, y), inputs)
+
+
+Derived.push = push_derived
 
 
 def _partials(rule, primals, y, alone):
@@ -296,7 +326,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 @registry.handles("element-wise", np.sinc)
 def _sinc(x):
-    return push(RULES[np.sinc], np.sinc, (x,))
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):
@@ -375,7 +405,7 @@ def _binary(ufunc):
         return general(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
             return method(self, other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
@@ -443,9 +473,7 @@ def _attach_operators():
     Dual.__pow__ = _power
     Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other)
-        if self.ndim == 0 and self._view is None
-        else writing.assign(self, _power(self, other))
+        _power(self, other) if self.is_number else writing.assign(self, _power(self, other))
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds
+from dualmc import buffers, choices, levels, seeds
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tangent import ChunkNeeded
 
 
@@ -160,6 +161,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
+    given = primals
     xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
     x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
@@ -168,16 +170,29 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
-    return _along(caller, f, xs, x_dots)
+    if STATE.split is not None:
+        split = STATE.split
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
+        return y, split.undone(y_dot)
+    y, y_dot = _along(caller, f, xs, x_dots, given)
+    if STATE.met:
+        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+    return y, y_dot
 
 
 @buffers.trimming
-def _along(caller, f, xs, x_dots):
+def _along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        return scalar(piece.primal), scalar(piece.columns()[..., 0])
+        y, y_dot = piece.primal, piece.columns()[..., 0]
+    if level.kinked and not choices.state.varied:
+        with choices.varied():
+            _, other = _along(caller, f, xs, x_dots, given)
+        y_dot = choices.agreed(y_dot, other, 0)
+    return scalar(y), scalar(y_dot)
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -214,10 +229,27 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if STATE.split is not None:
+        split = STATE.split
+        f = split.stretched(f, numbers_of(argnums, args))
+        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        return y, split.undone(J), aux
+    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    if STATE.met:
+        J = resolved(
+            J,
+            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+        )
+    return y, J, aux
+
+
+def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
     except BaseException:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
@@ -293,6 +325,18 @@ def _pass(request, start, width, is_sparse):
 
     If these would pass the memory budget, how many columns do not.
     """
+    level, found = _looked(request, start, width, is_sparse)
+    if level.kinked and not choices.state.varied and type(found) is not int:
+        with choices.varied():
+            _, again = _looked(request, start, width, is_sparse)
+        if type(again) is int:
+            return again
+        return found[0], choices.agreed(found[1], again[1], -1), found[2]
+    return found
+
+
+def _looked(request, start, width, is_sparse):
+    """What `_pass` returns, from one look; and the level."""
     xs = request.xs
     with open_level(width) as level:
         if len(xs) == 1:
@@ -309,8 +353,8 @@ def _pass(request, start, width, is_sparse):
             out, aux = request.call(inputs, level)
             piece = seeds.Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
-            return piece.primal, columns, aux
+            return level, (piece.primal, columns, aux)
         except ChunkNeeded as need:
             if need.level is not level:
                 raise
-            return min(need.columns, width - 1)
+            return level, min(need.columns, width - 1)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.flat import flat_handler
 from dualmc.linear import kept_shape, negative_axes, summed, with_primal
@@ -16,6 +16,7 @@ from dualmc.matrices import inverse_where, quiet, rate, spoiled
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
 from dualmc.tangent import part
+from dualmc.unit_vectors import units
 
 
 @handles("composite", np.linalg.norm)
@@ -36,7 +37,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
         return with_primal(y, _simple_norm(np.absolute(x), ord, axes, keepdims))
     y = y if type(y) is Dual else np.asarray(y)
     p = 2.0 if ord in (None, "fro", 2) else ord
-    return make(y, _power_norm_tangent(x, p, axes, y), x.level)
+    is_nested = type(y) is Dual
+    y = make(y, _power_norm_tangent(x, p, axes, y), x.level)
+    return choices.settled(np.linalg.norm, y, (x, ord, axis, keepdims)) if is_nested else y
 
 
 def _power_norm_tangent(x, p, axes, y):
@@ -49,7 +52,7 @@ def _power_norm_tangent(x, p, axes, y):
     is_zero = values(wide) == 0
     safe = np.where(is_zero, np.ones((), wide.dtype), wide)
     if p == 2:
-        factor = np.conj(x) / safe
+        factor = units(x, safe, axes)
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.conj(np.sign(x)) * (np.absolute(x) / safe) ** (p - 1.0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
 from dualmc.recording import record_running_sum, record_sum
@@ -53,9 +53,12 @@ def with_primal(y, dual):
     """`dual` with NumPy's own value `y`, where the formula rounds differently."""
     if type(dual) is not Dual:
         return y
+    if type(y) is Dual and choices.state.varied:
+        return dual  # whose own primal is of the same function
     y = y if type(y) is Dual else np.asarray(y)
     t = dual.own_tangent()
-    return make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
+    out = make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
+    return choices.moved(out, dual, lambda square: square) if type(y) is Dual else out
 
 
 def exact(function, formula, *args, **options):

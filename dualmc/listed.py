@@ -154,8 +154,6 @@ def _of_function(function):
 
 
 def _of_ufunc(ufunc):
-    ask = Dual.__array_ufunc__
-
     def standin(*inputs, **kwargs):
         first = None
         for a in inputs:
@@ -166,7 +164,7 @@ def _of_ufunc(ufunc):
                 return call(ufunc, inputs, kwargs)
         if first is None or kwargs or len(inputs) != ufunc.nin:
             return ufunc(*inputs, **kwargs)
-        return ask(first, ufunc, "__call__", *inputs)
+        return first.__array_ufunc__(ufunc, "__call__", *inputs)
 
     standin.__name__, standin.__doc__ = ufunc.__name__, ufunc.__doc__
     for name in dir(ufunc):

@@ -44,6 +44,11 @@ def turned(a):
     return np.conj(a) if a.dtype.kind == "c" else a
 
 
+def antisymmetric(a):
+    """The part of `a` that is minus its own conjugate transpose."""
+    return 0.5 * (a - turned(a))
+
+
 def diagonal(a):
     return np.diagonal(a, 0, -2, -1)
 

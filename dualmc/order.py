@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
+from dualmc.kink_table import equal_neighbours, generic
 from dualmc.linear import kept_shape, negative_axes, options_of, summed, valued
 from dualmc.payload import values
 from dualmc.recording import record_extremum
@@ -54,8 +55,37 @@ def _permuted(a, y, axis):
     rank = np.argsort(np.argsort(y, axis=axis, kind="stable"), axis=axis, kind="stable")
     order = np.take_along_axis(source, rank, axis=axis)
     index = np.take_along_axis(positions(x.shape), order, axis=axis)
-    primal = y if not isinstance(a.primal, Dual) else np.take_along_axis(a.primal, order, axis)
-    return gathered(primal, a, index)
+    if type(a.primal) is not Dual:
+        return gathered(y, a, index)
+    y = gathered(np.take_along_axis(a.primal, order, axis), a, index)
+    ties = equal_neighbours(x, axis)
+    return choices.settled_by(np.sort, y, ties, lambda: _turned(y, axis), lambda change: change)
+
+
+def _turned(y, axis=-1):
+    """What another order of the equal elements of sorted `y` changes.
+
+    Each comes to the place of the one before; to second order something is added whose sum is 0.
+    So symmetric functions do not see it.
+    """
+    y = np.moveaxis(y, axis, -1)
+    x = values(y)
+    place = np.arange(x.shape[-1])
+    is_last = np.ones(x.shape, bool)
+    is_last[..., :-1] = x[..., 1:] != x[..., :-1]
+    is_first = np.roll(is_last, 1, -1)
+    first = np.maximum.accumulate(np.where(is_first, place, 0), -1)
+    last = np.where(is_last, place, place[-1])
+    last = np.minimum.accumulate(last[..., ::-1], -1)[..., ::-1]
+    after = np.where(is_last, first, np.minimum(place + 1, place[-1]))
+    change = np.take_along_axis(y, after, -1) - y
+    c = generic(place.shape)
+    running = np.cumsum(c * change, -1)
+    total = np.take_along_axis(running, last, -1) - np.take_along_axis(
+        running - c * change, first, -1
+    )
+    change = change + (c - c[after]) * total * total
+    return np.moveaxis(change, -1, axis)
 
 
 # --- Maximum and minimum -------------------------------------------------------------------------
@@ -80,10 +110,12 @@ def extremum(function, a, axis=None, out=None, keepdims=False, initial=np._NoVal
     if initial is not np._NoValue:
         # The constant wins a tie, as in max(0, z).
         chosen = chosen & (x != initial)
-    primal = y
-    if type(a.primal) is Dual:
-        primal = extremum(function, a.primal, axis, None, keepdims, initial, where)
-    return written(out, make(primal, _shared(a, chosen, axes, y), a.level))
+    if type(a.primal) is not Dual:
+        return written(out, make(y, _shared(a, chosen, axes, y), a.level))
+    primal = extremum(function, a.primal, axis, None, keepdims, initial, where)
+    y = make(primal, _shared(a, chosen, axes, y), a.level)
+    options = {"initial": initial, "where": where}
+    return written(out, choices.settled(function, y, (a, axis, keepdims), options))
 
 
 _PAIRWISE = {np.max: np.maximum, np.min: np.minimum, np.nanmax: np.fmax, np.nanmin: np.fmin}
@@ -164,8 +196,15 @@ def _running(function, array, axis, out):
     is_new = (y != before) | (steps == 0)
     latest = np.maximum.accumulate(np.where(is_new, steps, 0), axis)
     index = np.take_along_axis(positions(x.shape), latest, axis)
-    primal = y if not isinstance(array.primal, Dual) else function.accumulate(array.primal, axis)
-    return written(out, gathered(primal, array, index))
+    if type(array.primal) is not Dual:
+        return written(out, gathered(y, array, index))
+    # The first element that reached the extremum is taken; the last that did may differ.
+    last = np.maximum.accumulate(np.where(x == y, steps, 0), axis)
+    y = gathered(function.accumulate(array.primal, axis), array, index)
+    y = choices.settled_by(
+        function, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
+    )
+    return written(out, y)
 
 
 @handles("selection", (np.maximum, "accumulate"))
@@ -235,10 +274,19 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
         t = below
     if t.shape != y.shape:
         t = t.map(lambda p: p.reshape((p.shape[0], *y.shape)))
-    primal = y
-    if type(a.primal) is Dual:
-        primal = _quantile(function, a.primal, q, axis, keepdims, skip_nan, **options)
-    return make(primal, t if t.dtype == y.dtype else t.astype(y.dtype), a.level)
+    t = t if t.dtype == y.dtype else t.astype(y.dtype)
+    if type(a.primal) is not Dual:
+        return make(y, t, a.level)
+    y = make(_quantile(function, a.primal, q, axis, keepdims, skip_nan, **options), t, a.level)
+    ties = equal_neighbours(rows)
+    at = (ties[lanes, low] | ties[lanes, high]).reshape(y.shape)
+
+    def change():
+        d = _turned(np.ravel(a)[index])
+        low_d, high_d = d[lanes, low].reshape(shape), d[lanes, high].reshape(shape)
+        return np.reshape(low_d * (1 - weight) + high_d * weight, y.shape)
+
+    return choices.settled_by(function, y, at, change, lambda change: change)
 
 
 # How far the place among N sorted elements moves with q, of the methods that interpolate.

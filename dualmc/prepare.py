@@ -1,5 +1,6 @@
 """`prepare`: a function's Jacobian as machine code, for those who call it again and again."""
 
+import copy
 import math
 import threading
 import time
@@ -9,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import copying
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
-from dualmc.replay.path import Path
+from dualmc.kernels import HAS_COMPILER
+from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
 from dualmc.seeds import import_sparse
@@ -52,10 +55,13 @@ class Prepared:
         argnums: int | tuple[int, ...],
         sparse: bool | str,
         layout: str,
+        max_seconds: float | None = None,
     ) -> None:
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
+        self._point = copying.kept(args)
+        self._max_seconds = max_seconds
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._active = request.numbers
         self._is_direct = (
@@ -67,6 +73,7 @@ class Prepared:
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
+        self._guarded = 0  # which of GUARDED is tried first
         self.replays = 0
         self.fresh_calls = 0
         self.reason: str | None = None
@@ -85,6 +92,22 @@ class Prepared:
             f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
             f"{self.replays} replays, {self.fresh_calls} fresh calls>"
         )
+
+    def __reduce__(self) -> tuple:
+        options = (*self._options.values(), self._max_seconds)
+        return copying.reduced(Prepared, (self._f, self._point, *options))
+
+    def __copy__(self) -> "Prepared":
+        """One that has the same machine code, and counts its own calls."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _lock=threading.Lock(), replays=0, fresh_calls=0)
+        return other
+
+    def __deepcopy__(self, memo: dict) -> "Prepared":
+        f = copy.deepcopy(self._f, memo)
+        if f is self._f:  # functions are not copied
+            return copy.copy(self)
+        return Prepared(f, self._point, *self._options.values(), self._max_seconds)
 
     def __call__(self, *args: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
@@ -177,10 +200,10 @@ class Prepared:
             try:
                 if not _are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
+                if not HAS_COMPILER:
+                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = _key(args, self._active)
-                traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
-                path = Path(self._f, args, traced, self._active, self._request.sparse)
-                self._verify(path, key, args)
+                path = self._recorded(key, args)
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:
@@ -191,6 +214,23 @@ class Prepared:
             else:
                 self._paths = [(key, path), *known][:PATHS]
                 self._choose_short()
+
+    def _recorded(self, key: tuple, args: tuple) -> Path:
+        """A verified path at `args`: one that holds at these very numbers."""
+        traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
+        inputs = _inputs(key, args)
+        for guarded in GUARDED[self._guarded :]:
+            path = Path(
+                self._f, args, traced, self._active, self._request.sparse, guarded,
+                self._max_seconds,
+            )  # fmt: skip
+            if path(inputs) is not None or path.held:
+                break
+            self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
+        else:
+            raise NotReplayable("it goes another way in its replay, at the very point recorded")
+        self._verify(path, key, args)
+        return path
 
     def _choose_short(self) -> None:
         """The latest path, if a call with one vector need not look any further."""
@@ -244,6 +284,7 @@ def prepare(
     argnums: int | tuple[int, ...] = 0,
     sparse: bool | str = False,
     layout: str = "numerator",
+    max_seconds: float | None = None,
 ) -> Prepared:
     """The Jacobian of `f` as machine code, to be called again and again at other points.
 
@@ -266,6 +307,9 @@ def prepare(
         of a new recording.
     argnums, sparse, layout
         As for `jacobian_fwd`.
+    max_seconds : float, optional
+        What a recording, with the making of its machine code, may take: where more is predicted, f
+        is not replayed.  Without it, programs of up to 40,000 operations are compiled.
 
     Returns
     -------
@@ -291,7 +335,7 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
-    prepared = Prepared(f, args, argnums, sparse, layout)
+    prepared = Prepared(f, args, argnums, sparse, layout, max_seconds)
     if prepared.reason is not None:
         warnings.warn(
             f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds, short_sweep, sweep
+from dualmc import buffers, choices, seeds, short_sweep, sweep
 from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make
+from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
+from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
@@ -215,7 +216,7 @@ def vjp(
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = Tape(request)
+    tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
 
     def pullback(y_bar: ArrayLike) -> Any:
@@ -247,11 +248,16 @@ def _copied(aux):
 class Tape:
     """One recorded call of f."""
 
+    other: Any = None  # where an inner call met a kink: the tape of another look at f
+
     def __init__(self, request: Request) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
+        if level.kinked and not choices.state.varied:
+            with choices.varied():
+                self.other = Tape(request)
 
     @classmethod
     def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
@@ -260,10 +266,13 @@ class Tape:
         x = args[0]
         with open_level(0, records=True) as level:
             var = leaf(x)
-            y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
+            y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-            return tape
+        if level.kinked and not choices.state.varied:
+            with choices.varied():
+                tape.other = cls.of_array(caller, f, args)
+        return tape
 
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
@@ -284,10 +293,11 @@ class Tape:
         if self.output is not None and type(self.value) is np.ndarray:
             one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
             found = short_sweep.pulled(self.output, one, self.inputs)
-            if type(found) is list:
-                return found
-        found = self.swept(np.ones(self.value.shape, self.value.dtype), (), None, found is None)
-        return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        if type(found) is not list:
+            ones = np.ones(self.value.shape, self.value.dtype)
+            found = self.swept(ones, (), None, found is None)
+            found = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        return found if self.other is None else _agreed(found, self.other.gradients(), ())
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
@@ -295,13 +305,14 @@ class Tape:
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
         found: Any = NotImplemented
+        others = None if self.other is None else self.other.pull(y_bar.copy(), lead, first)
         is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
             found = short_sweep.pulled(self.output, bar, self.inputs)
-            if type(found) is list:
-                return found
-        return self.swept(y_bar, lead, first, found is None)
+        if type(found) is not list:
+            found = self.swept(y_bar, lead, first, found is None)
+        return found if others is None else _agreed(found, others, lead)
 
     def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
         """The same by the sweep that serves every dtype, many rows, and Duals."""
@@ -323,17 +334,40 @@ class Tape:
 
     def rows_per_sweep(self):
         """How many rows are swept together, so that the largest cotangent stays in the cache."""
-        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+        order = self.order or self.other.order
+        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in order)
         return max(1, ROWS_BUDGET // max(1, largest))
 
 
-@buffers.trimming
+def _agreed(found, others, lead):
+    """The inputs' cotangents, NaN where another look at f gave others."""
+    return [choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)]
+
+
 def _jacobian(request):
+    if STATE.split is not None:
+        split = STATE.split
+        f, count = split.swept(request.f, request.numbers, request.has_aux)
+        y, J, aux = _swept(request.of(f))
+        return y, split.undone(J, count), aux
+    y, J, aux = _swept(request)
+    if STATE.met:
+        J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
+    return y, J, aux
+
+
+@buffers.trimming
+def _taped(request):
+    return Tape(request)
+
+
+@buffers.trimming
+def _swept(request):
     tape = Tape(request)
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
     n, m = sum(request.sizes), math.prod(y.shape)
-    if not tape.order or m == 0 or n == 0:
+    if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
         rows = [np.zeros((m, size), dtype) for size in request.sizes]
         parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
     else:
@@ -390,6 +424,19 @@ def _pulled(tape, y_bar, first):
 
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
+    """The value, the gradient and aux, on behalf of `caller`."""
+    if STATE.split is not None:
+        split = STATE.split
+        f, count = split.swept(f, numbers_of(argnums, args), has_aux)
+        y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
+        return y, split.undone(g, count), aux
+    y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
+    if STATE.met:
+        g = resolved(g, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+    return y, g, aux
+
+
+def _pulled_back(caller, f, args, argnums, has_aux):
     is_tuple = False
     x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:

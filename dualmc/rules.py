@@ -8,15 +8,19 @@ A partial keeps its digits over the whole domain: it is never derived from the o
 cancels (``1 - tanh(x)**2`` is 4 % wrong at x = 18).  `select` stands for `np.where`; inside a
 kernel it is a plain conditional.  Nothing here knows about tangents, modes or arrays' layouts.
 
-Partials are differentiated again when derivatives are nested, so each branch of a `select` must be
-the function itself around the points where it is taken: no `abs` in a smooth even function, and no
-constant that merely equals the partial at a point.
+Partials are differentiated again when derivatives are nested.  Where their text would lose digits
+then, a `Derived` carries their own partials beside it.  In every other text each branch of a
+`select` must be the function itself around the points where it is taken: no `abs` in a smooth even
+function, and no constant that merely equals the partial at a point.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+from dualmc.derived import Derived
+from dualmc.higher import angle_family, first_power_partial, sinc_family
 
 # Rounded once from the exact numbers; a quotient of two rounded ones would be a bit worse.
 LN2 = 0.6931471805599453
@@ -195,6 +199,80 @@ def _sign(x, y):
     return np.sign(x)
 
 
+# --- Partials that know their own derivatives; d is the value of the partial itself ---------------
+
+_BY_BASE = first_power_partial(_d_power_base, 1)
+_BY_EXPONENT = first_power_partial(_d_power_exponent, 0)
+_BY_BASE_COMPLEX = first_power_partial(_d_power_base_complex, 1)
+_BY_EXPONENT_COMPLEX = first_power_partial(_d_power_exponent_complex, 0)
+
+
+def _curve_arcsine(x, y, d):
+    return x * d * d * d
+
+
+def _curve_arcsinh(x, y, d):
+    return -x * d * d * d
+
+
+def _curve_arctan(x, y, d):
+    return -2.0 * (x * d) * d
+
+
+def _curve_tanh(x, y, d):
+    return -2.0 * y * d
+
+
+# a/h and b/h of h = hypot(a, b): each has the derivatives (b/h)**2 / h and -(a/h) (b/h) / h.
+_HYPOT_A = Derived(
+    lambda a, b, y: _d_hypot(a, y),
+    lambda a, b, y, d: _HYPOT_B(a, b, y) * (_HYPOT_B(a, b, y) / y),
+    lambda a, b, y, d: -d * (_HYPOT_B(a, b, y) / y),
+)
+_HYPOT_B = Derived(
+    lambda a, b, y: _d_hypot(b, y),
+    lambda a, b, y, d: -d * (_HYPOT_A(a, b, y) / y),
+    lambda a, b, y, d: _HYPOT_A(a, b, y) * (_HYPOT_A(a, b, y) / y),
+)
+
+
+def _curve_share(a, b, y):
+    """``s (1 - s)``, unknown where the shares of equal infinities are a convention."""
+    return select((a == b) & (a - b != 0), np.nan, _share(a, b) * _share(b, a))
+
+
+def _curve_share2(a, b, y):
+    return LN2 * select((a == b) & (a - b != 0), np.nan, _share2(a, b) * _share2(b, a))
+
+
+# Its derivative by a is s (1 - s) (1 - 2 s), and 1 - 2 s = tanh((b - a)/2).
+_CURVE = Derived(
+    _curve_share,
+    lambda a, b, y, d: d * np.tanh(0.5 * (b - a)),
+    lambda a, b, y, d: d * np.tanh(0.5 * (a - b)),
+)
+_CURVE2 = Derived(
+    _curve_share2,
+    lambda a, b, y, d: LN2 * d * np.tanh(0.5 * LN2 * (b - a)),
+    lambda a, b, y, d: LN2 * d * np.tanh(0.5 * LN2 * (a - b)),
+)
+
+
+def _shares(share, curve):
+    """The two partials of a function with the partials ``share(a, b)`` and ``share(b, a)``."""
+
+    def rises(a, b, y, d):
+        return curve(a, b, y)
+
+    def falls(a, b, y, d):
+        return -curve(a, b, y)
+
+    return (
+        Derived(lambda a, b, y: share(a, b), rises, falls),
+        Derived(lambda a, b, y: share(b, a), falls, rises),
+    )
+
+
 RULES = {
     np.positive: Rule((1.0,)),
     np.negative: Rule((-1.0,)),
@@ -210,54 +288,71 @@ RULES = {
     np.log10: Rule((lambda x, y: LOG10_E / (x + 0.0),)),
     np.log1p: Rule((lambda x, y: 1.0 / (1.0 + x),)),
     np.sqrt: Rule((lambda x, y: 0.5 / (y + 0.0),)),
-    np.cbrt: Rule((_d_cbrt,)),
+    np.cbrt: Rule((Derived(_d_cbrt, lambda x, y, d: -2.0 / 3.0 * (d / x)),)),
     np.square: Rule((lambda x, y: 2.0 * x,)),
     np.reciprocal: Rule((lambda x, y: -(y * y),)),
     np.sin: Rule((lambda x, y: np.cos(x),)),
     np.cos: Rule((lambda x, y: -np.sin(x),)),
     np.tan: Rule((lambda x, y: 1.0 + y * y,), complex_partials=(_d_tan_complex,)),
     np.arcsin: Rule(
-        (lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
-        complex_partials=(lambda x, y: 1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)),),
+        (Derived(lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)), _curve_arcsine),),
+        complex_partials=(
+            Derived(lambda x, y: 1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)), _curve_arcsine),
+        ),
     ),
     np.arccos: Rule(
-        (lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)),),
-        complex_partials=(lambda x, y: -1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)),),
+        (Derived(lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)), _curve_arcsine),),
+        complex_partials=(
+            Derived(lambda x, y: -1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)), _curve_arcsine),
+        ),
     ),
     np.arctan: Rule(
-        (_d_arctan,),
-        complex_partials=(lambda x, y: 1.0 / ((1.0 + 1j * x) * (1.0 - 1j * x)),),
+        (Derived(_d_arctan, _curve_arctan),),
+        complex_partials=(
+            Derived(lambda x, y: 1.0 / ((1.0 + 1j * x) * (1.0 - 1j * x)), _curve_arctan),
+        ),
     ),
     np.sinh: Rule((lambda x, y: np.cosh(x),)),
     np.cosh: Rule((lambda x, y: np.sinh(x),)),
-    np.tanh: Rule((_d_tanh,), complex_partials=(_d_tanh_complex,)),
+    np.tanh: Rule(
+        (Derived(_d_tanh, _curve_tanh),), complex_partials=(Derived(_d_tanh_complex, _curve_tanh),)
+    ),
     np.arcsinh: Rule(
-        (lambda x, y: 1.0 / np.hypot(1.0, x),),
-        complex_partials=(lambda x, y: 1.0 / (np.sqrt(1.0 + 1j * x) * np.sqrt(1.0 - 1j * x)),),
+        (Derived(lambda x, y: 1.0 / np.hypot(1.0, x), _curve_arcsinh),),
+        complex_partials=(
+            Derived(
+                lambda x, y: 1.0 / (np.sqrt(1.0 + 1j * x) * np.sqrt(1.0 - 1j * x)), _curve_arcsinh
+            ),
+        ),
     ),
     np.arccosh: Rule((lambda x, y: 1.0 / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),)),
-    np.arctanh: Rule((lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)),)),
+    np.arctanh: Rule(
+        (Derived(lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)), lambda x, y, d: 2.0 * (x * d) * d),)
+    ),
     np.deg2rad: Rule((DEGREE,)),
     np.radians: Rule((DEGREE,)),
     np.rad2deg: Rule((RADIAN,)),
     np.degrees: Rule((RADIAN,)),
-    np.sinc: Rule((_d_sinc,), complex_partials=(_d_sinc_complex,)),
+    np.sinc: Rule((sinc_family(_d_sinc, 1),), complex_partials=(sinc_family(_d_sinc_complex, 1),)),
     np.add: Rule((1.0, 1.0)),
     np.subtract: Rule((1.0, -1.0)),
     np.multiply: Rule((lambda a, b, y: b, lambda a, b, y: a)),
     np.divide: Rule((lambda a, b, y: 1.0 / b, lambda a, b, y: -(y / b))),
     np.power: Rule(
-        (_d_power_base, _d_power_exponent),
-        complex_partials=(_d_power_base_complex, _d_power_exponent_complex),
+        (_BY_BASE, _BY_EXPONENT), complex_partials=(_BY_BASE_COMPLEX, _BY_EXPONENT_COMPLEX)
     ),
     np.float_power: Rule(
-        (_d_power_base, _d_power_exponent),
-        complex_partials=(_d_power_base_complex, _d_power_exponent_complex),
+        (_BY_BASE, _BY_EXPONENT), complex_partials=(_BY_BASE_COMPLEX, _BY_EXPONENT_COMPLEX)
     ),
-    np.arctan2: Rule((lambda a, b, y: _d_arctan2(b, a, y), lambda a, b, y: -_d_arctan2(a, b, y))),
-    np.hypot: Rule((lambda a, b, y: _d_hypot(a, y), lambda a, b, y: _d_hypot(b, y))),
-    np.logaddexp: Rule((lambda a, b, y: _share(a, b), lambda a, b, y: _share(b, a))),
-    np.logaddexp2: Rule((lambda a, b, y: _share2(a, b), lambda a, b, y: _share2(b, a))),
+    np.arctan2: Rule(
+        (
+            angle_family(lambda a, b, y: _d_arctan2(b, a, y), 1, 0),
+            angle_family(lambda a, b, y: -_d_arctan2(a, b, y), 0, 1),
+        )
+    ),
+    np.hypot: Rule((_HYPOT_A, _HYPOT_B)),
+    np.logaddexp: Rule(_shares(_share, _CURVE)),
+    np.logaddexp2: Rule(_shares(_share2, _CURVE2)),
     # max(0, z) is 0 at z = 0: alone, an argument must exceed the constant (document, section 5).
     np.maximum: Rule(
         (

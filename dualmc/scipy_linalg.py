@@ -13,9 +13,11 @@ import types
 import numpy as np
 import scipy.linalg
 
+from dualmc import spectral
 from dualmc.decompositions import (
     cholesky_differential,
     completed,
+    parted,
     qr_differential,
     singular_values,
     singular_vectors,
@@ -27,6 +29,7 @@ from dualmc.matrices import from_triangle, held, is_active, quiet, solved, turne
 from dualmc.payload import values
 from dualmc.solving import determinant_differential, inverse_differential, residual
 from dualmc.spectral import eigensystem, values_hermitian, vectors_hermitian
+from dualmc.splitting import split_at
 
 HANDLERS: dict = {}
 
@@ -322,8 +325,11 @@ def svd(a, full_matrices=True, compute_uv=True, overwrite_a=False, check_finite=
     p = held(one_matrix(a, "svd"), level)
     y = call("svd", p, full_matrices=full_matrices, compute_uv=compute_uv, **options)
     if not compute_uv:
-        u, s, vh = (held(g, level) for g in call("svd", p, full_matrices=False, **options))
+        thin = parted(level, *call("svd", p, full_matrices=False, **options))
+        u, s, vh = (held(g, level) for g in thin)
+        y = y if split_at(level) is None else s
         return with_primal(y, singular_values(a, u, s, turned(vh), False))
+    y = parted(level, *y)
     u, s, vh = (held(part, level) for part in y)
     k, v = min(a.shape), turned(vh)
     s_dual = singular_values(a, u[:, :k], s, v[:, :k], True)
@@ -349,15 +355,17 @@ def eigh(a, b=None, lower=True, eigvals_only=False, check_finite=True, **options
         raise missing_case("scipy.linalg.eigh", "the vectors of complex matrices")
     uplo = "L" if lower else "U"
     if b is None:
-        w, v = call("eigh", held(a, level), **given)
+        w, v = spectral.parted(level, *call("eigh", held(a, level), **given))
         h = from_triangle(a, uplo)
         w_dual = values_hermitian(h, held(w, level), held(v, level))
+        if eigvals_only and split_at(level) is None:
+            w = call("eigh", held(a, level), eigvals_only=True, **given)
         if eigvals_only:
-            return with_primal(call("eigh", held(a, level), eigvals_only=True, **given), w_dual)
+            return with_primal(w, w_dual)
         v_dual = vectors_hermitian(h, held(w, level), held(v, level), 0)
         return with_primal(w, w_dual), with_primal(v, v_dual)
     b = as_operand(b)
-    w, v = call("eigh", held(a, level), held(b, level), **given)
+    w, v = spectral.parted(level, *call("eigh", held(a, level), held(b, level), **given))
     inverse = np.linalg.inv(np.linalg.cholesky(from_triangle(b, uplo)))
     c = np.matmul(np.matmul(inverse, from_triangle(a, uplo)), turned(inverse))
     q = np.linalg.solve(turned(held(inverse, level)), held(v, level))

@@ -168,6 +168,12 @@ def seed_recorded(x, level):
     return make(primal, var, level), var
 
 
+def as_given(dual, a):
+    """The number `dual`, as an array if the argument `a` that it stands for is one."""
+    is_array = isinstance(a, np.ndarray) or type(a) is Dual and not a.is_number
+    return dual.as_array() if is_array else dual
+
+
 def starts_sparse(n, sparse):
     """Policy: few inputs start dense; a sparse result keeps the structure from the start."""
     return sparse or n > DENSE_INPUTS

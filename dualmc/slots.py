@@ -269,5 +269,8 @@ def _rows_at(a, i, fill, shape):
     """(w, *S) at flat positions `i`, `fill` where those are -1, as (w, *shape)."""
     rows = flat(a)
     out = buffers.empty((rows.shape[0], i.size), rows.dtype)
-    slot_kernels.take_rows(rows, i, fill, out)
+    if rows.shape[1]:
+        slot_kernels.take_rows(rows, i, fill, out)
+    else:  # nothing there to take from: the kernel would read other memory
+        out.fill(fill)
     return out.reshape((rows.shape[0], *shape))

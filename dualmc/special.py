@@ -8,6 +8,8 @@ Digital Library of Mathematical Functions (DLMF), https://dlmf.nist.gov, where n
 import numpy as np
 import scipy.special as sc
 
+from dualmc import spherical
+from dualmc.derived import Derived
 from dualmc.dual import Dual, as_operand, has_dual, level_of
 from dualmc.elementwise import push
 from dualmc.errors import missing_case, missing_rule
@@ -154,12 +156,22 @@ ERROR = {
 # --- Logistic, entropies, power transforms -------------------------------------------------------
 
 
-def _d_xlogy_y(x, y, z):
+def _quotient(x, y):
+    """``x / y``, and 0 for 0/0."""
     return select(x == 0, 0.0, x / select(x == 0, 1.0, y))
 
 
-def _d_xlog1py_y(x, y, z):
-    return select(x == 0, 0.0, x / select(x == 0, 1.0, 1.0 + y))
+# x/y as a function of both: at x = 0 it has the derivative 1/y by x, although it is set to 0 there.
+_D_XLOGY_Y = Derived(
+    lambda x, y, z: _quotient(x, y),
+    lambda x, y, z, d: 1.0 / y,
+    lambda x, y, z, d: -_quotient(d, y),
+)
+_D_XLOG1PY_Y = Derived(
+    lambda x, y, z: _quotient(x, 1.0 + y),
+    lambda x, y, z, d: 1.0 / (1.0 + y),
+    lambda x, y, z, d: -_quotient(d, 1.0 + y),
+)
 
 
 def _log_ratio(x, y):
@@ -167,6 +179,13 @@ def _log_ratio(x, y):
     near = abs(x - y) < 0.5 * y
     close = np.log1p((x - y) / select(near, y, 1.0) * select(near, 1.0, 0.0))
     return select(near, close, np.log(select(near, 1.0, x) / select(near, 1.0, y)))
+
+
+_LOG_RATIO = Derived(
+    lambda x, y, z: _log_ratio(x, y),
+    lambda x, y, z, d: 1.0 / x,
+    lambda x, y, z, d: -1.0 / y,
+)
 
 
 def _d_boxcox_lambda(x, lam, y):
@@ -184,11 +203,18 @@ LOGISTIC = {
     "logit": (lambda x, y: 1.0 / (x * (1.0 - x)),),
     "log_expit": (lambda x, y: sc.expit(-x),),
     "softplus": (lambda x, y: sc.expit(x),),
-    "xlogy": (lambda x, y, z: np.log(y), _d_xlogy_y),
-    "xlog1py": (lambda x, y, z: np.log1p(y), _d_xlog1py_y),
+    "xlogy": (lambda x, y, z: np.log(y), _D_XLOGY_Y),
+    "xlog1py": (lambda x, y, z: np.log1p(y), _D_XLOG1PY_Y),
     "entr": (lambda x, y: -np.log(x) - 1.0,),
-    "rel_entr": (lambda x, y, z: _log_ratio(x, y) + 1.0, lambda x, y, z: -x / y),
-    "kl_div": (lambda x, y, z: _log_ratio(x, y), lambda x, y, z: (y - x) / y),
+    "rel_entr": (lambda x, y, z: _LOG_RATIO(x, y, z) + 1.0, lambda x, y, z: -x / y),
+    "kl_div": (
+        _LOG_RATIO,
+        Derived(
+            lambda x, y, z: (y - x) / y,
+            lambda x, y, z, d: -1.0 / y,
+            lambda x, y, z, d: (x / y) / y,
+        ),
+    ),
     "huber": (
         lambda d, r, y: select(abs(r) <= d, 0.0, abs(r) - d),
         lambda d, r, y: select(abs(r) <= d, r, d * np.sign(r)),
@@ -494,27 +520,21 @@ def lambertw(z, k=0, tol=1e-8):
     return push(rule, lambda z: lambertw(z, k, tol), (as_operand(z).astype(complex),))
 
 
-@handles("spherical_jn")
-def spherical_jn(n, z, derivative=False):
-    """DLMF 10.51.2; its derivative by the same formula again."""
-    return _spherical(spherical_jn, sc.spherical_jn, n, z, derivative)
+def _handle_spherical(name):
+    function = spherical.FUNCTIONS[name]
+
+    @handles(name)
+    def standin(n, z, derivative=False):
+        """By DLMF 10.51, the derivative and its derivatives too."""
+        if has_dual((n,)):
+            raise missing_case(f"scipy.special.{name}", "with respect to n")
+        y = (function.slope if derivative else function)(n, z)
+        own = function.original(n, values(z), bool(derivative))  # what SciPy itself returns
+        return with_primal(own, y) if type(y.primal) is not Dual else y
 
 
-@handles("spherical_yn")
-def spherical_yn(n, z, derivative=False):
-    return _spherical(spherical_yn, sc.spherical_yn, n, z, derivative)
-
-
-def _spherical(ours, original, n, z, derivative):
-    def slope(n, z, y):
-        n = np.asarray(n)
-        lower = ours(_below(n), z)
-        return select(n == 0, -ours(n + 1, z), lower - (n + 1) / z * ours(n, z))
-
-    if derivative:
-        y = slope(n, z, None)
-        return with_primal(original(n, values(z), True), y) if type(y.primal) is not Dual else y
-    return push(rule_of((refused(original.__name__, "n"), slope)), ours, (n, z))
+for _name in spherical.FUNCTIONS:
+    _handle_spherical(_name)
 
 
 @handles("logsumexp")

@@ -11,6 +11,7 @@ from dualmc.decompositions import phase
 from dualmc.dual import as_operand, make
 from dualmc.linear import with_primal
 from dualmc.matrices import (
+    antisymmetric,
     clusters,
     diagonal,
     eps_of,
@@ -28,6 +29,7 @@ from dualmc.matrices import (
 )
 from dualmc.payload import values
 from dualmc.registry import handles
+from dualmc.splitting import STATE, note, split_at
 
 # --- Hermitian matrices --------------------------------------------------------------------------
 
@@ -40,6 +42,7 @@ def eigh(a, UPLO="L"):
     """
     p = held(a, a.level)
     y = np.linalg.eigh(p, UPLO)
+    y = type(y)(*parted(a.level, *y))
     w, v = held(y[0], a.level), held(y[1], a.level)
     h = from_triangle(a, UPLO.upper())
     return type(y)(
@@ -52,7 +55,8 @@ def eigh(a, UPLO="L"):
 def eigvalsh(a, UPLO="L"):
     p = held(a, a.level)
     y = np.linalg.eigvalsh(p, UPLO)
-    w, v = np.linalg.eigh(p, UPLO)
+    w, v = parted(a.level, *np.linalg.eigh(p, UPLO))
+    y = y if split_at(a.level) is None else w
     h = from_triangle(a, UPLO.upper())
     return with_primal(y, values_hermitian(h, w, v))
 
@@ -62,11 +66,29 @@ def _rounding(w):
     return w.shape[-1] * eps_of(w) * np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0)
 
 
+def parted(level, w, v):
+    """Plain eigenvalues and vectors; repeated ones apart while a split is on."""
+    split = split_at(level)
+    if split is None or type(w) is not np.ndarray:
+        return w, v
+    labels = clusters(w, _rounding(w))
+    if not repeated(labels).any():
+        return w, v
+    return split.entries(w, labels), np.matmul(v, split.mixing(labels, v.dtype))
+
+
 @quiet
 def values_hermitian(h, w, v):
     w_dual = np.sum(real(np.conj(v) * np.matmul(h, v)), axis=-2)
-    w = values(w)
-    return shared(w_dual, clusters(w, _rounding(w)))
+    plain = values(w)
+    labels = clusters(plain, _rounding(plain))
+    is_repeated = repeated(labels)
+    if not is_repeated.any() or split_at(h.level) is not None:
+        return w_dual
+    note()
+    if STATE.split is not None:  # of a matrix that comes from vectors that were split
+        return spoiled(w_dual, is_repeated, rate(h))
+    return shared(w_dual, labels)
 
 
 @quiet
@@ -75,12 +97,24 @@ def vectors_hermitian(h, w, v, real_row):
     labels = clusters(plain, _rounding(plain))
     is_lost = repeated(labels)
     m = np.matmul(turned(v), np.matmul(h, v))
-    v_dual = np.matmul(v, gaps(w, labels) * m)
+    split = split_at(h.level) if is_lost.any() else None
+    if split is None:
+        v_dual = np.matmul(v, gaps(w, labels) * m)
+    else:
+        same = labels[..., :, None] == labels[..., None, :]
+        gap = w[..., None, :] - w[..., :, None]
+        turn = split.quotient(m, gap, same & ~np.eye(labels.shape[-1], dtype=bool))
+        v_dual = np.matmul(v, antisymmetric(turn))
     if v.dtype.kind == "c":  # LAPACK's phases: one component of every vector is real
         angle, is_free = phase(v_dual, v, real_row)
+        if split is not None:  # the phases of mixed vectors are free
+            angle = np.where(is_lost[..., None, :], 0.0, angle)
         v_dual = v_dual - 1j * v * angle
         is_lost = is_lost | is_free
-    return spoiled(v_dual, is_lost[..., None, :], rate(h)) if is_lost.any() else v_dual
+    if split is not None or not is_lost.any():
+        return v_dual
+    note()
+    return spoiled(v_dual, is_lost[..., None, :], rate(h))
 
 
 # --- General matrices ----------------------------------------------------------------------------

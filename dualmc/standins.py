@@ -18,7 +18,7 @@ import numpy as np
 
 from dualmc import levels
 from dualmc.attributes import plain
-from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make_array
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
 from dualmc.graph import Recorder
@@ -26,7 +26,7 @@ from dualmc.linear import exact as exact_of_duals
 from dualmc.payload import values
 from dualmc.record import as_operand as as_traced
 from dualmc.record import constant as traced_constant
-from dualmc.record import has_traced
+from dualmc.record import has_traced, of_numbers
 from dualmc.rules import Rule
 from dualmc.traced import Traced
 
@@ -54,7 +54,7 @@ def blank(y):
         return y
     if type(level) is Recorder:
         return traced_constant(level, y)
-    return make(y, None, level)
+    return make_array(y, None, level)
 
 
 def is_carrier(a):
@@ -65,6 +65,11 @@ def is_carrier(a):
 def looked_at(a):
     """The plain value of `a`, which decides what f does next."""
     return a.look() if type(a) is Traced else values(a)
+
+
+def value_of(a):
+    """The plain value of `a`, for what does not depend on its numbers."""
+    return a.value if type(a) is Traced else values(a)
 
 
 def has_carrier(a):
@@ -78,7 +83,9 @@ def operand(a):
 
 def exact(function, formula, *args):
     """`formula(*args)`, with the primal that `function` itself gives."""
-    return formula(*args) if has_traced(args) else exact_of_duals(function, formula, *args)
+    if has_traced(args):
+        return of_numbers(function, formula, args)
+    return exact_of_duals(function, formula, *args)
 
 
 # --- New arrays ----------------------------------------------------------------------------------
@@ -135,64 +142,11 @@ def arange(*args, **kwargs):
     return y if given.get("dtype") is None else y.astype(given["dtype"])
 
 
-@stands_for(np.array)
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
-    if not has_carrier(object):
-        options = {} if like is None else {"like": like}
-        return blank(
-            np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
-        )
-    if isinstance(copy, np._CopyMode):
-        copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False}.get(copy)
-    y = operand(object)
-    y = np.copy(y, order) if copy or y is not object and is_carrier(object) else y
-    return _shaped(_typed(y, dtype), ndmin)
-
-
-def _typed(y, dtype):
-    return y if dtype is None or dtype is object or y.dtype == np.dtype(dtype) else y.astype(dtype)
-
-
-def _shaped(y, ndmin):
-    return np.reshape(y, (1,) * (ndmin - np.ndim(y)) + np.shape(y)) if np.ndim(y) < ndmin else y
-
-
-@stands_for(np.asarray, np.asanyarray)
-def asarray(a, dtype=None, order=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    y = np.asarray(a, dtype, order, **kwargs)
-    return y if isinstance(a, np.ndarray) else blank(y)
-
-
-@stands_for(np.ascontiguousarray, np.asfortranarray)
-def ascontiguousarray(a, dtype=None, **kwargs):
-    if has_carrier(a):
-        return _shaped(_typed(operand(a), dtype), 1)
-    return np.ascontiguousarray(a, dtype, **kwargs)
-
-
-@stands_for(np.require)
-def require(a, dtype=None, requirements=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    return np.require(a, dtype, requirements, **kwargs)
-
-
-@stands_for(np.asarray_chkfinite)
-def asarray_chkfinite(a, dtype=None, order=None):
-    if has_carrier(a):
-        a = operand(a)
-        np.asarray_chkfinite(values(a))
-        return _typed(a, dtype)
-    return blank(np.asarray_chkfinite(a, dtype, order))
-
-
 @stands_for(np.fromiter)
 def fromiter(iter, dtype, count=-1, **kwargs):
     items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
     if has_carrier(items):
-        return _typed(operand(items), dtype)
+        return operand(items).astype(dtype)
     return blank(np.fromiter(items, dtype, count, **kwargs))
 
 
@@ -203,7 +157,7 @@ def fromfunction(function, shape, *, dtype=float, **kwargs):
 
 @stands_for(np.isscalar)
 def isscalar(element):
-    return is_carrier(element) and element.ndim == 0 or np.isscalar(element)
+    return element.is_number if is_carrier(element) else np.isscalar(element)
 
 
 @stands_for(np.iscomplexobj)
@@ -266,10 +220,12 @@ def unbound(method):
 
 
 class _ArrayType(type):
-    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
+    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as of what it stands for."""
 
     def __instancecheck__(cls, instance):
-        return isinstance(instance, (np.ndarray, Dual, Traced))
+        if is_carrier(instance):
+            return not instance.is_number
+        return isinstance(instance, np.ndarray)
 
     def __subclasscheck__(cls, subclass):
         return subclass is Dual or issubclass(subclass, np.ndarray)
@@ -321,8 +277,8 @@ def asmatrix(data, dtype=None):
 
 
 def _stood_for(a):
-    """What the carrier `a` stands for: a plain array, or 0-d a number of NumPy."""
-    return (a.value if type(a) is Traced else values(a))[()]
+    """What the carrier `a` stands for: a plain array, or a number of NumPy."""
+    return value_of(a)[()] if a.is_number else value_of(a)
 
 
 def is_instance(instance, classes):
@@ -467,7 +423,9 @@ def _register_math_functions():
     _register_math("gamma", lambda x: _special("gamma")(x))
     _register_math("lgamma", lambda x: _special("gammaln")(x))
     _register_math("fma", lambda x, y, z: x * y + z)
-    for name in ("isnan", "isinf", "isfinite", "isclose", "ulp"):
+    for name in ("isnan", "isinf", "isfinite"):
+        _register_test(name, getattr(np, name))
+    for name in ("isclose", "ulp"):
         _register_values(name)
 
 
@@ -520,6 +478,15 @@ def _register_parts():
 
     for standin in (modf, frexp, nextafter):
         MATH[standin.__name__] = STANDINS[getattr(math, standin.__name__)] = standin
+
+
+def _register_test(name, ufunc):
+    original = getattr(math, name)
+
+    def standin(x):
+        return bool(ufunc(x)) if type(x) is Traced and not x.ndim else original(looked_at(x))
+
+    MATH[name] = STANDINS[original] = standin
 
 
 def _register_sequences():
