@@ -187,7 +187,7 @@ def vjp(
     ----------
     f : callable
     primals : array_like, or a tuple of them, one per argument of `f`
-        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``.
+        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``; a sparse matrix after the first is a constant.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(y, pullback, aux)``.
 
@@ -211,9 +211,10 @@ def vjp(
     >>> pullback([2.0, 3.0])
     array([ 2., -3.])
     """
-    is_tuple = bool(more) or isinstance(primals, tuple)
+    is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(range(len(args)))
+    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
+    is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
