@@ -64,7 +64,7 @@ class Request:
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
         call = list(self.args)
         for i, x in zip(self.numbers, inputs, strict=True):
-            call[i] = x
+            call[i] = x if x.shape else seeds.as_given(x, self.args[i])
         out, aux = call_f(self.f, call, level), None
         if self.has_aux:
             out, aux = _with_aux(out, self.caller)
@@ -121,7 +121,10 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
         try:
-            y = adapt.adapted(f)(*args)
+            y = adapt.adapted(f)(*adapt.arguments(args))
+        except BaseException:
+            adapt.drop_under_way()
+            raise
         finally:
             adapt.hand_back()
     except (MissingRuleError, TangentLostError) as error:
@@ -149,7 +152,7 @@ def _explained(error, level):
     """
     way = _Way(error)
     if _hides_refusal(error, level):
-        lost = lost_in_library(way.library) if way.library else lost_in_array()
+        lost = lost_in_library(way.library) if way.library else lost_in_array(error.__cause__)
         way.locate(lost)
         return lost
     name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"

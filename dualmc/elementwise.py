@@ -405,7 +405,7 @@ def _binary(ufunc):
         return general(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
             return method(self, other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
@@ -463,8 +463,15 @@ def _attach_operators():
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
     Dual.__neg__ = _negated
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
@@ -473,9 +480,7 @@ def _attach_operators():
     Dual.__pow__ = _power
     Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other)
-        if self.ndim == 0 and self._view is None
-        else writing.assign(self, _power(self, other))
+        _power(self, other) if self.is_number else writing.assign(self, _power(self, other))
     )
 
 
@@ -503,8 +508,10 @@ def _abs(self):
     return y
 
 
-def _comparison(compare):
+def _comparison(compare, ufunc):
     def method(self, other):
+        if choices.reporting:
+            choices.passed(ufunc, (self, other))
         other = as_operand(other)
         return compare(values(self.primal), values(other) if type(other) is Dual else other)
 

@@ -52,6 +52,17 @@ class RefusalSwallowedWarning(RuntimeWarning):
     """
 
 
+class KinkWarning(UserWarning):
+    """Within ``with dualmc.kinks("warn")``: a convention decided a derivative.
+
+    The message names the line of f, the function, the convention and how many elements.
+    """
+
+
+class KinkError(ArithmeticError):
+    """The same within ``with dualmc.kinks("raise")``, before anything is computed."""
+
+
 def missing_case(name, what):
     """The `MissingRuleError` for a function that has a rule, but not for this use of it."""
     return MissingRuleError(
@@ -68,12 +79,19 @@ def missing_rule(name):
     )
 
 
-def lost_in_array():
-    """The `TangentLostError` for a Dual stored in a float array."""
+IN_THREAD = (
+    " It was met in a thread that f has started, where numpy.zeros and the like make plain arrays: "
+    "make them with numpy.zeros_like(x), or in the thread that called f."
+)
+
+
+def lost_in_array(cause=None):
+    """The `TangentLostError` for a Dual stored in a float array, where `cause` was raised."""
+    where = IN_THREAD if IN_THREAD in str(cause) else ""
     return TangentLostError(
         "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
         "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the array "
-        "with numpy.stack."
+        "with numpy.stack." + where
     )
 
 

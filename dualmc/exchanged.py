@@ -49,7 +49,7 @@ class FunctionCopy:
         """The copy, of `f` as it is now."""
         code = f.__code__
         if code is not self.code:
-            self.function.__code__ = self.code = code
+            self.function.__code__, self.code = world.code_of(f), code
         if (
             self.has_adapted_defaults
             or f.__defaults__ is not self.defaults
@@ -79,13 +79,12 @@ class FunctionTable:
 class ClassView:
     """The adapted subclass of a user's class (or the class itself), and what it was made of."""
 
-    __slots__ = ("kind", "view", "mro", "spaces", "values", "functions", "names", "is_busy")
+    __slots__ = ("kind", "view", "mro", "spaces", "values", "functions", "names")
 
     def __init__(self, kind):
         self.kind = kind
         self.view = kind
         self.names = frozenset()
-        self.is_busy = False  # while it is made: what its methods hold may lead back to it
         self.mro = None
 
     def remember(self, names):

@@ -188,16 +188,22 @@ class Graph:
 # --- Recording -----------------------------------------------------------------------------------
 
 
+def called(function: Callable, args: tuple, options: dict) -> Any:
+    return function(*args, **options)
+
+
 class Recorder:
     """Makes the nodes of one trace, and keeps copies of the constants that they use.
 
     With `whole`, everything that is computed from the inputs becomes a node, also what has no
     derivative (comparisons, counts, positions), and what f learnt from values is noted in `guards`
     and `events` (`replay.events` says which are which): enough to replay f at other inputs.
+    ``call(function, args, options)`` makes the values.
     """
 
-    def __init__(self, whole: bool = False) -> None:
+    def __init__(self, whole: bool = False, call: Callable = called) -> None:
         self.whole = whole
+        self.call = call
         self.flat: set[int] = set()  # serials of nodes without derivative
         self.guards: dict[Node, None] = {}  # nodes whose value f looked at, in order
         self.events: list[Any] = []  # what else it learnt

@@ -138,7 +138,7 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
         _lanes(array, axis), _lanes(np.broadcast_to(values(where), array.shape), axis), strict=True
     ):
         if total is None:
-            total = np.copy(x)
+            total = x.copy()
         elif where is True:
             total = _apply(ufunc, total, x)
         else:

@@ -66,7 +66,11 @@ def is_library(frame):
 
 def _note(error, level):
     """A witness of refusals: note `error` on the calls that run in this thread, and on `level`."""
-    running = levels.running_here() + ([] if level is None else [level])
+    running = levels.running_here()
+    if level is not None:
+        if not running and getattr(level, "serial", 1):
+            error.args = (error.args[0] + errors.IN_THREAD,)
+        running = [*running, level]
     found = None
     for level in dict.fromkeys(running):
         if level.refusals is None:

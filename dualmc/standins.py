@@ -11,13 +11,14 @@ Outside of a derivative call they are the originals.
 import functools
 import importlib
 import math
+import operator
 import types
 
 import numpy as np
 
 from dualmc import levels
 from dualmc.attributes import plain
-from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make_array
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
 from dualmc.graph import Recorder
@@ -53,7 +54,7 @@ def blank(y):
         return y
     if type(level) is Recorder:
         return traced_constant(level, y)
-    return make(y, None, level)
+    return make_array(y, None, level)
 
 
 def is_carrier(a):
@@ -64,6 +65,11 @@ def is_carrier(a):
 def looked_at(a):
     """The plain value of `a`, which decides what f does next."""
     return a.look() if type(a) is Traced else values(a)
+
+
+def value_of(a):
+    """The plain value of `a`, for what does not depend on its numbers."""
+    return a.value if type(a) is Traced else values(a)
 
 
 def has_carrier(a):
@@ -136,67 +142,11 @@ def arange(*args, **kwargs):
     return y if given.get("dtype") is None else y.astype(given["dtype"])
 
 
-@stands_for(np.array)
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
-    if not has_carrier(object):
-        options = {} if like is None else {"like": like}
-        return blank(
-            np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
-        )
-    if isinstance(copy, np._CopyMode):
-        copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False}.get(copy)
-    y = operand(object)
-    y = np.copy(y, order) if copy or y is not object and is_carrier(object) else y
-    return _shaped(_typed(y, dtype), ndmin)
-
-
-def _typed(y, dtype):
-    return y if dtype is None or dtype is object or y.dtype == np.dtype(dtype) else y.astype(dtype)
-
-
-def _shaped(y, ndmin):
-    return np.reshape(y, (1,) * (ndmin - np.ndim(y)) + np.shape(y)) if np.ndim(y) < ndmin else y
-
-
-@stands_for(np.asarray, np.asanyarray)
-def asarray(a, dtype=None, order=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    y = np.asarray(a, dtype, order, **kwargs)
-    return y if isinstance(a, np.ndarray) else blank(y)
-
-
-@stands_for(np.ascontiguousarray, np.asfortranarray)
-def ascontiguousarray(a, dtype=None, **kwargs):
-    if has_carrier(a):
-        return _shaped(_typed(operand(a), dtype), 1)
-    return np.ascontiguousarray(a, dtype, **kwargs)
-
-
-@stands_for(np.require)
-def require(a, dtype=None, requirements=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    return np.require(a, dtype, requirements, **kwargs)
-
-
-@stands_for(np.asarray_chkfinite)
-def asarray_chkfinite(a, dtype=None, order=None):
-    if has_carrier(a):
-        a = operand(a)
-        if type(a) is not Traced:
-            np.asarray_chkfinite(values(a))
-        elif not np.all(np.isfinite(a)):
-            np.asarray_chkfinite(a.value)
-        return _typed(a, dtype)
-    return blank(np.asarray_chkfinite(a, dtype, order))
-
-
 @stands_for(np.fromiter)
 def fromiter(iter, dtype, count=-1, **kwargs):
     items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
     if has_carrier(items):
-        return _typed(operand(items), dtype)
+        return operand(items).astype(dtype)
     return blank(np.fromiter(items, dtype, count, **kwargs))
 
 
@@ -207,7 +157,7 @@ def fromfunction(function, shape, *, dtype=float, **kwargs):
 
 @stands_for(np.isscalar)
 def isscalar(element):
-    return is_carrier(element) and element.ndim == 0 or np.isscalar(element)
+    return element.is_number if is_carrier(element) else np.isscalar(element)
 
 
 @stands_for(np.iscomplexobj)
@@ -270,10 +220,12 @@ def unbound(method):
 
 
 class _ArrayType(type):
-    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
+    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as of what it stands for."""
 
     def __instancecheck__(cls, instance):
-        return isinstance(instance, (np.ndarray, Dual, Traced))
+        if is_carrier(instance):
+            return not instance.is_number
+        return isinstance(instance, np.ndarray)
 
     def __subclasscheck__(cls, subclass):
         return subclass is Dual or issubclass(subclass, np.ndarray)
@@ -325,10 +277,10 @@ def asmatrix(data, dtype=None):
 
 
 def _stood_for(a):
-    """What the carrier `a` stands for: a plain array, or 0-d a number."""
-    if type(a) is Traced:
-        return a.value.item() if a.is_number else a.value[()]
-    return values(a)[()]
+    """What the carrier `a` stands for: a plain array, or a number."""
+    if type(a) is Traced and a.is_pythons:
+        return a.value.item()
+    return value_of(a)[()] if a.is_number else value_of(a)
 
 
 def is_instance(instance, classes):
@@ -467,6 +419,7 @@ def _register_math_functions():
     )
     _register_math("hypot", lambda *xs: _norm(xs))
     _register_math("remainder", lambda x, y: x - y * np.rint(values(x) / values(y)))
+    _register_math("ldexp", lambda x, i: np.ldexp(x, operator.index(i)))
     _register_math("erf", lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)))
     _register_math("erfc", lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)))
     _register_math("gamma", lambda x: _special("gamma")(x))
@@ -474,7 +427,8 @@ def _register_math_functions():
     _register_math("fma", lambda x, y, z: x * y + z)
     for name in ("isnan", "isinf", "isfinite"):
         _register_test(name, getattr(np, name))
-    _register_values("isclose")
+    for name in ("isclose", "ulp"):
+        _register_values(name)
 
 
 def _norm(xs):
@@ -505,6 +459,27 @@ def _register_values(name):
         return original(*args, **kwargs)
 
     MATH[name] = STANDINS[original] = standin
+
+
+def _register_parts():
+    """Functions of one number that give two, or its neighbour."""
+
+    def modf(x):
+        return np.modf(x) if is_carrier(x) else math.modf(x)
+
+    def frexp(x):  # x / 2**e, and the whole number e
+        if not is_carrier(x):
+            return math.frexp(x)
+        _, e = math.frexp(looked_at(x))
+        return np.ldexp(x, -e), e
+
+    def nextafter(x, y, **kwargs):  # moves with x
+        if not is_carrier(x):
+            return math.nextafter(x, looked_at(y), **kwargs)
+        return exact(lambda a, b: nextafter(a, b, **kwargs), lambda a, b: a * 1.0, x, y)
+
+    for standin in (modf, frexp, nextafter):
+        MATH[standin.__name__] = STANDINS[getattr(math, standin.__name__)] = standin
 
 
 def _register_test(name, ufunc):
@@ -541,9 +516,24 @@ def _register_sequences():
             *p, *q,
         )  # fmt: skip
 
-    for name, standin in (("fsum", total), ("prod", product), ("dist", distance)):
-        MATH[name] = STANDINS[getattr(math, name)] = standin
+    def sum_of_products(p, q, /):
+        p, q = list(p), list(q)
+        if not has_carrier([p, q]):
+            return math.sumprod(p, q)
+        n = len(p)
+        return exact(
+            lambda *both: sum_of_products(both[:n], both[n:]),
+            lambda *both: sum(a * b for a, b in zip(both[:n], both[n:], strict=True)),
+            *p, *q,
+        )  # fmt: skip
+
+    for name, standin in (
+        ("fsum", total), ("prod", product), ("dist", distance), ("sumprod", sum_of_products),
+    ):  # fmt: skip
+        if hasattr(math, name):  # some are a later Python's
+            MATH[name] = STANDINS[getattr(math, name)] = standin
 
 
 _register_math_functions()
+_register_parts()
 _register_sequences()

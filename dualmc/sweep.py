@@ -58,9 +58,10 @@ class Sweep:
         """Add `bar` to the cotangent of `var`; `owned` if nothing else looks into it."""
         dtype = bar.dtype
         if dtype is not var.dtype and dtype != var.dtype:
-            before = bar
-            bar = self.fit(bar, var.dtype)
-            owned = owned or bar is not before
+            fitted = self.fit(bar, var.dtype)
+            # Of a complex cotangent the real part is a view: it is owned as far as that one is.
+            owned = owned or not may_share(fitted, bar)
+            bar = fitted
         place = var.place
         have = self.bars[place]
         if have is None:
@@ -251,6 +252,11 @@ def reachable(output):
 
 
 # --- Tools ---------------------------------------------------------------------------------------
+
+
+def may_share(a, b):
+    """Whether two cotangents may show the same memory; Duals are never written to here."""
+    return isinstance(a, PLAIN) and isinstance(b, PLAIN) and np.may_share_memory(a, b)
 
 
 def summed(a, b):

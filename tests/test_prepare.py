@@ -14,7 +14,7 @@ from function_cases import CASES, STEP, complex_step, differences, expected_jaco
 
 import dualmc as dm
 from dualmc.prepare import Prepared
-from dualmc.replay import native, path, scalars
+from dualmc.replay import budget, native, scalars
 from dualmc.replay.arrays import constant, each, given, reduced, routed, strong
 from dualmc.replay.schedule import Memory, plan
 
@@ -507,8 +507,8 @@ def test_what_cannot_be_replayed_says_so():
 
 
 def test_too_many_steps(monkeypatch):
-    monkeypatch.setattr(path, "LARGEST", 5)
-    with pytest.warns(UserWarning, match="steps, more than 5"):
+    monkeypatch.setattr(budget, "LARGEST", 5)
+    with pytest.warns(UserWarning, match="more than 5 steps"):
         dm.prepare(runge_kutta, np.ones(4))
 
 
@@ -635,10 +635,10 @@ def test_sums_start_from_their_constants_at_every_run():
         np.testing.assert_allclose(run(total, np.arange(3.0)), expected, rtol=1e-15)
 
 
-def test_a_copy_is_refused_nowhere():
+def test_a_copy_counts_its_own_calls():
     prepared = dm.prepare(np.sin, np.ones(2))
-    with pytest.raises(TypeError):
-        copy.deepcopy(prepared)(np.ones(2))
+    prepared(np.ones(2))
+    assert (copy.deepcopy(prepared).replays, prepared.replays) == (0, 1)
 
 
 # --- Many idioms ---------------------------------------------------------------------------------

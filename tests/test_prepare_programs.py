@@ -74,7 +74,9 @@ def program(seed):
             lines.append(statement())
             continue
         text = BLOCKS[rng.integers(len(BLOCKS))]
-        text = text.format(t=round(rng.normal(), 2), i=rng.integers(N), a=statement(), b=statement())
+        text = text.format(
+            t=round(rng.normal(), 2), i=rng.integers(N), a=statement(), b=statement()
+        )
         lines.extend(text.splitlines())
     return "def f(x, c):\n    " + "\n    ".join([*lines, "return y"]) + "\n"
 

@@ -80,7 +80,7 @@ def test_an_error_that_vanishes_at_the_recorded_point_is_found(monkeypatch):
     def doubled(sinks):
         out = original(sinks)
         for loops in out.loops.values():
-            for leaves in loops.values():
+            for _, leaves in loops:
                 leaves.extend(leaf for leaf in list(leaves) if leaf.op == "copy")
         return out
 

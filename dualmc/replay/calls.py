@@ -11,7 +11,7 @@ import numpy as np
 from dualmc import dense
 from dualmc.dual import Dual, make
 from dualmc.errors import forget
-from dualmc.levels import open_level
+from dualmc.levels import guarded, open_level
 from dualmc.replay import events
 from dualmc.tangent import ChunkNeeded, DenseTangent
 
@@ -66,7 +66,7 @@ class Call:
     def run(self, operands, out):
         """Write the result for the flat `operands` to `out`; whether the step fits the program."""
         count = len(self.shapes)
-        with open_level(self.k) as level, np.errstate(all="ignore"):
+        with guarded(), open_level(self.k) as level, np.errstate(all="ignore"):
             args = given(self.node.operands, operands)
             for i, rows in zip(self.active, operands[count:], strict=True):
                 block = dense.first(rows.reshape(*self.shapes[i], self.k))

@@ -6,32 +6,55 @@ for nothing.
 
 import math
 import threading
+import time
 
 import numpy as np
 
+from dualmc.graph import Recorder, called
 from dualmc.replay import calls, events, slots
 from dualmc.replay.arrays import each
+from dualmc.replay.budget import Budget, Stopped
 from dualmc.replay.native import Code
-from dualmc.replay.program import NotReplayable, trace_program
+from dualmc.replay.program import NotReplayable, needed, trace_program
+from dualmc.replay.rounding import machine
 from dualmc.replay.schedule import Memory, plan
+from dualmc.replay.second import DERIVED
 from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
 
-# Arithmetic that one path may consist of: what the compiler takes a few seconds for.
-LARGEST = 40_000
 # Up to this many numbers, a result begins as a copy of its constant entries.
 COPIED = 2**14
+
+
+# Who compares what decided the way of f, in the order in which they are tried: the machine code;
+# that, f recorded with its rounding; or NumPy, in the very steps of f.
+GUARDED = ("by the code", "by its rounding", "by NumPy")
 
 
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse, catches=True):
-        program = trace_program(f, args, traced, active, catches)
+    def __init__(
+        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian",
+        catches=True,
+    ):  # fmt: skip
+        budget = Budget(seconds)
+        call = machine if guarded == "by its rounding" else called
+        recorder = Recorder(whole=True, call=budget.counted(call))
+        try:
+            program = trace_program(f, args, traced, active, recorder, catches)
+        except Stopped:
+            raise NotReplayable(budget.reason) from None
+        budget.check()
         positions = [traced.index(i) for i in active]
-        pair, guards, asked = lower(program, positions)
-        self.shape = program.output.value.shape
+        pair, guards, asked = lower(program, positions, budget)
+        if guarded == GUARDED[-1]:
+            guards = dict.fromkeys(guards)
+        ties = []
+        if of != "jacobian":
+            pair, ties = DERIVED[of](pair, program, positions, budget)
+        self.shape = pair.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
         self.columns = sum(program.inputs[k].size for k in positions)
@@ -42,15 +65,28 @@ class Path:
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
         self._asked = [event for event, array in asked if array is None]
-        self._program = program
+        asked_of = [operand for event in self._asked for operand in event.node.operands]
+        self._looking = needed([*self._looked_at, *asked_of])
+        self._inputs = program.inputs
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
         self._output = pair.array
         sinks = self._sinks(parts, Memory(self.count, "out"))
-        expected = _guarded(guards, asked, sinks)
+        expected = _guarded(guards, asked, ties, sinks)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
-        self.is_mixed = is_wide or _is_mixed(plan(sinks))
-        self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
+        self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
+
+        def compiled(more):
+            made = plan([*more, *sinks])
+            count = _length(made)
+            budget.check_compilation(count)
+            start = time.perf_counter()
+            code = Code(made, expected, len(traced))
+            budget.learn(count, time.perf_counter() - start)
+            return code
+
+        self._compile = compiled
+        self._budget = budget
         self._code = self._compile([])
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
@@ -133,6 +169,7 @@ class Path:
         return self._run(self._with_value[0], inputs, self._with_value[1])
 
     def _made_with_value(self):
+        self._budget.begin()
         memory = Memory(self.rows)
         memory.start_offset = ("once", _constants(self._output))
         code = self._compile([(self._output, memory, np.arange(self.rows), "set")])
@@ -170,22 +207,12 @@ class Path:
     def _is_same_way(self, inputs):
         """Whether the guards and events that only NumPy can ask are what they were."""
         values = {}
-        for node, x in zip(self._program.inputs, inputs, strict=True):
+        for node, x in zip(self._inputs, inputs, strict=True):
             values[node] = x.reshape(node.shape)
-        wanted = set(self._looked_at)
-        for event in self._asked:
-            wanted.update(event.node.operands)
-        stack = list(wanted)
-        while stack:
-            for operand in stack.pop().operands:
-                if operand not in wanted:
-                    wanted.add(operand)
-                    stack.append(operand)
         try:
             with np.errstate(all="ignore"):
-                for node in self._program.nodes:
-                    if node in wanted:
-                        values[node] = node.call(*_values(node, values))
+                for node in self._looking:
+                    values[node] = node.call(*_values(node, values))
         except Exception:  # which a fresh call tells
             return False
         return all(_are_same(values[n], n.value) for n in self._looked_at) and all(
@@ -202,7 +229,7 @@ def _are_same(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-def _guarded(guards, asked, sinks):
+def _guarded(guards, asked, ties, sinks):
     """Add to `sinks` what is asked; by serial of a leaf, what its values have to be.
 
     That is an array of numbers, or None: any that are finite.
@@ -222,6 +249,8 @@ def _guarded(guards, asked, sinks):
     for event, array in asked:
         if array is not None:
             ask(array, None if event.kind == "finite" else False)
+    for array in ties:
+        ask(array, None)
     return expected
 
 
@@ -240,11 +269,8 @@ def _is_mixed(made):
     return bool(made.calls) or sum(m * p * q for m, p, q in products) > MANY_PRODUCTS
 
 
-def _limited(made):
-    count = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
-    if count > LARGEST:
-        raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
-    return made
+def _length(made):
+    return sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
 
 
 def _constants(array):

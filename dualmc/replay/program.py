@@ -14,7 +14,7 @@ import numpy as np
 from dualmc import operators, refusals  # noqa: F401  (operators give Traced its protocols)
 from dualmc.calls import call_f
 from dualmc.graph import Node, Recorder
-from dualmc.levels import running
+from dualmc.levels import guarded, running
 from dualmc.record import as_operand
 from dualmc.replay.events import Handling, loud_errors, note_finite
 from dualmc.traced import Traced
@@ -51,7 +51,7 @@ class Program:
         ends = [output, *self.guards]
         for event in self.events:
             ends.extend([event.node] if event.is_step else event.node.operands)
-        self.nodes = _needed(ends)
+        self.nodes = needed(ends)
 
 
 def trace_program(
@@ -59,6 +59,7 @@ def trace_program(
     args: Sequence[Any],
     traced: Sequence[int],
     active: Sequence[int],
+    recorder: Recorder,
     catches: bool = True,
 ) -> Program:
     """Run ``f(*args)`` once; the arguments numbered `traced` are inputs, those `active` vary.
@@ -70,7 +71,6 @@ def trace_program(
     NotReplayable
         If f does something that cannot be recorded.
     """
-    recorder = Recorder(whole=True)
     recorder.handling = Handling()
     recorder.careful = catches and recorder.handling.action == "error"
     loud = loud_errors()
@@ -88,12 +88,16 @@ def trace_program(
         if recorder.careful:
             note_finite(recorder, node, node.value)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
-        with running(recorder):
+        with guarded(), running(recorder):
             y = call_f(f, call, recorder)
             _check_nothing_caught(recorder)
             output = _output(y, recorder)
+    except Exception as error:
+        if recorder.refusal is not None:
+            raise NotReplayable(recorder.refusal) from error
+        raise
     finally:
         recorder.open = False
     for number, i in enumerate(traced):
@@ -125,7 +129,8 @@ def _output(y: Any, recorder: Recorder) -> Node:
     return recorder.input(y)
 
 
-def _needed(ends: list[Node]) -> list[Node]:
+def needed(ends: list[Node]) -> list[Node]:
+    """The steps that `ends` are made of, in order."""
     seen = set(ends)
     stack = list(ends)
     while stack:

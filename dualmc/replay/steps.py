@@ -6,6 +6,7 @@ these are their formulas.  Everything else is not replayable, and says so.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -52,11 +53,11 @@ class Pair:
         return self.array.shape
 
 
-def lower(program, active):
+def lower(program, active, budget):
     """The `Pair`s of a program's output and of its guards, and the arrays of its events.
 
-    `active` inputs are differentiated.  Guards and events that have no replayed form get None; the
-    caller looks after them.
+    `active` inputs are differentiated, within the time of a `Budget`.  Guards and events that have
+    no replayed form get None; the caller looks after them.
     """
     pairs = {}
     first = 0
@@ -66,7 +67,9 @@ def lower(program, active):
             tangent = slots.seeded(node.size, first)
             first += node.size
         pairs[node] = Pair(given(number, node.shape), tangent)
+    left = _uses(program)
     for node in program.nodes:
+        budget.check()
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
             pairs[node] = None
             continue
@@ -77,6 +80,10 @@ def lower(program, active):
             if node is program.output or not _is_spare(node, program):
                 raise
             pairs[node] = None  # only guards need it, which can be looked at by NumPy
+        for operand in node.operands:
+            left[operand] -= 1
+            if not left[operand]:  # what nobody else needs may be large
+                pairs.pop(operand, None)
     output = program.output
     found = pairs.get(output) or Pair(constant(output.value))
     guards = {node: pairs[node] for node in program.guards}
@@ -97,6 +104,15 @@ def _asked(event, pairs):
     check = Check(event)
     arrays = tuple(_operand(operand, pairs).array for operand in operands)
     return Array((1,), (Leaf("call", check.size, check, arrays),))
+
+
+def _uses(program):
+    """How many times each node is still needed: by others, and as a result."""
+    found = Counter(operand for node in program.nodes for operand in node.operands)
+    found.update([program.output, *program.guards])
+    for event in program.events:
+        found.update([event.node, *event.node.operands])
+    return found
 
 
 def _is_spare(node, program):
