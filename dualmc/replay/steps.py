@@ -59,14 +59,11 @@ def lower(program, active, budget):
     `active` inputs are differentiated, within the time of a `Budget`.  Guards and events that have
     no replayed form get None; the caller looks after them.
     """
-    pairs = {}
+    pairs = {node: Pair(given(i, node.shape)) for i, node in enumerate(program.inputs)}
     first = 0
-    for number, node in enumerate(program.inputs):
-        tangent = None
-        if number in active:
-            tangent = slots.seeded(node.size, first)
-            first += node.size
-        pairs[node] = Pair(given(number, node.shape), tangent)
+    for node in (program.inputs[i] for i in active):  # the columns are in their order
+        pairs[node].tangent = slots.seeded(node.size, first)
+        first += node.size
     left = _uses(program)
     for node in program.nodes:
         budget.check()
