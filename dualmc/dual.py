@@ -461,7 +461,7 @@ def from_sequence(items):
             return y
     if not has_dual(items):
         return np.asarray(items)
-    parts = [as_operand(item) for item in items]
+    parts = [_in_an_array(as_operand(item)) for item in items]
     shapes = {part.shape if type(part) is Dual else np.shape(part) for part in parts}
     if len(shapes) > 1:
         raise ValueError(
@@ -469,6 +469,12 @@ def from_sequence(items):
             f"use numpy.concatenate to join them."
         )
     return np.stack(parts)
+
+
+def _in_an_array(a):
+    """`a` as an item of an array: a Python float (`weak.py`) is a float64 there."""
+    dtype = getattr(a, "dtype", None)
+    return a if dtype is None or dtype.metadata is None else a.astype(np.float64)
 
 
 def has_tangent(a):
