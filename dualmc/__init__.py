@@ -8,6 +8,7 @@ array([[0.        , 0.        ],
 
 # The tables fill themselves when their modules are imported.
 from dualmc import (  # noqa: F401
+    attributes,
     bilinear,
     calculus,
     composite,
@@ -15,19 +16,24 @@ from dualmc import (  # noqa: F401
     decompositions,
     einsum,
     elementwise,
+    extended,
     fitting,
     flat,
     fourier,
+    histograms,
     joining,
+    kinds,
     linalg,
     linear,
     methods,
     order,
+    ownership,
     padding,
     parts,
     recorded_parts,
     reductions,
     selection,
+    sets,
     solving,
     spectral,
     statistics,
@@ -37,10 +43,17 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, TangentLostError
+from dualmc.errors import (
+    KinkError,
+    KinkWarning,
+    MissingRuleError,
+    RefusalSwallowedWarning,
+    TangentLostError,
+)
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
@@ -50,6 +63,9 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+
+if ownership.IS_ON:
+    ownership.install()
 
 __all__ = [
     "jacobian_fwd",
@@ -73,10 +89,14 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "kinks",
+    "KinkWarning",
+    "KinkError",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
     "MissingRuleError",
     "TangentLostError",
+    "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"

@@ -54,6 +54,7 @@ def accumulated(dual, other, sign):
         t = DenseTangent(level, block)
     step = np.add if sign > 0 else np.subtract
     dual.release()
+    p = dual.primal  # another array, if a tape has kept this one
     step(p, q, p)  # raises what NumPy raises, before a derivative has changed
     if term is not None:
         part = view.batched(block)

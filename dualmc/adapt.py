@@ -14,7 +14,10 @@ dictionary, C extensions, functions of other packages) runs as it is: it refuses
 handles it rightly.
 """
 
+import abc
 import builtins
+import dis
+import enum
 import functools
 import importlib
 import math
@@ -25,7 +28,17 @@ import weakref
 
 import numpy as np
 
-from dualmc import foreign, sparse_products, standins
+# Conversions and strided fill the table of stand-ins.
+from dualmc import (
+    conversions,  # noqa: F401
+    foreign,
+    listed,
+    sparse_products,
+    standins,
+    strided,  # noqa: F401
+    uses,
+)
+from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(
@@ -35,6 +48,9 @@ FOREIGN = frozenset(
     """.split()
 )
 _MARK = "__dualmc_as_is__"
+# Copies that are kept at most: a function or class that its own copy leads back to is not freed
+# before they are forgotten.
+KEPT_FUNCTIONS, KEPT_CLASSES = 4096, 256
 
 
 def as_is(function):
@@ -81,6 +97,25 @@ def adapted(f):
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
 
 
+def arguments(args):
+    """The arguments of an adapted function: constant sparse matrices look for Duals."""
+    for a in args:
+        if type(a).__module__.startswith("scipy.sparse"):
+            return tuple(map(sparse_products.view_of, args))
+    return args
+
+
+def numpy_of_call():
+    """NumPy as adapted code sees it."""
+    return _world("").module(np)
+
+
+def drop_under_way():
+    """After an error: what it interrupted is begun anew."""
+    for world in list(_worlds.values()):
+        world.under_way.__init__()
+
+
 def hand_back():
     """Write what adapted code assigned to its global names into the modules they belong to."""
     for world in list(_worlds.values()):
@@ -102,47 +137,121 @@ def _module_of(value):
 class Namespace(dict):
     """The global names of an adapted function: those of its module, adapted as they are looked up.
 
-    Functions and modules are remembered, together with what they were made of; data is looked up in
-    the module every time.
+    Functions, classes and modules are remembered, together with what they were made of; data is
+    looked up in the module every time.
     """
 
-    __slots__ = ("real", "world", "sources")
+    __slots__ = ("real", "world", "sources", "found", "called", "builtins", "functions",
+                 "careful")  # fmt: skip
 
     def __init__(self, real, world):
         self.real = real
         self.world = world
-        self.sources = {}
-        self["__builtins__"] = world.builtins
+        self.sources = {}  # what names lead to in the module
+        self.found = {"__builtins__": world.builtins}  # what they lead to here, builtins too
+        self.called = {}  # names that code only calls, with those they were and their values
+        self.builtins = []  # names that lead to builtins
+        self.functions = None  # the table of `sources` whose code or defaults may be exchanged
+        self.careful = ()  # names whose adapted values are looked at before every call
+        self.update(self.found)
 
     def __missing__(self, name):
+        if uses.MARK in name:
+            return self._called(name)
         try:
             value = self.real[name]
         except KeyError:
             if name not in self.world.builtins:
                 raise
-            value = self.sources[name] = self.world.builtins[name]
-            self[name] = value
+            value = self[name] = self.found[name] = self.world.builtins[name]
+            self.builtins.append(name)
             return value
         if type(value) in _DATA:
             return value
         found = self.world.adapt(value)
         if found is not value or isinstance(value, (types.FunctionType, np.ufunc)):
             self.sources[name] = value
-            self[name] = found
+            self[name] = self.found[name] = found
+            self.functions = None
         return found
 
+    def _called(self, name):
+        """What code finds under a name that it only calls: see `uses.py`."""
+        place, held = uses.split(name)
+        value = self.real[place]
+        self.called[name] = place, value
+        found = self[name] = self.found[name] = self.world.called(value, held)
+        return found
+
+    def refresh(self):
+        """Forget what no longer is what the module holds, and follow what was exchanged in it."""
+        real, sources = self.real, self.sources
+        for name, (place, value) in list(self.called.items()):
+            if real.get(place) is not value:
+                self.forget(name)
+        if sources and not are_same(map(real.get, sources), sources.values()):
+            for name in [n for n, value in sources.items() if real.get(n) is not value]:
+                self.forget(name)
+        if self.builtins and not real.keys().isdisjoint(self.builtins):
+            for name in [n for n in self.builtins if n in real]:
+                self.builtins.remove(name)
+                self.forget(name)
+        if self.functions is None:
+            self._tabulate()
+        functions = self.functions
+        if functions.functions and functions.changed():
+            self._follow()
+        for name in self.careful:
+            found = self.found.get(name)
+            if found is not None and self.world.renewed(sources[name], found) is not found:
+                self.forget(name)
+
+    def _tabulate(self):
+        functions, careful = [], []
+        for name, value in self.sources.items():
+            found = self.found.get(name)
+            if found is value or type(value) in _STEADY:
+                continue
+            if type(value) is types.FunctionType and not self.world.is_intricate(value):
+                functions.append(value)
+            else:
+                careful.append(name)
+        self.functions, self.careful = FunctionTable(functions), careful
+        self._follow()
+
+    def _follow(self):
+        for f in self.functions.functions:
+            self.world.function(f)
+        self.functions.remember()
+
+    def forget(self, name):
+        if self.get(name) is self.found.get(name):  # or adapted code that runs has assigned to it
+            self.pop(name, None)
+        self.found.pop(name, None)
+        self.sources.pop(name, None)
+        self.called.pop(name, None)
+        self.functions = None
+
+    def is_assigned(self):
+        """Whether adapted code assigned to a global name; what it did not stands in one order."""
+        return len(self) != len(self.found) or not are_same(self.values(), self.found.values())
+
     def hand_back(self):
-        for name in [n for n in self if n not in self.sources and n != "__builtins__"]:
+        found = self.found
+        for name in [n for n, value in self.items() if found.get(n, found) is not value]:
             value = self.pop(name)
+            self.forget(name)
             self.real[name] = self.world.original(value)
 
 
 class _UnderWay(threading.local):
-    """Functions whose closures are being adapted, each with a copy for the time, and new cells."""
+    """Functions whose closures are being adapted, each with a copy for the time, and new cells;
+    classes that are being adapted, which what their methods hold may lead back to."""
 
     def __init__(self):
         self.copies = {}
         self.cells = []
+        self.classes = set()
 
 
 class World:
@@ -154,10 +263,10 @@ class World:
         self.functions = weakref.WeakKeyDictionary()
         self.under_way = _UnderWay()
         self.modules = {}
-        self.classes = weakref.WeakKeyDictionary()
+        self.classes = {}  # views by id of the class, which they keep alive
         self.builtins = {
-            **vars(builtins), "isinstance": standins.is_instance, "__import__": self.import_module,
-            "super": functools.partial(Super, self),
+            **vars(builtins), **standins.BUILTINS, "__import__": self.import_module,
+            "super": functools.partial(Super, self), "issubclass": self.is_subclass,
         }  # fmt: skip
 
     def namespace(self, real):
@@ -167,29 +276,37 @@ class World:
         return found
 
     def refresh(self):
-        """Forget what no longer is what its module holds: before every call, so without calls."""
-        names = self.builtins
+        """Before every call: copies are those of what the modules hold now."""
         for namespace in list(self.namespaces.values()):
-            real = namespace.real
-            for name, source in list(namespace.sources.items()):
-                if name in real:
-                    is_current = real[name] is source
-                else:
-                    is_current = names.get(name) is source
-                if not is_current:
-                    namespace.sources.pop(name, None)
-                    namespace.pop(name, None)
+            namespace.refresh()
+
+    def renewed(self, value, found):
+        """`found`, made of `value` before, brought up to date; None where it cannot be."""
+        if type(value) is types.FunctionType:
+            return self.function(value)
+        if isinstance(value, type):
+            return self.adapted_class(value)
+        is_instance = type(found).__dict__.get("__dualmc_original__") is type(value)
+        if is_instance and self.adapted_class(type(value)) is type(found):
+            return found
+        return None
+
+    def is_intricate(self, f):
+        """Whether more than the code and the defaults of `f` can be exchanged."""
+        copy = self.functions.get(f)
+        return bool(f.__closure__) or copy is None or copy.has_adapted_defaults
 
     def hand_back(self):
         for namespace in list(self.namespaces.values()):
-            if len(namespace) > len(namespace.sources) + 1:
+            if namespace.is_assigned():
                 namespace.hand_back()
 
     def original(self, value):
         """What an adapted function or module was made of."""
-        original = getattr(value, "__dualmc_original__", value)
-        original = original() if type(original) is weakref.ref else original
-        return value if original is None else original
+        if type(value) is types.FunctionType:
+            made = list(self.functions.items())
+            return next((f for f, copy in made if copy.function is value), value)
+        return getattr(value, "__dualmc_original__", value)
 
     def is_foreign(self, module):
         top = (module or "").partition(".")[0]
@@ -208,10 +325,14 @@ class World:
                 return standin
             if _MARK in value.__dict__:
                 return value
+            if "registry" in value.__dict__ and hasattr(value, "dispatch"):
+                return self.dispatcher(value)
             if not is_root and self.is_foreign(value.__globals__.get("__name__")):
                 return value
             return self.function(value)
-        if kind is types.BuiltinFunctionType or kind is type and value is np.ndarray:
+        if value is np.ndarray:  # see `Replica`
+            return value
+        if kind is types.BuiltinFunctionType:
             return standins.STANDINS.get(value, value)
         if kind is _DISPATCHER:  # NumPy's functions that have a C implementation of the protocol
             return standins.STANDINS.get(value, value)
@@ -223,6 +344,8 @@ class World:
             return self.partial(value)
         if kind is np.ufunc:
             return value
+        if kind is types.MethodDescriptorType and value.__objclass__ is np.ndarray:
+            return standins.unbound(value)
         if kind is type or isinstance(value, type):
             return standins.STANDINS.get(value) or self.adapted_class(value)
         if kind is np.vectorize:
@@ -236,6 +359,30 @@ class World:
             return self.adapt(value.py_func)
         return self.instance(value)
 
+    def called(self, value, held=frozenset()):
+        """What `value` is replaced by where code only calls it, or what it finds in it.
+
+        `held` names attributes of a module that are found as they are all the same.
+        """
+        if isinstance(value, types.ModuleType):
+            key = uses.MARK.join((value.__name__, *sorted(held), ""))
+            if listed.is_module_of_numpy(value):
+                found = self.modules.get(key)
+                if found is None:
+                    found = self.modules[key] = _replica(value, self, True, held)
+                return found
+            found = self.adapt(value)
+            if type(found) is not ModuleView:
+                return found
+            made = self.modules.get(key)
+            if made is None or made.__dualmc_original__ is not value:
+                made = self.modules[key] = CalledView(value, self, held)
+            return made
+        found = self.adapt(value)
+        return (
+            listed.substitute(value) if found is value and listed.has_substitute(value) else found
+        )
+
     # --- Functions -------------------------------------------------------------------------------
 
     def function(self, f):
@@ -244,37 +391,43 @@ class World:
             return f
         if not f.__closure__:
             found = self.functions.get(f)
-            return self._copied(f) if found is None else found
+            return self._copied(f) if found is None else found.renewed(f, self)
         closing = self.under_way.copies
         if f in closing:  # one of several functions that call each other
             return closing[f]
         if not closing:
             found = self.functions.get(f)
-            if found is not None and self._is_current(f, found, [f]):
-                return found
+            if found is not None and self._is_current(f, found.renewed(f, self), [f]):
+                return found.function
         try:
             return self._closed(f)
         finally:
             if not closing:
                 self.under_way.cells.clear()
 
+    def code_of(self, f):
+        """The code of `f`, with the names marked that it only calls."""
+        return uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
+
     def _copied(self, f):
         """A new copy of `f`, its defaults adapted, its closure not."""
         namespace = self.namespace(f.__globals__)
-        copy = types.FunctionType(f.__code__, namespace, f.__name__, f.__defaults__, f.__closure__)
-        self.functions[f] = copy
-        copy.__kwdefaults__ = f.__kwdefaults__
-        copy.__dict__.update(f.__dict__)
+        copy = types.FunctionType(self.code_of(f), namespace, f.__name__, None, f.__closure__)
+        self._remember(f, copy)
         copy.__module__ = f.__module__
-        copy.__qualname__ = f.__qualname__
         copy.__doc__ = f.__doc__
         copy.__annotations__ = f.__annotations__
-        copy.__dualmc_original__ = weakref.ref(f)  # or the table of copies would keep f alive
-        if f.__defaults__:
-            copy.__defaults__ = tuple(self.adapt(v) for v in f.__defaults__)
-        if f.__kwdefaults__:
-            copy.__kwdefaults__ = {k: self.adapt(v) for k, v in f.__kwdefaults__.items()}
         return copy
+
+    def _remember(self, f, copy):
+        """Note that `copy` is made of `f`, whose attributes it shares."""
+        if len(self.functions) >= KEPT_FUNCTIONS:
+            self.functions.clear()
+        copy.__dict__ = f.__dict__
+        copy.__qualname__ = f.__qualname__
+        # What its defaults hold may lead back to f, which is known from here on.
+        made = self.functions[f] = FunctionCopy(f, copy)
+        made.take_defaults(f, self)
 
     def _closed(self, f):
         """A copy of `f` with adapted functions in its closure; variables stay the cells they are.
@@ -286,37 +439,38 @@ class World:
         copy = closing[f] = self._copied(f)
         try:
             cells = [
-                self._cell(name, cell)
+                self._cell(f, name, cell)
                 for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True)
             ]
         finally:
             del closing[f]
         if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
             return copy
-        closed = types.FunctionType(
-            f.__code__, copy.__globals__, f.__name__, copy.__defaults__, tuple(cells)
-        )
-        closed.__kwdefaults__ = copy.__kwdefaults__
-        closed.__dict__.update(copy.__dict__)
-        closed.__qualname__ = f.__qualname__
+        closed = types.FunctionType(copy.__code__, copy.__globals__, f.__name__, None, tuple(cells))
         for cell in made:
             if cell.cell_contents is copy:
                 cell.cell_contents = closed
-        self.functions[f] = closed
+        self._remember(f, closed)
         return closed
 
-    def _cell(self, name, cell):
+    def _cell(self, f, name, cell):
         """`cell` itself, or a new one with what its contents are replaced by."""
         try:
             value = cell.cell_contents
         except ValueError:  # not assigned yet
             return cell
-        new = value if name == "__class__" else self.adapt(value)
+        new = value if name == "__class__" else self._closed_over(f, name, value)
         if new is value:
             return cell
         made = types.CellType(new)
         self.under_way.cells.append(made)
         return made
+
+    def _closed_over(self, f, name, value):
+        """What `value` is replaced by in the closure of `f`."""
+        if uses.is_only_called(f.__code__, name, value, listed.has_substitute):
+            return self.called(value)
+        return self.adapt(value)
 
     def _is_current(self, f, copy, seen):
         """Whether the copy of `f` made before has what a new one would have in its closure."""
@@ -335,13 +489,14 @@ class World:
                 continue
             inner = own.cell_contents
             if type(value) is types.FunctionType and value.__closure__ and inner is not value:
-                if self.functions.get(value) is not inner:
+                found = self.functions.get(value)
+                if found is None or found.renewed(value, self) is not inner:
                     return False
                 if value not in seen:
                     seen.append(value)
                     if not self._is_current(value, inner, seen):
                         return False
-            elif self.adapt(value) is not inner:
+            elif self._closed_over(f, name, value) is not inner:
                 return False
         return True
 
@@ -350,6 +505,16 @@ class World:
         args = tuple(self.adapt(a) for a in value.args)
         keywords = {k: self.adapt(v) for k, v in value.keywords.items()}
         return functools.partial(func, *args, **keywords)
+
+    def dispatcher(self, value):
+        """``functools.singledispatch``, by the type that a Dual stands for."""
+        type_of = self.builtins["type"]
+
+        @functools.wraps(value)
+        def dispatching(*args, **kwargs):
+            return self.adapt(value.dispatch(type_of(args[0])))(*args, **kwargs)
+
+        return dispatching
 
     def vectorized(self, value):
         copy = standins.vectorize(
@@ -400,10 +565,8 @@ class World:
     def instance(self, value):
         """An object of the same state with adapted methods; the object itself if it has none."""
         kind = type(value)
-        if not self._is_users_class(kind) or not hasattr(value, "__dict__"):
-            return value
         made = self.adapted_class(kind)
-        if made is kind:
+        if made is kind or not hasattr(value, "__dict__"):
             return value
         try:
             copy = object.__new__(made)
@@ -424,40 +587,46 @@ class World:
 
     def adapted_class(self, kind):
         """A subclass of the user's class `kind` with its methods adapted."""
-        if not self._is_users_class(kind) or hasattr(kind, "__dualmc_original__"):
-            return kind
-        found = self.classes.get(kind)
-        if found is not None:
-            return found
-        methods = {}
+        made = self.classes.get(id(kind))
+        if made is None or made.kind is not kind:
+            if not self._is_users_class(kind) or "__dualmc_original__" in kind.__dict__:
+                return kind
+            if len(self.classes) >= KEPT_CLASSES:
+                self.classes.clear()
+            made = self.classes[id(kind)] = ClassView(kind)
+        elif kind in self.under_way.classes or made.is_current():
+            return made.view
+        self.under_way.classes.add(kind)
+        try:
+            attributes = self._adapted_attributes(kind)
+            if made.view is not kind:
+                made.follow(attributes)
+            elif attributes:
+                made.view = _derived(kind, attributes)
+            made.remember(attributes)
+        finally:
+            self.under_way.classes.discard(kind)
+        return made.view
+
+    def _adapted_attributes(self, kind):
+        """The attributes of `kind` whose adapted forms differ from them."""
+        adapted = {}
         for base in reversed(kind.__mro__[:-1]):
             if self.is_foreign(base.__module__):
                 continue
-            for name, value in base.__dict__.items():
+            for name, value in list(base.__dict__.items()):
                 new = self._adapted_attribute(value)
                 if new is not value:
-                    methods[name] = new
+                    adapted[name] = new
                 else:
-                    methods.pop(name, None)
-        self.classes[kind] = kind
-        if not methods:
-            return kind
-        methods.update(
-            __dualmc_original__=kind, __module__=kind.__module__, __qualname__=kind.__qualname__
-        )
-        meta = type(kind)
-        try:
-            view = type(
-                f"{meta.__name__}", (meta,),
-                {
-                    "__instancecheck__": lambda cls, x, kind=kind: isinstance(x, kind),
-                    "__subclasscheck__": lambda cls, x, kind=kind: issubclass(x, kind),
-                },
-            )  # fmt: skip
-            self.classes[kind] = view(kind.__name__, (kind,), methods)
-        except Exception:  # a class that cannot be derived from, such as an Enum
-            return kind
-        return self.classes[kind]
+                    adapted.pop(name, None)
+        return adapted
+
+    def is_subclass(self, kind, classes):
+        """``issubclass`` of the classes that adapted ones were made of."""
+        if isinstance(classes, tuple):
+            return any(self.is_subclass(kind, c) for c in classes)
+        return standins.is_subclass(self.original(kind), self.original(classes))
 
     def _adapted_attribute(self, value):
         kind = type(value)
@@ -475,6 +644,43 @@ class World:
             made.__set_name__(None, value.attrname)
             return made
         return value
+
+
+def _derived(kind, attributes):
+    """A subclass of `kind` with `attributes`, of which neither `kind` nor its metaclass is told.
+
+    Made below another class of the same layout and then moved below `kind`, it meets neither
+    ``__init_subclass__`` nor what the metaclass does to new classes.
+    """
+    if issubclass(kind, enum.Enum):
+        return kind
+    meta = type(kind)
+    is_abstract = issubclass(meta, abc.ABCMeta)
+    solid = next(base for base in kind.__mro__ if not base.__flags__ & _ON_HEAP)
+    space = {"__dualmc_original__": kind, "__module__": kind.__module__,
+             "__qualname__": kind.__qualname__, **attributes}  # fmt: skip
+    try:
+        checking = type.__new__(
+            type(meta), meta.__name__, (meta,),
+            {
+                "__instancecheck__": lambda cls, x: isinstance(x, kind),
+                # ABCMeta asks the subclasses of `kind` in turn, which must not ask `kind` again.
+                "__subclasscheck__": lambda cls, x: (
+                    type.__subclasscheck__(kind, x) if is_abstract else issubclass(x, kind)
+                ),
+            },
+        )  # fmt: skip
+        view = type.__new__(checking, kind.__name__, (type("Base", (solid,), {}),), space)
+        view.__bases__ = (kind,)
+        if is_abstract:
+            view.__abstractmethods__ = kind.__abstractmethods__
+    except Exception:  # a class that cannot be derived from
+        return kind
+    return view
+
+
+# Of the flags of a type: it was made by Python code.
+_ON_HEAP = 1 << 9
 
 
 class Super:
@@ -528,14 +734,61 @@ class ModuleView(types.ModuleType):
         delattr(object.__getattribute__(self, "__dualmc_original__"), name)
 
 
+class CalledView(ModuleView):
+    """A module of which code only calls functions, but for those `held`: see `uses.py`."""
+
+    def __init__(self, module, world, held):
+        super().__init__(module, world)
+        object.__setattr__(self, "__dualmc_held__", held)
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith("__"):
+            return found
+        held = object.__getattribute__(self, "__dualmc_held__")
+        if name in held:
+            return found
+        world = object.__getattribute__(self, "__dualmc_world__")
+        found = world.original(found) if isinstance(found, ModuleView) else found
+        return world.called(found, _inside(name, held))
+
+
 class Replica(types.ModuleType):
-    """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing."""
+    """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing.
+
+    The class `numpy.ndarray` is itself where code compares with it (``type(v) is np.ndarray``), and
+    its stand-in where code calls it, asks it for a method or matches it.
+    """
 
     def __getattr__(self, name):
-        return getattr(self.__dualmc_original__, name)
+        value = getattr(self.__dualmc_original__, name)
+        if value is np.ndarray and _is_used(sys._getframe(1)):
+            return standins.STANDINS[value]
+        return value
 
 
-def _replica(module, world):
+def _is_used(frame):
+    """Whether what `frame` loads just now is called, asked for an attribute or matched."""
+    return _is_used_at(frame.f_code, frame.f_lasti)
+
+
+@functools.lru_cache(256)
+def _is_used_at(code, offset):
+    steps = list(dis.get_instructions(code))
+    i = next(i for i, step in enumerate(steps) if step.offset == offset)
+    before, after = steps[i - 1 : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
+    is_called = any("NULL" in step.argrepr or step.opname == "PUSH_NULL" for step in before)
+    used = ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL")
+    return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
+
+
+def _inside(name, held):
+    """Those of the dotted attributes `held` that are below `name`."""
+    return frozenset(h[len(name) + 1 :] for h in held if h.startswith(name + "."))
+
+
+def _replica(module, world, is_called=False, held=frozenset()):
+    """`module` with stand-ins; where code only calls what it finds, functions look into lists."""
     made = Replica(module.__name__, module.__doc__)
     names = dict(vars(module))
     for name, value in names.items():
@@ -543,8 +796,15 @@ def _replica(module, world):
             found = standins.STANDINS.get(value)
         except TypeError:  # not hashable
             continue
+        if type(value) is types.ModuleType and value.__name__ in standins.PATCHED:
+            found = world.module(value)
         if found is not None:
             names[name] = found
+        elif is_called and name not in held and listed.has_substitute(value):
+            names[name] = listed.substitute(value)
+        elif is_called and module is np and name in listed.modules():
+            names[name] = world.called(value, _inside(name, held))
+    names.pop("ndarray", None)
     names["__dualmc_original__"] = module
     made.__dict__.update(names)
     return made
@@ -557,6 +817,8 @@ _DATA = frozenset(
         slice, np.ndarray, np.float64, np.float32, np.int64, np.dtype, type(Ellipsis),
     }
 )  # fmt: skip
+# Kinds of values whose adapted forms are never exchanged.
+_STEADY = frozenset({types.BuiltinFunctionType, types.ModuleType, np.ufunc, _DISPATCHER})
 _worlds: dict = {}
 
 

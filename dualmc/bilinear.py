@@ -369,7 +369,8 @@ def kron(a, b):
     left = np.reshape(a, tuple(n for m in a.shape for n in (m, 1)))
     right = np.reshape(b, tuple(n for m in b.shape for n in (1, m)))
     shape = tuple(m * n for m, n in zip(a.shape, b.shape, strict=True))
-    return np.reshape(np.multiply(left, right), shape)
+    y = np.multiply(left, right)
+    return np.reshape(y, shape) if shape else y
 
 
 _NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])

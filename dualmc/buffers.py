@@ -12,6 +12,8 @@ import threading
 
 import numpy as np
 
+from dualmc import levels
+
 # Below this many bytes the allocator itself keeps memory at hand.
 LARGE = 2**17
 # Bytes that a thread keeps between derivative calls.
@@ -151,12 +153,19 @@ def trim(limit=KEPT):
 
 
 def trimming(function):
-    """Decorator: `trim` once `function` has ended, and what it held is free."""
+    """Decorator: `trim` once `function` has ended, and what it held is free.
+
+    An interrupt may come while a level closes: it is closed here then.
+    """
 
     @functools.wraps(function)
     def run(*args):
+        outside = levels.mark()
         try:
             return function(*args)
+        except BaseException:
+            levels.close_beyond(outside)
+            raise
         finally:
             trim()
 

@@ -6,6 +6,7 @@ Each is its definition in public NumPy functions, with NumPy's own value in the 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from dualmc import choices
 from dualmc.dual import Dual, as_operand, level_of, primal_at
 from dualmc.linear import exact, with_primal
 from dualmc.payload import values
@@ -144,4 +145,19 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
         inside = fp[i] + slope * (x - xp[i])
     z = np.where(points < knots[0], left, np.where(points > knots[-1], right, inside))
-    return with_primal(y, z)
+    z = with_primal(y, z)
+    at = np.isin(points, knots)
+    if choices.is_nested(z) and at.any():
+        z = choices.settled_by(np.interp, z, at, lambda: _bend(x, xp, fp, knots, points))
+    return z
+
+
+def _bend(x, xp, fp, knots, points):
+    """At a knot, the slope to its right less that to its left, times the distance from it."""
+    j = np.clip(np.searchsorted(knots, points), 0, knots.size - 1)
+    if knots.size == 1:
+        return x - xp[j]
+    slopes = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
+    ahead = np.where(j < knots.size - 1, slopes[np.minimum(j, knots.size - 2)], 0.0)
+    behind = np.where(j > 0, slopes[np.maximum(j - 1, 0)], 0.0)
+    return (ahead - behind) * (x - xp[j])

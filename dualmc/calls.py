@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from dualmc import adapt, csr, seeds
+from dualmc import adapt, csr, options, refusals, seeds
 from dualmc.dual import has_dual
 from dualmc.errors import (
     MissingRuleError,
@@ -19,21 +19,25 @@ from dualmc.errors import (
     lost_in_library,
 )
 
+NUMERATOR = "numerator"
+
 
 class Request:
     """The checked arguments of a Jacobian call."""
 
-    __slots__ = ("caller", "f", "args", "numbers", "is_tuple", "chunk_size", "sparse", "layout",
-                 "has_aux", "xs", "sizes")  # fmt: skip
+    __slots__ = ("caller", "f", "args", "numbers", "is_tuple", "chunk_size", "sparse", "format",
+                 "layout", "has_aux", "xs", "sizes")  # fmt: skip
 
     def __init__(self, caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         check_callable(f, caller)
         if not args:
             raise TypeError(f"{caller} needs the point of evaluation: {caller}(f, x).")
-        if layout not in ("numerator", "denominator"):
-            raise ValueError(
-                f'{caller}: layout must be "numerator" or "denominator", got layout={layout!r}.'
-            )
+        self.sparse, self.format, self.layout, self.has_aux = False, None, layout, False
+        if sparse is not False or has_aux is not False or layout is not NUMERATOR:
+            self.format = options.format_of(sparse, caller)
+            self.sparse = self.format is not None
+            options.check_layout(layout, caller)
+            self.has_aux = options.check_flag("has_aux", has_aux, caller)
         self.caller = caller
         self.f = f
         self.args = args
@@ -41,10 +45,7 @@ class Request:
         self.chunk_size = chunk_size
         if chunk_size is not None:
             self.chunk_size = seeds.check_chunk_size(chunk_size, caller)
-        self.sparse = sparse
-        self.layout = layout
-        self.has_aux = has_aux
-        if sparse:
+        if self.sparse:
             seeds.import_sparse(caller)
         self.xs = [
             seeds.as_input(args[i], caller, "x" if len(args) == 1 else f"argument {i}")
@@ -63,7 +64,7 @@ class Request:
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
         call = list(self.args)
         for i, x in zip(self.numbers, inputs, strict=True):
-            call[i] = x
+            call[i] = x if x.shape else seeds.as_given(x, self.args[i])
         out, aux = call_f(self.f, call, level), None
         if self.has_aux:
             out, aux = _with_aux(out, self.caller)
@@ -90,7 +91,7 @@ class Request:
         found = []
         for J, x in zip(parts, self.xs, strict=True):
             if self.sparse:
-                found.append(J.T.tocsr() if self.layout == "denominator" else J)
+                found.append((J.T if self.layout == "denominator" else J).asformat(self.format))
                 continue
             if J.shape != shape + x.shape:
                 J = np.reshape(J, shape + x.shape)
@@ -120,7 +121,10 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
         try:
-            return adapt.adapted(f)(*args)
+            y = adapt.adapted(f)(*adapt.arguments(args))
+        except BaseException:
+            adapt.drop_under_way()
+            raise
         finally:
             adapt.hand_back()
     except (MissingRuleError, TangentLostError) as error:
@@ -134,6 +138,9 @@ def call_f(f, args, level):
             raise lost.with_traceback(error.__traceback__) from error
         finally:
             del lost  # which holds this frame
+    if level is not None and level.refusals is not None:
+        refusals.tell(level)
+    return y
 
 
 def _explained(error, level):
@@ -145,7 +152,7 @@ def _explained(error, level):
     """
     way = _Way(error)
     if _hides_refusal(error, level):
-        lost = lost_in_library(way.library) if way.library else lost_in_array()
+        lost = lost_in_library(way.library) if way.library else lost_in_array(error.__cause__)
         way.locate(lost)
         return lost
     name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
@@ -187,7 +194,7 @@ class _Way:
         tb = error.__traceback__
         while tb is not None:
             if not tb.tb_frame.f_code.co_filename.startswith((_OWN, _NUMPY)):
-                if _is_library(tb.tb_frame):
+                if refusals.is_library(tb.tb_frame):
                     self.frames.append(tb.tb_frame)
                 elif self.frames and isinstance(error, SystemError):
                     break  # raised in a function of the user's that the library called, not by it
@@ -244,14 +251,6 @@ def _top(frame):
 
 def _module(frame):
     return frame.f_globals.get("__name__") or ""
-
-
-def _is_library(frame):
-    """Whether `frame` runs code that is left as it is; `adapt.py` says which."""
-    if isinstance(frame.f_globals, adapt.Namespace):
-        return False
-    top = _top(frame)
-    return top in adapt.FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 
 def _public_name(frame):

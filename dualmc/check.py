@@ -1,13 +1,18 @@
-"""Is a Jacobian right?  `check_jacobian` compares it with derivatives that know no rules."""
+"""Is a Jacobian right?  `check_jacobian` compares it with derivatives that know no rules.
 
+The judge calls f as it is, on copies of plain numbers: an f that takes another way on Duals (it
+looks at types, or catches refusals) has another value there, which is compared first.
+"""
+
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dualmc import seeds
-from dualmc.calls import Request, call_f
+from dualmc import seeds, watch
+from dualmc.calls import Request
 from dualmc.forward import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
@@ -16,6 +21,9 @@ WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 STEP = 5e-3
 # A step so small that x + ih changes the value by less than rounding.
 COMPLEX_STEP = 1e-30
+# Values of the two runs of f may differ by this many units in the last place: another order of
+# operations, or a function of NumPy's for one of the module math.
+ULPS = 1e3
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class JacobianCheck:
 
     ok: bool
     method: str
-    """The independent derivative: "complex step" or "differences"."""
+    """The independent derivative, "complex step" or "differences"; or "plain value", where already
+    the value of f on Duals is not that of f on plain numbers."""
     error: float
     """The worst difference, relative to the largest entry of its row or to 1."""
     tolerance: float
@@ -42,7 +51,7 @@ class JacobianCheck:
     input: tuple
     """Index in the argument of the worst entry."""
     computed: float
-    """The worst entry as dualmc computes it."""
+    """The worst entry as dualmc computes it (a complex number where f returns such)."""
     expected: float
     """The same entry by the independent method."""
     cause: str
@@ -52,7 +61,9 @@ class JacobianCheck:
         return self.ok
 
     def __str__(self) -> str:
-        where = f"d y{_bracket(self.output)} / d x{self.argnum or ''}{_bracket(self.input)}"
+        where = f"y{_bracket(self.output)}"
+        if self.method != VALUE:
+            where = f"d {where} / d x{self.argnum or ''}{_bracket(self.input)}"
         head = "the Jacobian is right" if self.ok else "the Jacobian is wrong, or f has none here"
         rows = [
             ("worst entry", where),
@@ -66,6 +77,9 @@ class JacobianCheck:
         return "\n".join(f"{name:16}{text}" for name, text in rows)
 
 
+VALUE = "plain value"
+
+
 def _bracket(index: tuple) -> str:
     return "[" + ", ".join(map(str, index)) + "]" if index else ""
 
@@ -75,8 +89,9 @@ def check_jacobian(
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
-    Where `f` is analytic and takes complex arguments, the complex step gives all digits; elsewhere
-    central differences of order 8, with their own error estimated by a second step.
+    `f` is called as it is, on copies of plain numbers, and its value is compared first.  Where `f`
+    is analytic and takes complex arguments, the complex step gives all digits; elsewhere central
+    differences of order 8, with their own error estimated by a second step.
 
     Parameters
     ----------
@@ -90,7 +105,8 @@ def check_jacobian(
     -------
     JacobianCheck
         True if all entries agree.  Otherwise it names the worst entry and a likely cause: a kink, a
-        jump, a rule that was added and is wrong, values that are rounded or not functions of `x`.
+        jump, a rule that was added and is wrong, values that are rounded or not functions of `x`,
+        another way that `f` takes on Duals.
 
     Raises
     ------
@@ -110,6 +126,7 @@ def check_jacobian(
     differences     0
     difference      0.0e+00 (allowed: 1.0e-07)
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
+                    numpy.absolute is at a kink in 1 element (derivative 0 at 0)
     """
     if isinstance(rtol, bool) or not isinstance(rtol, (int, float, np.number)):
         raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
@@ -118,20 +135,74 @@ def check_jacobian(
     request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
+    watch.look(request)
     y, pieces, _ = passes(request)
-    n = sum(request.sizes)
-    if n == 0 or np.size(y) == 0:
+    if not isinstance(y, (np.ndarray, np.generic)):
+        raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
+    y, n = np.asarray(y), sum(request.sizes)
+    if n == 0 or y.size == 0:
         raise ValueError(
             f"check_jacobian needs an entry to check; f maps {n} inputs to an output of shape "
-            f"{np.shape(y)}."
+            f"{y.shape}."
         )
     J = joined(pieces, False).reshape(-1, n)
     plain = _Plain(request)
-    return _judged(plain, J, np.asarray(y).shape, rtol)
+    other = _other_value(plain, y, rtol)
+    return other if other is not None else _judged(plain, J, y.shape, rtol)
+
+
+def _other_value(plain: "_Plain", y: Any, rtol: float) -> JacobianCheck | None:
+    """What to report where f on plain numbers gives another value than y; None if it does not."""
+    with np.errstate(all="ignore"):
+        found = plain.value()
+        again = plain.value()
+        cause = ""
+        if not _is_same(found, again):
+            cause = "f is not repeatable: two plain calls at the same x give different values"
+        elif found.shape != y.shape:
+            cause = f"on plain numbers f returns shape {found.shape}, on Duals {y.shape}"
+        if cause:
+            return _of_value(y, found if found.shape == y.shape else y, 0.0, 0.0, cause)
+        scale = np.max(np.abs(np.where(np.isfinite(found), found, 0)))
+        error = np.where(_entries_same(y, found), 0.0, np.abs(y - found) / (scale or 1.0))
+    precision = np.finfo(y.dtype).eps if y.dtype.kind in "fc" else 0.0
+    tolerance = max(rtol, float(ULPS * precision))
+    if (error <= tolerance).all():
+        return None
+    cause = (
+        "f takes another way on Duals than on plain numbers: a test of a type, hasattr, "
+        "isinstance, the text of a number, or a refusal that f catches"
+    )
+    return _of_value(y, found, error, tolerance, cause)
+
+
+def _entries_same(a: Any, b: Any) -> Any:
+    return (a == b) | ((a != a) & (b != b))
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    return a.shape == b.shape and bool(_entries_same(a, b).all())
+
+
+def _of_value(y: Any, found: Any, error: Any, tolerance: float, cause: str) -> JacobianCheck:
+    error = np.broadcast_to(np.nan_to_num(error, nan=np.inf), y.shape)
+    where = np.unravel_index(int(np.argmax(error)), y.shape)
+    return JacobianCheck(
+        ok=False,
+        method=VALUE,
+        error=float(error[where]),
+        tolerance=tolerance,
+        output=tuple(map(int, where)),
+        argnum=0,
+        input=(),
+        computed=y[where].item(),
+        expected=found[where].item(),
+        cause=cause,
+    )
 
 
 class _Plain:
-    """f as a function of one flat vector, on plain numbers."""
+    """f, untouched, as a function of one flat vector: each call gets plain numbers of its own."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -144,15 +215,29 @@ class _Plain:
         ]
 
     def __call__(self, flat: Any) -> Any:
+        parts = [
+            flat[start:end].reshape(x.shape).copy()
+            for start, end, x in zip(self.ends, self.ends[1:], self.request.xs, strict=False)
+        ]
+        return self.called(parts).reshape(-1)
+
+    def value(self) -> Any:
+        """f at the point itself, in the precision that was given."""
+        return self.called([np.array(x) for x in self.request.xs])
+
+    def called(self, parts: list) -> Any:
         call = list(self.request.args)
-        for k, (number, x) in enumerate(zip(self.request.numbers, self.request.xs, strict=True)):
-            part = flat[self.ends[k] : self.ends[k + 1]].reshape(x.shape)
-            call[number] = part if x.ndim else part[()]
-        out = call_f(self.request.f, call, None)
+        for number, part in zip(self.request.numbers, parts, strict=True):
+            given = self.request.args[number]
+            if part.ndim == 0 and not isinstance(given, np.ndarray):
+                # A number of Python's stays one, since f may look at its type.
+                part = part.item() if type(given) in (int, float) else part[()]
+            call[number] = part
+        out = self.request.f(*call)
         if isinstance(out, np.ndarray) and out.dtype == object:  # of np.frompyfunc
-            out = out.astype(complex if flat.dtype.kind == "c" else float)
-        out = seeds.as_output(out, "check_jacobian")
-        return np.asarray(out).reshape(-1)
+            kind = complex if any(isinstance(v, complex) for v in out.flat) else float
+            out = out.astype(kind)
+        return np.array(seeds.as_output(out, "check_jacobian"))
 
     def step(self, j: int) -> float:
         return STEP * max(1.0, abs(self.x[j]))
@@ -177,8 +262,10 @@ class _Plain:
         """The Jacobian by complex steps, or None where f does not take them."""
         columns = []
         try:
-            for j in range(self.x.size):
-                columns.append(self.along(j, COMPLEX_STEP * 1j))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of imaginary parts that f drops
+                for j in range(self.x.size):
+                    columns.append(self.along(j, COMPLEX_STEP * 1j))
         except Exception:  # whatever f raises at a complex argument
             return None
         values = np.stack(columns, axis=-1)
@@ -206,7 +293,7 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
     excess = np.where(bad, np.inf, 0) + np.nan_to_num(error - tolerance, nan=np.inf, posinf=1e300)
     i, j = np.unravel_index(int(np.argmax(excess)), J.shape)
     number, index = plain.names[j]
-    cause = _cause(plain, J, fine, i, j) if bad[i, j] else ""
+    cause = _cause(plain, J, fine, i, j) + _conventions(plain) if bad[i, j] else ""
     return JacobianCheck(
         ok=not bad.any(),
         method=method,
@@ -215,10 +302,16 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
         output=tuple(int(k) for k in np.unravel_index(i, shape)) if shape else (),
         argnum=number,
         input=tuple(int(k) for k in index),
-        computed=float(J[i, j]),
-        expected=float(expected[i, j]),
+        computed=J[i, j].item(),
+        expected=expected[i, j].item(),
         cause=cause,
     )
+
+
+def _conventions(plain: _Plain) -> str:
+    """Where conventions decided derivatives of f, as a further cause."""
+    met, _ = watch.found(plain.request)
+    return "".join(f"\n{'':16}{text}" for kink in met for text in str(kink).splitlines())
 
 
 def _kinks(plain: _Plain, scale: Any) -> Any:
@@ -232,9 +325,7 @@ def _kinks(plain: _Plain, scale: Any) -> Any:
 def _cause(plain: _Plain, J: Any, fine: Any, i: int, j: int) -> str:
     """A guess at what is wrong with entry (i, j), from values of f around the point."""
     with np.errstate(all="ignore"):
-        again, y = plain(plain.x)[i], plain(plain.x)[i]
-        if again != y and not np.isnan(y):
-            return "f gives another value at the same x: random numbers, or state that it changes"
+        y = plain(plain.x)[i]
         if not np.isfinite(y):
             return f"f itself is {y} here"
         if np.isnan(J[i, j]):

@@ -37,7 +37,7 @@ def matrix_of(t, m, n, kind):
 def matrix_of_rows(rows, kind):
     """What is not 0 in dense rows, (m, n), as a `scipy.sparse.csr_array`, which `kind` is."""
     if rows.dtype not in KERNEL_DTYPES:
-        return kind(rows)
+        return kind(rows.astype(storable(rows.dtype), copy=False))
     rows = buffers.contiguous(rows)
     count = np.count_nonzero(rows)
     index = np.int64 if max(count, rows.shape[1]) > INT32 else np.int32
@@ -45,6 +45,11 @@ def matrix_of_rows(rows, kind):
     data = np.empty(count, rows.dtype)
     slot_kernels.fill_nonzeros(rows, indptr, indices, data)
     return _matrix(kind, rows.shape, indptr, indices, data)
+
+
+def storable(dtype):
+    """`dtype`, or the next wider one that SciPy's matrices can hold."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def _filled(col, coef):

@@ -7,8 +7,10 @@ lacks rank) the derivative is NaN.
 
 import numpy as np
 
+from dualmc import choices
 from dualmc.dual import Dual
 from dualmc.errors import missing_case
+from dualmc.kink_table import weighted
 from dualmc.linear import with_primal
 from dualmc.matrices import (
     antisymmetric,
@@ -195,7 +197,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
         thin = parted(a.level, *np.linalg.svd(p, full_matrices=False))
         u, s, vh = (held(part, a.level) for part in thin)
         y = y if split_at(a.level) is None else s
-        return with_primal(y, singular_values(a, u, s, turned(vh), False))
+        return _settled(with_primal(y, singular_values(a, u, s, turned(vh), False)), a)
     y = np.linalg.svd(p, full_matrices)
     y = type(y)(*parted(a.level, *y))
     k = min(a.shape[-2:])
@@ -208,6 +210,28 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     return type(y)(
         with_primal(y.U, u_dual), with_primal(y.S, values_dual), with_primal(y.Vh, turned(v_dual))
     )
+
+
+def _settled(s, a):
+    """Singular values `s` without vectors, of which those that are 0 have a kink, as the modulus.
+
+    Where values are split by an infinitesimal they are not 0.
+    """
+    plain = values(s)
+    split = split_at(a.level)
+    if split is not None and split.seed:
+        # Of either sign, and with a curvature of its own: the second derivative of what is even in
+        # such a value does not see it, that of its modulus does.
+        return s + np.where(plain == 0, 0.5 * s * s, np.zeros((), s.dtype))
+    if not choices.is_nested(s) or STATE.split is not None:
+        return s
+    is_zero = plain <= _rounding(plain, a.shape[-2:])
+
+    def gap():
+        change = weighted(real(a - values(a)), (-2, -1))
+        return np.broadcast_to(change[..., None], plain.shape)
+
+    return choices.settled_by(np.linalg.svd, s, is_zero, gap)
 
 
 @handles("composite", np.linalg.svdvals)

@@ -45,6 +45,7 @@ class Dual:
         "_writes",
         "_owned",
         "_kept",
+        "_square",  # set by `choices.py` alone
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -110,6 +111,14 @@ class Dual:
             dense = t.dense()
             dense = dense.copy() if isinstance(dense, np.ndarray) else dense
         return dense[0] if self.level.serial == 0 and k == 1 else dense
+
+    @property
+    def is_number(self):
+        """Whether NumPy would have a scalar here, not an array of no dimensions.
+
+        A number is never written to; the making of such an array counts as its first write.
+        """
+        return self._view is None and not self._writes and not self._primal.ndim
 
     def own_tangent(self):
         """The structured tangent, or None when nothing here depends on the inputs."""
@@ -187,13 +196,15 @@ class Dual:
         value = np.ravel(as_operand(value))
         self[...] = np.reshape(np.resize(value, self.size), self.shape)
 
+    # Inside f the text of a Dual is that of the number or array in its place, which f may read.
+
     def __repr__(self):
-        if self.level.records:
-            return f"Dual({self.primal!r}, recorded)"
+        if self.level.serial:
+            return repr(values(self)[()])
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):
-        return f"Dual({self.primal})"
+        return str(values(self)[()]) if self.level.serial else f"Dual({self.primal})"
 
     def __format__(self, spec):
         return format(self.primal.item() if self.ndim == 0 else self.primal, spec)
@@ -245,7 +256,9 @@ class Dual:
         raise TangentLostError(
             "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
             "Dual in a float array). Use the NumPy function on the Dual itself, allocate with "
-            "numpy.zeros_like(dual), or build the array with numpy.stack."
+            "numpy.zeros_like(dual), or build the array with numpy.stack. Where a step needs plain "
+            "numbers, give its derivative with @dualmc.custom_jvp (of a root, dualmc.custom_root).",
+            level=self.level,
         )
 
     def __complex__(self):
@@ -253,7 +266,8 @@ class Dual:
             return complex(self.primal)
         self.level.lost = True
         raise TangentLostError(
-            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions."
+            "complex(dual) would lose the derivative. Multiply by 1j, or use NumPy functions.",
+            level=self.level,
         )
 
     @property
@@ -307,6 +321,10 @@ class Dual:
             return entry.handler(*args, **kwargs)
         if function in registry.CREATION:  # called with like=dual
             return _created_like(self, function, args, kwargs)
+        if not has_tangent([*args, *kwargs.values()]):
+            from dualmc.flat import flat_handler  # which imports this module
+
+            return flat_handler(function)(*args, **kwargs)
         raise missing_rule(registry.name_of(function))
 
     # --- indexing: `recorded_parts.py` attaches reading, as `elementwise.py` does operators -------
@@ -346,7 +364,31 @@ def make(primal, tangent, level, view=None):
     return out
 
 
+def make_array(primal, tangent, level):
+    """`make`, for what is an array in NumPy even where it has no dimensions."""
+    out = make(primal.as_array() if type(primal) is Dual else primal, tangent, level)
+    out._writes = 1
+    return out
+
+
+def as_array(dual):
+    """`dual` itself, or of a number the array that NumPy makes of it: memory of its own."""
+    if dual._writes or dual._primal.ndim or dual._view is not None:
+        return dual
+    return make_array(dual.primal.copy(), dual.own_tangent(), dual.level)
+
+
 Dual.make = staticmethod(make)
+Dual.make_array = staticmethod(make_array)
+Dual.as_array = as_array
+
+
+def as_number(dual):
+    """The number in an array of no dimensions."""
+    return make(dual.primal.copy(), dual.own_tangent(), dual.level)
+
+
+Dual.as_number = as_number
 
 
 def is_dual(a):

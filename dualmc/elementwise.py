@@ -9,10 +9,19 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, writing
 from dualmc.accumulating import accumulated
 from dualmc.derived import Derived
-from dualmc.dual import Dual, as_operand, from_objects, has_dual, level_of, make, primal_at
+from dualmc.dual import (
+    Dual,
+    as_operand,
+    from_objects,
+    has_dual,
+    has_tangent,
+    level_of,
+    make,
+    primal_at,
+)
 from dualmc.errors import TangentLostError, missing_case, missing_rule
 from dualmc.merging import merged, merged_products
 from dualmc.number_tangent import NumberTangent
@@ -41,10 +50,15 @@ def apply(ufunc, *inputs):
             return y
     rule = RULES.get(ufunc)
     if rule is None:
-        if not registry.learn(ufunc):
-            raise missing_rule(registry.name_of(ufunc))
-        return apply(ufunc, *inputs)
-    return push(rule, ufunc, inputs)
+        if registry.learn(ufunc):
+            return apply(ufunc, *inputs)
+        if not has_tangent(inputs):
+            return flat.flat_handler(ufunc)(*inputs)
+        raise missing_rule(registry.name_of(ufunc))
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+    return y
 
 
 def push(rule, function, args, options=None):
@@ -300,6 +314,10 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         if entry is not None:
             return entry.handler(*inputs, **kwargs)
         entry = registry.METHODS.get(method)
+        known = registry.UFUNCS.get(ufunc)
+        is_flat = known is not None and known.kind == "flat"
+        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
         if entry is None:
             raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
         return entry.handler(ufunc, *inputs, **kwargs)
@@ -308,7 +326,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 @registry.handles("element-wise", np.sinc)
 def _sinc(x):
-    return push(RULES[np.sinc], np.sinc, (x,))
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):
@@ -353,6 +371,8 @@ def _ufunc_result(ufunc, inputs, kwargs):
         return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
     if registry.learn(ufunc):
         return _ufunc_result(ufunc, inputs, kwargs)
+    if not has_tangent([*inputs, *kwargs.values()]):
+        return flat.flat_handler(ufunc)(*inputs, **kwargs)
     raise missing_rule(registry.name_of(ufunc))
 
 
@@ -385,7 +405,7 @@ def _binary(ufunc):
         return general(ufunc, other, self) if y is None else y
 
     def in_place(self, other):
-        if self._primal.ndim == 0 and self._view is None:  # a number, not a view of an array
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
             return method(self, other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
@@ -443,8 +463,15 @@ def _attach_operators():
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
     Dual.__neg__ = _negated
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
@@ -453,9 +480,7 @@ def _attach_operators():
     Dual.__pow__ = _power
     Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other)
-        if self.ndim == 0 and self._view is None
-        else writing.assign(self, _power(self, other))
+        _power(self, other) if self.is_number else writing.assign(self, _power(self, other))
     )
 
 
@@ -483,8 +508,10 @@ def _abs(self):
     return y
 
 
-def _comparison(compare):
+def _comparison(compare, ufunc):
     def method(self, other):
+        if choices.reporting:
+            choices.passed(ufunc, (self, other))
         other = as_operand(other)
         return compare(values(self.primal), values(other) if type(other) is Dual else other)
 

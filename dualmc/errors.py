@@ -1,7 +1,21 @@
-"""The two errors of dualmc's own; every other error is the built-in type that fits.
+"""The errors and the warning of dualmc's own; every other error is the built-in type that fits.
 
 A wrong kind of argument is a `TypeError`, a wrong value or shape a `ValueError`.
 """
+
+from collections.abc import Callable
+
+# Called with every refusal that is made, and the level that it is known to concern.
+witnesses: list[Callable] = []
+
+
+def forget(error: BaseException | None) -> None:
+    """`error` was caught by dualmc itself, which does without what was refused."""
+    while error is not None:
+        noted = getattr(error, "noted", None)
+        if noted is not None:
+            noted.told = True
+        error = error.__cause__ or error.__context__
 
 
 class MissingRuleError(NotImplementedError):
@@ -11,6 +25,11 @@ class MissingRuleError(NotImplementedError):
     how to add a rule (`dualmc.rule`, `dualmc.custom_jvp`).
     """
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        for witness in witnesses:
+            witness(self, None)
+
 
 class TangentLostError(TypeError):
     """A step would have dropped a derivative silently.
@@ -18,6 +37,30 @@ class TangentLostError(TypeError):
     Raised by ``float(dual)``, by storing a Dual in a float array, by ``np.asarray(dual, float)``
     and by a Dual used after the derivative call that made it has finished.
     """
+
+    def __init__(self, *args: object, level: object = None) -> None:
+        super().__init__(*args)
+        for witness in witnesses:
+            witness(self, level)
+
+
+class RefusalSwallowedWarning(RuntimeWarning):
+    """f caught a `MissingRuleError` or a `TangentLostError` and went on without what was refused.
+
+    On plain numbers nothing would have been refused, and f may have taken another way: the value
+    and the derivative may be wrong.  The message names the line and what was refused there.
+    """
+
+
+class KinkWarning(UserWarning):
+    """Within ``with dualmc.kinks("warn")``: a convention decided a derivative.
+
+    The message names the line of f, the function, the convention and how many elements.
+    """
+
+
+class KinkError(ArithmeticError):
+    """The same within ``with dualmc.kinks("raise")``, before anything is computed."""
 
 
 def missing_case(name, what):
@@ -36,12 +79,19 @@ def missing_rule(name):
     )
 
 
-def lost_in_array():
-    """The `TangentLostError` for a Dual stored in a float array."""
+IN_THREAD = (
+    " It was met in a thread that f has started, where numpy.zeros and the like make plain arrays: "
+    "make them with numpy.zeros_like(x), or in the thread that called f."
+)
+
+
+def lost_in_array(cause=None):
+    """The `TangentLostError` for a Dual stored in a float array, where `cause` was raised."""
+    where = IN_THREAD if IN_THREAD in str(cause) else ""
     return TangentLostError(
         "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
         "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the array "
-        "with numpy.stack."
+        "with numpy.stack." + where
     )
 
 

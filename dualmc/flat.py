@@ -6,6 +6,7 @@ that the result may be written to.
 
 import numpy as np
 
+from dualmc import choices
 from dualmc.dual import Dual, make
 from dualmc.payload import values
 from dualmc.registry import register_one
@@ -37,17 +38,27 @@ def flat_handler(function):
     """`function` on the values; float results become Duals without tangent."""
 
     def handler(*args, **kwargs):
+        if choices.reporting:
+            choices.passed(function, args, kwargs)
         out = kwargs.pop("out", None)
         y = function(*stripped(args), **{key: stripped(a) for key, a in kwargs.items()})
         if out is not None:
             out[...] = y
             return out
-        if isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
-            level = _first_level((*args, *kwargs.values()))
-            return y if level is None else make(np.asarray(y), None, level)
-        return y
+        level = _first_level((*args, *kwargs.values()))
+        return y if level is None else _carried(y, level)
 
     return handler
+
+
+def _carried(y, level):
+    """`y` with every array of floats in it as a Dual without tangent, which may be written to."""
+    if isinstance(y, (np.ndarray, np.inexact)) and y.dtype.kind in "fc":
+        return make(np.asarray(y), None, level)
+    if isinstance(y, (list, tuple)):
+        parts = [_carried(part, level) for part in y]
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+    return y
 
 
 _NAMES = """

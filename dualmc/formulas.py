@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.errors import forget
 from dualmc.forms import Form, elementwise
 from dualmc.graph import Node, Slot, fill, name_of_function
 from dualmc.partials import Partial, is_elementwise, place_of
@@ -95,7 +96,8 @@ def elementwise_formula(function: Any, slot: int, args: tuple[Expr, ...]) -> Exp
         return expr(partial)
     try:
         e = expr(partial(*args, apply(function, *args)))
-    except Exception:  # a user's rule may do what formulas cannot
+    except Exception as error:  # a user's rule may do what formulas cannot
+        forget(error)
         return None
     return e if e.size <= LONGEST else None
 

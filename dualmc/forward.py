@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, seeds
+from dualmc import buffers, choices, levels, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -19,7 +19,7 @@ def jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -38,8 +38,9 @@ def jacobian_fwd(
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), from the same pass; needs SciPy.  Entries
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        from the same pass; needs SciPy (which knows no float16: there in float32).  Entries
         that depend on an input but happen to be 0 are stored, as long as the structure was
         carried; where it became dense, only nonzeros are.
     layout : {"numerator", "denominator"}, optional
@@ -83,7 +84,7 @@ def value_and_jacobian_fwd(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -160,6 +161,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
+    given = primals
     xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
     x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
@@ -168,23 +170,42 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
+    if watch.watched and watch.is_due():
+        numbers = tuple(range(len(xs)))
+        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        with watch.looked_at(request, x_dots):
+            return jvp_of(caller, f, primals, tangents)
     if STATE.split is not None:
         split = STATE.split
-        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots)
+        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
         return y, split.undone(y_dot)
-    y, y_dot = _along(caller, f, xs, x_dots)
+    y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
         y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
 @buffers.trimming
-def _along(caller, f, xs, x_dots):
+def _along(caller, f, xs, x_dots, given):
+    level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is not None:
+        with choices.looking(is_varied):
+            _, other, other_dot = _looked_along(caller, f, xs, x_dots, given)
+        if is_varied:
+            y_dot = choices.agreed(y_dot, other_dot, 0)
+        else:
+            y = other
+    return scalar(y), scalar(y_dot)
+
+
+def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
+        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        return scalar(piece.primal), scalar(piece.columns()[..., 0])
+        return level, piece.primal, piece.columns()[..., 0]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
@@ -211,16 +232,20 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     12.0
     """
     check_callable(f, "derivative")
-    x = seeds.as_input(x, "derivative", "x")
-    if x.shape != ():
+    shape = seeds.as_input(x, "derivative", "x").shape
+    if shape != ():
         raise ValueError(
-            f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
+            f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        with watch.looked_at(request):
+            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     if STATE.split is not None:
         split = STATE.split
         f = split.stretched(f, numbers_of(argnums, args))
@@ -239,12 +264,14 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+    outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
     except BaseException:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
         raise
-    columns = pieces[0] if len(pieces) == 1 else joined(pieces, sparse)
+    columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
     return scalar(y), request.split(columns, y.shape), aux
 
 
@@ -317,6 +344,21 @@ def _pass(request, start, width, is_sparse):
 
     If these would pass the memory budget, how many columns do not.
     """
+    level, found = _looked(request, start, width, is_sparse)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is None or type(found) is int:
+        return found
+    with choices.looking(is_varied):
+        _, other = _looked(request, start, width, is_sparse)
+    if type(other) is int:
+        return other
+    if is_varied:
+        return found[0], choices.agreed(found[1], other[1], -1), found[2]
+    return other[0], found[1], other[2]
+
+
+def _looked(request, start, width, is_sparse):
+    """What `_pass` returns, from one look; and the level."""
     xs = request.xs
     with open_level(width) as level:
         if len(xs) == 1:
@@ -333,8 +375,8 @@ def _pass(request, start, width, is_sparse):
             out, aux = request.call(inputs, level)
             piece = seeds.Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
-            return piece.primal, columns, aux
+            return level, (piece.primal, columns, aux)
         except ChunkNeeded as need:
             if need.level is not level:
                 raise
-            return min(need.columns, width - 1)
+            return level, min(need.columns, width - 1)

@@ -188,20 +188,33 @@ class Graph:
 # --- Recording -----------------------------------------------------------------------------------
 
 
+def called(function: Callable, args: tuple, options: dict) -> Any:
+    return function(*args, **options)
+
+
 class Recorder:
     """Makes the nodes of one trace, and keeps copies of the constants that they use.
 
     With `whole`, everything that is computed from the inputs becomes a node, also what has no
-    derivative (comparisons, counts, positions), and what f read from a value to decide its way is
-    noted in `guards`: enough to replay f at other inputs.
+    derivative (comparisons, counts, positions), and what f learnt from values is noted in `guards`
+    and `events` (`replay.events` says which are which): enough to replay f at other inputs.
+    ``call(function, args, options)`` makes the values.
     """
 
-    def __init__(self, whole: bool = False) -> None:
+    def __init__(self, whole: bool = False, call: Callable = called) -> None:
         self.whole = whole
+        self.call = call
         self.flat: set[int] = set()  # serials of nodes without derivative
-        self.guards: list[Node] = []  # nodes whose value f looked at
+        self.guards: dict[Node, None] = {}  # nodes whose value f looked at, in order
+        self.events: list[Any] = []  # what else it learnt
+        self.handling: Any = None  # how errors of arithmetic are dealt with, in a whole program
+        self.refusal: str | None = None  # why f cannot be replayed
+        self.noted: BaseException | None = None  # the exception that is the last event
+        self.numbers: set[int] = set()  # serials of what are Python's floats to f
         self.serials = itertools.count()
         self.open = True
+        self.refusals: list | None = None  # what was refused while f ran: `refusals.py`
+        self.chunk = 0
         self.lost = False  # read by `calls.call_f`: whether a conversion to float was refused
         self.names: list[tuple[Any, str]] = []
         self.copies: dict[int, tuple[Any, Any]] = {}
@@ -216,8 +229,13 @@ class Recorder:
     def guard(self, node: Node) -> None:
         """Note that f looked at the value of `node`."""
         is_constant = node.function is None and not node.name
-        if self.whole and not is_constant and node not in self.guards[-8:]:
-            self.guards.append(node)
+        if self.whole and not is_constant:
+            self.guards[node] = None
+
+    def refuse(self, reason: str) -> None:
+        """Note why f cannot be replayed; the first reason stands."""
+        if self.refusal is None:
+            self.refusal = reason
 
     def constant(self, a: Any) -> Any:
         """A plain array as it is now, whatever is written to it later."""

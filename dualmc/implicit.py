@@ -15,6 +15,7 @@ from dualmc import seeds
 from dualmc.dual import Dual, as_operand, has_dual, level_of, primal_at
 from dualmc.forward import jacobian_fwd
 from dualmc.linear import applied, with_primal
+from dualmc.options import check_flag
 
 
 class custom_root:
@@ -66,7 +67,7 @@ class custom_root:
                     f"custom_root needs {name} to be a function, got {type(given).__name__}. Call "
                     f"it as custom_root(residual, solver)."
                 )
-        if sparse:
+        if check_flag("sparse", sparse, "custom_root"):
             seeds.import_sparse("custom_root")
         functools.update_wrapper(self, solver, updated=())
         self.residual = residual

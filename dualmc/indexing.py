@@ -35,6 +35,8 @@ def get(dual, key):
         if not is_basic(key):
             return _taken(dual, key)
         kind = type(key)
+    if not dual._writes and not dual._primal.ndim:
+        dual = dual.as_array()  # a view of a number is one of a copy
     primal = dual.primal[key]
     path = key if kind is tuple else (key,)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
@@ -162,10 +164,14 @@ class FlatIterator:
         self._dual = dual
 
     def __getitem__(self, key):
-        return np.copy(np.ravel(self._dual)[key])
+        return np.ravel(self._dual)[key].copy()
 
     def __setitem__(self, key, value):
         where = positions(self._dual.shape).reshape(-1)[plain_key(key)]
+        if self._dual.ndim == 0:
+            if np.size(where):
+                self._dual[...] = np.ravel(value)[-1] if np.ndim(value) else value
+            return
         index = np.unravel_index(where, self._dual.shape)
         self._dual[index] = value
 

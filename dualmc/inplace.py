@@ -44,6 +44,10 @@ def put(a, ind, v, mode="raise"):
 def _scatter(a, landed, v):
     """Write ``v[landed[i]]`` to flat position i wherever landed is not -1."""
     where = np.flatnonzero(landed >= 0)
+    if a.ndim == 0:
+        if where.size:
+            a[...] = v[landed[0]]
+        return
     a[np.unravel_index(where, a.shape)] = v[landed[where]]
 
 

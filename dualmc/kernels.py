@@ -18,13 +18,22 @@ from contextlib import contextmanager
 from types import FunctionType
 
 import numba
+import numpy as np
 from numba.extending import overload, register_jitable
 
 from dualmc import rules
 from dualmc.derived import text_of
 
+try:
+    from dualmc.cached_code import CheckedCache
+except ImportError:  # another Numba: its own cache serves, slower to start and unchecked
+    CheckedCache = None
+
 _DIGEST = hashlib.sha1(pathlib.Path(rules.__file__).read_bytes()).hexdigest()[:12]
+
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
+# Without the compiler (NUMBA_DISABLE_JIT=1) kernels run as the Python that they are.
+HAS_COMPILER = not numba.config.DISABLE_JIT
 
 
 @overload(rules.select)
@@ -40,11 +49,14 @@ for _name, _helper in list(vars(rules).items()):
 
 def _compile(function):
     """`function` under njit with the on-disk cache, or without where no cache can be written."""
+    if not HAS_COMPILER:
+        return np.errstate(all="ignore")(function)
     try:
         dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # no writable cache directory
+        if CheckedCache is not None:
+            dispatcher._cache = CheckedCache(dispatcher.py_func)
+    except (RuntimeError, OSError):  # no writable cache directory
         return numba.njit(**_OPTIONS)(function)
-    _load_without_refresh(dispatcher)
     return dispatcher
 
 
@@ -94,37 +106,6 @@ def _on_first_call(function):
         return dispatcher(*args)
 
     return first_call
-
-
-def _load_without_refresh(dispatcher):
-    """Spare a cache hit the import of every Numba extension (0.35 s in a new process).
-
-    Numba refreshes its whole typing context before it looks into the cache.  A cached kernel is
-    machine code and needs the runtime only; on a miss the normal path runs.
-    """
-    try:
-        from numba.core.caching import FunctionCache
-        from numba.core.runtime import rtsys
-    except ImportError:  # another Numba: the plain cache is right, only slower to start
-        return
-
-    class Cache(FunctionCache):
-        def load_overload(self, sig, target_context):
-            try:
-                rtsys.initialize(target_context)
-                found = self._load_overload(sig, target_context)
-                return found if found is not None else super().load_overload(sig, target_context)
-            except OSError:  # the cache went away: compile
-                return None
-
-        def save_overload(self, sig, data):
-            try:
-                super().save_overload(sig, data)
-            except OSError:  # a full or read-only disk costs time, not the result
-                pass
-
-    if type(dispatcher._cache) is FunctionCache and hasattr(FunctionCache, "_load_overload"):
-        dispatcher._cache = Cache(dispatcher.py_func)
 
 
 # --- Templates: `p`, `p0`, `p1` are the jitted partials of the rule stamped in ------------------

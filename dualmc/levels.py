@@ -20,16 +20,22 @@ class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
-                 "structures", "starts_sparse")  # fmt: skip
+                 "structures", "kinked", "chosen", "starts_sparse", "refusals",
+                 "chunk")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
         self.n = n
         self.open = True
         self.lost = False  # whether a conversion to float was refused
+        self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
         self.starts_sparse = False  # whether the inputs' tangents are sparse
+        # Whether a call inside of this one met a kink, and whether this one did inside of another:
+        # see `choices.py`.
+        self.kinked = self.chosen = False
         self.loans = None  # arrays without tangent that other libraries may hold
         # What steps make of columns; hand-made Duals (serial 0) live on, and keep nothing.
         self.structures = structure.NOTHING if records or serial == 0 else structure.of(n)
@@ -99,6 +105,7 @@ def running(recorder):
 class _Running(threading.local):
     def __init__(self):
         self.levels = []
+        self.watchers = []
 
 
 _running = _Running()
@@ -108,6 +115,47 @@ def current():
     """The level (or recorder) of the innermost call that runs in this thread, or None."""
     running = _running.levels
     return running[-1] if running else None
+
+
+def mark():
+    """Where the calls that run in this thread stand: what `close_beyond` takes."""
+    return len(_running.levels)
+
+
+def close_beyond(mark):
+    """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
+    levels = _running.levels
+    for level in levels[mark:]:
+        level.open = False
+    del levels[mark:]
+
+
+@contextmanager
+def guarded():
+    """Whatever interrupts the calls inside, they are closed on the way out."""
+    outside, watchers = mark(), len(_running.watchers)
+    try:
+        yield
+    except BaseException:
+        close_beyond(outside)
+        del _running.watchers[watchers:]
+        raise
+
+
+def running_here():
+    """The levels and recorders of the calls that run in this thread, outermost first."""
+    return _running.levels + _running.watchers
+
+
+@contextmanager
+def watching(recorder):
+    """`recorder` notes what is refused while f runs; new arrays are not its own."""
+    watchers = _running.watchers
+    watchers.append(recorder)
+    try:
+        yield recorder
+    finally:
+        watchers.remove(recorder)
 
 
 # Duals built by hand, `Dual(primal, tangent)`, live on one permanent outermost level per number of

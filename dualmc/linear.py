@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
 from dualmc.payload import values
 from dualmc.recording import record_running_sum, record_sum
@@ -15,9 +15,14 @@ from dualmc.tangent import DenseTangent
 
 
 def negative_axes(axis, ndim):
-    """`axis` (None: all) as a tuple counted from the end, where a leading axis changes nothing."""
+    """`axis` (None: all) as a tuple counted from the end, where a leading axis changes nothing.
+
+    A number has no axis, but NumPy's reductions take its axis 0 or -1 for none.
+    """
     if axis is None:
         return tuple(range(-ndim, 0))
+    if ndim == 0 and not isinstance(axis, tuple) and axis in (0, -1):
+        return ()
     return tuple(a - ndim for a in normalize_axis_tuple(axis, ndim))
 
 
@@ -48,9 +53,12 @@ def with_primal(y, dual):
     """`dual` with NumPy's own value `y`, where the formula rounds differently."""
     if type(dual) is not Dual:
         return y
+    if type(y) is Dual and choices.state.varied:
+        return dual  # whose own primal is of the same function
     y = y if type(y) is Dual else np.asarray(y)
     t = dual.own_tangent()
-    return make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
+    out = make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
+    return choices.moved(out, dual, lambda square: square) if type(y) is Dual else out
 
 
 def exact(function, formula, *args, **options):
@@ -157,7 +165,7 @@ def applied(function, transposed, a, y):
 
 def _running_sum(a, axis, y):
     """The Dual of a running sum along one axis (None: flattened)."""
-    if axis is None:
+    if axis is None or a.ndim == 0:
         a, axis = np.ravel(a), 0
     axis = negative_axes(axis, a.ndim)[0]
     t = a.own_tangent()
@@ -177,8 +185,15 @@ def cumsum(a, axis=None, dtype=None, out=None):
     return written(out, _running_sum(a, axis, y))
 
 
+def need_axis(ufunc, array):
+    """`ufunc.accumulate`, unlike ``np.cumsum``, takes no numbers: NumPy's own error."""
+    if np.ndim(array) == 0:
+        ufunc.accumulate(values(array))
+
+
 @handles("linear", (np.add, "accumulate"))
 def add_accumulate(array, axis=0, dtype=None, out=None):
+    need_axis(np.add, array)
     return cumsum(array, axis, dtype, out)
 
 

@@ -11,7 +11,7 @@ from dualmc.registry import FUNCTIONS
 _SAME_NAME = """
 sum mean std var prod cumsum cumprod max min ptp clip round take diagonal trace dot
 repeat searchsorted argmax argmin argsort argpartition nonzero all any squeeze swapaxes choose
-conj conjugate ravel
+ravel
 """.split()
 # Unary ufuncs, so that NumPy's object loops (np.sin of an object array of Duals) find them.
 _UNARY = """
@@ -56,7 +56,12 @@ def _compress(self, condition, axis=None, out=None):
 
 
 def _copy(self, order="C"):
-    return np.copy(self, order)
+    return self.as_number() if self.is_number else np.copy(self, order)
+
+
+def _conj(self):
+    """The array itself where that is real, unlike ``np.conj``, which copies."""
+    return np.conjugate(self) if self.dtype.kind == "c" else self
 
 
 def _flatten(self, order="C"):
@@ -80,7 +85,7 @@ def _item(self, *args):
 
 def _tolist(self):
     """Nested lists of 0-d Duals."""
-    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self
+    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self[()]
 
 
 def _view(self, *args, **kwargs):
@@ -88,7 +93,7 @@ def _view(self, *args, **kwargs):
         raise TangentLostError(
             "dual.view(dtype) would reinterpret the value and lose the derivative. Use astype."
         )
-    return self[...]
+    return self if self.is_number else self[...]
 
 
 def _attach():
@@ -98,6 +103,7 @@ def _attach():
     Dual.transpose = _transpose
     Dual.compress = _compress
     Dual.copy = _copy
+    Dual.conj = Dual.conjugate = _conj
     Dual.flatten = _flatten
     Dual.astype = _astype
     Dual.item = _item

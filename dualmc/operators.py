@@ -14,6 +14,7 @@ from dualmc import registry
 from dualmc.dual import Dual
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph import UfuncMethod
+from dualmc.indexing import FlatIterator
 from dualmc.record import (
     _template,
     as_operand,
@@ -91,7 +92,7 @@ def _result(entry: Any, function: Callable, args: tuple, options: dict) -> Any:
 _OF_SHAPES = frozenset(
     {
         np.shape, np.ndim, np.size, np.common_type, np.result_type, np.can_cast, np.iscomplexobj,
-        np.isrealobj, np.may_share_memory, np.shares_memory, np.min_scalar_type,
+        np.isrealobj, np.may_share_memory, np.shares_memory,
     }
 )  # fmt: skip
 
@@ -119,7 +120,7 @@ def _flat(function: Callable, args: tuple, options: dict) -> Any:
         return _recorded_flat(function, args, options)
     y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
     if found is not None and isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
-        return constant(found._recorder, y)
+        return constant(found._recorder, y, isinstance(y, np.ndarray))
     return y
 
 
@@ -175,6 +176,17 @@ def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
     return _stored(out, _result(entry, function, args, options))
 
 
+def _noted(self: Traced, call: Callable, *args: Any) -> Any:
+    """A call in whose place a Dual may answer, should it raise: f may catch what only a Traced
+    says, and then is not what a program of it would be."""
+    try:
+        return call(*args)
+    except Exception as error:
+        if self._recorder.noted is not error:
+            self._recorder.refuse(f"recording it raised {type(error).__name__}: {error}")
+        raise
+
+
 # --- Operators and methods -----------------------------------------------------------------------
 
 _BINARY = {
@@ -223,7 +235,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
     def in_place(self: Traced, other: Any) -> Any:
         y = apply(self, other)
-        if self.ndim == 0 and self._owner is None:  # a number, not a view of an array
+        if self.is_number:
             return y
         check_writable(self)
         rebind(self, y)
@@ -273,7 +285,27 @@ def _item(self: Traced, *args: Any) -> Any:
 
 
 def _tolist(self: Traced) -> Any:
-    return [row.tolist() if row.ndim else row for row in self] if self.ndim else self
+    return [row.tolist() if row.ndim else row for row in self] if self.ndim else _number(self)
+
+
+def _number(self: Traced) -> Traced:
+    """The number in an array of no dimensions, or itself."""
+    return Traced(self._recorder, self.node)
+
+
+def _copy(self: Traced, order: str = "C") -> Any:
+    return _number(self) if self.is_number else np.copy(self, order)  # type: ignore
+
+
+def _conj(self: Traced) -> Traced:
+    """The array itself, unlike ``np.conj``, which copies."""
+    return self
+
+
+def _astype(self: Traced, dtype: Any, *args: Any, copy: bool = True, **options: Any) -> Any:
+    if self.is_number:
+        return np.astype(self.as_array(), dtype)[()]  # type: ignore
+    return np.astype(self, dtype, copy=copy)  # type: ignore
 
 
 def _view(self: Traced, *args: Any, **options: Any) -> Any:
@@ -281,7 +313,7 @@ def _view(self: Traced, *args: Any, **options: Any) -> Any:
         raise TangentLostError(
             "traced.view(dtype) would reinterpret the value and lose the derivative. Use astype."
         )
-    return self[...]
+    return self if self.is_number else self[...]
 
 
 def _sort(self: Traced, axis: int = -1, **options: Any) -> None:
@@ -292,11 +324,11 @@ def _partition(self: Traced, kth: Any, axis: int = -1, **options: Any) -> None:
     rebind(self, np.partition(self, kth, axis, **options))  # type: ignore
 
 
-def _flat_view(self: Traced) -> Any:
-    """``np.ravel``, but a view even where that is a copy."""
-    y = np.ravel(self)  # type: ignore
-    y._owner, y._place, y._seen = self, np.ravel, self.node
-    return y
+class _Flat(FlatIterator):
+    """``traced.flat``."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(plain(key), value)
 
 
 def _set_flat(self: Traced, value: Any) -> None:
@@ -329,11 +361,11 @@ def _attach() -> None:
         if not hasattr(Traced, function.__name__):
             setattr(Traced, function.__name__, _delegate(function))
     others = {
-        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _ufunc(
-            ufunc, method, inputs, options
+        "__array_ufunc__": lambda self, ufunc, method, *inputs, **options: _noted(
+            self, _ufunc, ufunc, method, inputs, options
         ),
-        "__array_function__": lambda self, function, types, args, options: _function(
-            self, function, args, options
+        "__array_function__": lambda self, function, types, args, options: _noted(
+            self, _function, self, function, args, options
         ),
         "__getitem__": get,
         "__setitem__": put,
@@ -347,14 +379,17 @@ def _attach() -> None:
         "transpose": _transpose,
         "compress": lambda self, condition, axis=None: np.compress(condition, self, axis),
         "flatten": lambda self, order="C": np.copy(np.ravel(self, order)),
-        "astype": lambda self, dtype, *args, copy=True, **kw: np.astype(self, dtype, copy=copy),
+        "astype": _astype,
+        "copy": _copy,
+        "conj": _conj,
+        "conjugate": _conj,
         "item": _item,
         "tolist": _tolist,
         "view": _view,
         "sort": _sort,
         "partition": _partition,
         "put": _put,
-        "flat": property(_flat_view, _set_flat),
+        "flat": property(_Flat, _set_flat),
         "fill": _fill,
     }
     for name, method in others.items():

@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
-from dualmc.linear import kept_shape, negative_axes, options_of, summed
+from dualmc.kink_table import equal_neighbours, generic
+from dualmc.linear import kept_shape, negative_axes, options_of, summed, valued
 from dualmc.payload import values
 from dualmc.recording import record_extremum
 from dualmc.registry import handles
@@ -54,8 +55,37 @@ def _permuted(a, y, axis):
     rank = np.argsort(np.argsort(y, axis=axis, kind="stable"), axis=axis, kind="stable")
     order = np.take_along_axis(source, rank, axis=axis)
     index = np.take_along_axis(positions(x.shape), order, axis=axis)
-    primal = y if not isinstance(a.primal, Dual) else np.take_along_axis(a.primal, order, axis)
-    return gathered(primal, a, index)
+    if type(a.primal) is not Dual:
+        return gathered(y, a, index)
+    y = gathered(np.take_along_axis(a.primal, order, axis), a, index)
+    ties = equal_neighbours(x, axis)
+    return choices.settled_by(np.sort, y, ties, lambda: _turned(y, axis), lambda change: change)
+
+
+def _turned(y, axis=-1):
+    """What another order of the equal elements of sorted `y` changes.
+
+    Each comes to the place of the one before; to second order something is added whose sum is 0.
+    So symmetric functions do not see it.
+    """
+    y = np.moveaxis(y, axis, -1)
+    x = values(y)
+    place = np.arange(x.shape[-1])
+    is_last = np.ones(x.shape, bool)
+    is_last[..., :-1] = x[..., 1:] != x[..., :-1]
+    is_first = np.roll(is_last, 1, -1)
+    first = np.maximum.accumulate(np.where(is_first, place, 0), -1)
+    last = np.where(is_last, place, place[-1])
+    last = np.minimum.accumulate(last[..., ::-1], -1)[..., ::-1]
+    after = np.where(is_last, first, np.minimum(place + 1, place[-1]))
+    change = np.take_along_axis(y, after, -1) - y
+    c = generic(place.shape)
+    running = np.cumsum(c * change, -1)
+    total = np.take_along_axis(running, last, -1) - np.take_along_axis(
+        running - c * change, first, -1
+    )
+    change = change + (c - c[after]) * total * total
+    return np.moveaxis(change, -1, axis)
 
 
 # --- Maximum and minimum -------------------------------------------------------------------------
@@ -80,10 +110,12 @@ def extremum(function, a, axis=None, out=None, keepdims=False, initial=np._NoVal
     if initial is not np._NoValue:
         # The constant wins a tie, as in max(0, z).
         chosen = chosen & (x != initial)
-    primal = y
-    if type(a.primal) is Dual:
-        primal = extremum(function, a.primal, axis, None, keepdims, initial, where)
-    return written(out, make(primal, _shared(a, chosen, axes, y), a.level))
+    if type(a.primal) is not Dual:
+        return written(out, make(y, _shared(a, chosen, axes, y), a.level))
+    primal = extremum(function, a.primal, axis, None, keepdims, initial, where)
+    y = make(primal, _shared(a, chosen, axes, y), a.level)
+    options = {"initial": initial, "where": where}
+    return written(out, choices.settled(function, y, (a, axis, keepdims), options))
 
 
 _PAIRWISE = {np.max: np.maximum, np.min: np.minimum, np.nanmax: np.fmax, np.nanmin: np.fmin}
@@ -164,8 +196,15 @@ def _running(function, array, axis, out):
     is_new = (y != before) | (steps == 0)
     latest = np.maximum.accumulate(np.where(is_new, steps, 0), axis)
     index = np.take_along_axis(positions(x.shape), latest, axis)
-    primal = y if not isinstance(array.primal, Dual) else function.accumulate(array.primal, axis)
-    return written(out, gathered(primal, array, index))
+    if type(array.primal) is not Dual:
+        return written(out, gathered(y, array, index))
+    # The first element that reached the extremum is taken; the last that did may differ.
+    last = np.maximum.accumulate(np.where(x == y, steps, 0), axis)
+    y = gathered(function.accumulate(array.primal, axis), array, index)
+    y = choices.settled_by(
+        function.accumulate, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
+    )
+    return written(out, y)
 
 
 @handles("selection", (np.maximum, "accumulate"))
@@ -193,11 +232,13 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
     method, whatever it is.
     """
     a = as_operand(a)
-    if type(q) is Dual or type(a) is not Dual:
-        raise missing_case(f"numpy.{function.__name__}", "with respect to q")
     if options.get("weights") is not None:
         raise missing_case(f"numpy.{function.__name__}", "with weights")
     options.pop("weights", None)
+    if type(q) is Dual:
+        if skip_nan:
+            raise missing_case(f"numpy.{function.__name__}", "with respect to q")
+        return _quantile_in_q(function, a, q, axis, keepdims, **options)
     x = values(a)
     y = np.asarray(function(x, q, axis, keepdims=keepdims, **options))
     t = a.own_tangent()
@@ -206,7 +247,8 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
     axes = negative_axes(axis, x.ndim)
     order = tuple(range(-len(axes), 0))
     kept = kept_shape(x.shape, axes, False)
-    rows = np.moveaxis(x, axes, order).reshape((math.prod(kept), -1))
+    length = math.prod(x.shape[i] for i in axes)
+    rows = np.moveaxis(x, axes, order).reshape((math.prod(kept), length))
     index = np.moveaxis(positions(x.shape), axes, order).reshape(rows.shape)
     index = np.take_along_axis(index, np.argsort(rows, axis=1, kind="stable"), axis=1)
     length = np.full(rows.shape[0], rows.shape[1])
@@ -232,10 +274,52 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
         t = below
     if t.shape != y.shape:
         t = t.map(lambda p: p.reshape((p.shape[0], *y.shape)))
-    primal = y
-    if type(a.primal) is Dual:
-        primal = _quantile(function, a.primal, q, axis, keepdims, skip_nan, **options)
-    return make(primal, t if t.dtype == y.dtype else t.astype(y.dtype), a.level)
+    t = t if t.dtype == y.dtype else t.astype(y.dtype)
+    if type(a.primal) is not Dual:
+        return make(y, t, a.level)
+    y = make(_quantile(function, a.primal, q, axis, keepdims, skip_nan, **options), t, a.level)
+    ties = equal_neighbours(rows)
+    at = (ties[lanes, low] | ties[lanes, high]).reshape(y.shape)
+
+    def change():
+        d = _turned(np.ravel(a)[index])
+        low_d, high_d = d[lanes, low].reshape(shape), d[lanes, high].reshape(shape)
+        return np.reshape(low_d * (1 - weight) + high_d * weight, y.shape)
+
+    function = getattr(function, "original", function)
+    return choices.settled_by(function, y, at, change, lambda change: change)
+
+
+# How far the place among N sorted elements moves with q, of the methods that interpolate.
+_RATES = {
+    "linear": lambda n: n - 1, "weibull": lambda n: n + 1, "hazen": lambda n: n,
+    "interpolated_inverted_cdf": lambda n: n, "median_unbiased": lambda n: n + 1 / 3,
+    "normal_unbiased": lambda n: n + 1 / 4,
+}  # fmt: skip
+
+
+def _quantile_in_q(function, a, q, axis, keepdims, method="linear"):
+    """The quantile as a broken line in q, between sorted elements; flat beyond the outermost."""
+    axes = negative_axes(axis, np.ndim(a))
+    order = tuple(range(-len(axes), 0))
+    kept = kept_shape(np.shape(a), axes, False)
+    n = math.prod(np.shape(a)[i] for i in axes)
+    rows = np.sort(np.reshape(np.moveaxis(a, axes, order), (*kept, n)), axis=-1)
+    place = np.asarray(function(np.arange(float(n)), values(q), method=method))
+    low = np.minimum(np.floor(place).astype(np.intp), max(n - 2, 0))
+    rate = _RATES.get(method, lambda n: 0.0)(n) * (0.01 if function is np.percentile else 1.0)
+    rate = np.where((place > 0) & (place < n - 1), rate, 0.0)
+    weight = (place - low) + rate * (q - values(q))
+    lead = np.shape(place)
+    weight = np.reshape(weight, lead + (1,) * len(kept))
+    below, above = (
+        np.reshape(np.moveaxis(rows[..., np.ravel(i)], -1, 0), lead + kept)
+        for i in (low, np.minimum(low + 1, n - 1))
+    )
+    y = below + (above - below) * weight
+    plain = values(a) if type(a) is Dual else a
+    found = np.asarray(function(plain, values(q), axis, keepdims=keepdims, method=method))
+    return valued(found, np.reshape(y, found.shape))
 
 
 def _register_quantile(function, skip_nan):
@@ -261,6 +345,7 @@ def _median_as_quantile(function):
         return function(x, axis, keepdims=keepdims)
 
     quantile.__name__ = function.__name__
+    quantile.original = function
     return quantile
 
 

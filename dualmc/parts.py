@@ -6,7 +6,7 @@ respect to the real inputs.
 
 import numpy as np
 
-from dualmc import views
+from dualmc import choices, views
 from dualmc.dual import Dual, make
 from dualmc.elementwise import push
 from dualmc.linear import exact
@@ -47,7 +47,8 @@ def _complex_absolute(x):
 @handles("composite", np.absolute)
 def absolute(x):
     if x.dtype.kind != "c":
-        return push(RULES[np.absolute], np.absolute, (x,))
+        y = push(RULES[np.absolute], np.absolute, (x,))
+        return choices.settled(np.absolute, y, (x,)) if type(y._primal) is Dual else y
     return exact(np.absolute, _complex_absolute, x)
 
 
@@ -62,6 +63,8 @@ def conjugate(x):
 @handles("composite", np.sign)
 def sign(x):
     """Flat for reals; z/|z| for complex numbers."""
+    if choices.reporting:
+        choices.passed(np.sign, (x,))
     if x.dtype.kind != "c":
         return make(
             np.sign(x.primal) if type(x.primal) is not Dual else sign(x.primal), None, x.level
@@ -77,13 +80,17 @@ def real(val):
 @handles("selection", np.imag)
 def imag(val):
     if val.dtype.kind != "c":
-        return make(np.zeros(val.shape, val.dtype), None, val.level)
+        y = make(np.zeros(val.shape, val.dtype), None, val.level)
+        return y if val.is_number else y.as_array()
     return _part(np.imag, val)
 
 
 def _part(function, x):
     if x.dtype.kind != "c":
         return x
+    if x.is_number:
+        t = x.own_tangent()
+        return make(function(x.primal), None if t is None else part(t, function), x.level)
     return make(function(x.primal), None, x.level, views.PartView(x, function))
 
 

@@ -1,5 +1,6 @@
 """`prepare`: a function's Jacobian as machine code, for those who call it again and again."""
 
+import copy
 import math
 import threading
 import time
@@ -9,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import copying, fresh_calls, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
-from dualmc.forward import value_and_jacobian_fwd
-from dualmc.replay.path import Path
+from dualmc.kernels import HAS_COMPILER
+from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.program import NotReplayable
+from dualmc.replay.verify import verified
+from dualmc.seeds import import_sparse
 
 # Ways through f that are kept as machine code.
 PATHS = 8
@@ -48,23 +52,35 @@ class Prepared:
         f: Callable,
         args: tuple,
         argnums: int | tuple[int, ...],
-        sparse: bool,
+        sparse: bool | str,
         layout: str,
+        max_seconds: float | None = None,
+        of: str = "jacobian",
     ) -> None:
+        fresh_calls.check(of, sparse, layout)
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
+        self._point = copying.kept(args)
+        self._max_seconds = max_seconds
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
+        self._of = of
         self._active = request.numbers
-        self._is_direct = len(request.xs) == 1 and not request.is_tuple and layout == "numerator"
+        self._is_direct = (
+            len(request.xs) == 1
+            and not request.is_tuple
+            and layout == "numerator"
+            and request.format in (None, "csr")
+        )
         self._paths: list[tuple[tuple, Path]] = []
         self._lock = threading.Lock()
         self._misses = 0
+        self._guarded = 0  # which of GUARDED is tried first
         self.replays = 0
         self.fresh_calls = 0
         self.reason: str | None = None
         self._short: Path | None = None  # one vector in, an array out
-        self._add_path(args)
+        self._add_path(args, self._paths)
 
     @property
     def paths(self) -> int:
@@ -79,8 +95,29 @@ class Prepared:
             f"{self.replays} replays, {self.fresh_calls} fresh calls>"
         )
 
+    def __reduce__(self) -> tuple:
+        return copying.reduced(Prepared, self._state(self._f))
+
+    def _state(self, f: Callable) -> tuple:
+        """What a Prepared of `f` with these options is made of."""
+        return (f, self._point, *self._options.values(), self._max_seconds, self._of)
+
+    def __copy__(self) -> "Prepared":
+        """One that has the same machine code, and counts its own calls."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _lock=threading.Lock(), replays=0, fresh_calls=0)
+        return other
+
+    def __deepcopy__(self, memo: dict) -> "Prepared":
+        f = copy.deepcopy(self._f, memo)
+        if f is self._f:  # functions are not copied
+            return copy.copy(self)
+        return Prepared(*self._state(f))
+
     def __call__(self, *args: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+        if watch.watched and watch.is_due():
+            return self._result(args, False)[1]
         path = self._short
         if path is not None and len(args) == 1:
             (x,) = args
@@ -89,7 +126,7 @@ class Prepared:
                 and x.dtype is FLOAT64
                 and x.shape == path.input_shapes[0]
                 and x.ndim == 1
-                and x.flags.c_contiguous
+                and x.flags.carray
             ):
                 entries = path((x,))
                 if entries is not None:
@@ -106,22 +143,29 @@ class Prepared:
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
-        found = self._replayed(args, with_value)
+        is_watched = watch.watched and watch.is_due()
+        found = None if is_watched else self._replayed(args, with_value)
         if found is None:
             self.fresh_calls += 1
-            y, J = value_and_jacobian_fwd(self._f, *args, **self._options)
-            return y, J
+            return fresh_calls.FRESH[self._of](self._f, args, with_value, **self._options)
         self.replays += 1
         return found
 
     def _replayed(self, args: tuple, with_value: bool) -> tuple[Any, Any] | None:
         """The result of the first path that holds at `args`; a new path where none does."""
         is_known = False
-        for key, path in self._paths:
+        paths = self._paths
+        for key, path in paths:
             inputs = _inputs(key, args)
             if inputs is None:
                 continue
-            found = path.value_and_entries(inputs) if with_value else path(inputs)
+            try:
+                found = path.value_and_entries(inputs) if with_value else path(inputs)
+                if found is not None and not path.is_verified:
+                    self._verify(path, key, args)
+            except NotReplayable as problem:
+                self._drop(path, str(problem))
+                continue
             if found is not None:
                 return self._shaped(path, *found) if with_value else self._shaped(path, None, found)
             is_known = is_known or path.held
@@ -129,7 +173,7 @@ class Prepared:
             return None
         self._misses += 1
         if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
-            self._add_path(args)
+            self._add_path(args, paths)
         return None
 
     def _shaped(self, path: Path, y: Any, entries: np.ndarray) -> tuple[Any, Any]:
@@ -147,7 +191,7 @@ class Prepared:
         request = self._request
         request = Request(
             "prepare", self._f, request.args, self._options["argnums"], None,
-            request.sparse, request.layout, False,
+            request.format or False, request.layout, False,
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
@@ -155,16 +199,18 @@ class Prepared:
 
     # --- Paths -----------------------------------------------------------------------------------
 
-    def _add_path(self, args: tuple) -> None:
+    def _add_path(self, args: tuple, known: list) -> None:
         """Record f at `args`, make machine code of it and compare the two Jacobians there."""
         with self._lock:
+            if self._paths is not known:  # another thread was here meanwhile
+                return
             try:
                 if not _are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
+                if not HAS_COMPILER:
+                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
                 key = _key(args, self._active)
-                traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
-                path = Path(self._f, args, traced, self._active, self._request.sparse)
-                self._check(path, key, args)
+                path = self._recorded(key, args)
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:
@@ -173,9 +219,41 @@ class Prepared:
                 # What f does with Duals decides; this only says why it is not replayed.
                 self._refuse(f"recording it raised {type(problem).__name__}: {problem}")
             else:
-                self._paths.insert(0, (key, path))
-                del self._paths[PATHS:]
-                self._short = path if self._is_direct and len(key) == 1 else None
+                self._paths = [(key, path), *known][:PATHS]
+                self._choose_short()
+
+    def _recorded(self, key: tuple, args: tuple) -> Path:
+        """A verified path at `args`: one that holds at these very numbers."""
+        traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
+        inputs = _inputs(key, args)
+        f = recorded_derivatives.reached(self._f)
+        for guarded in GUARDED[self._guarded :]:
+            path = Path(
+                f, args, traced, self._active, self._request.sparse, guarded,
+                self._max_seconds, self._of,
+            )  # fmt: skip
+            if path(inputs) is not None or path.held:
+                break
+            self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
+        else:
+            kink = " (or a second derivative has a kink there)" if self._of == "hessian" else ""
+            raise NotReplayable(
+                f"it goes another way in its replay, at the very point recorded{kink}"
+            )
+        self._verify(path, key, args)
+        return path
+
+    def _choose_short(self) -> None:
+        """The latest path, if a call with one vector need not look any further."""
+        key, path = self._paths[0] if self._paths else ((), None)
+        is_short = self._is_direct and len(key) == 1 and path is not None and path.is_verified
+        self._short = path if is_short else None
+
+    def _drop(self, path: Path, reason: str) -> None:
+        with self._lock:
+            self._paths = [pair for pair in self._paths if pair[1] is not path]
+            self._refuse(reason)
+            self._choose_short()
 
     def _refuse(self, reason: str) -> None:
         if not self._paths:
@@ -189,44 +267,42 @@ class Prepared:
             start = time.perf_counter()
             path(inputs)
             middle = time.perf_counter()
-            value_and_jacobian_fwd(self._f, *args, **self._options)
+            fresh_calls.FRESH[self._of](self._f, args, False, **self._options)
             times[0].append(middle - start)
             times[1].append(time.perf_counter() - middle)
         return min(times[0]) < SLOWER * min(times[1])
 
-    def _check(self, path: Path, key: tuple, args: tuple) -> None:
+    def _verify(self, path: Path, key: tuple, args: tuple) -> None:
+        """Compare `path` with fresh calls at `args` and near by."""
+        options = {**self._options, "layout": "numerator", "argnums": tuple(self._active)}
+        if self._of == "hessian":  # by one argument, or it was refused
+            options["argnums"] = self._active[0]
+
+        def fresh(inputs: list) -> tuple[Any, Any]:
+            at = _arguments(key, args, inputs)
+            y, parts = fresh_calls.FRESH[self._of](self._f, at, True, **options)
+            parts = parts if type(parts) is tuple else (parts,)
+            if path.is_sparse:
+                return y, import_sparse("prepare").hstack(parts, format="csr")
+            columns = [math.prod(shape) for shape in path.input_shapes]
+            rows = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
+            return y, np.concatenate(rows, axis=1)
+
         inputs = _inputs(key, args)
         assert inputs is not None
-        found = path(inputs)
-        options = {**self._options, "sparse": False, "layout": "numerator"}
-        options["argnums"] = tuple(self._active)
-        _, J = value_and_jacobian_fwd(self._f, *args, **options)
-        if found is None:  # an infinite entry, say: the calls near by will tell
-            return
-        J = np.concatenate(
-            [
-                np.reshape(a, (path.rows, math.prod(shape)))
-                for a, shape in zip(J, path.input_shapes, strict=True)
-            ],
-            axis=1,
-        )
-        mine = path.matrix(found)
-        mine = mine.toarray() if path.is_sparse else mine
-        with np.errstate(invalid="ignore"):
-            scale = np.abs(J).max(axis=1, initial=0.0, keepdims=True)
-            is_same = np.abs(mine.reshape(J.shape) - J) <= 1e-8 * scale
-        if not is_same.all():
-            raise NotReplayable("its replay disagrees with a fresh Jacobian; please report this")
+        path.is_verified = verified(path, fresh, inputs)
 
 
 def prepare(
     f: Callable,
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
+    max_seconds: float | None = None,
+    of: str = "jacobian",
 ) -> Prepared:
-    """The Jacobian of `f` as machine code, to be called again and again at other points.
+    """A derivative of `f` as machine code, to be called again and again at other points.
 
     f is run once to record its steps; everything that depends on their structure alone (where
     elements go, which inputs each depends on, what is constant) is done then, and the arithmetic
@@ -247,12 +323,19 @@ def prepare(
         of a new recording.
     argnums, sparse, layout
         As for `jacobian_fwd`.
+    max_seconds : float, optional
+        What a recording, with the making of its machine code, may take: where more is predicted, f
+        is not replayed.  Without it, programs of up to 40,000 operations are compiled.
+    of : {"jacobian", "gradient", "hessian"}, optional
+        Which derivative: what `jacobian_fwd`, `gradient` or `hessian` return; the latter two of an
+        f that returns one number.
 
     Returns
     -------
     prepared : Prepared
         ``prepared(*args)`` is ``jacobian_fwd(f, *args, ...)``;
-        ``prepared.value_and_jacobian(*args)`` has the value too, to rounding.
+        ``prepared.value_and_jacobian(*args)`` has the value too, to rounding; of a Hessian, which
+        is the Jacobian of the gradient, that is the gradient.
 
     Warns
     -----
@@ -272,7 +355,12 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
-    prepared = Prepared(f, args, argnums, sparse, layout)
+    if watch.watched and watch.is_due():
+        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
+        with watch.looked_at(request):
+            prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
+    else:
+        prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
     if prepared.reason is not None:
         warnings.warn(
             f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "
@@ -352,5 +440,21 @@ def _inputs(key: tuple, args: tuple) -> list | None:
             if a.dtype.kind not in "iu" and a.dtype != FLOAT64:
                 return None
             a = a.astype(np.float64)
-        inputs.append(a if a.ndim == 1 and a.flags.c_contiguous else np.ravel(a))
+        if not a.flags.carray:  # machine code takes writable C memory
+            a = np.array(a, order="C")
+        inputs.append(a if a.ndim == 1 else a.reshape(-1))
     return inputs
+
+
+def _arguments(key: tuple, args: tuple, inputs: list) -> list:
+    """`args` with other `inputs`, as `_inputs` gives them."""
+    rest = iter(inputs)
+    return [
+        a if type(kind) is _Fixed else _as_given(a, next(rest).reshape(kind))
+        for kind, a in zip(key, args, strict=True)
+    ]
+
+
+def _as_given(a: Any, x: np.ndarray) -> Any:
+    """`x` of the type of the argument `a`, if that is a number."""
+    return float(x) if type(a) is float else x[()] if np.ndim(a) == 0 else x

@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.dual import Dual
 from dualmc.graph import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
+from dualmc.replay import events
 from dualmc.traced import Traced
 
 # --- Functions that write, as functions that return ----------------------------------------------
@@ -47,6 +48,7 @@ def returning(function: Callable) -> Callable:
         return out
 
     result.__name__ = name_of_function(function)
+    result.writes = function  # type: ignore[attr-defined]
     return result
 
 
@@ -65,6 +67,9 @@ def same(a: Any) -> Any:
     return np.copy(a)
 
 
+events.CERTAIN.update({operator.getitem: (0,), written: (0, 2), stacked: None, same: None})
+
+
 # --- Recording -----------------------------------------------------------------------------------
 
 
@@ -80,29 +85,41 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
             "explain cannot be called inside a function that is itself being explained: their "
             "arrays met in one operation."
         )
-    values = [node.value for node in nodes]
-    y = function(
-        *(fill(a, values) for a in full),
-        **{key: fill(a, values) for key, a in full_options.items()},
-    )
-    is_flat = recorder.whole and all(t.is_flat for t in found)
+    # NumPy's own scalars for numbers, so that NumPy tells what is a number of the result.
+    values = [t.node.value[()] if t.is_number else t.node.value for t in found]
     # Constants go into the template as they are; slots remain for what depends on the inputs.
     active = [i for i, t in enumerate(found) if not t.is_constant]
-    slots = {i: Slot(k) for k, i in enumerate(active)}
-    rest = [slots.get(i, value) for i, value in enumerate(values)]
-    # Traced operands that are constants stay themselves; other constants are copied.
-    call = tuple(fill(_kept(a, recorder), rest) for a in full)
-    call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
     operands = tuple(nodes[i] for i in active)
+    is_flat = recorder.whole and all(t.is_flat for t in found)
 
-    def wrapped(function: Callable, y: Any) -> Any:
-        y = _floating(y)
+    def made(y: Any, function: Callable = function) -> Node | None:
+        """The node of this call, or of one of its results; None where it depends on nothing."""
         if not active:
-            node = None
-        else:
-            node = recorder.node(function, call, call_options, operands, np.asarray(y))
-            if is_flat:
-                recorder.flat.add(node.serial)
+            return None
+        slots = {i: Slot(k) for k, i in enumerate(active)}
+        rest = [slots.get(i, node.value) for i, node in enumerate(nodes)]
+        # Traced operands that are constants stay themselves; other constants are copied.
+        call = tuple(fill(_kept(a, recorder), rest) for a in full)
+        call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
+        node = recorder.node(function, call, call_options, operands, y)
+        if is_flat:
+            recorder.flat.add(node.serial)
+        return node
+
+    try:
+        y = recorder.call(
+            function,
+            tuple(fill(a, values) for a in full),
+            {key: fill(a, values) for key, a in full_options.items()},
+        )
+    except Exception as error:
+        if recorder.whole:
+            events.note_error(recorder, made(None), error)
+        raise
+
+    def wrapped(y: Any, node: Node | None, function: Callable = function) -> Any:
+        if node is not None:
+            node.value = np.asarray(y)
         place = owner = None
         if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
             for i, t in enumerate(found):
@@ -113,17 +130,26 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
                     break
         return wrap(recorder, node, y, place, owner)
 
+    y = _floating(y)
+    whole = made(y)
+    if whole is not None and recorder.whole:
+        events.note_result(recorder, whole, y)
     if isinstance(y, (tuple, list)):
-        parts = [wrapped(Output(function, i), part) for i, part in enumerate(y)]
+        parts = []
+        for i, part in enumerate(y):
+            part, output = _floating(part), Output(function, i)
+            parts.append(wrapped(part, made(part, output), output))
         return parts if isinstance(y, list) else _as_tuple(y, parts)
-    return wrapped(function, y)
+    return wrapped(y, whole)
 
 
 def _floating(y: Any) -> Any:
     """Python's floats and object arrays of them (np.frompyfunc) as NumPy's."""
-    if isinstance(y, (float, complex)) or (isinstance(y, np.ndarray) and y.dtype == object):
-        return np.asarray(y, complex if isinstance(y, complex) else float)
-    return y
+    if isinstance(y, np.generic):
+        return y
+    if isinstance(y, (float, complex)):
+        return np.asarray(y)[()]
+    return y.astype(float) if isinstance(y, np.ndarray) and y.dtype == object else y
 
 
 def _as_tuple(y: tuple, parts: list) -> tuple:
@@ -166,15 +192,17 @@ def wrap(recorder: Recorder, node: Node | None, y: Any, place: Any, owner: Any) 
         )
     if kind != "f":
         return y
-    out = constant(recorder, y) if node is None else Traced(recorder, node)
+    is_array = isinstance(y, np.ndarray)
+    node = recorder.input(np.asarray(y)) if node is None else node
+    out = Traced(recorder, node, is_array)
     if owner is not None:
         out._owner, out._place, out._seen = owner, place, owner._node
     return out
 
 
-def constant(recorder: Recorder, y: Any) -> Traced:
+def constant(recorder: Recorder, y: Any, is_array: bool = True) -> Traced:
     """An array that depends on nothing, but may be written to."""
-    return Traced(recorder, recorder.input(np.asarray(y)))
+    return Traced(recorder, recorder.input(np.asarray(y)), is_array)
 
 
 class _view_place:
@@ -195,7 +223,8 @@ def _general_place(function: Callable, args: tuple, options: dict, found: list, 
     """Takes the same view of another array in the place of operand `i`."""
 
     def place(owner: Any) -> Any:
-        given = [owner if k == i else t for k, t in enumerate(found)]
+        others = found if isinstance(owner, Traced) else [t.value for t in found]
+        given = [owner if t is found[i] else other for t, other in zip(found, others, strict=True)]
         filled = {key: fill(a, given) for key, a in options.items()}
         return function(*(fill(a, given) for a in args), **filled)
 
@@ -206,8 +235,29 @@ def _index_of(place: Callable, owner: Traced) -> Any:
     """The index of a view in its owner."""
     if isinstance(place, _view_place):
         return place.key
-    positions = place(np.arange(owner.size).reshape(owner.shape))
-    return np.unravel_index(positions, owner.shape)
+    if owner.ndim == 0:
+        return ...
+    # In the memory order of the owner, which some functions look at; some convert to floats.
+    positions = np.empty_like(owner.value, dtype=np.int64)
+    positions[...] = np.arange(owner.size).reshape(owner.shape)
+    return np.unravel_index(np.asarray(place(positions)).astype(np.int64), owner.shape)
+
+
+def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
+    """``formula(*args)`` of the Traced in `args`, for a `function` of Python's numbers.
+
+    That raises where the formula's result is not finite; an event, used or not.
+    """
+    found = first(args)
+    if found is None or not found._recorder.whole:
+        return formula(*args)
+    recorder = found._recorder
+    known = len(recorder.events)
+    value = record(function, args, {})
+    y = formula(*args)
+    if isinstance(y, Traced) and np.isfinite(y.value).all() and np.isfinite(value.value).all():
+        recorder.events[known:] = [events.Event("finite", y.node)]
+    return y
 
 
 # --- Operands ------------------------------------------------------------------------------------
@@ -247,7 +297,7 @@ def joined(items: Sequence) -> Any:
 def plain(a: Any) -> Any:
     """`a` with every Traced in it replaced by its value."""
     if isinstance(a, Traced):
-        return a.look()
+        return a.look()[()] if a.is_number else a.look()
     if isinstance(a, (list, tuple)):
         return type(a)(plain(item) for item in a)
     if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
@@ -289,7 +339,7 @@ def rebind(self: Traced, new: Traced) -> None:
 def get(self: Traced, key: Any) -> Any:
     """``self[key]``; the same node for the same simple key."""
     is_simple = _is_simple(key)
-    mark = (self.node, repr(key)) if is_simple else None
+    mark = (self.node, self.is_number, repr(key)) if is_simple else None
     found = self._recorder.indexed.get(mark) if mark else None
     if found is None:
         y = record(operator.getitem, (self, key), {})
@@ -297,7 +347,7 @@ def get(self: Traced, key: Any) -> Any:
             self._recorder.indexed[mark] = y._node
         return y
     if not np.may_share_memory(found.value, self.value):
-        return Traced(self._recorder, found)
+        return Traced(self._recorder, found, "Ellipsis" in repr(key))
     return wrap(self._recorder, found, found.value, _view_place(key), self)
 
 

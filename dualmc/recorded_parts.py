@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from dualmc import indexing
+from dualmc import choices, indexing
 from dualmc.dual import Dual
 from dualmc.pullbacks import pull_slice
 from dualmc.recording import FLOAT64, parts, recorded
@@ -21,7 +21,8 @@ def get(dual, key):
         y = _recorded(dual, key, level)
         if y is not None:
             return y
-    return indexing.get(dual, key)
+    y = indexing.get(dual, key)
+    return choices.moved(y, dual, lambda a: a[key]) if type(dual._primal) is Dual else y
 
 
 def _recorded(dual, key, level):

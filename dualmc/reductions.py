@@ -8,12 +8,13 @@ import math
 import numpy as np
 
 from dualmc import short_sums, views
-from dualmc.dual import Dual, as_operand, make
+from dualmc.dual import Dual, as_operand, has_tangent, make
 from dualmc.elementwise import apply
-from dualmc.errors import TangentLostError, missing_case
+from dualmc.errors import TangentLostError
 from dualmc.linear import (
     cumulative,
     kept_shape,
+    need_axis,
     negative_axes,
     not_nan,
     options_of,
@@ -74,7 +75,7 @@ def multiply_reduce(
 @handles("composite", np.cumprod)
 def cumprod(a, axis=None, dtype=None, out=None):
     y = np.cumprod(a.primal, axis, dtype)
-    if axis is None:
+    if axis is None or a.ndim == 0:
         a, axis = np.ravel(a), 0
     x = np.moveaxis(a if dtype is None else a.astype(dtype), axis, 0)
     running, parts = None, []
@@ -88,6 +89,7 @@ def cumprod(a, axis=None, dtype=None, out=None):
 
 @handles("composite", (np.multiply, "accumulate"))
 def multiply_accumulate(array, axis=0, dtype=None, out=None):
+    need_axis(np.multiply, array)
     return cumprod(array, axis, dtype, out)
 
 
@@ -115,48 +117,82 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 # --- Any ufunc's methods -------------------------------------------------------------------------
 
 
+def _apply(ufunc, a, b):
+    return apply(ufunc, a, b) if type(a) is Dual or type(b) is Dual else ufunc(a, b)
+
+
 @handles("composite", "reduce")
 def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue,
            where=True):  # fmt: skip
-    """``ufunc.reduce`` from left to right, for ufuncs without a rule of their own for it."""
-    if where is not True or dtype is not None:
-        raise missing_case(f"{name_of(ufunc)}.reduce", "with where or dtype")
-    axes = negative_axes(axis, array.ndim)
-    x = np.moveaxis(array, axes, range(len(axes)))
-    x = np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
-    total = None if initial is np._NoValue else initial
-    for i in range(x.shape[0]):
-        total = np.copy(x[i]) if total is None else apply(ufunc, total, x[i])
-    primal = ufunc.reduce(array.primal, axis, keepdims=keepdims, **options_of(initial=initial))
+    """``ufunc.reduce`` from left to right, for ufuncs without a rule of their own for it.
+
+    NumPy starts from the ufunc's identity where it has one: hypot.reduce([-1]) is hypot(0, -1).
+    """
+    array = as_operand(array)
+    array = array if dtype is None else array.astype(dtype)
+    options = options_of(initial=initial) | ({} if where is True else {"where": values(where)})
+    plain = {key: values(v) if type(v) is Dual else v for key, v in options.items()}
+    primal = np.asarray(ufunc.reduce(values(array), axis, keepdims=keepdims, **plain))
+    total = ufunc.identity if initial is np._NoValue else as_operand(initial)
+    for x, chosen in zip(
+        _lanes(array, axis), _lanes(np.broadcast_to(values(where), array.shape), axis), strict=True
+    ):
+        if total is None:
+            total = x.copy()
+        elif where is True:
+            total = _apply(ufunc, total, x)
+        else:
+            total = np.where(chosen, _apply(ufunc, total, x), total)
     if type(total) is not Dual:  # no elements: the identity of the ufunc, or initial
         return written(out, primal)
     # The chain's own value: NumPy's reduce of ufuncs that do not associate is not always it.
-    total = total if total.shape == np.shape(primal) else np.reshape(total, np.shape(primal))
-    return written(out, total)
+    total = total if total.shape == primal.shape else np.reshape(total, primal.shape)
+    return written(out, total if total.dtype == primal.dtype else total.astype(primal.dtype))
+
+
+def _lanes(array, axis):
+    """The slices of `array` that a reduction along `axis` runs through."""
+    axes = negative_axes(axis, array.ndim)
+    x = np.moveaxis(array, axes, range(len(axes)))
+    return list(np.reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :])))
+
+
+def _chained(ufunc, x):
+    """``ufunc`` from left to right over the slices of `x`, each step kept."""
+    parts = [x[0]]
+    for i in range(1, x.shape[0]):
+        parts.append(_apply(ufunc, parts[-1], x[i]))
+    return parts
 
 
 @handles("composite", "accumulate")
 def accumulate(ufunc, array, axis=0, dtype=None, out=None):
-    x = np.moveaxis(array, axis, 0)
-    parts = [x[0]]
-    for i in range(1, x.shape[0]):
-        parts.append(apply(ufunc, parts[-1], x[i]))
-    y = np.moveaxis(np.stack(parts), 0, axis)
+    array = as_operand(array)
+    array = array if dtype is None else array.astype(dtype)
+    primal = ufunc.accumulate(values(array), axis)
+    if not primal.size:
+        return written(out, make(primal, None, array.level))
+    y = np.moveaxis(np.stack(_chained(ufunc, np.moveaxis(array, axis, 0))), 0, axis)
     return written(out, y)
 
 
 @handles("composite", "reduceat")
 def reduceat(ufunc, array, indices, axis=0, dtype=None, out=None):
+    array = as_operand(array)
+    array = array if dtype is None else array.astype(dtype)
     x = np.moveaxis(array, axis, 0)
+    primal = ufunc.reduceat(values(array), values(indices), axis)
     indices = [int(i) for i in values(indices)]
+    is_sum = (ufunc, "reduce") in REDUCTIONS  # associative, and NumPy orders it its own way
     parts = []
     for i, start in enumerate(indices):
         stop = indices[i + 1] if i + 1 < len(indices) else x.shape[0]
-        parts.append(ufunc.reduce(x[start:stop], axis=0) if stop > start else x[start])
+        part = x[start : max(stop, start + 1)]
+        parts.append(ufunc.reduce(part, axis=0) if is_sum else _chained(ufunc, part)[-1])
+    if not parts:
+        return written(out, make(primal, None, array.level))
     y = np.moveaxis(np.stack(parts), 0, axis)
-    if (ufunc, "reduce") in REDUCTIONS:  # an associative ufunc, whose sums NumPy orders its own way
-        y = with_primal(ufunc.reduceat(array.primal, values(indices), axis, dtype), y)
-    return written(out, y)
+    return written(out, valued(primal, y) if is_sum else y)
 
 
 @handles("composite", "outer")
@@ -177,7 +213,12 @@ def ufunc_at(ufunc, a, indices, b=None, /):
                 f"{name_of(ufunc)}.at cannot write a Dual into a plain array: the derivative would "
                 f"be lost. Allocate it with numpy.zeros_like(dual)."
             )
-        ufunc.at(a, values(indices), values(b))
+        ufunc.at(a, values(indices), *(() if b is None else (values(b),)))
+        return
+    b = None if b is None else as_operand(b)
+    if not has_tangent([a, b]):
+        a.release()
+        ufunc.at(values(a), values(indices), *(() if b is None else (values(b),)))
         return
     indices = views.plain_key(indices)
     where = np.arange(a.size).reshape(a.shape)[indices]
@@ -187,7 +228,7 @@ def ufunc_at(ufunc, a, indices, b=None, /):
             flat_view[int(i)] = apply(ufunc, flat_view[int(i)])
     else:
         # A copy, as NumPy makes one where b overlaps a.
-        b = np.copy(np.ravel(np.broadcast_to(as_operand(b), np.shape(where))))
+        b = np.copy(np.ravel(np.broadcast_to(b, np.shape(where))))
         for i, value in zip(np.ravel(where), b, strict=True):
             flat_view[int(i)] = apply(ufunc, flat_view[int(i)], value)
     if flat_view._view is None:

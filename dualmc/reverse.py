@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import adapt, buffers, seeds, short_sweep, sweep
+from dualmc import adapt, buffers, choices, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make
+from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
@@ -29,7 +29,7 @@ def jacobian_rev(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -45,10 +45,11 @@ def jacobian_rev(
         As for `jacobian_fwd`.
     chunk_size : int, optional
         Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), made of the nonzeros of the swept rows;
-        needs SciPy.  The work is that of the dense Jacobian: where few outputs depend on few
-        inputs each, ``jacobian_fwd(..., sparse=True)`` is cheaper.
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+        made of the nonzeros of the swept rows; needs SciPy.  The work is that of the dense
+        Jacobian: where few outputs depend on few inputs each, ``jacobian_fwd(..., sparse=True)``
+        is cheaper.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def value_and_jacobian_rev(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
 ) -> Any:
@@ -124,7 +125,7 @@ def gradient(
     Parameters
     ----------
     f, args, argnums, has_aux
-        As for `jacobian_fwd`; `f` returns one number.
+        As for `jacobian_fwd`; `f` returns one number, or an array that holds one.
 
     Returns
     -------
@@ -186,7 +187,7 @@ def vjp(
     ----------
     f : callable
     primals : array_like, or a tuple of them, one per argument of `f`
-        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``.
+        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``; a sparse matrix after the first is a constant.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(y, pullback, aux)``.
 
@@ -210,11 +211,16 @@ def vjp(
     >>> pullback([2.0, 3.0])
     array([ 2., -3.])
     """
-    is_tuple = bool(more) or isinstance(primals, tuple)
+    is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(range(len(args)))
+    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
+    is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = Tape(request)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            tape = _taped(request)
+    else:
+        tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
     met = STATE.met, STATE.is_hidden
 
@@ -259,23 +265,40 @@ def _copied(aux):
 class Tape:
     """One recorded call of f."""
 
-    def __init__(self, request: Request) -> None:
+    other: Any = None  # where an inner call met a kink: the tape of another look at f
+
+    def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
+        if looks_again and (level.kinked or level.chosen):
+            self._look_again(level, lambda: Tape(request, False))
 
     @classmethod
-    def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
+    def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
         """The tape of a call that differentiates a plain float64 array, its first argument."""
         check_callable(f, caller)
         x = args[0]
         with open_level(0, records=True) as level:
             var = leaf(x)
-            y = call_f(f, (make(np.array(x), var, level), *args[1:]), level)
+            y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-            return tape
+        if looks_again and (level.kinked or level.chosen):
+            tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
+        return tape
+
+    def _look_again(self, level, record):
+        is_varied = choices.again(level)
+        if is_varied is None:
+            return
+        with choices.looking(is_varied):
+            other = record()
+        if is_varied:
+            self.other = other
+        else:
+            self.value, self.aux = other.value, other.aux
 
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
@@ -291,14 +314,16 @@ class Tape:
         return [] if self.output is None else sweep.reachable(self.output)
 
     def gradients(self) -> list:
-        """The inputs' cotangents where the value is a number."""
+        """The inputs' cotangents where the value is one number, of whatever shape."""
         found: Any = NotImplemented
         if self.output is not None and type(self.value) is np.ndarray:
-            found = short_sweep.pulled(self.output, 1.0, self.inputs)
-            if type(found) is list:
-                return found
-        found = self.swept(np.ones((), self.value.dtype), (), None, found is None)
-        return [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+            one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
+            found = short_sweep.pulled(self.output, one, self.inputs)
+        if type(found) is not list:
+            ones = np.ones(self.value.shape, self.value.dtype)
+            found = self.swept(ones, (), None, found is None)
+            found = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+        return found if self.other is None else _agreed(found, self.other.gradients(), ())
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
         """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
@@ -306,13 +331,14 @@ class Tape:
         With `first`, `y_bar` is the rows of the identity from that one on.
         """
         found: Any = NotImplemented
+        others = None if self.other is None else self.other.pull(y_bar.copy(), lead, first)
         is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
             found = short_sweep.pulled(self.output, bar, self.inputs)
-            if type(found) is list:
-                return found
-        return self.swept(y_bar, lead, first, found is None)
+        if type(found) is not list:
+            found = self.swept(y_bar, lead, first, found is None)
+        return found if others is None else _agreed(found, others, lead)
 
     def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
         """The same by the sweep that serves every dtype, many rows, and Duals."""
@@ -334,11 +360,20 @@ class Tape:
 
     def rows_per_sweep(self):
         """How many rows are swept together, so that the largest cotangent stays in the cache."""
-        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in self.order)
+        order = self.order or self.other.order
+        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in order)
         return max(1, ROWS_BUDGET // max(1, largest))
 
 
+def _agreed(found, others, lead):
+    """The inputs' cotangents, NaN where another look at f gave others."""
+    return [choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)]
+
+
 def _jacobian(request):
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return _jacobian(request)
     if STATE.split is not None:
         split = STATE.split
         f, count = split.swept(request.f, request.numbers, request.has_aux)
@@ -356,12 +391,17 @@ def _jacobian(request):
 
 
 @buffers.trimming
+def _taped(request):
+    return Tape(request)
+
+
+@buffers.trimming
 def _swept(request):
     tape = Tape(request)
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
     n, m = sum(request.sizes), math.prod(y.shape)
-    if not tape.order or m == 0 or n == 0:
+    if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
         rows = [np.zeros((m, size), dtype) for size in request.sizes]
         parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
     else:
@@ -419,6 +459,10 @@ def _pulled(tape, y_bar, first):
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     """The value, the gradient and aux, on behalf of `caller`."""
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+        with watch.looked_at(request):
+            return gradient_of(caller, f, args, argnums, has_aux)
     if STATE.split is not None:
         split = STATE.split
         f, count = split.swept(f, numbers_of(argnums, args), has_aux)
@@ -432,16 +476,17 @@ def gradient_of(caller, f, args, argnums, has_aux):
 
 def _pulled_back(caller, f, args, argnums, has_aux):
     is_tuple = False
-    x = args[0] if args and type(argnums) is int and argnums == 0 and not has_aux else None
+    x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         tape = Tape.of_array(caller, f, args)
     else:
         request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
         tape, is_tuple = Tape(request), request.is_tuple
     y = tape.value
-    if y.shape != () or y.dtype.kind == "c":
-        what = f"shape {y.shape}" if y.shape else "a complex number"
-        how = "reduce the output, e.g. with .sum()" if y.shape else "return its real part"
+    if math.prod(y.shape) != 1 or y.dtype.kind == "c":
+        what = "a complex number" if y.dtype.kind == "c" else f"shape {y.shape}"
+        how = "reduce the output, e.g. with .sum()"
+        how = "return its real part" if y.dtype.kind == "c" else how
         raise ValueError(
             f"{caller} needs f to return a real scalar; f returned {what}. Use jacobian_rev, "
             f"or {how}."

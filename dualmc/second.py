@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dualmc import watch
 from dualmc.calls import Request, check_callable, scalar
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
@@ -21,7 +22,7 @@ def hessian(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
-    sparse: bool = False,
+    sparse: bool | str = False,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.
 
@@ -29,9 +30,10 @@ def hessian(
     ----------
     f, args, argnums, chunk_size
         As for `jacobian_fwd`; `f` returns one number.
-    sparse : bool, optional
-        Return `scipy.sparse.csr_array` of shape (x.size, x.size), from the same pass and without a
-        pattern; needs SciPy.  Time and memory are those of the entries.
+    sparse : bool or {"csr", "csc", "coo"}, optional
+        Return `scipy.sparse.csr_array` of shape (x.size, x.size), or another of SciPy's formats by
+        its name, from the same pass and without a pattern; needs SciPy.  Time and memory are those
+        of the entries.
 
     Returns
     -------
@@ -52,7 +54,10 @@ def hessian(
            [2., 0.]])
     """
     # Here, so that what is wrong with the arguments is said of this call.
-    Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+    request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
     if not isinstance(argnums, (tuple, list)):
         return jacobian_fwd(
             lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,
@@ -63,19 +68,23 @@ def hessian(
         parts = _gradient("hessian", f, inner, argnums)
         return np.concatenate([np.ravel(part) for part in parts])
 
-    columns = jacobian_fwd(joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
+    columns = jacobian_fwd(
+        joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=request.sparse
+    )
     shapes = [np.shape(args[i]) for i in argnums]
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     rows = []
     for shape, start, stop in zip(shapes, ends, ends[1:], strict=False):
         blocks = [c[start:stop] for c in columns]
-        if not sparse:
+        if request.sparse:
+            blocks = [b.asformat(request.format) for b in blocks]
+        else:
             blocks = [b.reshape(shape + b.shape[1:]) for b in blocks]
         rows.append(tuple(blocks))
     return tuple(rows)
 
 
-def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) -> Any:
+def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any) -> Any:
     """Hessian of a scalar function times a vector: a few times the cost of `f`, whatever n.
 
     Parameters
@@ -83,6 +92,8 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     f : callable, returns one number
     primals : array_like, or a tuple of them, one per argument of `f`
     tangents : array_like of the same shape, or a tuple of them
+    *args : further arguments of `f`, not differentiated
+        ``functools.partial(hvp, f)`` is what ``scipy.optimize.minimize(..., hessp=)`` takes.
 
     Returns
     -------
@@ -101,12 +112,12 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     """
     if not isinstance(primals, tuple):
         check_callable(f, "hvp")
-        return jvp_of("hvp", lambda x: _gradient("hvp", f, (x,), 0), primals, tangents)[1]
+        return jvp_of("hvp", lambda x: _gradient("hvp", f, (x, *args), 0), primals, tangents)[1]
     check_callable(f, "hvp")
     shapes = [np.shape(x) for x in primals]
 
     def joined(*inner: Any) -> Any:
-        parts = _gradient("hvp", f, inner, tuple(range(len(inner))))
+        parts = _gradient("hvp", f, (*inner, *args), tuple(range(len(inner))))
         return np.concatenate([np.ravel(part) for part in parts])
 
     _, flat = jvp_of("hvp", joined, primals, tangents)

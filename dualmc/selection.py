@@ -11,8 +11,8 @@ import inspect
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from dualmc import short_moves, writing
-from dualmc.dual import Dual, as_operand, make
+from dualmc import choices, short_moves, writing
+from dualmc.dual import Dual, as_array, as_operand, has_tangent, make
 from dualmc.errors import TangentLostError
 from dualmc.payload import align, values
 from dualmc.registry import handles, register_one
@@ -30,8 +30,11 @@ def result(y, x, select, batched=None, key=None):
     if not isinstance(y, (np.ndarray, Dual)):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
-        return make(y, None, x.level, view_of(x, select, batched, None, key))
-    t = x.own_tangent()
+        if not x.is_number:
+            out = make(y, None, x.level, view_of(x, select, batched, None, key))
+            return choices.moved(out, x, select) if type(y) is Dual else out
+        y = y.copy()
+    t = x.own_tangent() if x.size or not y.size else None  # what NumPy makes of nothing
     if t is None:
         return make(y, None, x.level)
     if batched is None:
@@ -54,6 +57,11 @@ def memory_order(a, order):
 
 @handles("selection", np.reshape)
 def reshape(a, /, shape, order="C", *, copy=None):
+    if a.is_number:
+        y = np.reshape(values(a), shape)
+        if not y.ndim:
+            return a
+        a = as_array(a)
     if order == "C" and copy is None:
         y = _recorded_reshape(a, shape) if a.level.records else _reshaped(a, shape)
         if y is not None:
@@ -93,6 +101,7 @@ def _recorded_reshape(a, shape):
 
 @handles("selection", np.ravel)
 def ravel(a, order="C"):
+    a = as_array(a)
     order = memory_order(a, order)
     if order == "K":
         # Along the memory: in C order of the axes as NumPy's iterator sorts them.
@@ -127,6 +136,8 @@ def _axes_along_memory(a):
 def transpose(a, axes=None):
     a = as_operand(a)
     axes = tuple(range(a.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
+    if not axes and a.is_number:
+        return a
     order = (0, *(i + 1 for i in axes))
     p = a.primal
     if type(p) is np.ndarray and p.size:
@@ -180,7 +191,8 @@ def expand_dims(a, axis):
 
 @handles("selection", np.squeeze)
 def squeeze(a, axis=None):
-    return reshape(a, np.squeeze(values(a), axis).shape)
+    shape = np.squeeze(values(a), axis).shape  # NumPy's own errors
+    return a if shape == a.shape else reshape(a, shape)
 
 
 @handles("selection", np.broadcast_to)
@@ -195,8 +207,12 @@ def broadcast_to(array, shape, subok=False):
 
 @handles("selection", np.broadcast_arrays)
 def broadcast_arrays(*args, subok=False):
+    args = tuple(as_operand(a) for a in args)
+    args = tuple(as_array(a) if type(a) is Dual else np.asarray(a) for a in args)
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
-    return tuple(np.broadcast_to(as_operand(a), shape) for a in args)
+    if all(np.shape(a) == shape for a in args):
+        return args
+    return tuple(np.broadcast_to(a, shape) for a in args)
 
 
 # --- Everything that moves the elements of one array ----------------------------------------------
@@ -347,9 +363,12 @@ def unique_values(x):
 
 
 def _register_atleast(function):
+    def raised(a):
+        shape = function(values(a)).shape
+        return a.as_array() if a.shape == shape else reshape(a, shape)
+
     def handler(*arys):
-        out = tuple(reshape(a, function(values(a)).shape) if type(a) is Dual else function(a)
-                    for a in map(as_operand, arys))  # fmt: skip
+        out = tuple(raised(a) if type(a) is Dual else function(a) for a in map(as_operand, arys))
         return out[0] if len(out) == 1 else out
 
     register_one("selection", function, handler)
@@ -419,12 +438,15 @@ def astype(x, dtype, /, *, copy=True, device=None):
     if dtype.kind in "biu":
         # Rounding to integers is locally constant.
         return values(x).astype(dtype)
+    if dtype.kind not in "fc" and not has_tangent(x):
+        return values(x).astype(dtype)
     if dtype.kind not in "fc":
         raise TypeError(f"A Dual of dtype {x.dtype} cannot be cast to dtype {dtype}.")
     t = x.own_tangent()
     if x.dtype.kind == "c" and dtype.kind == "f":
         return np.real(x).astype(dtype)
-    return make(x.primal.astype(dtype), None if t is None else t.astype(dtype), x.level)
+    y = make(x.primal.astype(dtype), None if t is None else t.astype(dtype), x.level)
+    return y if x.is_number else y.as_array()
 
 
 @handles("selection", np.meshgrid)

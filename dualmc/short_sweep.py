@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from dualmc import buffers, pullbacks
+from dualmc.errors import forget
 from dualmc.quick import QUICK_ALONE, QUICK_PAIRS
 from dualmc.sweep import PLAIN, NotQuick, Sweep, is_finite, summed, unbroadcast
 
@@ -102,7 +103,8 @@ def pulled(output, bar, inputs):
                 else:
                     _STEPS[pull](node, bar, sweep)
             return [_result(known.get(var), var, sweep) for var in inputs]
-    except Exception:  # of what a NaN met; a careful sweep meets none, or raises the same again
+    except Exception as error:  # of what a NaN met; a careful sweep meets none, or the same again
+        forget(error)
         return None
 
 

@@ -57,7 +57,8 @@ class SparseTangent:
         k = self.level.n
         if is_plain(self.coef):
             block = new_block(self.level, k, self.shape, self.dtype)
-            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
+            rows = block.reshape(k, math.prod(self.shape))  # a view, in whatever layout
+            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), rows)
             return block
         need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
@@ -185,9 +186,8 @@ class SparseTangent:
         )
         segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
         block = new_block(self.level, self.level.n, kept, self.dtype)
-        slot_kernels.scatter_sum(
-            flat(self.col), flat(self.coef), segment, block.reshape(self.level.n, -1)
-        )
+        rows = block.reshape(self.level.n, math.prod(kept))
+        slot_kernels.scatter_sum(flat(self.col), flat(self.coef), segment, rows)
         return DenseTangent(self.level, block)
 
 
@@ -269,5 +269,8 @@ def _rows_at(a, i, fill, shape):
     """(w, *S) at flat positions `i`, `fill` where those are -1, as (w, *shape)."""
     rows = flat(a)
     out = buffers.empty((rows.shape[0], i.size), rows.dtype)
-    slot_kernels.take_rows(rows, i, fill, out)
+    if rows.shape[1]:
+        slot_kernels.take_rows(rows, i, fill, out)
+    else:  # nothing there to take from: the kernel would read other memory
+        out.fill(fill)
     return out.reshape((rows.shape[0], *shape))

@@ -48,7 +48,7 @@ class Spherical:
         return select(near, self.series(n, select(near, z, 0.0)), y) if np.any(near) else y
 
     def series(self, n, z):
-        """``z^n / (2n + 1)!! * sum_k (sign z^2 / 2)^k / (k! (2n + 3) ... (2n + 2k + 1))``."""
+        """``z^n / (2n+1)!! * sum_k (sign z^2 / 2)^k / (k! (2n+3) (2n+5) ... (2n+2k+1))``."""
         n = np.asarray(n, float)
         step = self.sign * 0.5 * z * z
         total = 1.0

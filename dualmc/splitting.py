@@ -64,6 +64,7 @@ class Split:
     def __init__(self, opened, depth, seed):
         self.levels = opened
         self.depth = depth  # how many calls are nested, this one included
+        self.seed = seed
         self.largest = 0.0  # of all coefficients seen
         self.rng = np.random.default_rng(seed)
         self.step = sum(_variable(level) for level in opened)

@@ -8,12 +8,17 @@ without tangent, which behaves as a plain array until a Dual is stored in it.
 Outside of a derivative call they are the originals.
 """
 
+import functools
+import importlib
 import math
+import operator
+import types
 
 import numpy as np
 
 from dualmc import levels
-from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make
+from dualmc.attributes import plain
+from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make_array
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
 from dualmc.graph import Recorder
@@ -21,7 +26,7 @@ from dualmc.linear import exact as exact_of_duals
 from dualmc.payload import values
 from dualmc.record import as_operand as as_traced
 from dualmc.record import constant as traced_constant
-from dualmc.record import has_traced
+from dualmc.record import has_traced, of_numbers
 from dualmc.rules import Rule
 from dualmc.traced import Traced
 
@@ -49,7 +54,7 @@ def blank(y):
         return y
     if type(level) is Recorder:
         return traced_constant(level, y)
-    return make(y, None, level)
+    return make_array(y, None, level)
 
 
 def is_carrier(a):
@@ -60,6 +65,11 @@ def is_carrier(a):
 def looked_at(a):
     """The plain value of `a`, which decides what f does next."""
     return a.look() if type(a) is Traced else values(a)
+
+
+def value_of(a):
+    """The plain value of `a`, for what does not depend on its numbers."""
+    return a.value if type(a) is Traced else values(a)
 
 
 def has_carrier(a):
@@ -73,7 +83,9 @@ def operand(a):
 
 def exact(function, formula, *args):
     """`formula(*args)`, with the primal that `function` itself gives."""
-    return formula(*args) if has_traced(args) else exact_of_duals(function, formula, *args)
+    if has_traced(args):
+        return of_numbers(function, formula, args)
+    return exact_of_duals(function, formula, *args)
 
 
 # --- New arrays ----------------------------------------------------------------------------------
@@ -91,12 +103,19 @@ def _register_makers():
     for function in (
         np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.linspace, np.logspace,
         np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy,
-        np.frombuffer, np.loadtxt, np.genfromtxt,
+        np.loadtxt, np.genfromtxt,
     ):  # fmt: skip
         STANDINS[function] = maker(function)
 
 
 _register_makers()
+
+
+@stands_for(np.frombuffer)
+def frombuffer(buffer, *args, **kwargs):
+    if is_carrier(buffer):
+        buffer = plain(buffer, "numpy.frombuffer(array)")
+    return blank(np.frombuffer(buffer, *args, **kwargs))
 
 
 @stands_for(np.full)
@@ -123,62 +142,11 @@ def arange(*args, **kwargs):
     return y if given.get("dtype") is None else y.astype(given["dtype"])
 
 
-@stands_for(np.array)
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, like=None):
-    if not has_carrier(object):
-        options = {} if like is None else {"like": like}
-        return blank(
-            np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **options)
-        )
-    y = operand(object)
-    y = np.copy(y, order) if copy or y is not object and is_carrier(object) else y
-    return _shaped(_typed(y, dtype), ndmin)
-
-
-def _typed(y, dtype):
-    return y if dtype is None or dtype is object or y.dtype == np.dtype(dtype) else y.astype(dtype)
-
-
-def _shaped(y, ndmin):
-    return np.reshape(y, (1,) * (ndmin - np.ndim(y)) + np.shape(y)) if np.ndim(y) < ndmin else y
-
-
-@stands_for(np.asarray, np.asanyarray)
-def asarray(a, dtype=None, order=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    y = np.asarray(a, dtype, order, **kwargs)
-    return y if isinstance(a, np.ndarray) else blank(y)
-
-
-@stands_for(np.ascontiguousarray, np.asfortranarray)
-def ascontiguousarray(a, dtype=None, **kwargs):
-    if has_carrier(a):
-        return _shaped(_typed(operand(a), dtype), 1)
-    return np.ascontiguousarray(a, dtype, **kwargs)
-
-
-@stands_for(np.require)
-def require(a, dtype=None, requirements=None, **kwargs):
-    if has_carrier(a):
-        return _typed(operand(a), dtype)
-    return np.require(a, dtype, requirements, **kwargs)
-
-
-@stands_for(np.asarray_chkfinite)
-def asarray_chkfinite(a, dtype=None, order=None):
-    if has_carrier(a):
-        a = operand(a)
-        np.asarray_chkfinite(values(a))
-        return _typed(a, dtype)
-    return blank(np.asarray_chkfinite(a, dtype, order))
-
-
 @stands_for(np.fromiter)
 def fromiter(iter, dtype, count=-1, **kwargs):
     items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
     if has_carrier(items):
-        return _typed(operand(items), dtype)
+        return operand(items).astype(dtype)
     return blank(np.fromiter(items, dtype, count, **kwargs))
 
 
@@ -189,7 +157,7 @@ def fromfunction(function, shape, *, dtype=float, **kwargs):
 
 @stands_for(np.isscalar)
 def isscalar(element):
-    return is_carrier(element) and element.ndim == 0 or np.isscalar(element)
+    return element.is_number if is_carrier(element) else np.isscalar(element)
 
 
 @stands_for(np.iscomplexobj)
@@ -237,11 +205,27 @@ class vectorize:
         return np.reshape(operand(list(found)), arrays[0].shape)
 
 
+def unbound(method):
+    """A method of ``np.ndarray`` as a function, which serves Duals by their own."""
+    if type(method) is not types.MethodDescriptorType:
+        return method
+
+    @functools.wraps(method, updated=())
+    def function(self, *args, **kwargs):
+        if is_carrier(self):
+            return getattr(self, method.__name__)(*args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    return function
+
+
 class _ArrayType(type):
-    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as it was of the array."""
+    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as of what it stands for."""
 
     def __instancecheck__(cls, instance):
-        return isinstance(instance, (np.ndarray, Dual, Traced))
+        if is_carrier(instance):
+            return not instance.is_number
+        return isinstance(instance, np.ndarray)
 
     def __subclasscheck__(cls, subclass):
         return subclass is Dual or issubclass(subclass, np.ndarray)
@@ -250,7 +234,7 @@ class _ArrayType(type):
         return blank(np.ndarray(*args, **kwargs))
 
     def __getattr__(cls, name):
-        return getattr(np.ndarray, name)
+        return unbound(getattr(np.ndarray, name))
 
     def __eq__(cls, other):
         return other is cls or other is np.ndarray
@@ -292,14 +276,105 @@ def asmatrix(data, dtype=None):
     return np.asmatrix(data, dtype)
 
 
+def _stood_for(a):
+    """What the carrier `a` stands for: a plain array, or a number of NumPy."""
+    return value_of(a)[()] if a.is_number else value_of(a)
+
+
 def is_instance(instance, classes):
     """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
     if not is_carrier(instance):
         return isinstance(instance, classes)
-    if isinstance(instance, classes):
+    if classes is type(instance) or isinstance(classes, tuple) and type(instance) in classes:
         return True
-    number = instance.value if type(instance) is Traced else values(instance)
-    return isinstance(number[()], classes)
+    return isinstance(_stood_for(instance), classes)
+
+
+# What an array has and a number has not.
+_OF_ARRAYS = frozenset("__len__ __iter__ __contains__ __setitem__ __delitem__".split())
+
+
+def has_attribute(a, name):
+    """``hasattr``, for which a 0-d Dual is a number: it has no length."""
+    return hasattr(_stood_for(a) if is_carrier(a) and name in _OF_ARRAYS else a, name)
+
+
+def get_attribute(a, name, *default):
+    """``getattr``, likewise."""
+    if is_carrier(a) and name in _OF_ARRAYS and not hasattr(_stood_for(a), name):
+        return getattr(_stood_for(a), name, *default)
+    return getattr(a, name, *default)
+
+
+def _of_plain(builtin):
+    """A builtin that reads the bytes of arrays: of those that hold no derivative, their own."""
+
+    @functools.wraps(builtin, updated=())
+    def standin(*args, **kwargs):
+        if args and is_carrier(args[0]):
+            args = (plain(args[0], f"{builtin.__name__}(array)"), *args[1:])
+        return builtin(*args, **kwargs)
+
+    return standin
+
+
+class _TypeOf:
+    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy."""
+
+    def __call__(self, *args, **kwargs):
+        if len(args) == 1 and is_carrier(args[0]):
+            return type(_stood_for(args[0]))
+        return type(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(type, name)
+
+    def __getitem__(self, item):
+        return type[item]
+
+    def __mro_entries__(self, bases):  # class Meta(type)
+        return (type,)
+
+    def __instancecheck__(self, instance):
+        return isinstance(instance, type)
+
+    def __subclasscheck__(self, subclass):
+        return issubclass(subclass, type)
+
+    def __eq__(self, other):
+        return other is type or other is self
+
+    def __hash__(self):
+        return hash(type)
+
+
+def is_subclass(subclass, classes):
+    """``issubclass``, for the classes of Duals too."""
+    return issubclass(np.ndarray if subclass in (Dual, Traced) else subclass, classes)
+
+
+# Builtins that adapted code finds in place of Python's.
+BUILTINS = {
+    "isinstance": is_instance, "issubclass": is_subclass, "type": _TypeOf(),
+    "hasattr": has_attribute, "getattr": get_attribute,
+    "memoryview": _of_plain(memoryview), "bytearray": _of_plain(bytearray),
+}  # fmt: skip
+
+
+def _register_readers_of_bytes():
+    """Functions of the standard library that take whatever has bytes."""
+    for name in ("hashlib", "zlib"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:  # a Python built without it
+            continue
+        for function in vars(module).values():
+            if type(function) is types.BuiltinFunctionType:
+                STANDINS[function] = _of_plain(function)
+        PATCHED.add(name)
+
+
+_register_readers_of_bytes()
 
 
 # --- The module math -----------------------------------------------------------------------------
@@ -342,12 +417,15 @@ def _register_math_functions():
     )
     _register_math("hypot", lambda *xs: _norm(xs))
     _register_math("remainder", lambda x, y: x - y * np.rint(values(x) / values(y)))
+    _register_math("ldexp", lambda x, i: np.ldexp(x, operator.index(i)))
     _register_math("erf", lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)))
     _register_math("erfc", lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)))
     _register_math("gamma", lambda x: _special("gamma")(x))
     _register_math("lgamma", lambda x: _special("gammaln")(x))
     _register_math("fma", lambda x, y, z: x * y + z)
-    for name in ("isnan", "isinf", "isfinite", "isclose"):
+    for name in ("isnan", "isinf", "isfinite"):
+        _register_test(name, getattr(np, name))
+    for name in ("isclose", "ulp"):
         _register_values(name)
 
 
@@ -381,6 +459,36 @@ def _register_values(name):
     MATH[name] = STANDINS[original] = standin
 
 
+def _register_parts():
+    """Functions of one number that give two, or its neighbour."""
+
+    def modf(x):
+        return np.modf(x) if is_carrier(x) else math.modf(x)
+
+    def frexp(x):  # x / 2**e, and the whole number e
+        if not is_carrier(x):
+            return math.frexp(x)
+        _, e = math.frexp(looked_at(x))
+        return np.ldexp(x, -e), e
+
+    def nextafter(x, y, **kwargs):  # moves with x
+        if not is_carrier(x):
+            return math.nextafter(x, looked_at(y), **kwargs)
+        return exact(lambda a, b: nextafter(a, b, **kwargs), lambda a, b: a * 1.0, x, y)
+
+    for standin in (modf, frexp, nextafter):
+        MATH[standin.__name__] = STANDINS[getattr(math, standin.__name__)] = standin
+
+
+def _register_test(name, ufunc):
+    original = getattr(math, name)
+
+    def standin(x):
+        return bool(ufunc(x)) if type(x) is Traced and not x.ndim else original(looked_at(x))
+
+    MATH[name] = STANDINS[original] = standin
+
+
 def _register_sequences():
     def total(iterable):
         items = list(iterable)
@@ -406,9 +514,24 @@ def _register_sequences():
             *p, *q,
         )  # fmt: skip
 
-    for name, standin in (("fsum", total), ("prod", product), ("dist", distance)):
-        MATH[name] = STANDINS[getattr(math, name)] = standin
+    def sum_of_products(p, q, /):
+        p, q = list(p), list(q)
+        if not has_carrier([p, q]):
+            return math.sumprod(p, q)
+        n = len(p)
+        return exact(
+            lambda *both: sum_of_products(both[:n], both[n:]),
+            lambda *both: sum(a * b for a, b in zip(both[:n], both[n:], strict=True)),
+            *p, *q,
+        )  # fmt: skip
+
+    for name, standin in (
+        ("fsum", total), ("prod", product), ("dist", distance), ("sumprod", sum_of_products),
+    ):  # fmt: skip
+        if hasattr(math, name):  # some are a later Python's
+            MATH[name] = STANDINS[getattr(math, name)] = standin
 
 
 _register_math_functions()
+_register_parts()
 _register_sequences()

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
-from dualmc import short_sums
+from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, has_dual, make
 from dualmc.errors import missing_case
+from dualmc.kink_table import std_gap
 from dualmc.linear import (
     exact,
     negative_axes,
@@ -91,16 +92,20 @@ def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
         mean=np._NoValue, correction=np._NoValue):  # fmt: skip
     v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     # NumPy's own std is the square root of its own var.
-    return written(out, _root(v))
+    return written(out, _root(v, a, axis, keepdims, values(where)))
 
 
-def _root(v):
-    """Square root with derivative 0 at 0, where the standard deviation has its minimum."""
+def _root(v, a, axis, keepdims, where):
+    """Square root of the variance `v` of `a`: derivative 0 at 0, where it has its minimum."""
     if values(v).all():
         return np.sqrt(v)
     zero = values(v) == 0
     safe = np.where(zero, np.ones((), v.dtype), v)
-    return np.where(zero, np.zeros((), v.dtype), np.sqrt(safe))
+    y = np.where(zero, np.zeros((), v.dtype), np.sqrt(safe))
+    if choices.is_nested(y):
+        y = choices.settled_by(np.std, y, zero, lambda: std_gap(a, axis, keepdims, where))
+        choices.remember(y, v)
+    return y
 
 
 @handles("composite", np.nansum)
@@ -111,6 +116,7 @@ def nansum(a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=
 
 @handles("composite", np.nanmean)
 def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
+    axis = axis if a.ndim else negative_axes(axis, 0)
     mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
     total = np.mean(a, axis, dtype, None, keepdims, where=mask)
     y = np.nanmean(values(a), axis, dtype, keepdims=keepdims, where=values(where))
@@ -122,6 +128,7 @@ def nanvar(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
            mean=np._NoValue, correction=np._NoValue):  # fmt: skip
     if mean is not np._NoValue:
         raise missing_case("numpy.nanvar", "about a given mean")
+    axis = axis if a.ndim else negative_axes(axis, 0)
     mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
     v = var(a, axis, dtype, None, ddof, keepdims, where=mask, correction=correction)
     ddof = ddof if correction is np._NoValue else correction
@@ -135,7 +142,8 @@ def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=
     v = nanvar(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     ddof = ddof if correction is np._NoValue else correction
     y = np.nanstd(values(a), axis, dtype, ddof=ddof, keepdims=keepdims, where=values(where))
-    return written(out, valued(y, _root(v)))
+    mask = not_nan(a) & np.broadcast_to(values(where), a.shape)
+    return written(out, valued(y, _root(v, a, axis, keepdims, mask)))
 
 
 @handles("composite", np.average)

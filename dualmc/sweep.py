@@ -23,6 +23,7 @@ import operator
 import numpy as np
 
 from dualmc import buffers, slot_kernels
+from dualmc.errors import forget
 from dualmc.payload import values
 
 # A cotangent that is not a Dual; 0-d ones are NumPy scalars where arithmetic made them.
@@ -57,9 +58,10 @@ class Sweep:
         """Add `bar` to the cotangent of `var`; `owned` if nothing else looks into it."""
         dtype = bar.dtype
         if dtype is not var.dtype and dtype != var.dtype:
-            before = bar
-            bar = self.fit(bar, var.dtype)
-            owned = owned or bar is not before
+            fitted = self.fit(bar, var.dtype)
+            # Of a complex cotangent the real part is a view: it is owned as far as that one is.
+            owned = owned or not may_share(fitted, bar)
+            bar = fitted
         place = var.place
         have = self.bars[place]
         if have is None:
@@ -184,7 +186,8 @@ def pulled(order, bar, lead, inputs, first=None, is_careful=False):
         if order[0].dtype.kind == "f" and not is_careful:
             try:
                 found = _taken(run(order, bar, lead, False, first), inputs)
-            except Exception:  # of what a NaN met: the careful sweep meets none, or the same again
+            except Exception as error:  # of what a NaN met: the careful sweep meets none, or again
+                forget(error)
                 found = None
             if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
                 return found
@@ -249,6 +252,11 @@ def reachable(output):
 
 
 # --- Tools ---------------------------------------------------------------------------------------
+
+
+def may_share(a, b):
+    """Whether two cotangents may show the same memory; Duals are never written to here."""
+    return isinstance(a, PLAIN) and isinstance(b, PLAIN) and np.may_share_memory(a, b)
 
 
 def summed(a, b):

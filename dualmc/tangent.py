@@ -33,6 +33,8 @@ class ChunkNeeded(BaseException):
         super().__init__(f"{columns} columns at a time")
         self.level = level
         self.columns = columns
+        level.chunk = columns  # should f catch this all the same
+        level.refusals = level.refusals or []
 
 
 def new_block(level, k, shape, dtype):

@@ -11,6 +11,7 @@ from dualmc.calls import call_f, check_callable
 from dualmc.dual import Dual
 from dualmc.errors import TangentLostError
 from dualmc.graph import Graph, Node, Recorder, give_names, reached
+from dualmc.levels import guarded, watching
 from dualmc.record import as_operand, record, same
 from dualmc.seeds import as_input, check_argnums
 from dualmc.traced import Traced
@@ -74,7 +75,7 @@ def trace(
             raise TypeError("explain cannot be called inside a function being differentiated.")
         inputs.append(recorder.input(np.array(x)))
         inputs[-1].name = names[i]
-        call[i] = Traced(recorder, inputs[-1])
+        call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]
@@ -91,7 +92,8 @@ def trace(
 def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
     """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
     try:
-        return call_f(f, args, recorder)
+        with guarded(), watching(recorder):
+            return call_f(f, args, recorder)
     except TangentLostError as error:
         if error.__cause__ is None:
             raise

@@ -22,15 +22,16 @@ class Traced:
     Its protocols, operators and methods are attached by `operators.py`.
     """
 
-    __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen")
+    __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen", "_is_array")
     __array_priority__ = 2000.0
     __hash__ = None  # type: ignore[assignment]
     __getitem__: Callable[..., Any]
     copy: Callable[..., Any]
 
-    def __init__(self, recorder: Recorder, node: Node) -> None:
+    def __init__(self, recorder: Recorder, node: Node, is_array: bool = False) -> None:
         self._recorder = recorder
         self._node = node
+        self._is_array = is_array  # even without dimensions; see `is_number`
         self._owner: Traced | None = None  # the array that this is a view of
         self._place: Callable | None = None  # how it is taken from there
         self._seen: Node | None = None  # the owner's node at that time
@@ -69,8 +70,17 @@ class Traced:
     def _whole(self, rounding: np.ufunc) -> Any:
         """The whole number nearby: in a whole program, all that f knows of the value."""
         if self._recorder.whole and self.dtype.kind == "f":
-            return rounding(self).look()
+            return (rounding(self) + 0.0).look()  # of 0 and -0 it is the same
         return rounding(self.look())
+
+    @property
+    def is_number(self) -> bool:
+        """Whether NumPy would have a scalar here, not an array of no dimensions."""
+        return not self._is_array and self._owner is None and not self.node.value.ndim
+
+    def as_array(self) -> "Traced":
+        """Itself, or of a number the array that NumPy makes of it."""
+        return Traced(self._recorder, self.node, True) if self.is_number else self
 
     @property
     def is_flat(self) -> bool:
@@ -88,13 +98,17 @@ class Traced:
     dtype = property(lambda self: self.value.dtype)
     nbytes = property(lambda self: self.value.nbytes)
     itemsize = property(lambda self: self.value.itemsize)
+    flags = property(lambda self: self.value.flags)
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self))
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return f"Traced({self.look()!r})"
+        return repr(self.look()[()])
+
+    def __str__(self) -> str:
+        return str(self.look()[()])
 
     def __format__(self, spec: str) -> str:
         return format(self.look().item() if self.ndim == 0 else self.look(), spec)
@@ -147,7 +161,9 @@ class Traced:
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "
             "a Traced in a float array). Use the NumPy function on the array itself, allocate "
-            "with numpy.zeros_like(x), or build the array with numpy.stack."
+            "with numpy.zeros_like(x), or build the array with numpy.stack. Where a step needs "
+            "plain numbers, give its derivative with @dualmc.custom_jvp.",
+            level=self._recorder,
         )
 
     def __complex__(self) -> complex:

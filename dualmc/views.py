@@ -220,18 +220,15 @@ class PartView:
         return None if t is None else tangent.part(t, self.part)
 
     def set(self, key, value):
-        self.base.release()
-        base, numbers = self.base, values(self.base.primal)
-        before = numbers[key].copy()
+        base = self.base
         plain = values(value) if hasattr(value, "own_tangent") else value
         if np.result_type(plain).kind == "c":
             raise TypeError(
                 "Cannot store complex numbers in the real or imaginary part of an array; store "
                 "their own parts, e.g. numpy.real(value)."
             )
-        self.part(numbers)[key] = plain  # NumPy's own error if it does not fit
-        after = np.array(numbers[key])
-        numbers[key] = before
+        after = np.array(values(base.primal)[key])
+        self.part(after)[...] = plain  # NumPy's own error if it does not fit
         old = base[key]
         with np.errstate(all="ignore"):
             if self.part is np.real:
@@ -239,7 +236,7 @@ class PartView:
             else:
                 base[key] = np.real(old) + 1j * value
         # Arithmetic with 1j turns inf into nan and loses the sign of 0: put the exact parts back.
-        numbers[key] = after
+        values(base.primal)[key] = after
 
 
 def view_of(parent, select, batched, key=None, step_key=None):

@@ -33,9 +33,9 @@ def set(dual, key, value):
     t = None
     if value_level is level:
         t, value = value.own_tangent(), value.primal
+    dual.release()
     if type(value) is not np.ndarray:
         _promote(dual, value)
-    dual.release()
     dual.primal[key] = value
     _write_tangent(dual, key, t)
 
@@ -46,15 +46,17 @@ def _promote(dual, value):
     if level is None:
         return
     root = dual if dual._view is None else dual._view.root
+    # What a tape has kept is the array as it is now, which the write to come must not reach.
+    root.release()
     inner = root.primal
     if hasattr(inner, "own_tangent"):
         if level.serial > inner.level.serial:
-            root.replace_primal(root.make(inner, None, level))
+            root.replace_primal(root.make_array(inner, None, level))
         elif level.serial < inner.level.serial:
             _promote(inner, value)
     else:
         root.level.check_not_lent(root)
-        root.replace_primal(root.make(inner, None, level))
+        root.replace_primal(root.make_array(inner, None, level))
 
 
 def _is_own_view(dual, key, value):
@@ -186,9 +188,9 @@ def assign(dual, result):
         return dual
     if value_level is not None and value_level.serial == dual.level.serial:
         levels.innermost((dual.level, value_level))
+    dual.release()
     if type(value) is not np.ndarray:
         _promote(dual, value)
-    dual.release()
     np.copyto(dual.primal, value, casting="same_kind")
     t = result.own_tangent() if value_level is dual.level else None
     if dual._view is None and (t is None or t.shape == dual.shape):

@@ -14,8 +14,8 @@ from function_cases import CASES, STEP, complex_step, differences, expected_jaco
 
 import dualmc as dm
 from dualmc.prepare import Prepared
-from dualmc.replay import native, path, scalars
-from dualmc.replay.arrays import constant, each, given, reduced, routed
+from dualmc.replay import budget, native, scalars
+from dualmc.replay.arrays import constant, each, given, reduced, routed, strong
 from dualmc.replay.schedule import Memory, plan
 
 rng = np.random.default_rng(7)
@@ -507,15 +507,15 @@ def test_what_cannot_be_replayed_says_so():
 
 
 def test_too_many_steps(monkeypatch):
-    monkeypatch.setattr(path, "LARGEST", 5)
-    with pytest.warns(UserWarning, match="steps, more than 5"):
+    monkeypatch.setattr(budget, "LARGEST", 5)
+    with pytest.warns(UserWarning, match="more than 5 steps"):
         dm.prepare(runge_kutta, np.ones(4))
 
 
 def test_a_wrong_replay_is_noticed(monkeypatch):
     wrong = scalars.UFUNCS | {np.cosh: "sinh"}
     monkeypatch.setattr("dualmc.replay.arrays.UFUNCS", wrong)
-    with pytest.warns(UserWarning, match="disagrees with a fresh Jacobian"):
+    with pytest.warns(UserWarning, match="its Jacobian differs from that of a fresh call"):
         prepared = dm.prepare(np.sinh, np.ones(2))
     close(np.cosh(2.0) * np.eye(2), prepared(np.full(2, 2.0)))
 
@@ -616,7 +616,12 @@ def test_wiring_is_composed_and_constants_are_folded():
     again = routed([moved], np.array([1, 3, 0, 0]), (2, 2))
     np.testing.assert_array_equal(run(again, np.arange(4.0)), [[5.0, 9.0], [6.0, 6.0]])
     assert each("add", constant([1.0, 2.0]), 3.0).const.tolist() == [4.0, 5.0]
-    assert each("multiply", x, 0.0).const.tolist() == [0.0] * 4
+    assert strong("multiply", x, 0.0).const.tolist() == [0.0] * 4
+    assert strong("add", x, 0.0).leaves == x.leaves
+    values = np.array([-0.0, np.inf, 1.0, np.nan])  # which are not what a tangent would be
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(run(each("multiply", x, 0.0), values), values * 0.0)
+    assert not np.signbit(run(each("add", x, 0.0), values))[0]
     assert each("multiply", x, 1.0).leaves == x.leaves
     assert each("negative", each("negative", x)).leaves == x.leaves
 
@@ -630,10 +635,10 @@ def test_sums_start_from_their_constants_at_every_run():
         np.testing.assert_allclose(run(total, np.arange(3.0)), expected, rtol=1e-15)
 
 
-def test_a_copy_is_refused_nowhere():
+def test_a_copy_counts_its_own_calls():
     prepared = dm.prepare(np.sin, np.ones(2))
-    with pytest.raises(TypeError):
-        copy.deepcopy(prepared)(np.ones(2))
+    prepared(np.ones(2))
+    assert (copy.deepcopy(prepared).replays, prepared.replays) == (0, 1)
 
 
 # --- Many idioms ---------------------------------------------------------------------------------

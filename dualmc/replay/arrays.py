@@ -155,23 +155,32 @@ def _all(a, value):
     return a.const is not None and a.size > 0 and bool((a.const == value).all())
 
 
-def _simplified(op, a, b=None, c=None):
-    """What `op` comes to where an operand is 0 or 1; None: nothing simpler.
+def strong(op, *operands):
+    """`each` of tangents, where a constant 0 stays 0 whatever it is multiplied by.
 
-    Products with a constant 0 are 0 (the strong zero).
+    Not so for values: 0 * inf is NaN, which f may see.
     """
+    a, b = map(as_array, operands[:2])
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    if op == "multiply" and (_all(a, 0.0) or _all(b, 0.0)):
+        return constant(np.zeros(shape))
+    if op == "add" and (_all(a, 0.0) or _all(b, 0.0)):
+        return broadcast(a if _all(b, 0.0) else b, shape)
+    return each(op, *operands)
+
+
+def _simplified(op, a, b=None, c=None):
+    """What `op` comes to where an operand is 0 or 1, to the bit; None: nothing simpler."""
     if op == "multiply":
         for one, other in ((a, b), (b, a)):
-            if _all(one, 0.0):
-                return constant(np.zeros(np.broadcast_shapes(a.shape, b.shape)))
             if _all(one, 1.0):
                 return broadcast(other, np.broadcast_shapes(a.shape, b.shape))
             if _all(one, -1.0):
                 return each("negative", broadcast(other, np.broadcast_shapes(a.shape, b.shape)))
-    elif op in ("add", "subtract"):
-        if _all(b, 0.0):
+    elif op in ("add", "subtract"):  # -0 + 0 is 0
+        if _all(b, 0.0) and (np.signbit(b.const) == (op == "add")).all():
             return broadcast(a, np.broadcast_shapes(a.shape, b.shape))
-        if op == "add" and _all(a, 0.0):
+        if op == "add" and _all(a, 0.0) and np.signbit(a.const).all():
             return broadcast(b, np.broadcast_shapes(a.shape, b.shape))
     elif op == "divide" and _all(b, 1.0):
         return broadcast(a, np.broadcast_shapes(a.shape, b.shape))

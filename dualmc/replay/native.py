@@ -1,4 +1,4 @@
-"""Machine code for a plan: one function, made through Numba's compiler.
+"""Machine code for a plan: one function, made by LLVM.
 
 Loops read and write plain memory: the arguments, a working memory, tables of constants and of
 positions, the result.  Positions that advance in equal steps are computed; others are looked up.
@@ -6,11 +6,13 @@ Every number that goes into the result is tested to be finite: the general way h
 that silence an infinite derivative, so a call that meets one goes that way.
 """
 
-import numba
+import functools
+
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
+
+from dualmc.replay import machine
+from dualmc.replay.schedule import LONGEST
 
 DOUBLE = ir.DoubleType()
 INT64 = ir.IntType(64)
@@ -32,9 +34,6 @@ _LIBRARY = {
 _COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
                 "equal": "==", "not_equal": "!="}  # fmt: skip
 _ARITHMETIC = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
-
-# Steps beyond which the compiler is asked for short code.
-MANY = 1000
 
 
 class Tables:
@@ -68,7 +67,8 @@ class Code:
     """
 
     def __init__(self, plan, guards, count):
-        """`guards`: by serial of a leaf, the values expected, flat; `count` inputs."""
+        """`guards`: by serial of a leaf, the values expected, flat (None: any finite); `count`
+        inputs."""
         self.plan = plan
         self.guards = guards
         self.numbers = Tables(np.float64)
@@ -127,50 +127,72 @@ class Code:
         return part
 
     def _compiled(self, phases):
-        code = self
-        names = [f"x{i}" for i in range(self.count)] + ["work", "out"]
-        signature = types.int64(*[types.Array(types.float64, 1, "C")] * len(names))
-
-        def typer(typingctx, *args):
-            def generate(context, builder, sig, args):
-                function = code._function(builder.module, phases)
-                pointers = []
-                for kind, value in zip(sig.args, args, strict=True):
-                    struct = context.make_array(kind)(context, builder, value)
-                    pointers.append(struct.data)
-                for table, element in ((code.numbers, DOUBLE), (code.positions, INT32)):
-                    table.kept.append(table.array())
-                    address = ir.Constant(INT64, table.kept[-1].ctypes.data)
-                    pointers.append(builder.inttoptr(address, element.as_pointer()))
-                return builder.call(function, pointers)
-
-            return types.int64(*args), generate
-
-        scope: dict = {}
-        exec(  # a function with as many arguments as the program has
-            f"def typed(typingctx, {', '.join(names)}):\n"
-            f"    return typer(typingctx, {', '.join(names)})\n"
-            f"def run({', '.join(names)}):\n    return step({', '.join(names)})\n",
-            scope,
-        )
-        scope["typer"] = typer
-        scope["step"] = intrinsic(scope["typed"])
-        compiled = numba.njit([signature], nogil=True)(scope["run"])
-        return compiled
+        """Machine code for `phases`: an entry that adds the tables to the arrays it is given."""
+        count = self.count + 2
+        module = machine.module()
+        function = self._function(module, phases)
+        entry = machine.entry(module, count)
+        builder = ir.IRBuilder(entry.append_basic_block("entry"))
+        pointers = list(entry.args)
+        for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
+            table.kept.append(table.array())
+            address = ir.Constant(INT64, table.kept[-1].ctypes.data)
+            pointers.append(builder.inttoptr(address, element.as_pointer()))
+        builder.ret(builder.call(function, pointers))
+        return machine.compiled(module, count)
 
     # --- The function ----------------------------------------------------------------------------
 
     def _function(self, module, phases):
-        pointer = DOUBLE.as_pointer()
-        kinds = [pointer] * (self.count + 3) + [INT32.as_pointer()]
-        function = ir.Function(module, ir.FunctionType(INT64, kinds), "dualmc_replay")
+        """One function, or one that calls several of bounded size in turn."""
+        groups = self._grouped(self._pieces(phases))
+        functions = [
+            self._function_of(module, f"dualmc_replay_{i}", g) for i, g in enumerate(groups)
+        ]
+        if len(functions) == 1:
+            return functions[0]
+        function = self._empty(module, "dualmc_replay")
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        state = ir.Constant(INT64, 0)
+        for inner in functions:
+            state = builder.or_(state, builder.call(inner, function.args))
+        builder.ret(state)
+        return function
+
+    def _pieces(self, phases):
+        """Pairs (leaves, emit): how long a piece of code is, and what makes it."""
+        plan = self.plan
+        if -1 in phases:
+            for memory in plan.memories:
+                if memory.name == "work" and memory.start is not None:
+                    yield 3, functools.partial(self._start_sum, memory)
+        for phase in phases:
+            for leaf, reads in plan.products.get(phase, ()):
+                yield 20, functools.partial(self._product, leaf, reads)
+            for size, leaves in plan.loops.get(phase, ()):
+                yield len(leaves), functools.partial(self._loop, size, leaves)
+
+    def _grouped(self, pieces):
+        groups, length = [[]], 0
+        for weight, emit in pieces:
+            if groups[-1] and length + weight > LONGEST:
+                groups.append([])
+                length = 0
+            groups[-1].append(emit)
+            length += weight
+        return groups
+
+    def _empty(self, module, name):
+        kinds = [DOUBLE.as_pointer()] * (self.count + 3) + [INT32.as_pointer()]
+        function = ir.Function(module, ir.FunctionType(INT64, kinds), name)
         function.linkage = "internal"
         function.attributes.add("noinline")  # so that its pointers stay apart
-        count = sum(len(leaves) for loops in self.plan.loops.values() for leaves in loops.values())
-        if count > MANY:
-            function.attributes.add("optsize")  # a third of the time to compile
         for argument in function.args:
             argument.add_attribute("noalias")
+        return function
+
+    def _function_of(self, module, name, pieces):
+        function = self._empty(module, name)
         inputs = function.args[: self.count]
         work, out, numbers, positions = function.args[self.count :]
         self.pointers = {"work": work, "out": out}
@@ -181,14 +203,8 @@ class Code:
         self.strange = builder.alloca(INT64)
         for flag in (self.failed, self.strange):
             builder.store(ir.Constant(INT64, 0), flag)
-        plan = self.plan
-        if -1 in phases:
-            self._start_sums()
-        for phase in phases:
-            for leaf, reads in plan.products.get(phase, ()):
-                self._product(leaf, reads)
-            for size, leaves in plan.loops.get(phase, {}).items():
-                self._loop(size, leaves)
+        for emit in pieces:
+            emit()
         zero = ir.Constant(INT64, 0)
         failed = builder.icmp_signed("!=", builder.load(self.failed), zero)
         strange = builder.icmp_signed("!=", builder.load(self.strange), zero)
@@ -196,25 +212,20 @@ class Code:
         builder.ret(builder.or_(builder.zext(failed, INT64), twice))
         return function
 
-    def _start_sums(self):
-        """Sums begin where their constant terms leave them."""
-        for memory in self.plan.memories:
-            if memory.name == "work" and memory.start is not None:
-                table = self.numbers.add(memory.start)
-                uniform = memory.size and (memory.start == memory.start[0]).all()
-                value = float(memory.start[0]) if uniform else None
+    def _start_sum(self, memory):
+        """A sum begins where its constant terms leave it."""
+        table = self.numbers.add(memory.start)
+        uniform = memory.size and (memory.start == memory.start[0]).all()
 
-                def body(i, memory=memory, table=table, value=value):
-                    if value is not None:
-                        v = ir.Constant(DOUBLE, value)
-                    else:
-                        v = self._load(self.number_table, self._plus(i, table))
-                    self._store(v, work_at(i))
+        def body(i):
+            if uniform:
+                v = ir.Constant(DOUBLE, float(memory.start[0]))
+            else:
+                v = self._load(self.number_table, self._plus(i, table))
+            place = self._at(self.pointers["work"], self._plus(i, memory.offset))
+            self._store(v, place)
 
-                def work_at(i, memory=memory):
-                    return self._at(self.pointers["work"], self._plus(i, memory.offset))
-
-                self._repeat(memory.size, body)
+        self._repeat(memory.size, body)
 
     def _loop(self, size, leaves):
         if size == 0:
@@ -314,14 +325,17 @@ class Code:
         builder.store(builder.or_(builder.load(self.strange), bits), self.strange)
 
     def _check(self, leaf, i, v):
-        """Note a guard whose value is another than when the program was recorded."""
+        """Note a guard whose value has other bits than when the program was recorded."""
         builder = self.builder
         for expected in self.guards.get(leaf.serial, ()):
             number = builder.uitofp(v, DOUBLE) if leaf.is_bool else v
-            table = self.numbers.add(expected)
-            wanted = self._load(self.number_table, self._plus(i, table))
-            other = builder.fcmp_unordered("!=", number, wanted)
-            bits = builder.zext(other, INT64)
+            if expected is None:  # any finite number
+                bits = builder.bitcast(builder.fsub(number, number), INT64)
+            else:
+                table = self.numbers.add(expected)
+                wanted = self._load(self.number_table, self._plus(i, table))
+                wanted, found = (builder.bitcast(a, INT64) for a in (wanted, number))
+                bits = builder.xor(found, wanted)
             builder.store(builder.or_(builder.load(self.failed), bits), self.failed)
 
     def _product(self, leaf, reads):

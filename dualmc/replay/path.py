@@ -6,56 +6,88 @@ for nothing.
 
 import math
 import threading
+import time
 
 import numpy as np
 
-from dualmc.replay import slots
+from dualmc.graph import Recorder, called
+from dualmc.replay import calls, events, slots
 from dualmc.replay.arrays import each
+from dualmc.replay.budget import Budget, Stopped
 from dualmc.replay.native import Code
-from dualmc.replay.program import NotReplayable, trace_program
+from dualmc.replay.program import NotReplayable, needed, trace_program
+from dualmc.replay.rounding import machine
 from dualmc.replay.schedule import Memory, plan
+from dualmc.replay.second import DERIVED
 from dualmc.replay.steps import lower
+from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
 
-# Arithmetic that one path may consist of: what the compiler takes a few seconds for.
-LARGEST = 40_000
 # Up to this many numbers, a result begins as a copy of its constant entries.
 COPIED = 2**14
+
+
+# Who compares what decided the way of f, in the order in which they are tried: the machine code;
+# that, f recorded with its rounding; or NumPy, in the very steps of f.
+GUARDED = ("by the code", "by its rounding", "by NumPy")
 
 
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse):
-        program = trace_program(f, args, traced, active)
+    def __init__(
+        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian"
+    ):
+        budget = Budget(seconds)
+        call = machine if guarded == "by its rounding" else called
+        recorder = Recorder(whole=True, call=budget.counted(call))
+        try:
+            program = trace_program(f, args, traced, active, recorder)
+        except Stopped:
+            raise NotReplayable(budget.reason) from None
+        budget.check()
         positions = [traced.index(i) for i in active]
-        pair, guards = lower(program, positions)
-        self.shape = program.output.value.shape
+        pair, guards, asked = lower(program, positions, budget)
+        if guarded == GUARDED[-1]:
+            guards = dict.fromkeys(guards)
+        ties = []
+        if of != "jacobian":
+            pair, ties = DERIVED[of](pair, program, positions, budget)
+        self.shape = pair.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
         self.columns = sum(program.inputs[k].size for k in positions)
         self.result_shape = (*self.shape, *(n for shape in self.input_shapes for n in shape))
         self.held = True
+        self.is_verified = False
+        self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
         self.is_sparse = sparse
         self._looked_at = [node for node, found in guards.items() if found is None]
-        self._program = program
+        self._asked = [event for event, array in asked if array is None]
+        asked_of = [operand for event in self._asked for operand in event.node.operands]
+        self._looking = needed([*self._looked_at, *asked_of])
+        self._inputs = program.inputs
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
         self._output = pair.array
         sinks = self._sinks(parts, Memory(self.count, "out"))
-        expected = {}
-        for node, found in guards.items():
-            if found is None or found.array.const is not None:
-                continue
-            value = each("number" if found.array.is_bool else "copy", found.array)
-            memory = Memory(value.size, "guard")
-            sinks.append((value, memory, np.arange(value.size), "set"))
-            wanted = np.asarray(node.value, float).reshape(-1)
-            expected.setdefault(value.leaves[0].serial, []).append(wanted)
+        expected = _guarded(guards, asked, ties, sinks)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
-        self.is_mixed = is_wide or _is_mixed(plan(sinks))
-        self._compile = lambda more: Code(_limited(plan([*more, *sinks])), expected, len(traced))
-        self._codes = (self._compile([]), None)
+        self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
+
+        def compiled(more):
+            made = plan([*more, *sinks])
+            count = _length(made)
+            budget.check_compilation(count)
+            start = time.perf_counter()
+            code = Code(made, expected, len(traced))
+            budget.learn(count, time.perf_counter() - start)
+            return code
+
+        self._compile = compiled
+        self._budget = budget
+        self._code = self._compile([])
+        self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
 
     # --- The result ------------------------------------------------------------------------------
@@ -119,20 +151,33 @@ class Path:
 
         None if f takes another way there, or an entry is not finite.
         """
-        return self._run(self._codes[0], inputs)
+        return self._run(self._code, inputs)
 
     def value_and_entries(self, inputs):
-        """The flat value, to rounding, and the entries."""
-        if self._codes[1] is None:
-            with self._lock:  # a program of its own, so that others need not compute the value
-                self._value = Memory(self.rows)
-                self._value.start_offset = ("once", _constants(self._output))
-                sink = (self._output, self._value, np.arange(self.rows), "set")
-                self._codes = (self._codes[0], self._compile([sink]))
-        return self._run(self._codes[1], inputs, True)
+        """The flat value, to rounding, and the entries.
 
-    def _run(self, code, inputs, with_value=False):
-        if self._looked_at and not self._is_same_way(inputs):
+        Raises
+        ------
+        NotReplayable
+            At the first call, if the value is not that of the fresh calls.
+        """
+        if self._with_value is None:
+            with self._lock:  # a program of its own, so that others need not compute the value
+                if self._with_value is None:
+                    self._with_value = self._made_with_value()
+        return self._run(self._with_value[0], inputs, self._with_value[1])
+
+    def _made_with_value(self):
+        self._budget.begin()
+        memory = Memory(self.rows)
+        memory.start_offset = ("once", _constants(self._output))
+        code = self._compile([(self._output, memory, np.arange(self.rows), "set")])
+        check_value(self, lambda inputs: self._run(code, inputs, memory))
+        self.witnesses = []
+        return code, memory
+
+    def _run(self, code, inputs, value=None):
+        if (self._looked_at or self._asked) and not self._is_same_way(inputs):
             self.held = False
             return None
         try:
@@ -141,9 +186,8 @@ class Path:
             work = code.work.copy()
         out = self._start.copy() if self._start is not None else self._fresh()
         state = code.run(*inputs, work, out)
-        if with_value and not state:
-            first = self._value.offset
-            out = (work[first : first + self.rows].copy(), out)
+        if value is not None and not state:
+            out = (work[value.offset : value.offset + self.rows].copy(), out)
         code.free.append(work)
         if state:
             self.held = not state & 1
@@ -160,22 +204,53 @@ class Path:
         return out
 
     def _is_same_way(self, inputs):
-        """Whether the guards that only NumPy can compute have the values they had."""
+        """Whether the guards and events that only NumPy can ask are what they were."""
         values = {}
-        for node, x in zip(self._program.inputs, inputs, strict=True):
+        for node, x in zip(self._inputs, inputs, strict=True):
             values[node] = x.reshape(node.shape)
-        wanted = set(self._looked_at)
-        stack = list(wanted)
-        while stack:
-            for operand in stack.pop().operands:
-                if operand not in wanted:
-                    wanted.add(operand)
-                    stack.append(operand)
-        with np.errstate(all="ignore"):
-            for node in self._program.nodes:
-                if node in wanted:
-                    values[node] = node.call(*(values.get(a, a.value) for a in node.operands))
-        return all(np.array_equal(values[node], node.value) for node in self._looked_at)
+        try:
+            with np.errstate(all="ignore"):
+                for node in self._looking:
+                    values[node] = node.call(*_values(node, values))
+        except Exception:  # which a fresh call tells
+            return False
+        return all(_are_same(values[n], n.value) for n in self._looked_at) and all(
+            events.holds(event, _values(event.node, values)) for event in self._asked
+        )
+
+
+def _values(node, values):
+    return calls.given(node.operands, [values.get(a, a.value) for a in node.operands])
+
+
+def _are_same(a, b):
+    a = np.asarray(a)
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def _guarded(guards, asked, ties, sinks):
+    """Add to `sinks` what is asked; by serial of a leaf, what its values have to be.
+
+    That is an array of numbers, or None: any that are finite.
+    """
+    expected = {}
+
+    def ask(array, wanted):
+        value = each("number" if array.is_bool else "copy", array)
+        if value.const is None:
+            sinks.append((value, Memory(value.size, "guard"), np.arange(value.size), "set"))
+            if wanted is not False:
+                expected.setdefault(value.leaves[0].serial, []).append(wanted)
+
+    for node, found in guards.items():
+        if found is not None:
+            ask(found.array, np.asarray(node.value, float).reshape(-1))
+    for event, array in asked:
+        if array is not None:
+            ask(array, None if event.kind == "finite" else False)
+    for array in ties:
+        ask(array, None)
+    return expected
 
 
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
@@ -193,11 +268,8 @@ def _is_mixed(made):
     return bool(made.calls) or sum(m * p * q for m, p, q in products) > MANY_PRODUCTS
 
 
-def _limited(made):
-    count = sum(len(leaves) for loops in made.loops.values() for leaves in loops.values())
-    if count > LARGEST:
-        raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
-    return made
+def _length(made):
+    return sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
 
 
 def _constants(array):

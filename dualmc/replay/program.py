@@ -1,9 +1,9 @@
 """A function as a program: every step from its inputs to its output, recorded once.
 
 Unlike the graph that `explain` shows, a program has all that is computed from the inputs, also what
-has no derivative, so that it can be run again at other inputs.  What f read from a value to decide
-its way (a branch, a count, a position) is kept as a guard: the program is the function as long as
-the guards have the values that they had.
+has no derivative, so that it can be run again at other inputs.  What f learnt from values (a
+branch, a count, a shape, an exception) is kept, as `events` says: the program is the function as
+long as f would learn the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import operators  # noqa: F401  (gives Traced its protocols)
+from dualmc import operators, refusals  # noqa: F401  (operators give Traced its protocols)
 from dualmc.calls import call_f
 from dualmc.graph import Node, Recorder
-from dualmc.levels import running
+from dualmc.levels import guarded, running
 from dualmc.record import as_operand
+from dualmc.replay.events import Handling, loud_errors
 from dualmc.traced import Traced
 
 
@@ -35,17 +36,31 @@ class Program:
     output : Node
     guards : list of Node
         Steps whose values decided what f did.
+    events : list of events.Event
+        What else f learnt from values.
+    flat : set of int
+        Serials of the nodes without derivative.
     """
 
-    def __init__(self, inputs: list[Node], output: Node, guards: list[Node], flat: set[int]):
+    def __init__(self, inputs: list[Node], output: Node, recorder: Recorder):
         self.inputs = inputs
         self.output = output
-        self.guards = guards
-        self.flat = flat
-        self.nodes = _needed([output, *guards])
+        self.guards = list(recorder.guards)
+        self.events = recorder.events
+        self.flat = recorder.flat
+        ends = [output, *self.guards]
+        for event in self.events:
+            ends.extend([event.node] if event.is_step else event.node.operands)
+        self.nodes = needed(ends)
 
 
-def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], active: Sequence[int]):
+def trace_program(
+    f: Callable,
+    args: Sequence[Any],
+    traced: Sequence[int],
+    active: Sequence[int],
+    recorder: Recorder,
+):
     """Run ``f(*args)`` once; the arguments numbered `traced` are inputs, those `active` vary.
 
     Raises
@@ -53,7 +68,10 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
     NotReplayable
         If f does something that cannot be recorded.
     """
-    recorder = Recorder(whole=True)
+    recorder.handling = Handling()
+    loud = loud_errors()
+    if loud is not None:
+        raise NotReplayable(f"it is prepared under {loud}, where values decide whether it raises")
     inputs = []
     call = list(args)
     for i in traced:
@@ -61,14 +79,36 @@ def trace_program(f: Callable, args: Sequence[Any], traced: Sequence[int], activ
         node.name = f"x{i}"
         if i not in active:
             recorder.flat.add(node.serial)
+            if type(args[i]) is float:
+                recorder.numbers.add(node.serial)
         inputs.append(node)
-        call[i] = Traced(recorder, node)
+        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:
-        with running(recorder):
-            output = _output(call_f(f, call, recorder), recorder)
+        with guarded(), running(recorder):
+            y = call_f(f, call, recorder)
+            _check_nothing_caught(recorder)
+            output = _output(y, recorder)
+    except Exception as error:
+        if recorder.refusal is not None:
+            raise NotReplayable(recorder.refusal) from error
+        raise
     finally:
         recorder.open = False
-    return Program(inputs, output, recorder.guards, recorder.flat)
+    for number, i in enumerate(traced):
+        if i not in active and call[i]._node is not inputs[number]:
+            recorder.refuse(f"it writes into its argument {i}")
+    if recorder.refusal is not None:
+        raise NotReplayable(recorder.refusal)
+    return Program(inputs, output, recorder)
+
+
+def _check_nothing_caught(recorder: Recorder) -> None:
+    noted = refusals.first(recorder)
+    if noted is not None:
+        noted.told = True
+        raise NotReplayable(
+            f"f caught a {noted.kind} of dualmc's ({noted.file}, line {noted.line}): {noted.text}"
+        )
 
 
 def _output(y: Any, recorder: Recorder) -> Node:
@@ -83,7 +123,8 @@ def _output(y: Any, recorder: Recorder) -> Node:
     return recorder.input(y)
 
 
-def _needed(ends: list[Node]) -> list[Node]:
+def needed(ends: list[Node]) -> list[Node]:
+    """The steps that `ends` are made of, in order."""
     seen = set(ends)
     stack = list(ends)
     while stack:

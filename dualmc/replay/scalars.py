@@ -90,22 +90,27 @@ def _logaddexp2(a, b):
     return np.where(big == small, big + 1.0, big + more)
 
 
-def _power(a, b):
+def power(a, b):
     """Small whole and half exponents as products and roots; in general the power function."""
     exponent = b.const if hasattr(b, "const") else np.asarray(b, float).reshape(-1)
     base_varies = hasattr(a, "const") and a.const is None
     if exponent is not None and exponent.size and base_varies:
         p = float(exponent[0])
-        if (exponent == p).all() and 2 * p == int(2 * p) and abs(p) <= 16:
-            return _whole_or_half(a, p)
+        if (exponent == p).all() and is_whole_or_half(p):
+            return whole_or_half(a, p)
     from dualmc.replay.arrays import each
 
     return each("power", a, b)
 
 
-def _whole_or_half(a, p):
+def is_whole_or_half(p):
+    """Whether a power p is made of products and a root."""
+    return abs(p) <= 16 and 2 * p == int(2 * p)
+
+
+def whole_or_half(a, p):
     if p < 0:
-        return 1.0 / _whole_or_half(a, -p)
+        return 1.0 / whole_or_half(a, -p)
     n = int(p)
     y = np.sqrt(a) if p != n else None
     square = a
@@ -123,8 +128,8 @@ UFUNCS.update(
         np.remainder: _remainder,
         np.logaddexp: _logaddexp,
         np.logaddexp2: _logaddexp2,
-        np.power: _power,
-        np.float_power: _power,
+        np.power: power,
+        np.float_power: power,
         np.deg2rad: lambda a: a * DEGREE,
         np.radians: lambda a: a * DEGREE,
         np.rad2deg: lambda a: a * RADIAN,

@@ -12,6 +12,10 @@ import numpy as np
 
 from dualmc.replay.arrays import Array, as_steps, step_of
 
+# Leaves that one loop computes, and so one function of machine code: the time to compile it grows
+# faster than its length.
+LONGEST = 300
+
 
 class Send(NamedTuple):
     """Element j of a leaf goes to ``target[j]`` of a memory (-1: nowhere)."""
@@ -47,8 +51,8 @@ class Read(NamedTuple):
 class Plan:
     """Everything that `native.py` needs to know.
 
-    loops: by phase, (size, leaves); products and calls: by phase; reads by serial of a leaf; sends
-    likewise.
+    loops: by phase, pairs (size, leaves), in order; products and calls: by phase; reads by serial
+    of a leaf; sends likewise.
     """
 
     def __init__(self):
@@ -72,21 +76,47 @@ def plan(sinks):
     """
     out = Plan()
     sinks = [(as_steps(a), memory, target, op) for a, memory, target, op in sinks]
-    leaves = _needed([a for a, *_ in sinks])
+    leaves = needed_leaves([a for a, *_ in sinks])
     for leaf in leaves:
-        _place(leaf, out)
+        if leaf.serial not in out.phase:
+            _place(leaf, out)
     for a, memory, target, op in sinks:
         _send(a, memory, target, op, out)
         out.memories.append(memory)
-    for leaf in (*leaves, *out.added):
-        if leaf.kind == "each":
-            phase = out.phase[leaf.serial]
-            out.loops.setdefault(phase, {}).setdefault(leaf.size, []).append(leaf)
+    known = {leaf.serial for leaf in leaves}
+    copies = [leaf for leaf in out.added if leaf.serial not in known]
+    _put_in_loops([*leaves, *copies], out)  # each once: a loop that ran twice would add twice
     for memory in out.memories:
         if memory.name == "work" and memory.offset is None:
             memory.offset = out.work_size
             out.work_size += memory.size + (-memory.size) % 8
     return out
+
+
+def _put_in_loops(leaves, out):
+    """Leaves of one phase and one size share a loop, as long as that stays short."""
+    found = {}
+    for leaf in leaves:
+        if leaf.kind == "each":
+            found.setdefault((out.phase[leaf.serial], leaf.size), []).append(leaf)
+    for (phase, size), whole in found.items():
+        loops = [whole[i : i + LONGEST] for i in range(0, len(whole), LONGEST)]
+        out.loops.setdefault(phase, []).extend((size, loop) for loop in loops)
+        if len(loops) > 1:
+            _read_across(loops, out)
+
+
+def _read_across(loops, out):
+    """What one loop reads of another goes through memory, not registers."""
+    where = {leaf.serial: number for number, loop in enumerate(loops) for leaf in loop}
+    for number, loop in enumerate(loops):
+        for leaf in loop:
+            out.reads[leaf.serial] = [
+                Read("memory", _kept(read.source, out))
+                if read.kind == "here" and where[read.source.serial] != number
+                else read
+                for read in out.reads[leaf.serial]
+            ]
 
 
 def _parts_of(leaf):
@@ -95,7 +125,8 @@ def _parts_of(leaf):
     return leaf.operands
 
 
-def _needed(arrays):
+def needed_leaves(arrays):
+    """The leaves that `arrays` are made of, in the order in which they were made."""
     seen: dict = {}
     stack = [leaf for a in arrays for leaf in a.leaves]
     while stack:

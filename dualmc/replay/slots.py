@@ -8,7 +8,7 @@ moved costs nothing.
 
 import numpy as np
 
-from dualmc.replay.arrays import Array, constant, each, product, reduced, routed, taken
+from dualmc.replay.arrays import Array, constant, each, product, reduced, routed, strong, taken
 
 # Slots of an element beyond which a block of columns is better, if that is not much larger.
 FULL = 8
@@ -132,9 +132,9 @@ def scaled(t, factor):
     if type(t) is Block:
         k = t.cols.size
         spread = taken(factor, np.repeat(np.arange(factor.size), k))
-        return Block(t.cols, each("multiply", t.coef, spread))
+        return Block(t.cols, strong("multiply", t.coef, spread))
     flat = factor.reshape((factor.size,))
-    return settled(Slots([(col, each("multiply", coef, flat)) for col, coef in t.slots]))
+    return settled(Slots([(col, strong("multiply", coef, flat)) for col, coef in t.slots]))
 
 
 def chosen(condition, t, u):
@@ -150,7 +150,7 @@ def chosen(condition, t, u):
         for col, coef in () if x is None else x.slots:
             pair = found.setdefault(col.tobytes(), [col, 0.0, 0.0])
             if type(pair[side + 1]) is Array:
-                coef = each("add", pair[side + 1], coef)
+                coef = strong("add", pair[side + 1], coef)
             pair[side + 1] = coef
     return settled(Slots([(col, each("select", flat, a, b)) for col, a, b in found.values()]))
 
@@ -161,11 +161,11 @@ def added(t, u):
         return u if t is None else t
     if type(t) is Block or type(u) is Block:
         cols = np.unique(np.concatenate([columns_of(t), columns_of(u)]))
-        return Block(cols, each("add", as_block(t, cols).coef, as_block(u, cols).coef))
+        return Block(cols, strong("add", as_block(t, cols).coef, as_block(u, cols).coef))
     found = {}
     for col, coef in (*t.slots, *u.slots):
         key = col.tobytes()
-        found[key] = (col, each("add", found[key][1], coef) if key in found else coef)
+        found[key] = (col, strong("add", found[key][1], coef) if key in found else coef)
     return settled(Slots(list(found.values())))
 
 

@@ -6,12 +6,13 @@ these are their formulas.  Everything else is not replayable, and says so.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc import registry
-from dualmc.graph import Output, Slot, UfuncMethod, fill, name_of_function
+from dualmc.graph import Output, UfuncMethod, fill, name_of_function
 from dualmc.record import returning, same, stacked, written
 from dualmc.replay import slots
 from dualmc.replay.arrays import (
@@ -27,7 +28,8 @@ from dualmc.replay.arrays import (
     routed,
     taken,
 )
-from dualmc.replay.calls import Call
+from dualmc.replay.calls import Call, Check
+from dualmc.replay.events import has_slot, is_certain
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.scalars import UFUNCS
 from dualmc.rules import RULES
@@ -37,23 +39,25 @@ LARGEST_STEP = 2**21
 
 
 class Pair:
-    """An array and its tangent (None: without derivative)."""
+    """An array and its tangent (None: without derivative); `call` if NumPy makes it (else None)."""
 
-    __slots__ = ("array", "tangent")
+    __slots__ = ("array", "tangent", "call")
 
-    def __init__(self, array, tangent=None):
+    def __init__(self, array, tangent=None, call=None):
         self.array = array
         self.tangent = tangent
+        self.call = call
 
     @property
     def shape(self):
         return self.array.shape
 
 
-def lower(program, active):
-    """The `Pair`s of a program's output and of its guards; `active` inputs are differentiated.
+def lower(program, active, budget):
+    """The `Pair`s of a program's output and of its guards, and the arrays of its events.
 
-    Guards that have no replayed form are left out; the caller looks after them.
+    `active` inputs are differentiated, within the time of a `Budget`.  Guards and events that have
+    no replayed form get None; the caller looks after them.
     """
     pairs = {}
     first = 0
@@ -63,7 +67,9 @@ def lower(program, active):
             tangent = slots.seeded(node.size, first)
             first += node.size
         pairs[node] = Pair(given(number, node.shape), tangent)
+    left = _uses(program)
     for node in program.nodes:
+        budget.check()
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
             pairs[node] = None
             continue
@@ -74,9 +80,39 @@ def lower(program, active):
             if node is program.output or not _is_spare(node, program):
                 raise
             pairs[node] = None  # only guards need it, which can be looked at by NumPy
+        for operand in node.operands:
+            left[operand] -= 1
+            if not left[operand]:  # what nobody else needs may be large
+                pairs.pop(operand, None)
     output = program.output
     found = pairs.get(output) or Pair(constant(output.value))
-    return found, {node: pairs[node] for node in program.guards}
+    guards = {node: pairs[node] for node in program.guards}
+    return found, guards, [(event, _asked(event, pairs)) for event in program.events]
+
+
+def _asked(event, pairs):
+    """What has to be computed so that `event` is asked; None: there is no such array."""
+    if event.is_step:
+        pair = pairs[event.node]
+        if event.kind == "finite":
+            return None if pair is None else pair.array
+        if pair is not None and pair.call is not None:
+            return taken(pair.call, np.zeros(1, np.int64))
+    operands = event.node.operands
+    if any(operand in pairs and pairs[operand] is None for operand in operands):
+        return None
+    check = Check(event)
+    arrays = tuple(_operand(operand, pairs).array for operand in operands)
+    return Array((1,), (Leaf("call", check.size, check, arrays),))
+
+
+def _uses(program):
+    """How many times each node is still needed: by others, and as a result."""
+    found = Counter(operand for node in program.nodes for operand in node.operands)
+    found.update([program.output, *program.guards])
+    for event in program.events:
+        found.update([event.node, *event.node.operands])
+    return found
 
 
 def _is_spare(node, program):
@@ -124,8 +160,9 @@ def _as_call(node, operands, is_flat):
     y = taken(whole, np.arange(call.rows), node.shape)
     y = each("truth", y) if node.value.dtype.kind == "b" else y
     if not active:
-        return Pair(y)
-    return Pair(y, slots.Block(cols, taken(whole, np.arange(call.rows, call.size))))
+        return Pair(y, None, whole)
+    block = slots.Block(cols, taken(whole, np.arange(call.rows, call.rows * (1 + cols.size))))
+    return Pair(y, block, whole)
 
 
 def _as_loops(node, operands, is_flat):
@@ -254,13 +291,18 @@ def _moved(node, operands):
     Elements numbered from 1 up and from -1 down: what changes with the numbers came from there,
     what does not is a constant of the function's own.
     """
+    if not is_certain(node.function, node.args, node.options, node.operands):
+        raise NotReplayable("a position depends on the inputs")
+    if has_slot(tuple(node.options.values())):
+        raise NotReplayable(f"{name_of_function(node.function)} with options that vary")
     numbered = []
     start = 0
-    for operand in operands:
-        a = operand.array
-        numbered.append(np.arange(1.0, a.size + 1.0).reshape(a.shape) + start)
+    for operand, number in zip(node.operands, operands, strict=True):
+        a = number.array
+        places = np.empty_like(operand.value, np.float64)  # laid out in memory as it is
+        places[...] = np.arange(1.0, a.size + 1.0).reshape(a.shape) + start
+        numbered.append(places)
         start += a.size
-    _check_keys(node)
     up = np.asarray(node.call(*numbered))
     down = np.asarray(node.call(*(-n for n in numbered)))
     if up.dtype != np.float64:
@@ -274,28 +316,6 @@ def _moved(node, operands):
     y = routed(arrays, source, shape, np.where(is_moved, 0.0, up))
     sizes = [a.size for a in arrays]
     return Pair(y, slots.moved([operand.tangent for operand in operands], sizes, source))
-
-
-def _check_keys(node):
-    """Refuse positions that depend on the inputs: in a key, a mask, an index."""
-    name = name_of_function(node.function)
-    data = 1 if name == "getitem" else None
-    if name == "written":
-        for part in (node.args[1],):
-            if _has_slot(part):
-                raise NotReplayable("a position depends on the inputs")
-    elif data is not None:
-        if _has_slot(node.args[1]):
-            raise NotReplayable("a position depends on the inputs")
-    elif name in ("take", "take_along_axis", "repeat", "compress", "extract", "choose", "delete"):
-        if any(_has_slot(a) for a in node.args[1:]) or any(map(_has_slot, node.options.values())):
-            raise NotReplayable("a position depends on the inputs")
-
-
-def _has_slot(a):
-    if isinstance(a, Slot):
-        return True
-    return isinstance(a, (list, tuple)) and any(map(_has_slot, a))
 
 
 # --- Sums ----------------------------------------------------------------------------------------

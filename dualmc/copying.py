@@ -1,0 +1,54 @@
+"""Copies of prepared functions: machine code does not travel, its function does.
+
+On the other side f is prepared again, at the point of the first recording.  Where pickle cannot
+take f (a lambda, a function in a function), cloudpickle or dill do, if they are installed.
+"""
+
+import importlib
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+BY_VALUE = ("cloudpickle", "dill")
+
+
+def kept(args: tuple) -> tuple:
+    """`args` as they are now, whatever is written into their arrays later."""
+    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+
+
+def reduced(make: Callable, state: tuple) -> tuple:
+    """What pickle asks for: ``make(*state)`` on the other side; f comes first in `state`."""
+    try:
+        pickle.dumps(state)
+    except Exception as problem:
+        packed = _by_value(state)
+        if packed is None:
+            raise pickle.PicklingError(
+                f"A prepared function is pickled by its function, which pickle does not take here "
+                f"({type(problem).__name__}: {problem}). Define {_name(state[0])} at the top level "
+                f"of a module, or install cloudpickle."
+            ) from problem
+        return _made_of, (make, packed)
+    return make, state
+
+
+def _by_value(state: tuple) -> bytes | None:
+    for name in BY_VALUE:
+        try:
+            return importlib.import_module(name).dumps(state)
+        except ImportError:
+            continue
+        except Exception:  # neither can it
+            continue
+    return None
+
+
+def _made_of(make: Callable, packed: bytes) -> Any:
+    return make(*pickle.loads(packed))
+
+
+def _name(f: Callable) -> str:
+    return getattr(f, "__qualname__", type(f).__qualname__)

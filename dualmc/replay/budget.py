@@ -1,0 +1,76 @@
+"""How much of a function is recorded and compiled: so many steps and, if asked, seconds."""
+
+import time
+
+from dualmc.replay.program import NotReplayable
+
+# Steps that are recorded, and operations that they may come to: what the compiler takes some ten
+# seconds for.
+LARGEST = 40_000
+# Seconds per operation that the compiler takes, before it has been seen at work here.
+PACE = 3e-4
+# Operations from which on a compilation tells the pace.
+TELLING = 200
+
+
+class Stopped(BaseException):
+    """Ends f in the middle of a recording; not an Exception, so that f does not catch it."""
+
+
+class Budget:
+    """What is left for one recording; `seconds` may be None."""
+
+    pace = PACE
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.steps = 0
+        self.reason = None
+        self.begin()
+
+    def begin(self):
+        """The time starts now."""
+        self.start = time.perf_counter()
+
+    def counted(self, call):
+        """`call`, a recorder's, that stops f where the budget ends."""
+
+        def spending(function, args, options):
+            self.steps += 1
+            if self.steps > LARGEST:
+                self._stop(f"it takes more than {LARGEST} steps")
+            if self._is_late(0.0):
+                self._stop(f"recording it takes more than max_seconds={self.seconds:g}")
+            return call(function, args, options)
+
+        return spending
+
+    def _stop(self, reason):
+        self.reason = reason
+        raise Stopped
+
+    def _is_late(self, more):
+        return self.seconds is not None and time.perf_counter() - self.start + more > self.seconds
+
+    def check(self):
+        """Refuse what has taken too long, or was stopped."""
+        if self.reason is None and self._is_late(0.0):
+            self.reason = f"preparing it takes more than max_seconds={self.seconds:g}"
+        if self.reason is not None:
+            raise NotReplayable(self.reason)
+
+    def check_compilation(self, count):
+        """Refuse to compile `count` operations if that would take too long."""
+        if count > LARGEST:
+            raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
+        if self._is_late(count * Budget.pace):
+            raise NotReplayable(
+                f"machine code of its {count} operations would take about "
+                f"{count * Budget.pace:.1g} seconds to make, which max_seconds={self.seconds:g} "
+                f"does not leave"
+            )
+
+    def learn(self, count, seconds):
+        """The compiler took so long for so many operations."""
+        if count >= TELLING:
+            Budget.pace = 0.5 * (Budget.pace + seconds / count)

@@ -1,0 +1,123 @@
+"""Machine code that is freed with what holds it.
+
+Numba keeps whatever it compiles until the process ends: about a megabyte for each program.  Here
+LLVM compiles each program in an engine of its own, which goes when the program is dropped.  What
+Numba does once, for each number of arguments, is to call it: take the pointers of arrays without
+holding the interpreter's lock.
+"""
+
+import functools
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from llvmlite.binding import newpassmanagers
+from numba.core import types
+from numba.core.codegen import JITCPUCodegen
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic
+
+INT64 = ir.IntType(64)
+POINTER = ir.DoubleType().as_pointer()
+ENTRY = "dualmc_entry"
+
+
+def module(name="dualmc"):
+    """An empty module for this machine."""
+    made = ir.Module(name)
+    made.triple = llvm.get_process_triple()
+    return made
+
+
+def entry(module, count):
+    """The function that `compiled` calls: of pointers to `count` arrays, to an int64."""
+    return ir.Function(module, ir.FunctionType(INT64, [POINTER] * count), ENTRY)
+
+
+class Machine:
+    """The compiled code of one module, and where its entry is."""
+
+    @global_compiler_lock
+    def __init__(self, module):
+        tuning = _tuning()
+        code = llvm.parse_assembly(str(module))
+        code.verify()
+        passes = tuning.builder.getModulePassManager()
+        try:
+            passes.run(code, tuning.builder)
+        finally:
+            _dispose(passes)
+        self.engine = llvm.create_mcjit_compiler(code, tuning.machine())
+        self.engine.finalize_object()
+        self.address = self.engine.get_function_address(ENTRY)
+
+    def __reduce__(self):
+        raise TypeError("Machine code cannot be copied or pickled: prepare the function again.")
+
+
+def compiled(module, count):
+    """``run(*arrays)`` of the module's entry, of `count` contiguous arrays of float64."""
+    machine = Machine(module)
+    run = functools.partial(_caller(count), machine.address)
+    run.machine = machine  # lives as long as what runs it
+    return run
+
+
+def _dispose(passes):
+    if type(passes)._dispose is llvm.ffi.ObjectRef._dispose:  # which frees nothing
+        newpassmanagers.NewPassManager._dispose(passes)
+        passes.detach()
+    else:
+        passes.close()
+
+
+class _Tuning:
+    """How programs are optimised: as Numba does it, for this processor."""
+
+    def __init__(self):
+        codegen = JITCPUCodegen("dualmc")
+        self.options = {"opt": 3}
+        codegen._customize_tm_options(self.options)
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = True
+        options.slp_vectorization = False
+        self.builder = llvm.create_pass_builder(self.machine(), options)
+
+    def machine(self):
+        target = llvm.Target.from_triple(llvm.get_process_triple())
+        return target.create_target_machine(**self.options)
+
+
+@functools.cache
+def _tuning():
+    return _Tuning()
+
+
+@functools.cache
+def _caller(count):
+    """The compiled ``run(address, *arrays)`` for `count` arrays."""
+    names = [f"a{i}" for i in range(count)]
+    signature = types.int64(types.int64, *[types.Array(types.float64, 1, "C")] * count)
+
+    def typer(typingctx, address, *arrays):
+        def generate(context, builder, sig, args):
+            pointers = [
+                context.make_array(kind)(context, builder, value).data
+                for kind, value in zip(sig.args[1:], args[1:], strict=True)
+            ]
+            kind = ir.FunctionType(INT64, [POINTER] * count)
+            return builder.call(builder.inttoptr(args[0], kind.as_pointer()), pointers)
+
+        return types.int64(address, *arrays), generate
+
+    scope: dict = {}
+    exec(  # a function with as many arguments as the program has
+        f"def typed(typingctx, address, {', '.join(names)}):\n"
+        f"    return typer(typingctx, address, {', '.join(names)})\n"
+        f"def run(address, {', '.join(names)}):\n"
+        f"    return step(address, {', '.join(names)})\n",
+        scope,
+    )
+    scope["typer"] = typer
+    scope["step"] = intrinsic(scope["typed"])
+    return numba.njit([signature], nogil=True)(scope["run"])
