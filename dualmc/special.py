@@ -27,7 +27,7 @@ from dualmc.special_series import (
     erfcx_derivative,
     exprel_derivative,
     is_scaled_far,
-    log1p_ratio,
+    log_ratio,
     scaled_slope,
     sinhc_derivative,
 )
@@ -325,11 +325,17 @@ def _d_ellipk(m):
     return select(near, series, (sc.ellipe(away) / (1.0 - away) - sc.ellipk(away)) / (2.0 * away))
 
 
+# E(1 - p), whose derivative needs K(1 - p) at tiny p.
+_ELLIPEM1 = Derived(
+    lambda p, y: sc.ellipe(1.0 - p), lambda p, y, d: (sc.ellipkm1(p) - d) / (2.0 * (1.0 - p))
+)
+
+
 def _d_ellipkm1(p):
     near = abs(1.0 - p) < 0.5
     away = select(near, 0.3, p)
     series = np.pi / 8 * sc.hyp2f1(1.5, 1.5, 2.0, select(near, 1.0 - p, 0.0))
-    closed = (sc.ellipe(1.0 - away) / away - sc.ellipkm1(away)) / (2.0 * (1.0 - away))
+    closed = (_ELLIPEM1(away, None) / away - sc.ellipkm1(away)) / (2.0 * (1.0 - away))
     return -select(near, series, closed)
 
 
@@ -377,7 +383,7 @@ FUNCTIONS = {
     "expi": (lambda x, y: np.exp(x) / x,),
     "exp1": (lambda x, y: -np.exp(-x) / x,),
     "expn": (refused("expn", "n"), _d_expn),
-    "spence": (lambda x, y: -log1p_ratio(x - 1.0),),
+    "spence": (lambda x, y: -log_ratio(x),),
     "wrightomega": (
         Derived(lambda x, y: y / (1.0 + y), lambda x, y, d: d / ((1.0 + y) * (1.0 + y))),
     ),

@@ -161,11 +161,11 @@ def d_inverse_box(u):
 _LOG1P = [(-1.0) ** k / (k + 1.0) for k in range(22)]
 
 
-def log1p_ratio(u):
-    """``log1p(u) / u``."""
-    is_near = abs(u) < 0.15
-    near, away = select(is_near, u, 0.0), select(is_near, 1.0, u)
-    return select(is_near, polynomial(_LOG1P, near), np.log1p(away) / away)
+def log_ratio(x):
+    """``log(x) / (x - 1)``."""
+    is_near = abs(x - 1.0) < 0.15
+    near, away = select(is_near, x - 1.0, 0.0), select(is_near, 2.0, x)
+    return select(is_near, polynomial(_LOG1P, near), np.log(away) / (away - 1.0))
 
 
 # sinh(x)/x = sum x^(2n) / (2n + 1)!: its odd derivatives cancel between exprel(x) and exprel(-x).
