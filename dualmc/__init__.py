@@ -16,20 +16,24 @@ from dualmc import (  # noqa: F401
     decompositions,
     einsum,
     elementwise,
+    extended,
     fitting,
     flat,
     fourier,
+    histograms,
     joining,
     kinds,
     linalg,
     linear,
     methods,
     order,
+    ownership,
     padding,
     parts,
     recorded_parts,
     reductions,
     selection,
+    sets,
     solving,
     spectral,
     statistics,
@@ -59,6 +63,9 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+
+if ownership.IS_ON:
+    ownership.install()
 
 __all__ = [
     "jacobian_fwd",

@@ -387,7 +387,7 @@ def _swept(tape: Tape, m: int, start: int, stop: int) -> Any:
     y_bar = np.zeros((k, m), tape.value.dtype if tape.value.dtype.kind == "f" else np.float64)
     y_bar[np.arange(k), start + np.arange(k)] = 1
     found = tape.pull(y_bar.reshape((k, *tape.value.shape)), (k,))
-    return np.concatenate([bar.reshape(k, -1) for bar in found], axis=1)
+    return np.concatenate([bar.reshape(k, math.prod(bar.shape[1:])) for bar in found], axis=1)
 
 
 def _difference_columns(request: Request, y: Any, start: int, stop: int) -> Any:

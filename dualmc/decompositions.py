@@ -8,6 +8,7 @@ lacks rank) the derivative is NaN.
 import numpy as np
 
 from dualmc import choices
+from dualmc.dual import Dual
 from dualmc.errors import missing_case
 from dualmc.kink_table import weighted
 from dualmc.linear import with_primal
@@ -31,7 +32,7 @@ from dualmc.matrices import (
 from dualmc.payload import values
 from dualmc.recorded_matrices import record_cholesky
 from dualmc.registry import handles
-from dualmc.splitting import STATE, note, split_at
+from dualmc.splitting import STATE, is_nested, note, split_at
 
 
 @handles("composite", np.linalg.cholesky)
@@ -289,13 +290,19 @@ def singular_values(a, u, s, v, is_signed):
     if split_at(a.level) is not None:
         return s_dual
     if (is_repeated | is_zero).any():
-        note()
+        note(is_hidden=bool(is_zero.any()) and is_nested())
         if STATE.split is not None:  # of a matrix that comes from vectors that were split
             return spoiled(s_dual, is_repeated | is_zero, rate(a))
     s_dual = shared(s_dual, labels)
+    if not is_zero.any():
+        return s_dual
     if is_signed:
-        is_zero &= is_repeated
-    return np.where(is_zero, np.zeros((), plain.dtype), s_dual) if is_zero.any() else s_dual
+        is_lost = is_zero & (is_repeated | (a.dtype.kind == "c"))
+        return spoiled(s_dual, is_lost, rate(a)) if is_lost.any() else s_dual
+    none = np.zeros((), plain.dtype)
+    if type(s) is Dual:  # 0 by convention, which is not to be differentiated again
+        none = spoiled(s * none, is_zero, rate(held(a, a.level))) * s_dual
+    return np.where(is_zero, none, s_dual)
 
 
 @quiet
@@ -334,14 +341,14 @@ def singular_vectors(a, u, s, v):
         u_dual, v_dual = u_dual + 1j * u * angle_u, v_dual + 1j * v * angle_v
         is_lost = is_lost | is_zero | is_free
     if is_lost.any():
-        note()
+        note(is_hidden=a.level.records and bool((is_lost & is_zero).any()))
         change, is_lost = rate(a), is_lost[..., None, :]
         u_dual, v_dual = spoiled(u_dual, is_lost, change), spoiled(v_dual, is_lost, change)
     return u_dual, v_dual
 
 
 def _split_vectors(split, a, u, s, v, labels, is_zero):
-    """The same while values that meet, and zeros, are split: by sum and difference of both turns.
+    """The same while values that meet, and zeros, are split: by sum and difference of the turns.
 
     The sum of E = U^H dA V and E^H is divided by s_j - s_i, their difference by s_i + s_j.
     """

@@ -181,7 +181,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         return y, split.undone(y_dot)
     y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
-        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
@@ -232,10 +232,10 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     12.0
     """
     check_callable(f, "derivative")
-    x = seeds.as_input(x, "derivative", "x")
-    if x.shape != ():
+    shape = seeds.as_input(x, "derivative", "x").shape
+    if shape != ():
         raise ValueError(
-            f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
+            f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J)
@@ -255,7 +255,9 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     if STATE.met:
         J = resolved(
             J,
+            y,
             lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+            layout == "denominator",
         )
     return y, J, aux
 

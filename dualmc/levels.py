@@ -128,18 +128,17 @@ def close_beyond(mark):
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
-    if not mark:
-        del _running.watchers[:]
 
 
 @contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
-    outside = mark()
+    outside, watchers = mark(), len(_running.watchers)
     try:
         yield
     except BaseException:
         close_beyond(outside)
+        del _running.watchers[watchers:]
         raise
 
 

@@ -4,6 +4,8 @@ Where a 2-norm or p-norm is 0 its derivative is 0: the subgradient of least leng
 distance between two coinciding points should contribute.
 """
 
+import math
+
 import numpy as np
 
 from dualmc import choices, short_sums
@@ -95,7 +97,8 @@ def _matrix_norm(x, ord, axes, keepdims):
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     axes = negative_axes(axis, x.ndim)
     moved = np.moveaxis(x, axes, range(-len(axes), 0))
-    y = norm(np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], -1)), ord, -1)
+    lead = moved.shape[: x.ndim - len(axes)]
+    y = norm(np.reshape(moved, (*lead, math.prod(moved.shape[len(lead) :]))), ord, -1)
     y = np.reshape(y, kept_shape(x.shape, axes, keepdims))
     return with_primal(np.linalg.vector_norm(x.primal, axis=axis, keepdims=keepdims, ord=ord), y)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds, short_sweep, sweep, watch
+from dualmc import adapt, buffers, choices, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
@@ -187,7 +187,7 @@ def vjp(
     ----------
     f : callable
     primals : array_like, or a tuple of them, one per argument of `f`
-        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``.
+        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``; a sparse matrix after the first is a constant.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(y, pullback, aux)``.
 
@@ -211,9 +211,10 @@ def vjp(
     >>> pullback([2.0, 3.0])
     array([ 2., -3.])
     """
-    is_tuple = bool(more) or isinstance(primals, tuple)
+    is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(range(len(args)))
+    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
+    is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
@@ -221,6 +222,16 @@ def vjp(
     else:
         tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
+    met = STATE.met, STATE.is_hidden
+
+    def weighed(y_bar):
+        """The gradient of ``sum(y_bar * f)``, in which values that meet are split."""
+
+        def total(*xs):
+            out = adapt.adapted(f)(*xs)
+            return np.sum(seeds.as_output(out[0] if has_aux else out, "vjp") * y_bar)
+
+        return gradient_of("vjp", total, args, argnums, False)[1]
 
     def pullback(y_bar: ArrayLike) -> Any:
         y_bar = seeds.as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
@@ -233,6 +244,9 @@ def vjp(
             scalar(sweep.narrowed(x_bar, var.dtype))
             for x_bar, var in zip(tape.pull(y_bar.copy(), ()), tape.inputs, strict=True)
         )
+        if met[0] and y.dtype.kind != "c":
+            STATE.met, STATE.is_hidden = met
+            found = resolved(found, 0.0, lambda: weighed(y_bar))
         return found if is_tuple else found[0]
 
     return (scalar(y), pullback, _copied(tape.aux)) if has_aux else (scalar(y), pullback)
@@ -367,7 +381,12 @@ def _jacobian(request):
         return y, split.undone(J, count), aux
     y, J, aux = _swept(request)
     if STATE.met:
-        J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
+        J = resolved(
+            J,
+            y,
+            lambda: _jacobian(request.of(request.f, sparse=False))[1],
+            request.layout == "denominator",
+        )
     return y, J, aux
 
 
@@ -451,7 +470,7 @@ def gradient_of(caller, f, args, argnums, has_aux):
         return y, split.undone(g, count), aux
     y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
     if STATE.met:
-        g = resolved(g, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+        g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
     return y, g, aux
 
 
