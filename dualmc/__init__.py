@@ -16,9 +16,11 @@ from dualmc import (  # noqa: F401
     decompositions,
     einsum,
     elementwise,
+    extended,
     fitting,
     flat,
     fourier,
+    histograms,
     joining,
     kinds,
     linalg,
@@ -31,6 +33,7 @@ from dualmc import (  # noqa: F401
     recorded_parts,
     reductions,
     selection,
+    sets,
     solving,
     spectral,
     statistics,
@@ -40,10 +43,17 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, RefusalSwallowedWarning, TangentLostError
+from dualmc.errors import (
+    KinkError,
+    KinkWarning,
+    MissingRuleError,
+    RefusalSwallowedWarning,
+    TangentLostError,
+)
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
@@ -79,6 +89,9 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "kinks",
+    "KinkWarning",
+    "KinkError",
     "check_jacobian",
     "JacobianCheck",
     "Dual",

@@ -196,13 +196,15 @@ class Dual:
         value = np.ravel(as_operand(value))
         self[...] = np.reshape(np.resize(value, self.size), self.shape)
 
+    # Inside f the text of a Dual is that of the number or array in its place, which f may read.
+
     def __repr__(self):
-        if self.level.records:
-            return f"Dual({self.primal!r}, recorded)"
+        if self.level.serial:
+            return repr(values(self)[()])
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):
-        return f"Dual({self.primal})"
+        return str(values(self)[()]) if self.level.serial else f"Dual({self.primal})"
 
     def __format__(self, spec):
         return format(self.primal.item() if self.ndim == 0 else self.primal, spec)

@@ -85,5 +85,8 @@ def name_of(function):
         return f"numpy.{name}"
     if getattr(sys.modules.get("scipy.special"), name, None) is function:
         return f"scipy.special.{name}"
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{name_of(owner)}.{name}"
     module = getattr(function, "__module__", None) or ""
     return f"{module}.{name}" if module.startswith("numpy") else name

@@ -105,7 +105,10 @@ class Traced:
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return f"Traced({self.look()!r})"
+        return repr(self.look()[()])
+
+    def __str__(self) -> str:
+        return str(self.look()[()])
 
     def __format__(self, spec: str) -> str:
         return format(self.look().item() if self.ndim == 0 else self.look(), spec)
