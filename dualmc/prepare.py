@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying
+from dualmc import copying, names
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
 from dualmc.forward import value_and_jacobian_fwd
@@ -285,6 +285,7 @@ def prepare(
     sparse: bool | str = False,
     layout: str = "numerator",
     max_seconds: float | None = None,
+    **unknown: Any,
 ) -> Prepared:
     """The Jacobian of `f` as machine code, to be called again and again at other points.
 
@@ -335,6 +336,8 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
+    if unknown:
+        names.refuse_keywords("prepare", unknown)
     prepared = Prepared(f, args, argnums, sparse, layout, max_seconds)
     if prepared.reason is not None:
         warnings.warn(

@@ -85,5 +85,7 @@ def name_of(function):
         return f"numpy.{name}"
     if getattr(sys.modules.get("scipy.special"), name, None) is function:
         return f"scipy.special.{name}"
+    if type(function).__module__.startswith("numba."):
+        return f"{name}, a ufunc made by numba.vectorize"
     module = getattr(function, "__module__", None) or ""
     return f"{module}.{name}" if module.startswith("numpy") else name
