@@ -19,9 +19,11 @@ from dualmc import (  # noqa: F401
     decompositions,
     einsum,
     elementwise,
+    extended,
     fitting,
     flat,
     fourier,
+    histograms,
     joining,
     kinds,
     linalg,
@@ -29,11 +31,13 @@ from dualmc import (  # noqa: F401
     methods,
     names,
     order,
+    ownership,
     padding,
     parts,
     recorded_parts,
     reductions,
     selection,
+    sets,
     solving,
     spectral,
     statistics,
@@ -43,10 +47,17 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, RefusalSwallowedWarning, TangentLostError
+from dualmc.errors import (
+    KinkError,
+    KinkWarning,
+    MissingRuleError,
+    RefusalSwallowedWarning,
+    TangentLostError,
+)
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
@@ -56,6 +67,9 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+
+if ownership.IS_ON:
+    ownership.install()
 
 __all__ = [
     "jacobian_fwd",
@@ -79,6 +93,9 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "kinks",
+    "KinkWarning",
+    "KinkError",
     "check_jacobian",
     "JacobianCheck",
     "Dual",

@@ -28,8 +28,16 @@ import weakref
 
 import numpy as np
 
-# The first two fill the table of stand-ins.
-from dualmc import conversions, foreign, sparse_products, standins, strided  # noqa: F401
+# Conversions and strided fill the table of stand-ins.
+from dualmc import (
+    conversions,  # noqa: F401
+    foreign,
+    listed,
+    sparse_products,
+    standins,
+    strided,  # noqa: F401
+    uses,
+)
 from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
@@ -89,6 +97,14 @@ def adapted(f):
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
 
 
+def arguments(args):
+    """The arguments of an adapted function: constant sparse matrices look for Duals."""
+    for a in args:
+        if type(a).__module__.startswith("scipy.sparse"):
+            return tuple(map(sparse_products.view_of, args))
+    return args
+
+
 def numpy_of_call():
     """NumPy as adapted code sees it."""
     return _world("").module(np)
@@ -125,19 +141,23 @@ class Namespace(dict):
     looked up in the module every time.
     """
 
-    __slots__ = ("real", "world", "sources", "found", "builtins", "functions", "careful")
+    __slots__ = ("real", "world", "sources", "found", "called", "builtins", "functions",
+                 "careful")  # fmt: skip
 
     def __init__(self, real, world):
         self.real = real
         self.world = world
         self.sources = {}  # what names lead to in the module
         self.found = {"__builtins__": world.builtins}  # what they lead to here, builtins too
+        self.called = {}  # names that code only calls, with those they were and their values
         self.builtins = []  # names that lead to builtins
         self.functions = None  # the table of `sources` whose code or defaults may be exchanged
         self.careful = ()  # names whose adapted values are looked at before every call
         self.update(self.found)
 
     def __missing__(self, name):
+        if uses.MARK in name:
+            return self._called(name)
         try:
             value = self.real[name]
         except KeyError:
@@ -155,9 +175,20 @@ class Namespace(dict):
             self.functions = None
         return found
 
+    def _called(self, name):
+        """What code finds under a name that it only calls: see `uses.py`."""
+        place, held = uses.split(name)
+        value = self.real[place]
+        self.called[name] = place, value
+        found = self[name] = self.found[name] = self.world.called(value, held)
+        return found
+
     def refresh(self):
         """Forget what no longer is what the module holds, and follow what was exchanged in it."""
         real, sources = self.real, self.sources
+        for name, (place, value) in list(self.called.items()):
+            if real.get(place) is not value:
+                self.forget(name)
         if sources and not are_same(map(real.get, sources), sources.values()):
             for name in [n for n, value in sources.items() if real.get(n) is not value]:
                 self.forget(name)
@@ -198,6 +229,7 @@ class Namespace(dict):
             self.pop(name, None)
         self.found.pop(name, None)
         self.sources.pop(name, None)
+        self.called.pop(name, None)
         self.functions = None
 
     def is_assigned(self):
@@ -327,6 +359,30 @@ class World:
             return self.adapt(value.py_func)
         return self.instance(value)
 
+    def called(self, value, held=frozenset()):
+        """What `value` is replaced by where code only calls it, or what it finds in it.
+
+        `held` names attributes of a module that are found as they are all the same.
+        """
+        if isinstance(value, types.ModuleType):
+            key = uses.MARK.join((value.__name__, *sorted(held), ""))
+            if listed.is_module_of_numpy(value):
+                found = self.modules.get(key)
+                if found is None:
+                    found = self.modules[key] = _replica(value, self, True, held)
+                return found
+            found = self.adapt(value)
+            if type(found) is not ModuleView:
+                return found
+            made = self.modules.get(key)
+            if made is None or made.__dualmc_original__ is not value:
+                made = self.modules[key] = CalledView(value, self, held)
+            return made
+        found = self.adapt(value)
+        return (
+            listed.substitute(value) if found is value and listed.has_substitute(value) else found
+        )
+
     # --- Functions -------------------------------------------------------------------------------
 
     def function(self, f):
@@ -349,10 +405,14 @@ class World:
             if not closing:
                 self.under_way.cells.clear()
 
+    def code_of(self, f):
+        """The code of `f`, with the names marked that it only calls."""
+        return uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
+
     def _copied(self, f):
         """A new copy of `f`, its defaults adapted, its closure not."""
         namespace = self.namespace(f.__globals__)
-        copy = types.FunctionType(f.__code__, namespace, f.__name__, None, f.__closure__)
+        copy = types.FunctionType(self.code_of(f), namespace, f.__name__, None, f.__closure__)
         self._remember(f, copy)
         copy.__module__ = f.__module__
         copy.__doc__ = f.__doc__
@@ -379,32 +439,38 @@ class World:
         copy = closing[f] = self._copied(f)
         try:
             cells = [
-                self._cell(name, cell)
+                self._cell(f, name, cell)
                 for name, cell in zip(f.__code__.co_freevars, f.__closure__, strict=True)
             ]
         finally:
             del closing[f]
         if all(a is b for a, b in zip(cells, f.__closure__, strict=True)):
             return copy
-        closed = types.FunctionType(f.__code__, copy.__globals__, f.__name__, None, tuple(cells))
+        closed = types.FunctionType(copy.__code__, copy.__globals__, f.__name__, None, tuple(cells))
         for cell in made:
             if cell.cell_contents is copy:
                 cell.cell_contents = closed
         self._remember(f, closed)
         return closed
 
-    def _cell(self, name, cell):
+    def _cell(self, f, name, cell):
         """`cell` itself, or a new one with what its contents are replaced by."""
         try:
             value = cell.cell_contents
         except ValueError:  # not assigned yet
             return cell
-        new = value if name == "__class__" else self.adapt(value)
+        new = value if name == "__class__" else self._closed_over(f, name, value)
         if new is value:
             return cell
         made = types.CellType(new)
         self.under_way.cells.append(made)
         return made
+
+    def _closed_over(self, f, name, value):
+        """What `value` is replaced by in the closure of `f`."""
+        if uses.is_only_called(f.__code__, name, value, listed.has_substitute):
+            return self.called(value)
+        return self.adapt(value)
 
     def _is_current(self, f, copy, seen):
         """Whether the copy of `f` made before has what a new one would have in its closure."""
@@ -430,7 +496,7 @@ class World:
                     seen.append(value)
                     if not self._is_current(value, inner, seen):
                         return False
-            elif self.adapt(value) is not inner:
+            elif self._closed_over(f, name, value) is not inner:
                 return False
         return True
 
@@ -668,6 +734,25 @@ class ModuleView(types.ModuleType):
         delattr(object.__getattribute__(self, "__dualmc_original__"), name)
 
 
+class CalledView(ModuleView):
+    """A module of which code only calls functions, but for those `held`: see `uses.py`."""
+
+    def __init__(self, module, world, held):
+        super().__init__(module, world)
+        object.__setattr__(self, "__dualmc_held__", held)
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith("__"):
+            return found
+        held = object.__getattribute__(self, "__dualmc_held__")
+        if name in held:
+            return found
+        world = object.__getattribute__(self, "__dualmc_world__")
+        found = world.original(found) if isinstance(found, ModuleView) else found
+        return world.called(found, _inside(name, held))
+
+
 class Replica(types.ModuleType):
     """numpy or math with stand-ins in place: a plain dictionary, so that lookups cost nothing.
 
@@ -697,7 +782,13 @@ def _is_used_at(code, offset):
     return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
 
 
-def _replica(module, world):
+def _inside(name, held):
+    """Those of the dotted attributes `held` that are below `name`."""
+    return frozenset(h[len(name) + 1 :] for h in held if h.startswith(name + "."))
+
+
+def _replica(module, world, is_called=False, held=frozenset()):
+    """`module` with stand-ins; where code only calls what it finds, functions look into lists."""
     made = Replica(module.__name__, module.__doc__)
     names = dict(vars(module))
     for name, value in names.items():
@@ -709,6 +800,10 @@ def _replica(module, world):
             found = world.module(value)
         if found is not None:
             names[name] = found
+        elif is_called and name not in held and listed.has_substitute(value):
+            names[name] = listed.substitute(value)
+        elif is_called and module is np and name in listed.modules():
+            names[name] = world.called(value, _inside(name, held))
     names.pop("ndarray", None)
     names["__dualmc_original__"] = module
     made.__dict__.update(names)

@@ -91,8 +91,12 @@ def _twin(a):
 def become(a, other):
     """Let the object `a` be the array that `other` is, for everybody who holds it."""
     for name in type(a).__slots__:
-        if name != "__weakref__":
+        if name == "__weakref__":
+            continue
+        if hasattr(other, name):
             setattr(a, name, getattr(other, name))
+        elif hasattr(a, name):  # what is not remembered of the other
+            delattr(a, name)
 
 
 def _resize(self, *shape, refcheck=True):

@@ -121,7 +121,7 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
         try:
-            y = adapt.adapted(f)(*args)
+            y = adapt.adapted(f)(*adapt.arguments(args))
         except BaseException:
             adapt.drop_under_way()
             raise

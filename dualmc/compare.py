@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import buffers, costs, forward, predict, seeds
+from dualmc import buffers, costs, forward, predict, seeds, watch
 from dualmc.calls import Request, call_f
 from dualmc.levels import guarded, open_level
 from dualmc.report import amount, html_table, table, time_text
@@ -233,6 +233,7 @@ def compare(
             "compare measures at plain numbers; it was called inside another derivative call. "
             "Call it outside, at the values."
         )
+    watch.look(request)
     tape = Tape(request)
     if tape.value.dtype.kind == "c":
         raise TypeError(
@@ -386,7 +387,7 @@ def _swept(tape: Tape, m: int, start: int, stop: int) -> Any:
     y_bar = np.zeros((k, m), tape.value.dtype if tape.value.dtype.kind == "f" else np.float64)
     y_bar[np.arange(k), start + np.arange(k)] = 1
     found = tape.pull(y_bar.reshape((k, *tape.value.shape)), (k,))
-    return np.concatenate([bar.reshape(k, -1) for bar in found], axis=1)
+    return np.concatenate([bar.reshape(k, math.prod(bar.shape[1:])) for bar in found], axis=1)
 
 
 def _difference_columns(request: Request, y: Any, start: int, stop: int) -> Any:

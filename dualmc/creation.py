@@ -116,6 +116,27 @@ _polynomial(np.polysub, lambda a1, a2: _polyadd(a1, -a2))
 _polynomial(np.polymul, lambda a1, a2: np.convolve(a1, a2))
 
 
+def _polydiv(u, v):
+    """Long division, as NumPy does it; leading zeros of the remainder are dropped by value."""
+    u, v = u + 0.0, v + 0.0
+    steps = u.shape[0] - v.shape[0] + 1
+    n = v.shape[0]
+    quotient, rest = [], u
+    for k in range(steps):
+        digit = rest[k] * (1.0 / v[0])
+        quotient.append(digit)
+        rest = np.concatenate([rest[:k], rest[k : k + n] - digit * v, rest[k + n :]])
+    y = np.stack(quotient) if quotient else np.zeros(1, rest.dtype)
+    plain = values(rest) if type(rest) is Dual else rest
+    drop = 0
+    while drop < plain.shape[0] - 1 and np.allclose(plain[drop], 0, rtol=1e-14):
+        drop += 1
+    return y, rest[drop:]
+
+
+_polynomial(np.polydiv, _polydiv)
+
+
 @handles("linear", np.polyder)
 def polyder(p, m=1):
     for _ in range(m):

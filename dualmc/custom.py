@@ -327,7 +327,8 @@ class custom_jvp:
 def pull_user(node: Any, bar: Any, owned: bool, sweep: Any) -> None:
     """A function of several arguments given by its VJP."""
     sweep.judge(bar)
-    rows = np.reshape(bar, (-1, *node.shape))
+    lead = bar.shape[: bar.ndim - len(node.shape)]
+    rows = np.reshape(bar, (math.prod(lead), *node.shape))
     for parent, part in zip(node.parents, node.data(rows), strict=True):
         sweep.add(parent, sweep.shaped(part, parent.shape), True)
 

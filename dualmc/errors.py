@@ -52,6 +52,17 @@ class RefusalSwallowedWarning(RuntimeWarning):
     """
 
 
+class KinkWarning(UserWarning):
+    """Within ``with dualmc.kinks("warn")``: a convention decided a derivative.
+
+    The message names the line of f, the function, the convention and how many elements.
+    """
+
+
+class KinkError(ArithmeticError):
+    """The same within ``with dualmc.kinks("raise")``, before anything is computed."""
+
+
 def missing_case(name, what):
     """The `MissingRuleError` for a function that has a rule, but not for this use of it."""
     return MissingRuleError(

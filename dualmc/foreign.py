@@ -5,8 +5,9 @@ Registered when SciPy's modules have been imported by somebody: dualmc itself ne
 
 import importlib.util
 import sys
+import types
 
-from dualmc import registry, standins
+from dualmc import listed, registry, standins
 from dualmc.rules import RULES
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
@@ -15,9 +16,12 @@ SOURCES = {
     "scipy.special": "dualmc.special",
     "scipy.linalg": "dualmc.scipy_linalg",
     "scipy.sparse": "dualmc.sparse_products",
+    "scipy.sparse.linalg": "dualmc.sparse_solving",
     "scipy.optimize": "dualmc.scipy_optimize",
     "scipy.spatial.distance": "dualmc.scipy_distance",
 }
+# Those of which all functions take arrays, which may be lists.
+OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
 _waiting = dict(SOURCES)  # of which the modules have not been imported yet
 _rows: dict = {}
 _known = 0  # how many modules there were when looked at last
@@ -46,8 +50,11 @@ def register():
         for name, handler in handlers.items():
             owner, _, function = name.rpartition(".")
             original = getattr(sys.modules.get(owner), function, None)
-            if original is not None:
-                standins.STANDINS[original] = handler
+            if original is None:
+                continue
+            if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
+                handler = listed.looking(handler, original)
+            standins.STANDINS[original] = handler
         standins.PATCHED.update({"scipy", module})
         _rows.update(getattr(found, "ROWS", {}))
     _known = count

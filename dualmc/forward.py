@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, levels, names, seeds
+from dualmc import buffers, choices, levels, names, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -180,29 +180,42 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
+    if watch.watched and watch.is_due():
+        numbers = tuple(range(len(xs)))
+        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        with watch.looked_at(request, x_dots):
+            return jvp_of(caller, f, primals, tangents)
     if STATE.split is not None:
         split = STATE.split
         y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
         return y, split.undone(y_dot)
     y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
-        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
 @buffers.trimming
 def _along(caller, f, xs, x_dots, given):
+    level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is not None:
+        with choices.looking(is_varied):
+            _, other, other_dot = _looked_along(caller, f, xs, x_dots, given)
+        if is_varied:
+            y_dot = choices.agreed(y_dot, other_dot, 0)
+        else:
+            y = other
+    return scalar(y), scalar(y_dot)
+
+
+def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
         duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        y, y_dot = piece.primal, piece.columns()[..., 0]
-    if level.kinked and not choices.state.varied:
-        with choices.varied():
-            _, other = _along(caller, f, xs, x_dots, given)
-        y_dot = choices.agreed(y_dot, other, 0)
-    return scalar(y), scalar(y_dot)
+        return level, piece.primal, piece.columns()[..., 0]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
@@ -241,6 +254,10 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        with watch.looked_at(request):
+            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     if STATE.split is not None:
         split = STATE.split
         f = split.stretched(f, numbers_of(argnums, args))
@@ -250,7 +267,9 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     if STATE.met:
         J = resolved(
             J,
+            y,
             lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+            layout == "denominator",
         )
     return y, J, aux
 
@@ -344,13 +363,16 @@ def _pass(request, start, width, is_sparse):
     If these would pass the memory budget, how many columns do not.
     """
     level, found = _looked(request, start, width, is_sparse)
-    if level.kinked and not choices.state.varied and type(found) is not int:
-        with choices.varied():
-            _, again = _looked(request, start, width, is_sparse)
-        if type(again) is int:
-            return again
-        return found[0], choices.agreed(found[1], again[1], -1), found[2]
-    return found
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is None or type(found) is int:
+        return found
+    with choices.looking(is_varied):
+        _, other = _looked(request, start, width, is_sparse)
+    if type(other) is int:
+        return other
+    if is_varied:
+        return found[0], choices.agreed(found[1], other[1], -1), found[2]
+    return other[0], found[1], other[2]
 
 
 def _looked(request, start, width, is_sparse):

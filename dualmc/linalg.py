@@ -4,6 +4,8 @@ Where a 2-norm or p-norm is 0 its derivative is 0: the subgradient of least leng
 distance between two coinciding points should contribute.
 """
 
+import math
+
 import numpy as np
 
 from dualmc import choices, short_sums
@@ -13,6 +15,7 @@ from dualmc.linear import kept_shape, negative_axes, summed, with_primal
 from dualmc.matrices import inverse_where, quiet, rate, spoiled
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
+from dualmc.splitting import STATE
 from dualmc.tangent import part
 from dualmc.unit_vectors import units
 
@@ -30,7 +33,8 @@ def norm(x, ord=None, axis=None, keepdims=False):
         axes = negative_axes(axis, x.ndim)
     y = np.linalg.norm(x.primal, ord, axis, keepdims)
     if len(axes) == 2 and ord not in (None, "fro"):
-        return with_primal(y, _matrix_norm(x, ord, axes, keepdims))
+        z = _matrix_norm(x, ord, axes, keepdims)
+        return with_primal(y, z) if STATE.split is None else z
     if ord in (np.inf, -np.inf, 0, 1):
         return with_primal(y, _simple_norm(np.absolute(x), ord, axes, keepdims))
     y = y if type(y) is Dual else np.asarray(y)
@@ -93,7 +97,8 @@ def _matrix_norm(x, ord, axes, keepdims):
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     axes = negative_axes(axis, x.ndim)
     moved = np.moveaxis(x, axes, range(-len(axes), 0))
-    y = norm(np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], -1)), ord, -1)
+    lead = moved.shape[: x.ndim - len(axes)]
+    y = norm(np.reshape(moved, (*lead, math.prod(moved.shape[len(lead) :]))), ord, -1)
     y = np.reshape(y, kept_shape(x.shape, axes, keepdims))
     return with_primal(np.linalg.vector_norm(x.primal, axis=axis, keepdims=keepdims, ord=ord), y)
 

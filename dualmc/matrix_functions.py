@@ -9,6 +9,7 @@ of A, repeated eigenvalues included, and is differentiated again by the same for
 is the derivative at A^T: the pairing is without conjugate.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -23,7 +24,7 @@ def corner(name, p, rows, is_complex):
     """The derivatives of a function of matrices at `p` in the directions `rows`, (..., n, n)."""
     n = p.shape[-1]
     lead = np.shape(rows)[:-2]
-    flat = np.reshape(rows, (-1, n, n))
+    flat = np.reshape(rows, (math.prod(lead), n, n))
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # said once, of the value

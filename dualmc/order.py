@@ -12,7 +12,7 @@ from dualmc import choices, short_sums
 from dualmc.dual import Dual, as_operand, make
 from dualmc.errors import missing_case
 from dualmc.kink_table import equal_neighbours, generic
-from dualmc.linear import kept_shape, negative_axes, options_of, summed
+from dualmc.linear import kept_shape, negative_axes, options_of, summed, valued
 from dualmc.payload import values
 from dualmc.recording import record_extremum
 from dualmc.registry import handles
@@ -202,7 +202,7 @@ def _running(function, array, axis, out):
     last = np.maximum.accumulate(np.where(x == y, steps, 0), axis)
     y = gathered(function.accumulate(array.primal, axis), array, index)
     y = choices.settled_by(
-        function, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
+        function.accumulate, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
     )
     return written(out, y)
 
@@ -232,11 +232,13 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
     method, whatever it is.
     """
     a = as_operand(a)
-    if type(q) is Dual or type(a) is not Dual:
-        raise missing_case(f"numpy.{function.__name__}", "with respect to q")
     if options.get("weights") is not None:
         raise missing_case(f"numpy.{function.__name__}", "with weights")
     options.pop("weights", None)
+    if type(q) is Dual:
+        if skip_nan:
+            raise missing_case(f"numpy.{function.__name__}", "with respect to q")
+        return _quantile_in_q(function, a, q, axis, keepdims, **options)
     x = values(a)
     y = np.asarray(function(x, q, axis, keepdims=keepdims, **options))
     t = a.own_tangent()
@@ -245,7 +247,8 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
     axes = negative_axes(axis, x.ndim)
     order = tuple(range(-len(axes), 0))
     kept = kept_shape(x.shape, axes, False)
-    rows = np.moveaxis(x, axes, order).reshape((math.prod(kept), -1))
+    length = math.prod(x.shape[i] for i in axes)
+    rows = np.moveaxis(x, axes, order).reshape((math.prod(kept), length))
     index = np.moveaxis(positions(x.shape), axes, order).reshape(rows.shape)
     index = np.take_along_axis(index, np.argsort(rows, axis=1, kind="stable"), axis=1)
     length = np.full(rows.shape[0], rows.shape[1])
@@ -283,7 +286,40 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
         low_d, high_d = d[lanes, low].reshape(shape), d[lanes, high].reshape(shape)
         return np.reshape(low_d * (1 - weight) + high_d * weight, y.shape)
 
+    function = getattr(function, "original", function)
     return choices.settled_by(function, y, at, change, lambda change: change)
+
+
+# How far the place among N sorted elements moves with q, of the methods that interpolate.
+_RATES = {
+    "linear": lambda n: n - 1, "weibull": lambda n: n + 1, "hazen": lambda n: n,
+    "interpolated_inverted_cdf": lambda n: n, "median_unbiased": lambda n: n + 1 / 3,
+    "normal_unbiased": lambda n: n + 1 / 4,
+}  # fmt: skip
+
+
+def _quantile_in_q(function, a, q, axis, keepdims, method="linear"):
+    """The quantile as a broken line in q, between sorted elements; flat beyond the outermost."""
+    axes = negative_axes(axis, np.ndim(a))
+    order = tuple(range(-len(axes), 0))
+    kept = kept_shape(np.shape(a), axes, False)
+    n = math.prod(np.shape(a)[i] for i in axes)
+    rows = np.sort(np.reshape(np.moveaxis(a, axes, order), (*kept, n)), axis=-1)
+    place = np.asarray(function(np.arange(float(n)), values(q), method=method))
+    low = np.minimum(np.floor(place).astype(np.intp), max(n - 2, 0))
+    rate = _RATES.get(method, lambda n: 0.0)(n) * (0.01 if function is np.percentile else 1.0)
+    rate = np.where((place > 0) & (place < n - 1), rate, 0.0)
+    weight = (place - low) + rate * (q - values(q))
+    lead = np.shape(place)
+    weight = np.reshape(weight, lead + (1,) * len(kept))
+    below, above = (
+        np.reshape(np.moveaxis(rows[..., np.ravel(i)], -1, 0), lead + kept)
+        for i in (low, np.minimum(low + 1, n - 1))
+    )
+    y = below + (above - below) * weight
+    plain = values(a) if type(a) is Dual else a
+    found = np.asarray(function(plain, values(q), axis, keepdims=keepdims, method=method))
+    return valued(found, np.reshape(y, found.shape))
 
 
 def _register_quantile(function, skip_nan):
@@ -309,6 +345,7 @@ def _median_as_quantile(function):
         return function(x, axis, keepdims=keepdims)
 
     quantile.__name__ = function.__name__
+    quantile.original = function
     return quantile
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying, names
+from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
 from dualmc.dual import Dual
-from dualmc.forward import value_and_jacobian_fwd
 from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.program import NotReplayable
@@ -56,13 +55,16 @@ class Prepared:
         sparse: bool | str,
         layout: str,
         max_seconds: float | None = None,
+        of: str = "jacobian",
     ) -> None:
+        fresh_calls.check(of, sparse, layout)
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
         self._point = copying.kept(args)
         self._max_seconds = max_seconds
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
+        self._of = of
         self._active = request.numbers
         self._is_direct = (
             len(request.xs) == 1
@@ -94,8 +96,11 @@ class Prepared:
         )
 
     def __reduce__(self) -> tuple:
-        options = (*self._options.values(), self._max_seconds)
-        return copying.reduced(Prepared, (self._f, self._point, *options))
+        return copying.reduced(Prepared, self._state(self._f))
+
+    def _state(self, f: Callable) -> tuple:
+        """What a Prepared of `f` with these options is made of."""
+        return (f, self._point, *self._options.values(), self._max_seconds, self._of)
 
     def __copy__(self) -> "Prepared":
         """One that has the same machine code, and counts its own calls."""
@@ -107,10 +112,12 @@ class Prepared:
         f = copy.deepcopy(self._f, memo)
         if f is self._f:  # functions are not copied
             return copy.copy(self)
-        return Prepared(f, self._point, *self._options.values(), self._max_seconds)
+        return Prepared(*self._state(f))
 
     def __call__(self, *args: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+        if watch.watched and watch.is_due():
+            return self._result(args, False)[1]
         path = self._short
         if path is not None and len(args) == 1:
             (x,) = args
@@ -136,11 +143,11 @@ class Prepared:
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
-        found = self._replayed(args, with_value)
+        is_watched = watch.watched and watch.is_due()
+        found = None if is_watched else self._replayed(args, with_value)
         if found is None:
             self.fresh_calls += 1
-            y, J = value_and_jacobian_fwd(self._f, *args, **self._options)
-            return y, J
+            return fresh_calls.FRESH[self._of](self._f, args, with_value, **self._options)
         self.replays += 1
         return found
 
@@ -219,16 +226,20 @@ class Prepared:
         """A verified path at `args`: one that holds at these very numbers."""
         traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
         inputs = _inputs(key, args)
+        f = recorded_derivatives.reached(self._f)
         for guarded in GUARDED[self._guarded :]:
             path = Path(
-                self._f, args, traced, self._active, self._request.sparse, guarded,
-                self._max_seconds,
+                f, args, traced, self._active, self._request.sparse, guarded,
+                self._max_seconds, self._of,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break
             self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
         else:
-            raise NotReplayable("it goes another way in its replay, at the very point recorded")
+            kink = " (or a second derivative has a kink there)" if self._of == "hessian" else ""
+            raise NotReplayable(
+                f"it goes another way in its replay, at the very point recorded{kink}"
+            )
         self._verify(path, key, args)
         return path
 
@@ -256,7 +267,7 @@ class Prepared:
             start = time.perf_counter()
             path(inputs)
             middle = time.perf_counter()
-            value_and_jacobian_fwd(self._f, *args, **self._options)
+            fresh_calls.FRESH[self._of](self._f, args, False, **self._options)
             times[0].append(middle - start)
             times[1].append(time.perf_counter() - middle)
         return min(times[0]) < SLOWER * min(times[1])
@@ -264,9 +275,13 @@ class Prepared:
     def _verify(self, path: Path, key: tuple, args: tuple) -> None:
         """Compare `path` with fresh calls at `args` and near by."""
         options = {**self._options, "layout": "numerator", "argnums": tuple(self._active)}
+        if self._of == "hessian":  # by one argument, or it was refused
+            options["argnums"] = self._active[0]
 
         def fresh(inputs: list) -> tuple[Any, Any]:
-            y, parts = value_and_jacobian_fwd(self._f, *_arguments(key, args, inputs), **options)
+            at = _arguments(key, args, inputs)
+            y, parts = fresh_calls.FRESH[self._of](self._f, at, True, **options)
+            parts = parts if type(parts) is tuple else (parts,)
             if path.is_sparse:
                 return y, import_sparse("prepare").hstack(parts, format="csr")
             columns = [math.prod(shape) for shape in path.input_shapes]
@@ -285,9 +300,10 @@ def prepare(
     sparse: bool | str = False,
     layout: str = "numerator",
     max_seconds: float | None = None,
+    of: str = "jacobian",
     **unknown: Any,
 ) -> Prepared:
-    """The Jacobian of `f` as machine code, to be called again and again at other points.
+    """A derivative of `f` as machine code, to be called again and again at other points.
 
     f is run once to record its steps; everything that depends on their structure alone (where
     elements go, which inputs each depends on, what is constant) is done then, and the arithmetic
@@ -311,12 +327,16 @@ def prepare(
     max_seconds : float, optional
         What a recording, with the making of its machine code, may take: where more is predicted, f
         is not replayed.  Without it, programs of up to 40,000 operations are compiled.
+    of : {"jacobian", "gradient", "hessian"}, optional
+        Which derivative: what `jacobian_fwd`, `gradient` or `hessian` return; the latter two of an
+        f that returns one number.
 
     Returns
     -------
     prepared : Prepared
         ``prepared(*args)`` is ``jacobian_fwd(f, *args, ...)``;
-        ``prepared.value_and_jacobian(*args)`` has the value too, to rounding.
+        ``prepared.value_and_jacobian(*args)`` has the value too, to rounding; of a Hessian, which
+        is the Jacobian of the gradient, that is the gradient.
 
     Warns
     -----
@@ -338,7 +358,12 @@ def prepare(
     """
     if unknown:
         names.refuse_keywords("prepare", unknown)
-    prepared = Prepared(f, args, argnums, sparse, layout, max_seconds)
+    if watch.watched and watch.is_due():
+        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
+        with watch.looked_at(request):
+            prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
+    else:
+        prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
     if prepared.reason is not None:
         warnings.warn(
             f"prepare: f is not replayed, since {prepared.reason}. Calls run f on Duals, as "

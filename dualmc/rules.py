@@ -297,13 +297,13 @@ RULES = {
     np.arcsin: Rule(
         (Derived(lambda x, y: 1.0 / np.sqrt((1.0 - x) * (1.0 + x)), _curve_arcsine),),
         complex_partials=(
-            Derived(lambda x, y: 1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)), _curve_arcsine),
+            Derived(lambda x, y: 1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)), _curve_arcsine),
         ),
     ),
     np.arccos: Rule(
         (Derived(lambda x, y: -1.0 / np.sqrt((1.0 - x) * (1.0 + x)), _curve_arcsine),),
         complex_partials=(
-            Derived(lambda x, y: -1.0 / (np.sqrt(1.0 - x) * np.sqrt(1.0 + x)), _curve_arcsine),
+            Derived(lambda x, y: -1.0 / (np.sqrt(-(x - 1.0)) * np.sqrt(1.0 + x)), _curve_arcsine),
         ),
     ),
     np.arctan: Rule(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import names
+from dualmc import names, watch
 from dualmc.calls import Request, check_callable, scalar
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
@@ -58,6 +58,9 @@ def hessian(
         names.refuse_keywords("hessian", unknown)
     # Here, so that what is wrong with the arguments is said of this call.
     request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
     if not isinstance(argnums, (tuple, list)):
         return jacobian_fwd(
             lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,

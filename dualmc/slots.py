@@ -57,7 +57,8 @@ class SparseTangent:
         k = self.level.n
         if is_plain(self.coef):
             block = new_block(self.level, k, self.shape, self.dtype)
-            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), block.reshape(k, -1))
+            rows = block.reshape(k, math.prod(self.shape))  # a view, in whatever layout
+            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), rows)
             return block
         need_block(self.level, (k, *self.shape), self.dtype)
         # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
@@ -185,9 +186,8 @@ class SparseTangent:
         )
         segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
         block = new_block(self.level, self.level.n, kept, self.dtype)
-        slot_kernels.scatter_sum(
-            flat(self.col), flat(self.coef), segment, block.reshape(self.level.n, -1)
-        )
+        rows = block.reshape(self.level.n, math.prod(kept))
+        slot_kernels.scatter_sum(flat(self.col), flat(self.coef), segment, rows)
         return DenseTangent(self.level, block)
 
 

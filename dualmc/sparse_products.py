@@ -5,36 +5,49 @@ same state whose products look for Duals first (`adapt.py`).
 """
 
 import functools
+import math
 import sys
 import types
 
 import numpy as np
 
-from dualmc.dual import Dual, as_operand, has_dual, has_tangent
+from dualmc.dual import Dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.linear import applied, with_primal
+from dualmc.listed import holds_carrier, operand
+from dualmc.traced import Traced
 
 
 def matmul(A, x):
-    """``A @ x`` for a sparse matrix A, (m, n), and a Dual, (n,) or (n, k)."""
-    x = as_operand(x)
+    """``A @ x`` for a sparse matrix A, (m, n), and a Dual or a Traced, (n,) or (n, k)."""
+    x = operand(x)
     if x.ndim == 0:
         raise ValueError("Scalar operands are not allowed, use '*' instead")
     if x.shape[0] != A.shape[1]:
         raise ValueError(f"matmul: dimension mismatch with signature (n,k={A.shape[1]}),"
                          f"(k={x.shape[0]},m)->(n,m)")  # fmt: skip
+    if type(x) is Traced:
+        return _recorded(A.tocsr(), x)
     return _along_last(A.tocsr(), x) if x.ndim == 1 else _along_last(A.tocsr(), x.T).T
 
 
 def rmatmul(x, A):
     """``x @ A`` for a Dual, (m,) or (k, m)."""
-    return matmul(A.T, as_operand(x).T).T
+    return matmul(A.T, operand(x).T).T
+
+
+def _recorded(A, x):
+    """The product in a graph: of a derivation the matrix as it is, of a program its entries."""
+    if not x._recorder.whole:
+        return np.matmul(A.toarray(), x)
+    return _picked(A, x) if x.ndim == 1 else _picked(A, x.T).T
 
 
 def _along_last(A, x):
     """``x @ A.T``, A in CSR form: every row of A picks from the last axis."""
     if type(x) is not Dual:
-        return (A @ x.reshape(-1, x.shape[-1]).T).T.reshape(*x.shape[:-1], A.shape[0])
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return (A @ rows.T).T.reshape(*x.shape[:-1], A.shape[0])
     y = _along_last(A, x.primal)
     t = x.own_tangent()
     if t is not None and not t.is_sparse:
@@ -128,16 +141,21 @@ def _maker(name, original):
     @functools.wraps(original)
     def standin(*args, **kwargs):
         asks = name.startswith("iss")  # issparse, isspmatrix, ...
-        if not asks and has_tangent((*args, *kwargs.values())):
-            raise _refused(f"scipy.sparse.{name}")
+        if not asks:
+            refuse_numbers(f"scipy.sparse.{name}", *args, *kwargs.values())
         y = original(*args, **kwargs)
         return view_of(y) if hasattr(y, "tocsr") else y
 
     return standin
 
 
-def _refused(name):
-    return MissingRuleError(
+def refuse_numbers(name, *args):
+    """Raise if a number with a derivative is among what would be stored in a sparse matrix."""
+    if not has_tangent(args) and not any(
+        type(a) is Traced and not a.is_flat for a in args
+    ):  # fmt: skip
+        return
+    raise MissingRuleError(
         f"dualmc cannot keep the derivatives of numbers stored in a SciPy sparse matrix ({name} of "
         f"a Dual). Keep the structure constant and multiply by the varying numbers: scale rows by "
         f"d[:, None] * (A @ x), columns by A @ (d * x); or build the matrix dense."
@@ -147,18 +165,17 @@ def _refused(name):
 def _methods_of(kind):
     def product(name, ours):
         def method(self, other):
-            if not has_dual(other):
+            if not (type(other) is Dual or type(other) is Traced or holds_carrier(other)):
                 return view_of(getattr(kind, name)(self, other))
-            if "mul__" in name and np.ndim(other) == 0 and has_tangent(other):
-                raise _refused(f"{kind.__name__}.{name}")
+            if "mul__" in name and np.ndim(other) == 0:
+                refuse_numbers(f"{kind.__name__}.{name}", other)
             return ours(self, other)
 
         return method
 
     def wrapped(name):
         def method(self, *args, **kwargs):
-            if has_tangent(args):
-                raise _refused(f"{kind.__name__}.{name}")
+            refuse_numbers(f"{kind.__name__}.{name}", *args, *kwargs.values())
             return view_of(getattr(kind, name)(self, *args, **kwargs))
 
         return method
@@ -166,8 +183,7 @@ def _methods_of(kind):
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
 
     def init(self, *args, **kwargs):
-        if has_tangent((*args, *kwargs.values())):
-            raise _refused(f"scipy.sparse.{kind.__name__}")
+        refuse_numbers(f"scipy.sparse.{kind.__name__}", *args, *kwargs.values())
         kind.__init__(self, *args, **kwargs)
 
     found |= {

@@ -11,6 +11,7 @@ Outside of a derivative call they are the originals.
 import functools
 import importlib
 import math
+import operator
 import types
 
 import numpy as np
@@ -416,6 +417,7 @@ def _register_math_functions():
     )
     _register_math("hypot", lambda *xs: _norm(xs))
     _register_math("remainder", lambda x, y: x - y * np.rint(values(x) / values(y)))
+    _register_math("ldexp", lambda x, i: np.ldexp(x, operator.index(i)))
     _register_math("erf", lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)))
     _register_math("erfc", lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)))
     _register_math("gamma", lambda x: _special("gamma")(x))
@@ -423,7 +425,8 @@ def _register_math_functions():
     _register_math("fma", lambda x, y, z: x * y + z)
     for name in ("isnan", "isinf", "isfinite"):
         _register_test(name, getattr(np, name))
-    _register_values("isclose")
+    for name in ("isclose", "ulp"):
+        _register_values(name)
 
 
 def _norm(xs):
@@ -454,6 +457,27 @@ def _register_values(name):
         return original(*args, **kwargs)
 
     MATH[name] = STANDINS[original] = standin
+
+
+def _register_parts():
+    """Functions of one number that give two, or its neighbour."""
+
+    def modf(x):
+        return np.modf(x) if is_carrier(x) else math.modf(x)
+
+    def frexp(x):  # x / 2**e, and the whole number e
+        if not is_carrier(x):
+            return math.frexp(x)
+        _, e = math.frexp(looked_at(x))
+        return np.ldexp(x, -e), e
+
+    def nextafter(x, y, **kwargs):  # moves with x
+        if not is_carrier(x):
+            return math.nextafter(x, looked_at(y), **kwargs)
+        return exact(lambda a, b: nextafter(a, b, **kwargs), lambda a, b: a * 1.0, x, y)
+
+    for standin in (modf, frexp, nextafter):
+        MATH[standin.__name__] = STANDINS[getattr(math, standin.__name__)] = standin
 
 
 def _register_test(name, ufunc):
@@ -490,9 +514,24 @@ def _register_sequences():
             *p, *q,
         )  # fmt: skip
 
-    for name, standin in (("fsum", total), ("prod", product), ("dist", distance)):
-        MATH[name] = STANDINS[getattr(math, name)] = standin
+    def sum_of_products(p, q, /):
+        p, q = list(p), list(q)
+        if not has_carrier([p, q]):
+            return math.sumprod(p, q)
+        n = len(p)
+        return exact(
+            lambda *both: sum_of_products(both[:n], both[n:]),
+            lambda *both: sum(a * b for a, b in zip(both[:n], both[n:], strict=True)),
+            *p, *q,
+        )  # fmt: skip
+
+    for name, standin in (
+        ("fsum", total), ("prod", product), ("dist", distance), ("sumprod", sum_of_products),
+    ):  # fmt: skip
+        if hasattr(math, name):  # some are a later Python's
+            MATH[name] = STANDINS[getattr(math, name)] = standin
 
 
 _register_math_functions()
+_register_parts()
 _register_sequences()

@@ -2083,7 +2083,43 @@ MATRICES = [
     Case("irfftn", lambda x: np.fft.irfftn(complex_of(x), s=(2, 4), axes=(0, 1)), M, DIFF),
 ]
 
+# Sets, histograms, quantiles in q, functions that turn complex: decided by values elsewhere.
+RARER = [
+    Case("setdiff1d", lambda x: np.setdiff1d(x, [7.0, -1.93]) ** 2, V, DIFF),
+    Case("setdiff1d-unsorted", lambda x: np.setdiff1d(x, x[:1], assume_unique=True) ** 2, V, DIFF),
+    Case("intersect1d", lambda x: np.intersect1d(x[:4], x[2:]) ** 2, V, DIFF),
+    Case("setxor1d", lambda x: np.setxor1d(x[:4], x[2:]) ** 2, V, DIFF),
+    Case("unique_all", lambda x: np.unique_all(np.append(x, x)).values ** 2, V, DIFF),
+    Case("unique_counts", lambda x: np.unique_counts(x)[0] * np.unique_counts(x)[1], V, DIFF),
+    Case("unique_inverse", lambda x: np.unique_inverse(x).values ** 3, V, DIFF),
+    Case("histogram", lambda x: np.histogram(V, 3, weights=x)[0], V, DIFF),
+    Case("histogram-edges", lambda x: np.histogram(x, 4)[1] ** 2, V, DIFF),
+    Case("histogram-density", lambda x: np.histogram(V, 3, density=True, weights=x)[0], P, DIFF),
+    Case("histogram-density-edges", lambda x: np.histogram(x, 3, density=True)[0], V, DIFF),
+    Case("histogram_bin_edges", lambda x: np.histogram_bin_edges(x, "sturges"), V, DIFF),
+    Case("quantile-in-q", lambda x: np.quantile(M, np.abs(np.sin(x))), V, DIFF),
+    Case("quantile-of-both", lambda x: np.quantile(x, np.sin(x[0]) ** 2, axis=0), V, DIFF),
+    Case(
+        "quantile-in-q-axis",
+        lambda x: np.quantile(M * x[1], np.sin(x) ** 2, axis=1, keepdims=True, method="weibull"),
+        V,
+        DIFF,
+    ),
+    Case("percentile-in-q", lambda x: np.percentile(V, 50 + 20 * np.sin(x)), V, DIFF),
+    Case("polydiv", lambda x: np.polydiv(x, x[:3])[0], V, DIFF),
+    Case("polydiv-remainder", lambda x: np.polydiv(x, [2.0, 1.0, 0.5])[1], V, DIFF),
+    Case("i0", lambda x: np.i0(x), V, DIFF),
+    Case("emath-sqrt", lambda x: np.emath.sqrt(x), V, DIFF),
+    Case("emath-log", lambda x: np.emath.log(x) * np.emath.log2(x) + np.emath.log10(x), V, DIFF),
+    Case("emath-logn", lambda x: np.emath.logn(3.0, x) + np.emath.logn(x, 5.0), V, DIFF),
+    Case("emath-power", lambda x: np.emath.power(x, 1.5) + np.emath.power(2.0, x), V, DIFF),
+    Case("emath-power-int", lambda x: np.emath.power(x, [-1, 2, 3, -2, 1]), V, DIFF),
+    Case("emath-arcs", lambda x: np.emath.arcsin(3 * x) * np.emath.arccos(3 * x), V, DIFF),
+    Case("emath-arctanh", lambda x: np.emath.arctanh(x * 0.3) + np.emath.arctanh(2 * x), V, DIFF),
+]
+
 CASES = [
+    *RARER,
     *ELEMENTWISE,
     *OPTIONS,
     *OPERATORS,

@@ -30,7 +30,7 @@ def cast(x):
 
 def any_exception(x):
     try:
-        return np.i0(x)[0]
+        return np.nextafter(x, 9.0)[0]
     except Exception:
         return 1.0 * x[0]
 
@@ -66,7 +66,7 @@ class Silent:
 
 def silent_context(x):
     with Silent():
-        x = x + np.i0(x)
+        x = x + np.nextafter(x, 9.0)
     return x[0]
 
 

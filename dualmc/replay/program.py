@@ -88,6 +88,10 @@ def trace_program(
             y = call_f(f, call, recorder)
             _check_nothing_caught(recorder)
             output = _output(y, recorder)
+    except Exception as error:
+        if recorder.refusal is not None:
+            raise NotReplayable(recorder.refusal) from error
+        raise
     finally:
         recorder.open = False
     for number, i in enumerate(traced):

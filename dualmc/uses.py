@@ -1,0 +1,152 @@
+"""Which global names code only calls: there a function of NumPy may be another, nobody can tell.
+
+``np.exp([t, 1.0])`` can be a function that looks for Duals in lists first.  Code that holds
+``np.exp`` itself, to compare it (``act is np.exp``) or to hand it on, must find NumPy's own.  A
+name of which the former is all is renamed in the adapted code; its bytecode stays as it is.
+"""
+
+import dis
+import functools
+import types
+
+import numpy as np
+
+# What marks a renamed name: no identifier holds it.
+MARK = "\u2039called\u203a"
+_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
+
+
+def renamed(code, names, has_substitute):
+    """`code` with the global names that it only calls renamed.
+
+    Parameters
+    ----------
+    code : types.CodeType
+    names : dict
+        The global names of the function's module.
+    has_substitute : callable
+        Whether a value that code finds under a name is replaced where it is called.
+    """
+    mine = {n: names[n] for n in _all_names(code) if _may_be(names.get(n))}
+    known = tuple((n, id(value)) for n, value in mine.items())
+    return _renamed(code, known, _Values(mine), has_substitute) if known else code
+
+
+class _Values(dict):
+    """Global names, equal to any other: which they are, the ids beside them tell."""
+
+    def __eq__(self, other):
+        return type(other) is _Values
+
+    def __hash__(self):
+        return 0
+
+
+def _may_be(value):
+    """Whether `value` is of NumPy or SciPy, or leads to what is."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__.partition(".")[0] in ("numpy", "scipy")
+    return isinstance(value, np.ufunc) or (getattr(value, "__module__", None) or "").startswith(
+        ("numpy", "scipy")
+    )
+
+
+@functools.lru_cache(256)
+def _all_names(code):
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if type(constant) is types.CodeType:
+            found |= _all_names(constant)
+    return frozenset(found)
+
+
+@functools.lru_cache(1024)
+def _renamed(code, known, names, has_substitute):
+    mine = {n for n, _ in known if n in code.co_names}
+    held = _held(code, mine, names, has_substitute)
+    return code.replace(
+        co_names=tuple(
+            n if held.get(n) is None else MARK.join((n, *sorted(held[n]))) + MARK * (not held[n])
+            for n in code.co_names
+        ),
+        co_consts=tuple(
+            _renamed(c, known, names, has_substitute) if type(c) is types.CodeType else c
+            for c in code.co_consts
+        ),
+    )
+
+
+def split(name):
+    """A renamed name as the name it was, and the attributes of it that the code holds."""
+    name, _, held = name.partition(MARK)
+    return name, frozenset(filter(None, held.split(MARK)))
+
+
+def _held(code, names, values, has_substitute):
+    """By name, the attributes of what it names that `code` holds; None where it holds that."""
+    steps = _steps(code)
+    held = {name: set() for name in names}
+    for i, step in enumerate(steps):
+        name = step.argval
+        if step.opcode not in dis.hasname or name not in names or held[name] is None:
+            continue
+        if step.opname != "LOAD_GLOBAL":  # an attribute of the same name, a store, an import
+            held[name] = None
+            continue
+        path = _path_held(steps, i, values[name], has_substitute)
+        if path == "":
+            held[name] = None
+        elif path is not None:
+            held[name].add(path)
+    return held
+
+
+@functools.lru_cache(1024)
+def _is_closed_over_to_call(code, name, key, values, has_substitute):
+    steps = _steps(code)
+    for i, step in enumerate(steps):
+        if step.argval != name or step.opname in ("LOAD_CLOSURE", "STORE_DEREF", "MAKE_CELL"):
+            continue
+        if step.opcode in dis.hasfree and (
+            step.opname != "LOAD_DEREF"
+            or _path_held(steps, i, values[name], has_substitute) is not None
+        ):
+            return False
+    return all(
+        _is_closed_over_to_call(c, name, key, values, has_substitute)
+        for c in code.co_consts
+        if type(c) is types.CodeType and name in c.co_freevars
+    )
+
+
+def is_only_called(code, name, value, has_substitute):
+    """Whether `code` only calls what it finds in its closure under `name`."""
+    if not _may_be(value):
+        return False
+    return _is_closed_over_to_call(code, name, id(value), _Values({name: value}), has_substitute)
+
+
+def _steps(code):
+    skipped = ("PRECALL", "EXTENDED_ARG")
+    return [step for step in dis.get_instructions(code) if step.opname not in skipped]
+
+
+def _path_held(steps, i, value, has_substitute):
+    """None if what instruction `i` loads is called, or asked for an attribute that is.
+
+    Else the dotted attribute that the code holds, "" for the value itself.
+    """
+    is_called = "NULL" in steps[i].argrepr or i > 0 and steps[i - 1].opname == "PUSH_NULL"
+    path: list = []
+    while True:
+        after = steps[i + 1]
+        asks = after.opname in _ATTRIBUTE
+        if not isinstance(value, types.ModuleType):
+            used = is_called or asks or after.opname == "PUSH_NULL"
+            return None if used or not has_substitute(value) else ".".join(path)
+        if not asks:
+            return ""
+        value = getattr(value, after.argval, None)
+        path.append(after.argval)
+        i += 1
+        is_called = is_called or after.opname == "LOAD_METHOD" or "NULL" in after.argrepr
