@@ -44,7 +44,7 @@ from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
 FOREIGN = frozenset(
     """
     dualmc numpy numba llvmlite scipy pandas matplotlib sympy mpmath jax torch tensorflow autograd
-    casadi sklearn statsmodels pytest _pytest hypothesis IPython
+    casadi sklearn statsmodels pytest _pytest hypothesis IPython pint unyt
     """.split()
 )
 _MARK = "__dualmc_as_is__"
@@ -312,6 +312,8 @@ class World:
         top = (module or "").partition(".")[0]
         if top == self.root and top:
             return False
+        if top == "astropy" and module.startswith("astropy.units"):  # units are told apart by `is`
+            return True
         return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
     def adapt(self, value, is_root=False):
@@ -355,6 +357,8 @@ class World:
             return self.adapt(value.__wrapped__)
         if inner.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
             return sparse_products.view_of(value)
+        if inner.startswith("numpy.ma") and callable(value):  # its ufuncs are objects
+            return standins.STANDINS.get(value, value)
         if inner.startswith("numba.") and hasattr(value, "py_func"):
             return self.adapt(value.py_func)
         return self.instance(value)
@@ -762,6 +766,9 @@ class Replica(types.ModuleType):
 
     def __getattr__(self, name):
         value = getattr(self.__dualmc_original__, name)
+        if name == "ma" and self.__dualmc_original__ is np:  # imported here, by NumPy
+            foreign.register()
+            return self.__dualmc_world__.module(value)
         if value is np.ndarray and _is_used(sys._getframe(1)):
             return standins.STANDINS[value]
         return value
@@ -804,8 +811,10 @@ def _replica(module, world, is_called=False, held=frozenset()):
             names[name] = listed.substitute(value)
         elif is_called and module is np and name in listed.modules():
             names[name] = world.called(value, _inside(name, held))
-    names.pop("ndarray", None)
+    for name in ("ma", "ndarray", "__getattr__"):  # see `Replica.__getattr__`
+        names.pop(name, None)
     names["__dualmc_original__"] = module
+    names["__dualmc_world__"] = world
     made.__dict__.update(names)
     return made
 

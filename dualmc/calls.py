@@ -12,8 +12,10 @@ import numpy as np
 from dualmc import adapt, csr, options, refusals, seeds
 from dualmc.dual import has_dual
 from dualmc.errors import (
+    OBJECTS_ADVICE,
     MissingRuleError,
     TangentLostError,
+    class_advice,
     library_advice,
     lost_in_array,
     lost_in_library,
@@ -158,7 +160,26 @@ def _explained(error, level):
     name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
     if name and not hasattr(error, "__notes__") and way.met_dual(error, level):
         _advise(error, f"at {way.where}\n{library_advice(name)}")
+    elif way.line is not None and isinstance(error, TypeError) and not hasattr(error, "__notes__"):
+        kind = _class_of_arrays(error)
+        if kind or _UNDONE.search(str(error)):
+            error.add_note(f"at {way.where}\n{class_advice(kind or 'The class of an operand')}")
+        elif _OBJECTS.search(str(error)):
+            error.add_note(f"at {way.where}\n{OBJECTS_ADVICE}")
     return None
+
+
+def _class_of_arrays(error):
+    """The class derived from ndarray in whose method a Dual raised `error`; or None."""
+    tb, found = error.__traceback__, None
+    while tb is not None:
+        names = tb.tb_frame.f_locals
+        for owner in (names.get("cls"), type(names.get("self"))):
+            if isinstance(owner, type) and issubclass(owner, np.ndarray):
+                if has_dual(list(names.values())) or _REFUSED.search(str(error)):
+                    found = owner.__name__
+        tb = tb.tb_next
+    return found
 
 
 def _advise(error, advice):
@@ -190,6 +211,15 @@ _OWN = os.path.dirname(__file__) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 # What compiled code says of an argument that it cannot take, and of an array of such.
 _COMPILED = re.compile(r"must be .*, not Dual$")
+# What NumPy says of operands that leave an operation to each other.
+_UNDONE = re.compile(
+    r"all returned NotImplemented|no implementation found for"
+    r"|unsupported operand type(?!.*'(NoneType|str|dict|set|object)').*'(Dual|Traced)'"
+)
+# What it says of arrays of objects, of which the elements are Duals.
+_OBJECTS = re.compile(
+    r"dtype\('O'\)|ufunc '\w+' not supported for the input types|no callable \w+ method"
+)
 _REFUSED = re.compile(
     r"\bDual\b|\bobject (arrays|dtype)|dtype\W?object|'object'|\('O'\)|ObjectDType"
 )

@@ -7,6 +7,7 @@ asked for it is the array itself; of a number it is a new array.
 
 import numpy as np
 
+from dualmc import subclasses
 from dualmc.standins import blank, has_carrier, operand, stands_for, value_of
 
 
@@ -39,7 +40,7 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
     if isinstance(copy, np._CopyMode):
         copy = {np._CopyMode.ALWAYS: True, np._CopyMode.NEVER: False}.get(copy)
     y = _array_of(object)
-    if copy and y is object:
+    if copy and (y is object or type(object) in subclasses.MASKED):
         y = np.copy(y, order)
     elif not copy:
         y = _ordered(y, lambda a: np.asarray(a, order=order), order)
@@ -51,7 +52,14 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
     return _shaped(_typed(y, dtype), ndmin)
 
 
-@stands_for(np.asarray, np.asanyarray)
+@stands_for(np.asanyarray)
+def asanyarray(a, dtype=None, order=None, **kwargs):
+    if dtype is None and (type(a) in subclasses.MASKED or isinstance(a, np.ndarray)):
+        return a
+    return asarray(a, dtype, order, **kwargs)
+
+
+@stands_for(np.asarray)
 def asarray(a, dtype=None, order=None, **kwargs):
     if has_carrier(a):
         y = _typed(_array_of(a), dtype)

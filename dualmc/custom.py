@@ -13,6 +13,7 @@ from dualmc.linear import with_primal
 from dualmc.record import record
 from dualmc.registry import UFUNCS, name_of
 from dualmc.rules import RULES, Rule
+from dualmc.subclasses import more_than_array
 from dualmc.tangent import DenseTangent
 from dualmc.traced import Traced
 
@@ -153,7 +154,7 @@ class custom_jvp:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(a, Traced) for a in args):
             return record(self, args, kwargs)
-        args = tuple(as_operand(a) for a in args)
+        args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)
         for key, value in kwargs.items():
             if has_dual(value):
                 raise TypeError(

@@ -14,7 +14,8 @@ import operator
 
 import numpy as np
 
-from dualmc import indexing, levels, registry, writing
+from dualmc import beside, elements, indexing, levels, registry, subclasses, writing
+from dualmc.elements import CARRIERS
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.payload import values
 from dualmc.tangent import DenseTangent
@@ -160,6 +161,10 @@ class Dual:
     @property
     def flags(self):
         return values(self.primal).flags
+
+    @property
+    def _data(self):  # what numpy.ma, Python code, computes with: see `masked.py`
+        return self
 
     @property
     def T(self):
@@ -314,6 +319,13 @@ class Dual:
     # --- protocols -------------------------------------------------------------------------------
 
     def __array_function__(self, function, types, args, kwargs):
+        if len(types) > 1 or len(args) > 1 and not types:
+            for kind in types or map(type, args):
+                if kind not in OPERANDS and kind is not _NONE:
+                    args, kwargs = beside.function_beside(types, args, kwargs)
+                    if args is None:
+                        return NotImplemented
+                    break
         entry = registry.FUNCTIONS.get(function)
         if entry is not None:
             if len(args) > 1 and entry.kind in _OF_VALUES:
@@ -388,6 +400,10 @@ def _rooted(copy, dual):
 
 
 Dual.make = staticmethod(make)
+CARRIERS.add(Dual)
+# What operands are made of; whatever else arrives beside a Dual is looked at in `subclasses.py`.
+OPERANDS = subclasses.OPERANDS | {Dual}
+_NONE = type(None)
 Dual.make_array = staticmethod(make_array)
 Dual.as_array = as_array
 
@@ -444,6 +460,12 @@ def as_operand(a):
         return from_objects(a) if a.dtype == object else a
     if isinstance(a, (list, tuple)):
         return from_sequence(a)
+    if kind not in OPERANDS:
+        if kind is elements.Number:
+            return a.carrier
+        subclasses.check(a)
+        if isinstance(a, np.ndarray):
+            return as_operand(a.view(np.ndarray))
     return a
 
 
@@ -454,8 +476,8 @@ def has_dual(a):
     if isinstance(a, (list, tuple)):
         return any(has_dual(item) for item in a)
     if isinstance(a, np.ndarray) and a.dtype == object:
-        return any(type(item) is Dual for item in a.flat)
-    return False
+        return any(type(elements.opened(item)) is Dual for item in np.asarray(a).flat)
+    return type(a) is elements.Number and type(a.carrier) is Dual
 
 
 # Functions that join a list if they can, and else return None: `numbers.py` has one.
@@ -469,6 +491,7 @@ def from_sequence(items):
         if y is not None:
             return y
     if not has_dual(items):
+        subclasses.check(items)
         return np.asarray(items)
     parts = [_in_an_array(as_operand(item)) for item in items]
     shapes = {part.shape if type(part) is Dual else np.shape(part) for part in parts}
@@ -503,6 +526,7 @@ def from_objects(a):
     """An object array of Duals and numbers, as one Dual."""
     if not has_dual(a):
         return a
+    a = elements.opened_array(a)
     return np.reshape(np.stack([as_operand(item) for item in a.flat]), a.shape)
 
 

@@ -9,10 +9,23 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, weak, writing
+from dualmc import (
+    beside,
+    buffers,
+    choices,
+    flat,
+    kernels,
+    levels,
+    registry,
+    scalar_code,
+    subclasses,
+    weak,
+    writing,
+)
 from dualmc.accumulating import accumulated
 from dualmc.derived import Derived
 from dualmc.dual import (
+    OPERANDS,
     Dual,
     as_operand,
     from_objects,
@@ -306,10 +319,19 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
         else:
             y = None
         if y is None:
+            for a in inputs:
+                if type(a) not in OPERANDS:
+                    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+                    if inputs is None:
+                        return y
+                    break
             y = apply(ufunc, *inputs)
         if isinstance(inputs[0], np.generic) and ufunc in _SCALAR_OPERATORS and y.ndim == 0:
             # This is how NumPy hands over its scalars' operators.
             return _rounded(_SCALAR_OPERATORS[ufunc], y, *inputs)
+        return y
+    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+    if inputs is None:
         return y
     if method != "__call__":
         if isinstance(kwargs.get("out"), tuple):
@@ -391,8 +413,8 @@ def _unary(ufunc):
     return method
 
 
-def _binary(ufunc):
-    """The operator, its reflection and its in-place form."""
+def _binary(ufunc, function):
+    """The operator `function`, its reflection and its in-place form."""
     general = _product if ufunc is np.multiply else apply
     sign = 1 if ufunc is np.add else -1 if ufunc is np.subtract else 0
 
@@ -400,17 +422,27 @@ def _binary(ufunc):
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, self, other)
         if y is None:
-            return NotImplemented if _defers(other) else general(ufunc, self, other)
+            if type(other) in OPERANDS:
+                return general(ufunc, self, other)
+            other, y = beside.operator_beside(function, self, other, from_objects)
+            return general(ufunc, self, other) if other is not None else y
         return y
 
     def reflected(self, other):
         short = record_binary if self.level.records else push_binary
         y = short(ufunc, other, self)
-        return general(ufunc, other, self) if y is None else y
+        if y is None:
+            if type(other) in OPERANDS:
+                return general(ufunc, other, self)
+            other, y = beside.reflected_beside(function, other, self, from_objects)
+            return general(ufunc, other, self) if other is not None else y
+        return y
 
     def in_place(self, other):
         if not self._primal.ndim and not self._writes and self._view is None:  # a number
             return method(self, other)
+        if type(other) not in OPERANDS:
+            other = as_operand(other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
         short = record_binary if self.level.records else push_binary
@@ -431,25 +463,34 @@ def _products():
     def method(self, other):
         y = record_binary(np.matmul, self, other) if self.level.records else None
         if y is None:
-            return NotImplemented if _defers(other) else apply(np.matmul, self, other)
+            if type(other) not in OPERANDS:
+                other, y = beside.operator_beside(operator.matmul, self, other, from_objects)
+            return apply(np.matmul, self, other) if other is not None else y
         return y
 
     def reflected(self, other):
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.matmul, other, self, from_objects)
+            if other is None:
+                return y
         return apply(np.matmul, other, self)
 
     def in_place(self, other):
-        return writing.assign(self, apply(np.matmul, self, other))
+        return writing.assign(self, apply(np.matmul, self, as_operand(other)))
 
     return method, reflected, in_place
 
 
-def _defers(other):
-    """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
-    if type(other) is Dual or type(other) is np.ndarray:
-        return False
-    if isinstance(other, (float, int, np.ndarray, np.generic, list, tuple)):
-        return False
-    return not isinstance(other, complex)
+def _divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.operator_beside(divmod, self, other, from_objects)
+    return apply(np.divmod, self, other) if other is not None else y
+
+
+def _reflected_divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.reflected_beside(divmod, other, self, from_objects)
+    return apply(np.divmod, other, self) if other is not None else y
 
 
 def _attach_operators():
@@ -463,7 +504,10 @@ def _attach_operators():
         "mod": np.remainder,
         "matmul": np.matmul,
     }.items():
-        method, reflected, in_place = _products() if ufunc is np.matmul else _binary(ufunc)
+        if ufunc is np.matmul:
+            method, reflected, in_place = _products()
+        else:
+            method, reflected, in_place = _binary(ufunc, getattr(operator, name))
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
@@ -479,12 +523,14 @@ def _attach_operators():
     Dual.__neg__ = _negated
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
-    Dual.__divmod__ = lambda self, other: apply(np.divmod, self, other)
-    Dual.__rdivmod__ = lambda self, other: apply(np.divmod, other, self)
+    Dual.__divmod__ = _divmod
+    Dual.__rdivmod__ = _reflected_divmod
     Dual.__pow__ = _power
     Dual.__rpow__ = _reflected_power
     Dual.__ipow__ = lambda self, other: (
-        _power(self, other) if self.is_number else writing.assign(self, _power(self, other))
+        _power(self, other)
+        if self.is_number
+        else writing.assign(self, _power(self, as_operand(other)))
     )
 
 
@@ -516,6 +562,11 @@ def _comparison(compare, ufunc):
     def method(self, other):
         if choices.reporting:
             choices.passed(ufunc, (self, other))
+        if type(other) not in OPERANDS:  # NumPy compares the numbers, and knows how
+            if subclasses.is_masked(other) or not isinstance(other, np.ndarray):
+                if subclasses.extra(type(other)) is not None:
+                    return NotImplemented
+            return compare(values(self.primal)[()], other)
         other = as_operand(other)
         return compare(values(self.primal), values(other) if type(other) is Dual else other)
 
@@ -546,8 +597,10 @@ def _power(self, other):
     if y is None:
         y = push_binary(np.power, self, other)
     if y is None:
-        if _defers(other):
-            return NotImplemented
+        if type(other) not in OPERANDS:
+            other, y = beside.operator_beside(operator.pow, self, other, from_objects)
+            if other is None:
+                return y
         y = apply(np.power, self, other)
     return _rounded(operator.pow, y, self, other) if y.ndim == 0 else y
 
@@ -555,6 +608,10 @@ def _power(self, other):
 def _reflected_power(self, other):
     y = push_binary(np.power, other, self)
     if y is None:
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.pow, other, self, from_objects)
+            if other is None:
+                return y
         y = apply(np.power, other, self)
     return _rounded(operator.pow, y, other, self) if y.ndim == 0 else y
 

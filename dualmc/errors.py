@@ -121,3 +121,19 @@ def lost_in_library(name):
 def library_advice(name):
     """What to do where a function of another library, `name`, stopped at a Dual."""
     return f"{name} met a Dual, which it cannot take. {_REMEDY}"
+
+
+def class_advice(name):
+    """What to do where the class `name` of an array, one of its own, stopped at a Dual."""
+    return (
+        f"{name} cannot take a Dual: dualmc does not follow derivatives into arrays of a class of "
+        f"their own. Compute with ordinary arrays there, e.g. with numpy.asarray(a), or give the "
+        f"step's derivative with @dualmc.custom_jvp."
+    )
+
+
+# What to do where NumPy met an array of objects, the elements of which may be Duals.
+OBJECTS_ADVICE = (
+    "If Duals are the objects of that array: make one array of them first, e.g. with numpy.asarray "
+    "or numpy.stack, or give the step's derivative with @dualmc.custom_jvp."
+)

@@ -1,6 +1,6 @@
-"""Stand-ins for functions of SciPy, which convert their arguments before a Dual could speak up.
+"""Stand-ins for functions of SciPy and numpy.ma, which convert arguments before a Dual could speak.
 
-Registered when SciPy's modules have been imported by somebody: dualmc itself never imports them.
+Registered when their modules have been imported by somebody: dualmc itself never imports them.
 """
 
 import importlib.util
@@ -13,6 +13,7 @@ from dualmc.rules import RULES
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
+    "numpy.ma": "dualmc.masked_functions",
     "scipy.special": "dualmc.special",
     "scipy.linalg": "dualmc.scipy_linalg",
     "scipy.sparse": "dualmc.sparse_products",

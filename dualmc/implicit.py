@@ -16,6 +16,7 @@ from dualmc.dual import Dual, as_operand, has_dual, level_of, primal_at
 from dualmc.forward import jacobian_fwd
 from dualmc.linear import applied, with_primal
 from dualmc.options import check_flag
+from dualmc.subclasses import more_than_array
 
 
 class custom_root:
@@ -75,7 +76,7 @@ class custom_root:
         self.sparse = sparse
 
     def __call__(self, *args: Any) -> Any:
-        args = tuple(as_operand(a) for a in args)
+        args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)
         if not any(type(a) is Dual for a in args):
             return self._solved(args)
         level = level_of(args)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualmc import inplace
+from dualmc import beside, inplace
 from dualmc.dual import Dual
 from dualmc.errors import TangentLostError
 from dualmc.registry import FUNCTIONS
@@ -89,6 +89,10 @@ def _tolist(self):
 
 
 def _view(self, *args, **kwargs):
+    if len(args) == 1 and isinstance(args[0], type) and not kwargs:
+        y = beside.viewed(self, args[0])
+        if y is not None:
+            return y
     if args or kwargs:
         raise TangentLostError(
             "dual.view(dtype) would reinterpret the value and lose the derivative. Use astype."

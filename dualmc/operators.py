@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import registry
-from dualmc.dual import Dual
+from dualmc import beside, registry, subclasses
+from dualmc.dual import OPERANDS
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph import UfuncMethod
 from dualmc.indexing import FlatIterator
@@ -40,6 +40,9 @@ _STEPS = frozenset({np.sign})
 
 
 def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
+    inputs, y = beside.ufunc_beside(ufunc, method, inputs, options, as_operand)
+    if inputs is None:
+        return y
     inputs = tuple(as_operand(a) for a in inputs)
     out = options.pop("out", None)
     if isinstance(out, tuple):
@@ -153,7 +156,11 @@ def _write(function: Callable, returning: Callable, args: tuple, options: dict) 
     rebind(target, record(returning, (target, *rest), options))
 
 
-def _function(self: Traced, function: Any, args: tuple, options: dict) -> Any:
+def _function(self: Traced, function: Any, types: tuple, args: tuple, options: dict) -> Any:
+    if len(types) > 1 or types and types[0] is not Traced:
+        args, options = beside.function_beside(types, args, options)
+        if args is None:
+            return NotImplemented
     entry = registry.FUNCTIONS.get(function)
     if entry is None:
         if function in registry.CREATION:  # called with like=traced
@@ -215,10 +222,8 @@ _POWERS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 _OTHERS = frozenset("sort partition put resize fill reshape transpose compress astype".split())
 
 
-def _defers(other: Any) -> bool:
-    """Whether `other` should handle the operator itself (a str, a sparse matrix, ...)."""
-    known = (Traced, Dual, int, float, complex, np.ndarray, np.generic, list, tuple)
-    return not isinstance(other, known)
+def _is_known(other: Any) -> bool:
+    return type(other) in OPERANDS or type(other) is Traced
 
 
 def _binary(name: str, ufunc: np.ufunc) -> None:
@@ -227,13 +232,27 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
             return _POWERS[b](a)
         return ufunc(as_operand(a), as_operand(b))
 
+    function = getattr(operator, f"__{name}__")
+
     def method(self: Traced, other: Any) -> Any:
-        return NotImplemented if _defers(other) else apply(self, other)
+        if not _is_known(other):
+            other, y = beside.operator_beside(function, self, other, as_operand)
+            if other is None:
+                return y
+        return apply(self, other)
 
     def reflected(self: Traced, other: Any) -> Any:
-        return NotImplemented if _defers(other) else apply(other, self)
+        if not _is_known(other):
+            if beside.defers(other):
+                return NotImplemented
+            other, y = beside.reflected_beside(function, other, self, as_operand)
+            if other is None:
+                return y
+        return apply(other, self)
 
     def in_place(self: Traced, other: Any) -> Any:
+        if not (self.ndim == 0 and self._owner is None):
+            subclasses.check(other)
         y = apply(self, other)
         if self.is_number:
             return y
@@ -251,6 +270,10 @@ def _comparison(name: str) -> None:
     ufunc = _COMPARISONS[name]
 
     def method(self: Traced, other: Any) -> Any:
+        if not _is_known(other):
+            other, y = beside.operator_beside(compare, self, other, as_operand)
+            if other is None:
+                return y
         if self._recorder.whole:
             return ufunc(self, as_operand(other))
         return compare(self.value, plain(as_operand(other)))
@@ -309,6 +332,10 @@ def _astype(self: Traced, dtype: Any, *args: Any, copy: bool = True, **options: 
 
 
 def _view(self: Traced, *args: Any, **options: Any) -> Any:
+    if len(args) == 1 and isinstance(args[0], type) and not options:
+        y = beside.viewed(self, args[0])
+        if y is not None:
+            return y
     if args or options:
         raise TangentLostError(
             "traced.view(dtype) would reinterpret the value and lose the derivative. Use astype."
@@ -365,7 +392,7 @@ def _attach() -> None:
             self, _ufunc, ufunc, method, inputs, options
         ),
         "__array_function__": lambda self, function, types, args, options: _noted(
-            self, _function, self, function, args, options
+            self, _function, self, function, types, args, options
         ),
         "__getitem__": get,
         "__setitem__": put,

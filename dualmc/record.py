@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.dual import Dual
+from dualmc import elements, subclasses
+from dualmc.dual import OPERANDS, Dual
 from dualmc.graph import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
 from dualmc.replay import events
 from dualmc.traced import Traced
@@ -270,16 +271,23 @@ def has_traced(a: Any) -> bool:
     if isinstance(a, (list, tuple)):
         return any(has_traced(item) for item in a)
     if isinstance(a, np.ndarray) and a.dtype == object:
-        return any(isinstance(item, Traced) for item in a.flat)
-    return False
+        return any(isinstance(elements.opened(item), Traced) for item in np.asarray(a).flat)
+    return type(a) is elements.Number and isinstance(a.carrier, Traced)
 
 
 def as_operand(a: Any) -> Any:
     """Lists and object arrays that hold a Traced, as one Traced; everything else as it is."""
+    if type(a) is elements.Number:
+        return a.carrier
+    if isinstance(a, np.ndarray) and type(a) is not np.ndarray:
+        a = subclasses.plain(a)
     if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
+        a = elements.opened_array(a)
         return np.reshape(joined(list(a.flat)), a.shape)
     if isinstance(a, (list, tuple)) and has_traced(a):
         return joined(a)
+    if type(a) not in OPERANDS and type(a) is not Traced:
+        subclasses.check(a)
     return a
 
 

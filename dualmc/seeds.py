@@ -5,7 +5,18 @@ import sys
 
 import numpy as np
 
-from dualmc import buffers, csr, dense, kernels, levels, slot_kernels, tape, weak
+from dualmc import (
+    buffers,
+    csr,
+    dense,
+    elements,
+    kernels,
+    levels,
+    slot_kernels,
+    subclasses,
+    tape,
+    weak,
+)
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.record import has_traced
@@ -30,10 +41,12 @@ def as_input(x, caller, name, is_complex=False):
         return x
     if isinstance(x, (list, tuple)) and has_dual(x):
         return from_sequence(x)
-    if isinstance(x, (np.matrix, np.ma.MaskedArray)):
+    found = subclasses.more_than_array(x)
+    if found is not None:
         raise TypeError(
             f"{caller} needs {name} to be a float, a list or a plain array of floats; got "
-            f"{type(x).__name__}. Convert it first, e.g. with numpy.asarray({name})."
+            f"{'a list that holds a ' * (found is not x)}{type(found).__name__}. Convert it first, "
+            f"e.g. with numpy.asarray({name})."
         )
     if x is None or isinstance(x, (dict, set, str, bytes)) or is_sparse_matrix(x):
         raise TypeError(
@@ -212,7 +225,7 @@ def as_output(y, caller):
         if isinstance(y, (list, tuple)):
             y = _stacked(y, caller)
         else:
-            y = as_operand(y)
+            y = as_operand(numbers_of(y, caller))
     if type(y) is Dual:
         if not y.level.open:
             raise levels.finished()
@@ -221,6 +234,27 @@ def as_output(y, caller):
     if y.dtype.kind not in "biufc":
         raise TypeError(
             f"{caller} needs f to return numbers; f returned an array of dtype {y.dtype}."
+        )
+    return y
+
+
+def numbers_of(y, caller):
+    """The numbers of an output; what would mean more is refused, a matrix means no more."""
+    if isinstance(y, np.matrix):
+        return y.view(np.ndarray)
+    if subclasses.is_masked(y):
+        if not np.any(y.mask):
+            return y.data
+        raise TypeError(
+            f"{caller} needs f to return numbers; f returned a masked array, some elements of "
+            f"which have none. Return y.filled(0), y.compressed() or a reduction of it."
+        )
+    found = subclasses.more_than_array(y)
+    if found is not None:
+        raise TypeError(
+            f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
+            f"returned a {type(found).__name__}, whose class means more. Return its numbers, e.g. "
+            f"numpy.asarray(y)."
         )
     return y
 
@@ -263,8 +297,14 @@ def strip(aux, level):
     if isinstance(aux, (list, tuple)):
         items = [strip(item, level) for item in aux]
         return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
+    if type(aux) in subclasses.MASKED:
+        return np.ma.array(strip(aux.data, level), mask=aux.mask)
     if isinstance(aux, np.ndarray) and aux.dtype == object and has_dual(aux):
+        if subclasses.is_foreign(aux):
+            return elements.with_entries(aux, lambda a: strip(a, level))
         return strip(from_objects(aux), level)
+    if type(aux) is elements.Number:
+        return strip(aux.carrier, level)
     return aux
 
 

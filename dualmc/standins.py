@@ -16,9 +16,10 @@ import types
 
 import numpy as np
 
-from dualmc import levels, weak
+from dualmc import levels, subclasses, weak
 from dualmc.attributes import plain
 from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make_array
+from dualmc.elements import opened
 from dualmc.elementwise import push
 from dualmc.errors import MissingRuleError
 from dualmc.graph import Recorder
@@ -73,11 +74,18 @@ def value_of(a):
 
 
 def has_carrier(a):
-    return has_dual(a) or has_traced(a)
+    return has_dual(a) or has_traced(a) or bool(subclasses.MASKED) and subclasses.has_masked(a)
 
 
 def operand(a):
-    """Lists and object arrays of carriers as one of them; everything else as it is."""
+    """Lists and object arrays of carriers as one of them; everything else as it is.
+
+    Of an array that means more, the numbers alone: this is what `numpy.array` reads.
+    """
+    if type(a) in subclasses.MASKED:
+        return a.data
+    if subclasses.is_foreign(a):
+        a = a.view(np.ndarray)
     return as_traced(a) if has_traced(a) else as_operand(a)
 
 
@@ -184,6 +192,8 @@ class vectorize:
         fixed = {k: v for k, v in kwargs.items() if k in self.excluded}
         names = [k for k in kwargs if k not in self.excluded]
         places = [i for i in range(len(args)) if i not in self.excluded]
+        for a in (*(args[i] for i in places), *(kwargs[k] for k in names)):
+            subclasses.check(a)
         arrays = np.broadcast_arrays(
             *(operand(args[i]) for i in places), *(operand(kwargs[k]) for k in names)
         )
@@ -395,6 +405,7 @@ def _register_math(name, formula):
         return
 
     def standin(*args):
+        args = [opened(a) for a in args]
         if not any(map(is_carrier, args)):
             return original(*args)
         for a in args:

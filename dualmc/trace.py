@@ -13,7 +13,7 @@ from dualmc.errors import TangentLostError
 from dualmc.graph import Graph, Node, Recorder, give_names, reached
 from dualmc.levels import guarded, watching
 from dualmc.record import as_operand, record, same
-from dualmc.seeds import as_input, check_argnums
+from dualmc.seeds import as_input, check_argnums, numbers_of
 from dualmc.traced import Traced
 
 
@@ -120,7 +120,7 @@ def _output(y: Any, recorder: Recorder, inputs: list[Node]) -> Node:
             f"explain needs f to return a number, an array, or a list or tuple of those; "
             f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
         )
-    y = as_operand(y)
+    y = as_operand(numbers_of(y, "explain"))
     if isinstance(y, Traced):
         return record(same, (y,), {}).node if y.node in inputs else y.node
     y = np.asarray(y)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.elements import CARRIERS
 from dualmc.errors import TangentLostError
 from dualmc.graph import Node, Recorder
 
@@ -104,6 +105,7 @@ class Traced:
     nbytes = property(lambda self: self.value.nbytes)
     itemsize = property(lambda self: self.value.itemsize)
     flags = property(lambda self: self.value.flags)
+    _data = property(lambda self: self)  # what numpy.ma, Python code, computes with
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self))
@@ -182,3 +184,6 @@ class Traced:
 
     def __reduce__(self) -> Any:
         raise TypeError("A Traced cannot be pickled: it belongs to a call of explain or trace.")
+
+
+CARRIERS.add(Traced)
