@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying, fresh_calls, recorded_derivatives, watch
+from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
 from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
@@ -305,6 +305,7 @@ def prepare(
     layout: str = "numerator",
     max_seconds: float | None = None,
     of: str = "jacobian",
+    **unknown: Any,
 ) -> Prepared:
     """A derivative of `f` as machine code, to be called again and again at other points.
 
@@ -371,6 +372,8 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
+    if unknown:
+        names.refuse_keywords("prepare", unknown)
     if watch.watched and watch.is_due():
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         with watch.looked_at(request):
