@@ -314,9 +314,21 @@ def prepare(
     that is left is compiled: a fraction of a second for most functions, some seconds for thousands
     of steps.  A call then costs a few microseconds and a few nanoseconds per nonzero.
 
-    What f read from values on its way (a branch taken, a count, a position) is checked at every
-    call; where it is no longer so, the call runs f afresh and the new way is recorded too.  What f
-    reads from elsewhere (global variables, files, random numbers) is taken to be constant.
+    A replay stands in for f only where f would learn the same.  Checked at every call are values
+    that f read on its way (a branch taken, a count, a position, a text), shapes and lengths that
+    depend on values, exceptions that were caught and those that were not raised; arguments beside x
+    by what they hold; global names, closures, attributes and defaults that f and the functions that
+    it calls mention, and their code.  Where something is no longer so, the call runs f afresh, and
+    the new way is recorded too, at the first such call, the second, the fourth, ...  That costs
+    0.1 us for a function that reads nothing but modules, about 0.5 us per small array or dict that
+    it reads, and 0.1 ms per MB of large ones.
+
+    Not replayed, with a reason, is f if it draws random numbers, changes what it reads or its
+    arguments, reads generators or files, runs under ``np.errstate(all="raise")`` or collects
+    warnings, or is given an argument that cannot be compared.  Not noticed are changes of what only
+    C code or the system keeps (the clock, files opened by name, objects of C extensions in global
+    names), of names that are made up as f runs, and of functions of other packages.  Nor are side
+    effects repeated: what f prints or counts, it does so in fresh calls only.
 
     Parameters
     ----------
@@ -325,7 +337,7 @@ def prepare(
     *args : float, list or array
         A point of evaluation, which tells the shapes.  Arguments beyond those differentiated that
         are floats or arrays of floats may change from call to call; others may too, at the price
-        of a new recording.
+        of a new recording, as may types, shapes and the order in memory.
     argnums, sparse, layout
         As for `jacobian_fwd`.
     max_seconds : float, optional

@@ -368,3 +368,38 @@ def test_misses_again_and_again_are_bounded():
         factor = k if k % 2 else -1
         np.testing.assert_array_equal(np.diag(J(x)), factor)
     assert J.paths <= 8
+
+
+DECIDED = {
+    "equal": (lambda v, t: v == t),
+    "not-equal": (lambda v, t: v != t),
+    "below": (lambda v, t: v < t),
+    "at-least": (lambda v, t: v >= t),
+    "any": (lambda v, t: np.any(v > t)),
+    "whole": (lambda v, t: int(v / t * 3.0) >= 3),
+}
+ROUNDED = {
+    "sum": np.sum,
+    "squares": lambda x: np.sum(x * x),
+    "product": lambda x: x @ x,
+    "exponential": lambda x: np.exp(x[0]),
+    "power": lambda x: x[0] ** 3.7,
+}
+
+
+@pytest.mark.parametrize("value", ROUNDED)
+@pytest.mark.parametrize("decide", DECIDED)
+def test_where_rounding_decides_f_decides(decide, value):
+    """At thresholds that NumPy's own number is, or is next to."""
+    decides, number = DECIDED[decide], ROUNDED[value]
+    edge, away = np.full(10, 0.1), np.full(10, 0.37)
+    for number_of_edge in (number(edge), np.nextafter(number(edge), 9.0)):
+
+        def f(x, t=float(number_of_edge)):
+            return 2.0 * x if decides(number(x), t) else 5.0 * x
+
+        for first in (away, edge):
+            J = prepared(f, first)
+            for x in (edge, away, edge, away):
+                factor = 2.0 if decides(number(x), number_of_edge) else 5.0
+                np.testing.assert_array_equal(J(x), factor * np.eye(10))

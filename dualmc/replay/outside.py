@@ -133,7 +133,9 @@ class Outside:
         """All places as one expression: identity first where the value cannot change in place."""
         scope = {"f": self._f, "match": self._match_f, "state": error_state, "loud": loud_errors}
         scope["calm"] = error_state()  # NumPy's error handling as it is now, which raises nothing
-        terms = [_root_term(self._f, scope)]
+        terms = ["match(f, seen)"]
+        if self._is_simple(self._f):
+            terms = [f"((v := f) and {_same_function('root', self._f, scope)} or match(f, seen))"]
         if self.catches:  # errors of arithmetic and warnings, where they are errors
             terms.append("(state() is calm or loud() is None)")
             scope["w"], scope["quiet"] = warnings, _quiet(warning_action())
@@ -148,12 +150,9 @@ class Outside:
             found = f"g{k}[{name!r}]"
             if _is_settled(value):
                 terms.append(f"((v := {found}) is c{k} or m{k}(v, seen))")
-            elif _is_simple_function(value):
-                scope[f"k{k}"], scope[f"d{k}"] = value.__code__, value.__defaults__
-                terms.append(
-                    f"((v := {found}) is c{k} and v.__code__ is k{k} and v.__defaults__ is d{k} "
-                    f"and v.__kwdefaults__ is None or m{k}(v, seen))"
-                )
+            elif self._is_simple(value):
+                same = _same_function(f"k{k}", value, scope)
+                terms.append(f"((v := {found}) is c{k} and {same} or m{k}(v, seen))")
             else:
                 terms.append(f"m{k}({found}, seen)")
         terms = "\n   and ".join(terms)
@@ -164,6 +163,16 @@ class Outside:
             scope,
         )
         return scope["check"]
+
+    def _is_simple(self, value):
+        """Whether a function is its code and its defaults, as far as anybody looks."""
+        return (
+            type(value) is types.FunctionType
+            and not value.__closure__
+            and not self._names.intersection(value.__dict__)
+            and value.__kwdefaults__ is None
+            and all(map(_is_settled, value.__defaults__ or ()))
+        )
 
     def difference(self, args):
         """What f itself has changed since this was made, in words; None: nothing."""
@@ -227,15 +236,6 @@ def _root(f):
     return top if is_foreign(top) and top != "dualmc" else ""
 
 
-def _root_term(f, scope):
-    if not _is_simple_function(f):
-        return "match(f, seen)"
-    scope["fk"], scope["fd"] = f.__code__, f.__defaults__
-    return (
-        "(f.__code__ is fk and f.__defaults__ is fd and f.__kwdefaults__ is None or match(f, seen))"
-    )
-
-
 _SETTLED = (
     int, bool, str, bytes, float, complex, type(None), types.ModuleType, type, np.ufunc, np.generic,
     types.BuiltinFunctionType, type(np.concatenate),
@@ -251,14 +251,12 @@ def _is_settled(value):
     return isinstance(value, _SETTLED)
 
 
-def _is_simple_function(value):
-    """Whether a function is its code and its defaults."""
+def _same_function(name, f, scope):
+    """An expression: whether the function v, which is `f`, has the state that it had."""
+    scope[name], scope[f"{name}d"] = f.__code__, f.__defaults__
     return (
-        type(value) is types.FunctionType
-        and not value.__closure__
-        and not value.__dict__
-        and value.__kwdefaults__ is None
-        and all(map(_is_settled, value.__defaults__ or ()))
+        f"v.__code__ is {name} and v.__defaults__ is {name}d and v.__kwdefaults__ is None "
+        f"and len(v.__dict__) == {len(f.__dict__)}"
     )
 
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from dualmc.graph import Recorder, called
-from dualmc.replay import calls, events, slots
+from dualmc.replay import calls, certain, events, slots
 from dualmc.replay.arrays import each
 from dualmc.replay.budget import Budget, Stopped
 from dualmc.replay.native import Code
@@ -72,7 +72,7 @@ class Path:
         self._lay_out(row, col)
         self._output = pair.array
         sinks = self._sinks(parts, Memory(self.count, "out"))
-        expected = _guarded(guards, asked, ties, sinks)
+        expected = _guarded(guards, asked, ties, sinks, guarded == GUARDED[0])
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
         self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
 
@@ -229,8 +229,10 @@ def _are_same(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-def _guarded(guards, asked, ties, sinks):
+def _guarded(guards, asked, ties, sinks, is_doubted):
     """Add to `sinks` what is asked; by serial of a leaf, what its values have to be.
+
+    If `is_doubted`, no number may be so near to where f decides that rounding would.
 
     That is an array of numbers, or None: any that are finite.
     """
@@ -246,6 +248,9 @@ def _guarded(guards, asked, ties, sinks):
     for node, found in guards.items():
         if found is not None:
             ask(found.array, np.asarray(node.value, float).reshape(-1))
+    if is_doubted:
+        for near in certain.meetings([found.array for found in guards.values() if found]):
+            ask(near, np.zeros(near.size))
     for event, array in asked:
         if array is not None:
             ask(array, None if event.kind == "finite" else False)

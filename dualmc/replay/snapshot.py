@@ -186,6 +186,9 @@ class Book:
     def function(self, f):
         if is_foreign(f.__globals__.get("__name__"), self.root):
             return identical(f)
+        number = self.numbers.get(id(f))
+        if number is not None:  # met before, where its state is compared
+            return lambda v, seen: v is f or seen.get(id(v)) == number
 
         def make():
             self.functions.append(f)
