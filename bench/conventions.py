@@ -13,7 +13,9 @@ Only NumPy is needed beside the libraries measured.
 import argparse
 import csv
 import datetime
+import importlib.util
 import sys
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -22,7 +24,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from conventions import ROWS, TABLE, compiled, point  # noqa: E402
+from conventions import ROWS, SECOND, TABLE, compiled, point  # noqa: E402
+from recipes import HEAD, RECIPES  # noqa: E402
 
 MEASURED = ROOT / "docs" / "conventions_peers.csv"
 PEERS = ("JAX", "PyTorch", "autograd")
@@ -64,6 +67,12 @@ in chunks and nested, the value is the one below. The reasons in short:
 - A derivative that is exactly 0, since nothing depends on the input there, stays 0 whatever it is
   multiplied by. So `np.where` protects: what is not taken leaves no NaN behind.
 - Comparisons, branches and the order of a sort look at the value only.
+- What is derived again from a derivative that a convention chose is exact where a rule knows it or
+  where no choice matters, else NaN: never a plausible 0.
+
+`with dm.kinks("warn")` names the lines of a function at which a convention decides; the table of
+what it reports, the second derivatives and recipes for functions that are smooth although their
+code is not are at the end of the page.
 
 """
 LEGEND = """\
@@ -350,6 +359,84 @@ def measure():
 # --- The page ------------------------------------------------------------------------------------
 
 
+SECOND_HEAD = """
+## Second derivatives at kinks
+
+A convention chooses a slope at a point and says nothing of how the slope changes there. So a
+differentiation in which an inner one met a kink is looked at twice, the second time with another
+smooth function of the same value in the place of the kink. Entries on which the two agree are the
+derivative: the `np.max` of a stable logsumexp cancels whatever it shares out. Entries on which they
+do not are NaN. Some are known by a rule: norm, hypot, std and abs at 0, and square roots of 0,
+remember what they are the root of, also once scaled, indexed or reshaped, so that their squares,
+even powers, cos, cosh and sinc are smooth. Branches that the value decides (`np.where`, `floor`,
+`%`) are differentiated as they stand, again and again. All modes and nestings agree. f is called
+once more, or a few times, at such points only.
+
+| case | at | first derivative | second derivative | reason |
+|---|---|---|---|---|
+"""
+
+KINKS_HEAD = """
+## Kinks that are reported
+
+Within `with dm.kinks("warn")` every differentiation of the thread gives a `dm.KinkWarning` for each
+line of the function at which elements that depend on its inputs stand at a kink; with `"raise"` it
+raises `dm.KinkError` instead, and `"ignore"` is what holds elsewhere. f is called once more for it,
+in forward mode along one direction; then the derivative is computed as without. A prepared function
+runs afresh. `check_jacobian` names the kinks among its likely causes, whatever the mode.
+
+| function | what is reported |
+|---|---|
+"""
+
+RECIPES_HEAD = """
+## Recipes
+
+Smooth functions whose code is not: the conventions decide factors of a product, or terms of a sum,
+one by one, and the result is not what the whole has. No differentiation of the code can know.
+"""
+
+
+def second_derivatives():
+    """The rows of second derivatives: those of the tables that are NaN somewhere, and more."""
+    for row in [
+        row for row in ROWS if row.second is not None and np.isnan(row.second).any()
+    ] + SECOND:
+        reason = row.reason + (f"; {row.note}" if row.note else "")
+        yield f"`{row.code}`", point(row.x), expected(row), shown(row.second), reason
+
+
+def reported():
+    """The functions of `dualmc/kink_table.py` and their conventions, the file read on its own."""
+    spec = importlib.util.spec_from_file_location("kink_table", ROOT / "dualmc" / "kink_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names = {}
+    for function, kink in module.KINKS.items():
+        names.setdefault(kink.taken, []).append(f"`{name_of(function)}`")
+    for taken, functions in names.items():
+        yield ", ".join(dict.fromkeys(functions)), taken
+
+
+def name_of(function):
+    owner = getattr(function, "__self__", None)
+    name = function.__name__
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}.{name}"
+    return name if getattr(np, name, None) is function else f"linalg.{name}"
+
+
+def table(head, rows):
+    return head + "".join("| " + " | ".join(map(cell, row)) + " |\n" for row in rows)
+
+
+def recipes():
+    text = RECIPES_HEAD + f"\n```python\n{HEAD}\n```\n"
+    for title, reason, session in RECIPES:
+        text += f"\n### {title}\n\n{textwrap.fill(reason, 100)}\n\n```python\n{session}\n```\n"
+    return text
+
+
 def cell(text):
     return text.replace("|", "\\|")
 
@@ -376,7 +463,9 @@ def page():
             reason = row.reason + (f"; {row.note}" if row.note else "")
             cells = [f"`{row.code}`", point(row.x), own, reason, *peers]
             text += "| " + " | ".join(cell(text) for text in cells) + " |\n"
-    return text
+    text += table(SECOND_HEAD, second_derivatives())
+    text += table(KINKS_HEAD, reported())
+    return text + recipes()
 
 
 def main():

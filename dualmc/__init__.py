@@ -6,6 +6,9 @@ array([[0.        , 0.        ],
        [0.84147098, 0.        ]])
 """
 
+import importlib
+from typing import Any
+
 # The tables fill themselves when their modules are imported.
 from dualmc import (  # noqa: F401
     attributes,
@@ -26,7 +29,9 @@ from dualmc import (  # noqa: F401
     linalg,
     linear,
     methods,
+    names,
     order,
+    ownership,
     padding,
     parts,
     recorded_parts,
@@ -42,10 +47,17 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
 from dualmc.dual import Dual
-from dualmc.errors import MissingRuleError, RefusalSwallowedWarning, TangentLostError
+from dualmc.errors import (
+    KinkError,
+    KinkWarning,
+    MissingRuleError,
+    RefusalSwallowedWarning,
+    TangentLostError,
+)
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.implicit import custom_root
+from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
@@ -55,6 +67,9 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+
+if ownership.IS_ON:
+    ownership.install()
 
 __all__ = [
     "jacobian_fwd",
@@ -78,6 +93,9 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "kinks",
+    "KinkWarning",
+    "KinkError",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
@@ -86,3 +104,13 @@ __all__ = [
     "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "numpy", "__all__", "__doc__", "__file__", "__name__", "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "numpy":  # the module dualmc.numpy, imported when it is asked for
+        return importlib.import_module("dualmc.numpy")
+    names.missing(name, __all__)

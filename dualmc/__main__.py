@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import dualmc
 from dualmc import expressions, neuron
 from dualmc.compare import compare
 from dualmc.document import EXAMPLES, Example
@@ -53,6 +54,7 @@ def _parser() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser, argpars
         epilog="Exit status: 0 if everything agrees, 1 if an example disagrees with its closed "
         "form or the loss rises, 2 for bad options or data.",
     )
+    parser.add_argument("--version", action="version", version=f"dualmc {dualmc.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
     examples = commands.add_parser(
         "examples",
@@ -320,8 +322,21 @@ def _named_function(
     return target.function, point, names, tuple(dict.fromkeys(map(names.index, chosen)))
 
 
-# What a user's function may raise at a point that does not suit it.
+# What a user's function is known to raise at a point that does not suit it.
 _REFUSALS = (TypeError, ValueError, ArithmeticError, NotImplementedError, LookupError)
+
+
+def _refused(parser: argparse.ArgumentParser, error: Exception) -> int:
+    """Say in a sentence what went wrong; the exit status."""
+    said = str(error)
+    if isinstance(error, MemoryError):
+        said = f"this needs more memory than there is: {said or 'an array is too large'}."
+    elif isinstance(error, RecursionError):
+        said = f"the function calls itself without end, or too deep: {said}."
+    elif not isinstance(error, _REFUSALS):
+        said = f"{type(error).__name__}: {said}"
+    print(f"{parser.prog}: error: {said}", file=sys.stderr)
+    return 2
 
 
 def show_comparison(args: argparse.Namespace) -> int:
@@ -329,9 +344,8 @@ def show_comparison(args: argparse.Namespace) -> int:
     function, point, _, argnums = _named_function(args.parser, args)
     try:
         found = compare(function, *point, argnums=argnums, seconds=args.seconds)
-    except _REFUSALS as error:
-        print(f"{args.parser.prog}: error: {error}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        return _refused(args.parser, error)
     print(found)
     return 0
 
@@ -354,9 +368,8 @@ def show_explanation(parser: argparse.ArgumentParser, args: argparse.Namespace) 
                 "latex": explanation.latex,
                 "html": explanation.html,
             }[kind]()
-    except _REFUSALS as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        return _refused(parser, error)
     if args.output is None:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without the sign for partials
@@ -370,10 +383,26 @@ def show_explanation(parser: argparse.ArgumentParser, args: argparse.Namespace) 
     return 0
 
 
+def _limit_memory() -> None:
+    """What would not fit into this machine fails at once, instead of stopping the machine."""
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        there_is = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if soft == resource.RLIM_INFINITY or soft > there_is:
+            resource.setrlimit(resource.RLIMIT_AS, (there_is, hard))
+    except (ImportError, ValueError, OSError, AttributeError):  # another system
+        pass
+
+
 if __name__ == "__main__":
+    _limit_memory()
     try:
         status = main()
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = 130
     except BrokenPipeError:
         # The reader of a pipe has left (| head); Python would report it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

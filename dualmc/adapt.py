@@ -325,6 +325,8 @@ class World:
                 return standin
             if _MARK in value.__dict__:
                 return value
+            if "registry" in value.__dict__ and hasattr(value, "dispatch"):
+                return self.dispatcher(value)
             if not is_root and self.is_foreign(value.__globals__.get("__name__")):
                 return value
             return self.function(value)
@@ -503,6 +505,16 @@ class World:
         args = tuple(self.adapt(a) for a in value.args)
         keywords = {k: self.adapt(v) for k, v in value.keywords.items()}
         return functools.partial(func, *args, **keywords)
+
+    def dispatcher(self, value):
+        """``functools.singledispatch``, by the type that a Dual stands for."""
+        type_of = self.builtins["type"]
+
+        @functools.wraps(value)
+        def dispatching(*args, **kwargs):
+            return self.adapt(value.dispatch(type_of(args[0])))(*args, **kwargs)
+
+        return dispatching
 
     def vectorized(self, value):
         copy = standins.vectorize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import seeds
+from dualmc import seeds, watch
 from dualmc.calls import Request
 from dualmc.forward import joined, passes
 
@@ -126,6 +126,7 @@ def check_jacobian(
     differences     0
     difference      0.0e+00 (allowed: 1.0e-07)
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
+                    numpy.absolute is at a kink in 1 element (derivative 0 at 0)
     """
     if isinstance(rtol, bool) or not isinstance(rtol, (int, float, np.number)):
         raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
@@ -134,6 +135,7 @@ def check_jacobian(
     request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
+    watch.look(request)
     y, pieces, _ = passes(request)
     if not isinstance(y, (np.ndarray, np.generic)):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
@@ -291,7 +293,7 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
     excess = np.where(bad, np.inf, 0) + np.nan_to_num(error - tolerance, nan=np.inf, posinf=1e300)
     i, j = np.unravel_index(int(np.argmax(excess)), J.shape)
     number, index = plain.names[j]
-    cause = _cause(plain, J, fine, i, j) if bad[i, j] else ""
+    cause = _cause(plain, J, fine, i, j) + _conventions(plain) if bad[i, j] else ""
     return JacobianCheck(
         ok=not bad.any(),
         method=method,
@@ -304,6 +306,12 @@ def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
         expected=expected[i, j].item(),
         cause=cause,
     )
+
+
+def _conventions(plain: _Plain) -> str:
+    """Where conventions decided derivatives of f, as a further cause."""
+    met, _ = watch.found(plain.request)
+    return "".join(f"\n{'':16}{text}" for kink in met for text in str(kink).splitlines())
 
 
 def _kinks(plain: _Plain, scale: Any) -> Any:

@@ -15,13 +15,16 @@ Only Duals whose primal is a Dual come here, so that first derivatives pay nothi
 """
 
 import threading
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, has_dual, make
+from dualmc.errors import KinkWarning
 from dualmc.kink_table import KINKS
 from dualmc.payload import values
+from dualmc.registry import name_of
 from dualmc.tangent import DenseTangent, need_block
 
 # Of the largest entry of the same column: what rounding may make of a choice that cancels.
@@ -30,20 +33,45 @@ ROUNDING = 1e-11
 
 class _State(threading.local):
     varied = False  # whether this is the second look
-    report = None  # called with (function, elements, row, operands) where kinks are reported
+    report = None  # called with (function, elements, gap) where kinks are reported
 
 
 state = _State()
+# How many threads report kinks just now.
+reporting = 0
+
+
+def passed(function, args, options=None):
+    """A function that looks at values alone is called: report where that is at a jump."""
+    kink = KINKS.get(function)
+    if state.report is None or kink is None:
+        return
+    args = tuple(as_operand(a) if has_dual(a) else a for a in args)
+    plain = [_plain(a) for a in args]
+    if any(np.result_type(np.asarray(a)).kind not in "biufc" for a in plain):
+        return  # a comparison with None, or a string
+    at = np.asarray(kink.at(*plain, **(options or {})))
+    if at.any():
+        state.report(function, at, kink.gap(*args))
 
 
 @contextmanager
-def varied():
-    """The second look: other functions of the same value stand at the kinks."""
-    state.varied = True
+def looking(is_varied):
+    """The second look, in which other functions of the same value stand at the kinks; or not."""
+    before, state.varied = state.varied, is_varied
     try:
         yield
     finally:
-        state.varied = False
+        state.varied = before
+
+
+def again(level):
+    """How a call of `level` is to be looked at again: True for the second look, False for the
+    value, which is the same in both; None if it need not be.
+    """
+    if level.kinked and not state.varied:
+        return True
+    return False if level.chosen and state.varied else None
 
 
 def is_nested(y):
@@ -53,18 +81,28 @@ def is_nested(y):
 # --- At a kink ------------------------------------------------------------------------------------
 
 
+def through(gap):
+    """A smooth function of the gap, 0 at 0, no derivative of which is 0 there."""
+    return 0.37 * np.expm1(0.81 * gap)
+
+
 def settled(function, y, args, options=None):
     """``y = function(*args, **options)``, settled where that is at a kink."""
-    if type(y) is not Dual or type(y._primal) is not Dual:
+    kink = KINKS.get(function)
+    if kink is None or type(y) is not Dual or type(y._primal) is not Dual:
         return y
     options = options or {}
     args = tuple(as_operand(a) if has_dual(a) else a for a in args)
-    kink = KINKS.get(function)
-    if kink is None or not (at := kink.at(*map(_plain, args), **options)).any():
+    at = kink.at(*map(_plain, args), **options)
+    if not at.any():
         return y
     at = np.broadcast_to(at, y.shape)
+    if kink.is_jump:
+        if state.report is not None:
+            state.report(function, at, kink.gap(*args, **options))
+        return y
     if kink.gap is None:
-        y = _steep(function, y, at, args)
+        y = _steep(function, y, at, args[0])
     else:
         safe = _guarded(args, at)
         y = settled_by(function, y, at, lambda: kink.gap(*safe, **options), sign=kink.sign)
@@ -72,29 +110,6 @@ def settled(function, y, args, options=None):
     if square is not None:
         remember(y, square)
     return y
-
-
-def _steep(function, y, at, args):
-    """`y`, whose slope is infinite where `at` holds.
-
-    Of operands that stand still there, the outer derivative of `y` is 0 by the strong zero, and
-    not for certain: in the second look it is 1.
-    """
-    outer = y._primal.level
-    outer.kinked = True
-    if state.report is not None:
-        state.report(function, at, args[0])
-    if state.varied and not outer.records:
-        shape = (outer.n, *y.shape)
-        need_block(outer, shape, y.dtype)
-        slope = DenseTangent(outer, np.where(at, np.ones(shape, y.dtype), 0))
-        y.replace_primal(y._primal + make(np.zeros(y.shape, y.dtype), slope, outer))
-    return y
-
-
-def through(gap):
-    """A smooth function of the gap, 0 at 0, no derivative of which is 0 there."""
-    return 0.37 * np.expm1(0.81 * gap)
 
 
 def settled_by(function, y, at, gap, change=through, sign=1.0):
@@ -105,25 +120,57 @@ def settled_by(function, y, at, gap, change=through, sign=1.0):
     """
     if not at.any():
         return y
-    y._primal.level.kinked = True
-    if state.report is not None:
-        state.report(function, at, gap())
-    if not state.varied:
+    gap = gap()
+    at = at & _moves(gap)
+    if not _noted(function, y, at, gap) or not state.varied:
         return y
-    z = np.where(at, sign * change(gap()), np.zeros((), y.dtype))
-    return replaced(y, z if z.dtype == y.dtype else z.astype(y.dtype))
-
-
-def replaced(y, z):
-    """``y + z`` for a `z` of value 0, at the level of `y` and the outermost below it.
-
-    In between, the primal has been through here as the result of its own level.
-    """
     primal = y._primal
-    y = y + z
-    if type(primal._primal) is Dual:
+    z = np.where(at, sign * change(gap), np.zeros((), y.dtype))
+    y = y + (z if z.dtype == y.dtype else z.astype(y.dtype))
+    if type(primal._primal) is Dual:  # which has been here as the result of its own level
         y.replace_primal(primal)
     return y
+
+
+def _steep(function, y, at, x):
+    """`y`, whose slope is infinite where `at` holds.
+
+    If `x` stands still there, the outer derivative of `y` is 0 by the strong zero, and not for
+    certain: in the second look it is 1.
+    """
+    if not _noted(function, y, at & _moves(x), x) or not state.varied:
+        return y
+    outer = y._primal.level
+    if not outer.records:
+        shape = (outer.n, *y.shape)
+        need_block(outer, shape, y.dtype)
+        slope = DenseTangent(outer, np.where(at, np.ones(shape, y.dtype), 0))
+        y.replace_primal(y._primal + make(np.zeros(y.shape, y.dtype), slope, outer))
+    return y
+
+
+def _moves(gap):
+    """The elements of `gap` that depend on the inputs of the inner call."""
+    t = gap.own_tangent() if type(gap) is Dual else None
+    return np.False_ if t is None else ~t.is_zero()
+
+
+def _noted(function, y, at, gap):
+    """Whether there is a kink; then the calls around it are told."""
+    if not at.any():
+        return False
+    outer = y._primal.level
+    y.level.chosen = outer.kinked = True
+    if outer.serial == 0:
+        warnings.warn(
+            f"{name_of(function)} is at a kink inside a derivative of a hand-made Dual, whose "
+            f"tangent takes the slope chosen there to be constant. Use jvp, which looks twice.",
+            KinkWarning,
+            stacklevel=2,
+        )
+    if state.report is not None:
+        state.report(function, at, gap)
+    return True
 
 
 def _plain(a):
@@ -203,7 +250,8 @@ def of_root(function, y, args):
         series = 0.0
         for c in _EVEN[function][::-1]:
             series = (series + c) * square
-        return np.where(values(args[0]) == 0, _smooth(y, y._primal * 0 + series + 1.0), y)
+        smooth, at = _smooth(y, series), np.equal(values(args[0]), 0)
+        return smooth if at.all() else np.where(at, smooth, y)
     return y
 
 
@@ -225,10 +273,25 @@ def agreed(J, other, lead):
     if a.shape != b.shape:
         return np.where(np.ones(a.shape, bool), np.nan, J)
     axes = range(a.ndim - 1) if lead < 0 else range(lead, a.ndim)
-    differs = _differs(a, b, tuple(axes))
+    parts = zip(_coefficients(J), _coefficients(other), strict=False)
+    differs = np.logical_or.reduce([_differs(p, q, tuple(axes)) for p, q in parts])
     if not differs.any():
         return J
     return np.where(differs, np.full((), np.nan, a.dtype), J)
+
+
+def _coefficients(a):
+    """The numbers in `a`, of a power series (see `splitting.py`) all that is known."""
+    from dualmc.splitting import STATE  # which is written in terms of what this serves
+
+    if type(a) is not Dual:
+        return [np.asarray(a)]
+    found = _coefficients(a.primal)
+    if STATE.split is None or a.level not in STATE.split.levels:
+        return found
+    t = a.own_tangent()
+    zeros = [np.zeros_like(part) for part in found]
+    return found + (zeros if t is None else _coefficients(t.to_dense().dense()[0]))
 
 
 def _differs(a, b, axis):

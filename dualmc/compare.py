@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import buffers, costs, forward, predict, seeds
+from dualmc import buffers, costs, forward, predict, seeds, watch
 from dualmc.calls import Request, call_f
 from dualmc.levels import guarded, open_level
 from dualmc.report import amount, html_table, table, time_text
@@ -233,6 +233,7 @@ def compare(
             "compare measures at plain numbers; it was called inside another derivative call. "
             "Call it outside, at the values."
         )
+    watch.look(request)
     tape = Tape(request)
     if tape.value.dtype.kind == "c":
         raise TypeError(

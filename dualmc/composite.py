@@ -6,6 +6,7 @@ Each is its definition in public NumPy functions, so that Duals (and Duals of Du
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from dualmc import choices
 from dualmc.dual import Dual, as_operand, make
 from dualmc.payload import values
 from dualmc.registry import handles
@@ -35,6 +36,8 @@ def ufunc_clip(a, low, high):
 @handles("composite", np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = as_operand(x)
+    if choices.reporting:
+        choices.passed(np.nan_to_num, (x,))
     number = values(x) if type(x) is Dual else x
     fills = {"nan": nan, "posinf": posinf, "neginf": neginf}
     plain = {key: None if type(v) is Dual else v for key, v in fills.items()}

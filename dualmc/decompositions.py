@@ -7,7 +7,10 @@ lacks rank) the derivative is NaN.
 
 import numpy as np
 
+from dualmc import choices
+from dualmc.dual import Dual
 from dualmc.errors import missing_case
+from dualmc.kink_table import weighted
 from dualmc.linear import with_primal
 from dualmc.matrices import (
     antisymmetric,
@@ -29,7 +32,7 @@ from dualmc.matrices import (
 from dualmc.payload import values
 from dualmc.recorded_matrices import record_cholesky
 from dualmc.registry import handles
-from dualmc.splitting import STATE, note, split_at
+from dualmc.splitting import STATE, is_nested, note, split_at
 
 
 @handles("composite", np.linalg.cholesky)
@@ -194,7 +197,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
         thin = parted(a.level, *np.linalg.svd(p, full_matrices=False))
         u, s, vh = (held(part, a.level) for part in thin)
         y = y if split_at(a.level) is None else s
-        return with_primal(y, singular_values(a, u, s, turned(vh), False))
+        return _settled(with_primal(y, singular_values(a, u, s, turned(vh), False)), a)
     y = np.linalg.svd(p, full_matrices)
     y = type(y)(*parted(a.level, *y))
     k = min(a.shape[-2:])
@@ -207,6 +210,28 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     return type(y)(
         with_primal(y.U, u_dual), with_primal(y.S, values_dual), with_primal(y.Vh, turned(v_dual))
     )
+
+
+def _settled(s, a):
+    """Singular values `s` without vectors, of which those that are 0 have a kink, as the modulus.
+
+    Where values are split by an infinitesimal they are not 0.
+    """
+    plain = values(s)
+    split = split_at(a.level)
+    if split is not None and split.seed:
+        # Of either sign, and with a curvature of its own: the second derivative of what is even in
+        # such a value does not see it, that of its modulus does.
+        return s + np.where(plain == 0, 0.5 * s * s, np.zeros((), s.dtype))
+    if not choices.is_nested(s) or STATE.split is not None:
+        return s
+    is_zero = plain <= _rounding(plain, a.shape[-2:])
+
+    def gap():
+        change = weighted(real(a - values(a)), (-2, -1))
+        return np.broadcast_to(change[..., None], plain.shape)
+
+    return choices.settled_by(np.linalg.svd, s, is_zero, gap)
 
 
 @handles("composite", np.linalg.svdvals)
@@ -265,13 +290,19 @@ def singular_values(a, u, s, v, is_signed):
     if split_at(a.level) is not None:
         return s_dual
     if (is_repeated | is_zero).any():
-        note()
+        note(is_hidden=bool(is_zero.any()) and is_nested())
         if STATE.split is not None:  # of a matrix that comes from vectors that were split
             return spoiled(s_dual, is_repeated | is_zero, rate(a))
     s_dual = shared(s_dual, labels)
+    if not is_zero.any():
+        return s_dual
     if is_signed:
-        is_zero &= is_repeated
-    return np.where(is_zero, np.zeros((), plain.dtype), s_dual) if is_zero.any() else s_dual
+        is_lost = is_zero & (is_repeated | (a.dtype.kind == "c"))
+        return spoiled(s_dual, is_lost, rate(a)) if is_lost.any() else s_dual
+    none = np.zeros((), plain.dtype)
+    if type(s) is Dual:  # 0 by convention, which is not to be differentiated again
+        none = spoiled(s * none, is_zero, rate(held(a, a.level))) * s_dual
+    return np.where(is_zero, none, s_dual)
 
 
 @quiet
@@ -310,14 +341,14 @@ def singular_vectors(a, u, s, v):
         u_dual, v_dual = u_dual + 1j * u * angle_u, v_dual + 1j * v * angle_v
         is_lost = is_lost | is_zero | is_free
     if is_lost.any():
-        note()
+        note(is_hidden=a.level.records and bool((is_lost & is_zero).any()))
         change, is_lost = rate(a), is_lost[..., None, :]
         u_dual, v_dual = spoiled(u_dual, is_lost, change), spoiled(v_dual, is_lost, change)
     return u_dual, v_dual
 
 
 def _split_vectors(split, a, u, s, v, labels, is_zero):
-    """The same while values that meet, and zeros, are split: by sum and difference of both turns.
+    """The same while values that meet, and zeros, are split: by sum and difference of the turns.
 
     The sum of E = U^H dA V and E^H is divided by s_j - s_i, their difference by s_i + s_j.
     """

@@ -196,13 +196,15 @@ class Dual:
         value = np.ravel(as_operand(value))
         self[...] = np.reshape(np.resize(value, self.size), self.shape)
 
+    # Inside f the text of a Dual is that of the number or array in its place, which f may read.
+
     def __repr__(self):
-        if self.level.records:
-            return f"Dual({self.primal!r}, recorded)"
+        if self.level.serial:
+            return repr(values(self)[()])
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):
-        return f"Dual({self.primal})"
+        return str(values(self)[()]) if self.level.serial else f"Dual({self.primal})"
 
     def __format__(self, spec):
         return format(self.primal.item() if self.ndim == 0 else self.primal, spec)
@@ -373,7 +375,16 @@ def as_array(dual):
     """`dual` itself, or of a number the array that NumPy makes of it: memory of its own."""
     if dual._writes or dual._primal.ndim or dual._view is not None:
         return dual
-    return make_array(dual.primal.copy(), dual.own_tangent(), dual.level)
+    return _rooted(make_array(dual.primal.copy(), dual.own_tangent(), dual.level), dual)
+
+
+def _rooted(copy, dual):
+    """`copy`, which is the root of what `dual` is the root of: see `choices.py`."""
+    square, seen = getattr(dual, "_square", (None, 0))
+    root = dual if dual._view is None else dual._view.root
+    if square is not None and seen == root._writes:
+        copy._square = square, copy._writes
+    return copy
 
 
 Dual.make = staticmethod(make)
@@ -383,7 +394,7 @@ Dual.as_array = as_array
 
 def as_number(dual):
     """The number in an array of no dimensions."""
-    return make(dual.primal.copy(), dual.own_tangent(), dual.level)
+    return _rooted(make(dual.primal.copy(), dual.own_tangent(), dual.level), dual)
 
 
 Dual.as_number = as_number

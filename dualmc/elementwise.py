@@ -467,8 +467,15 @@ def _attach_operators():
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
-    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
     Dual.__neg__ = _negated
     Dual.__pos__ = _unary(np.positive)
     Dual.__abs__ = _abs
@@ -505,8 +512,10 @@ def _abs(self):
     return y
 
 
-def _comparison(compare):
+def _comparison(compare, ufunc):
     def method(self, other):
+        if choices.reporting:
+            choices.passed(ufunc, (self, other))
         other = as_operand(other)
         return compare(values(self.primal), values(other) if type(other) is Dual else other)
 

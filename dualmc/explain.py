@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import watch
 from dualmc.blocks import text_of
+from dualmc.calls import Request
 from dualmc.content import Content
 from dualmc.derivation import Derivation
 from dualmc.forward import jacobian_fwd
@@ -232,5 +234,7 @@ def explain(
         numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
     else:
         numbers, _ = check_argnums(argnums, len(args), "explain")
+    if watch.watched and watch.is_due():
+        watch.look(Request("explain", f, args, numbers, None, False, "numerator", False))
     kept = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
     return Explanation(f, kept, numbers, graph)

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from dualmc import registry
+from dualmc import registry, work_limit
 from dualmc.rules import RULES
 
 LENGTH = 10_000
@@ -378,7 +378,16 @@ class _Reader:
         self.check_arguments(node, function, len(nodes))
         arguments = [self.read_argument(argument, function) for argument in nodes]
         options = {k.arg: self.read_argument(k.value, function) for k in node.keywords if k.arg}
-        return _call(function, arguments, options)
+        return _call(function, arguments, options, functools.partial(self.limit, node))
+
+    def limit(self, node: ast.AST, count: int) -> None:
+        """Refuse a step that would make too many numbers."""
+        if count > work_limit.LARGEST:
+            self.refuse(
+                node,
+                f" is too large: an array of {count} elements; {work_limit.LARGEST} are computed "
+                f"here at most.",
+            )
 
     def callee(self, node: ast.Call) -> tuple[Callable[..., Any], list[ast.expr]]:
         """The function called and its arguments, of which a method's array is the first."""
@@ -453,6 +462,8 @@ class _Reader:
 
         def step(given: Mapping[str, Any]) -> Any:
             a, b = _operand(left(given)), _operand(right(given))
+            is_product = isinstance(node.op, ast.MatMult)
+            self.limit(node, work_limit.predicted_of_operator(a, b, is_product))
             try:
                 return _bounded(apply(a, b))
             except OverflowError:
@@ -528,13 +539,19 @@ def _constant(value: Any) -> Step:
 
 
 def _call(
-    function: Callable[..., Any], arguments: Sequence[Step], options: Mapping[str, Step]
+    function: Callable[..., Any],
+    arguments: Sequence[Step],
+    options: Mapping[str, Step],
+    limit: Callable[[int], None] = lambda count: None,
 ) -> Step:
+    """The step that calls `function`; `limit` is told how many numbers it makes."""
     convert = _unchanged if function in SEQUENCES else _argument
 
     def step(given: Mapping[str, Any]) -> Any:
         values = [convert(argument(given)) for argument in arguments]
-        return function(*values, **{name: convert(o(given)) for name, o in options.items()})
+        chosen = {name: convert(o(given)) for name, o in options.items()}
+        limit(work_limit.predicted(function, values, chosen))
+        return function(*values, **chosen)
 
     return step
 

@@ -6,6 +6,7 @@ that the result may be written to.
 
 import numpy as np
 
+from dualmc import choices
 from dualmc.dual import Dual, make
 from dualmc.payload import values
 from dualmc.registry import register_one
@@ -37,6 +38,8 @@ def flat_handler(function):
     """`function` on the values; float results become Duals without tangent."""
 
     def handler(*args, **kwargs):
+        if choices.reporting:
+            choices.passed(function, args, kwargs)
         out = kwargs.pop("out", None)
         y = function(*stripped(args), **{key: stripped(a) for key, a in kwargs.items()})
         if out is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, levels, seeds
+from dualmc import buffers, choices, levels, names, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -22,6 +22,7 @@ def jacobian_fwd(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
 
@@ -73,6 +74,8 @@ def jacobian_fwd(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if unknown:
+        names.refuse_keywords("jacobian_fwd", unknown)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -87,6 +90,7 @@ def value_and_jacobian_fwd(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
 
@@ -110,13 +114,17 @@ def value_and_jacobian_fwd(
     >>> float(y), J
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_jacobian_fwd", unknown)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
 
 
-def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) -> tuple[Any, Any]:
+def jvp(
+    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, **unknown: Any
+) -> tuple[Any, Any]:
     """Value and directional derivative: the Jacobian times a vector, in one pass over `f`.
 
     Parameters
@@ -142,6 +150,8 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     >>> float(y), float(y_dot)
     (0.0, 2.0)
     """
+    if unknown:
+        names.refuse_keywords("jvp", unknown)
     return jvp_of("jvp", f, primals, tangents)
 
 
@@ -170,32 +180,45 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
                 f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
                 f"{x.shape}."
             )
+    if watch.watched and watch.is_due():
+        numbers = tuple(range(len(xs)))
+        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        with watch.looked_at(request, x_dots):
+            return jvp_of(caller, f, primals, tangents)
     if STATE.split is not None:
         split = STATE.split
         y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
         return y, split.undone(y_dot)
     y, y_dot = _along(caller, f, xs, x_dots, given)
     if STATE.met:
-        y_dot = resolved(y_dot, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
 @buffers.trimming
 def _along(caller, f, xs, x_dots, given):
+    level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is not None:
+        with choices.looking(is_varied):
+            _, other, other_dot = _looked_along(caller, f, xs, x_dots, given)
+        if is_varied:
+            y_dot = choices.agreed(y_dot, other_dot, 0)
+        else:
+            y = other
+    return scalar(y), scalar(y_dot)
+
+
+def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
         duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
-        y, y_dot = piece.primal, piece.columns()[..., 0]
-    if level.kinked and not choices.state.varied:
-        with choices.varied():
-            _, other = _along(caller, f, xs, x_dots, given)
-        y_dot = choices.agreed(y_dot, other, 0)
-    return scalar(y), scalar(y_dot)
+        return level, piece.primal, piece.columns()[..., 0]
 
 
-def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
+def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     """Derivative of `f` with respect to a scalar.
 
     Parameters
@@ -218,17 +241,23 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     >>> float(dm.derivative(lambda x: x**3, 2.0))
     12.0
     """
+    if unknown:
+        names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
-    x = seeds.as_input(x, "derivative", "x")
-    if x.shape != ():
+    shape = seeds.as_input(x, "derivative", "x").shape
+    if shape != ():
         raise ValueError(
-            f"derivative needs a scalar x, got shape {x.shape}. Use jacobian_fwd for arrays."
+            f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
+        with watch.looked_at(request):
+            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     if STATE.split is not None:
         split = STATE.split
         f = split.stretched(f, numbers_of(argnums, args))
@@ -238,7 +267,9 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     if STATE.met:
         J = resolved(
             J,
+            y,
             lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
+            layout == "denominator",
         )
     return y, J, aux
 
@@ -248,6 +279,12 @@ def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
+    except MemoryError as error:
+        buffers.trim()
+        raise MemoryError(
+            f"{caller}: the arrays of {sum(request.sizes)} inputs do not fit into memory: {error}. "
+            f"Use sparse=True if few entries are not 0, jvp for products, or fewer argnums."
+        ) from error
     except BaseException:
         levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()
@@ -326,13 +363,16 @@ def _pass(request, start, width, is_sparse):
     If these would pass the memory budget, how many columns do not.
     """
     level, found = _looked(request, start, width, is_sparse)
-    if level.kinked and not choices.state.varied and type(found) is not int:
-        with choices.varied():
-            _, again = _looked(request, start, width, is_sparse)
-        if type(again) is int:
-            return again
-        return found[0], choices.agreed(found[1], again[1], -1), found[2]
-    return found
+    is_varied = choices.again(level) if level.kinked or level.chosen else None
+    if is_varied is None or type(found) is int:
+        return found
+    with choices.looking(is_varied):
+        _, other = _looked(request, start, width, is_sparse)
+    if type(other) is int:
+        return other
+    if is_varied:
+        return found[0], choices.agreed(found[1], other[1], -1), found[2]
+    return other[0], found[1], other[2]
 
 
 def _looked(request, start, width, is_sparse):

@@ -9,8 +9,9 @@ a norm of 0, a jump.  One row per function:
 - `taken`, in words: the convention.
 - `square`, likewise on Duals, where the function is the root of what is smooth: ``norm(x)**2``.
 
-`choices.py` asks it for derivatives of derivatives, `kinks.py` for what is reported.  Rows without
-`gap` are jumps, whose value says which side is meant.
+`choices.py` asks it for derivatives of derivatives, `kinks.py` for what is reported.  At a jump
+the value itself says which side is meant, so that nothing is left to choose.  Rows without `gap`
+have an infinite derivative.
 """
 
 import math
@@ -30,6 +31,7 @@ class Kink(NamedTuple):
     # Of the change of the value with a change of the gap: minima fall where maxima rise, so that
     # their sum does not see the choice.
     sign: float = 1.0
+    is_jump: bool = False
 
 
 def generic(shape):
@@ -63,10 +65,6 @@ def _is_zero(x, *_):
     return np.equal(x, 0)
 
 
-def _itself(x, *_):
-    return weighted(np.reshape(x, (*np.shape(x), 1)), -1) if x.dtype.kind == "c" else x
-
-
 def _are_equal(a, b):
     return np.equal(a, b) & np.isfinite(a)
 
@@ -75,24 +73,55 @@ def _are_both_zero(a, b):
     return np.equal(a, 0) & np.equal(b, 0)
 
 
-def _is_whole(a, b=1.0):
+def _is_whole(x, *_, **__):
+    return np.equal(np.rint(x), x)
+
+
+def _is_half(x, decimals=0, *_, **__):
+    scaled = np.multiply(x, 10.0**decimals)
+    return np.equal(np.abs(scaled - np.trunc(scaled)), 0.5)
+
+
+def _is_multiple(a, b):
     with np.errstate(all="ignore"):
         return np.equal(np.remainder(a, b), 0)
 
 
-def _is_half(a, *_, **__):
+def _to_multiple(a, b):
     with np.errstate(all="ignore"):
-        return np.equal(np.abs(np.remainder(a, 1.0)), 0.5)
+        quotient = np.rint(plain(a) / plain(b))
+    return a - b * np.where(np.isfinite(quotient), quotient, 0.0)
+
+
+def _first(a, *_, **__):
+    return a
 
 
 def _is_root_of_zero(a, b):
     return np.equal(a, 0) & np.greater(b, 0) & np.less(b, 1)
 
 
-_ABS = Kink(_is_zero, "derivative 0 at 0", _itself, size_squared)
+def _power_square(a, b):
+    return a if np.ndim(b) == 0 and np.all(plain(b) == 0.5) else None
+
+
+def _is_lost(x, *_, **__):
+    return ~np.isfinite(x)
+
+
+_ABS = Kink(_is_zero, "derivative 0 at 0", _first, lambda x: x * x)
 _TIE = "a constant wins a tie, values that vary share the derivative equally"
 _PAIR = Kink(_are_equal, _TIE, lambda a, b: a - b)  # a constant is one of both
-_WHOLE = Kink(_is_whole, "derivative 0 at a jump")
+_JUMP = Kink(_is_whole, "locally constant: derivative 0 at a jump", _first, is_jump=True)
+_MULTIPLE = Kink(
+    _is_multiple, "a - b * q with the q of the value, at a jump", _to_multiple, is_jump=True
+)
+_EQUALS = Kink(
+    _are_equal,
+    "a comparison of equals decides: the branch that it takes is differentiated as it stands",
+    lambda a, b: a - b,
+    is_jump=True,
+)
 
 # --- Norms and spread -----------------------------------------------------------------------------
 
@@ -113,6 +142,11 @@ def _norm_square(x, ord=None, axis=None, keepdims=False):
     return None
 
 
+def _singular_at_zero(a, *_, **__):
+    s = np.linalg.svd(a, compute_uv=False)
+    return s <= max(np.shape(a)[-2:]) * np.finfo(s.dtype).eps * s[..., :1]
+
+
 def _std_is_zero(a, axis=None, keepdims=False, where=True):
     return np.equal(np.var(a, axis, keepdims=keepdims, where=where), 0)
 
@@ -131,7 +165,18 @@ def tied(a, axis=None, keepdims=False, top=None):
     return is_top & (np.sum(is_top, axis, keepdims=True) > 1)
 
 
+# Which say nothing of lanes of NaN.
+_REDUCE = {
+    np.max: np.maximum.reduce,
+    np.min: np.minimum.reduce,
+    np.nanmax: np.fmax.reduce,
+    np.nanmin: np.fmin.reduce,
+}
+
+
 def _extremum_at(function):
+    function = _REDUCE[function]
+
     def at(a, axis=None, keepdims=False, initial=np._NoValue, where=True):
         options = {} if initial is np._NoValue else {"initial": initial}
         kept = a if where is True else np.where(where, a, np.nan)
@@ -149,6 +194,8 @@ def _extremum_at(function):
 
 
 def _extremum_gap(function):
+    function = _REDUCE[function]
+
     def gap(a, axis=None, keepdims=False, initial=np._NoValue, where=True):
         x = plain(a)
         options = {} if initial is np._NoValue else {"initial": initial}
@@ -195,6 +242,23 @@ def equal_neighbours(a, axis=-1, *_, **__):
 _ORDER = Kink(equal_neighbours, "equal elements keep their order")
 
 
+def again_at_top(function, a, axis):
+    """The places where elements of `a` after the first reach the running extremum that holds."""
+    running = function.accumulate(a, axis)
+    running, x = np.moveaxis(running, axis, -1), np.moveaxis(a, axis, -1)
+    place = np.arange(x.shape[-1])
+    is_new = np.ones(x.shape, bool)
+    is_new[..., 1:] = running[..., 1:] != running[..., :-1]
+    first = np.maximum.accumulate(np.where(is_new, place, 0), -1)
+    last = np.maximum.accumulate(np.where(np.equal(x, running), place, 0), -1)
+    return np.moveaxis(last != first, -1, axis)
+
+
+def _running(function):
+    taken = "the first of equal elements"
+    return Kink(lambda a, axis=0: again_at_top(function, a, axis), taken)
+
+
 # --- Grids ----------------------------------------------------------------------------------------
 
 
@@ -203,7 +267,6 @@ def _is_knot(x, xp, *_, **__):
 
 
 KINKS = {
-    np.sqrt: Kink(_is_zero, "infinite at 0", None, lambda x: x),
     np.absolute: _ABS,
     np.fabs: _ABS,
     np.copysign: _ABS._replace(square=lambda a, b: a * a),
@@ -214,6 +277,7 @@ KINKS = {
         lambda a, b: a * a + b * b,
     ),
     np.linalg.norm: Kink(_norm_is_zero, "derivative 0 at 0", _norm_gap, _norm_square),
+    np.linalg.svd: Kink(_singular_at_zero, "derivative 0 of singular values that are 0"),
     np.std: Kink(_std_is_zero, "derivative 0 where all are equal", std_gap),
     np.maximum: _PAIR,
     np.minimum: _PAIR._replace(sign=-1.0),
@@ -223,4 +287,44 @@ KINKS = {
     np.min: _extremum(np.min, -1.0),
     np.nanmax: _extremum(np.nanmax, 1.0),
     np.nanmin: _extremum(np.nanmin, -1.0),
+    np.interp: Kink(_is_knot, "the slope to the right of a knot, at the last that to the left"),
+    np.sqrt: Kink(_is_zero, "infinite at 0", None, lambda x: x),
+    np.cbrt: Kink(_is_zero, "infinite at 0"),
+    np.power: Kink(_is_root_of_zero, "infinite at 0", None, _power_square),
+    np.float_power: Kink(_is_root_of_zero, "infinite at 0", None, _power_square),
+    np.arctan2: Kink(
+        _are_both_zero,
+        "NaN: no limit from any side",
+        lambda a, b: 0.83 * a + 1.21 * b,
+        is_jump=True,
+    ),
+    np.sign: _JUMP._replace(at=_is_zero),
+    np.heaviside: Kink(
+        _is_zero, "derivative 0 at the jump, that of the second there", _first, is_jump=True
+    ),
+    np.nan_to_num: Kink(
+        _is_lost, "derivative 0 where NaN or infinity is replaced", _first, is_jump=True
+    ),
+    np.remainder: _MULTIPLE,
+    np.fmod: _MULTIPLE,
+    np.floor_divide: _MULTIPLE._replace(taken=_JUMP.taken),
+    **dict.fromkeys((np.floor, np.ceil, np.trunc, np.fix), _JUMP),
+    **dict.fromkeys((np.rint, np.round, np.around), _JUMP._replace(at=_is_half)),
+    **dict.fromkeys(
+        (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal), _EQUALS
+    ),
+    **dict.fromkeys(
+        (
+            np.sort,
+            np.median,
+            np.nanmedian,
+            np.quantile,
+            np.percentile,
+            np.nanquantile,
+            np.nanpercentile,
+        ),
+        _ORDER,
+    ),
+    np.maximum.accumulate: _running(np.maximum),
+    np.minimum.accumulate: _running(np.minimum),
 }

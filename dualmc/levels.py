@@ -20,7 +20,8 @@ class Level:
     """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
-                 "structures", "kinked", "starts_sparse", "refusals", "chunk")  # fmt: skip
+                 "structures", "kinked", "chosen", "starts_sparse", "refusals",
+                 "chunk")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -32,7 +33,9 @@ class Level:
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
         self.starts_sparse = False  # whether the inputs' tangents are sparse
-        self.kinked = False  # whether an inner call met a kink: see `choices.py`
+        # Whether a call inside of this one met a kink, and whether this one did inside of another:
+        # see `choices.py`.
+        self.kinked = self.chosen = False
         self.loans = None  # arrays without tangent that other libraries may hold
         # What steps make of columns; hand-made Duals (serial 0) live on, and keep nothing.
         self.structures = structure.NOTHING if records or serial == 0 else structure.of(n)
@@ -125,18 +128,17 @@ def close_beyond(mark):
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
-    if not mark:
-        del _running.watchers[:]
 
 
 @contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
-    outside = mark()
+    outside, watchers = mark(), len(_running.watchers)
     try:
         yield
     except BaseException:
         close_beyond(outside)
+        del _running.watchers[watchers:]
         raise
 
 

@@ -15,6 +15,7 @@ from dualmc.linear import kept_shape, negative_axes, summed, with_primal
 from dualmc.matrices import inverse_where, quiet, rate, spoiled
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
+from dualmc.splitting import STATE
 from dualmc.tangent import part
 from dualmc.unit_vectors import units
 
@@ -32,7 +33,8 @@ def norm(x, ord=None, axis=None, keepdims=False):
         axes = negative_axes(axis, x.ndim)
     y = np.linalg.norm(x.primal, ord, axis, keepdims)
     if len(axes) == 2 and ord not in (None, "fro"):
-        return with_primal(y, _matrix_norm(x, ord, axes, keepdims))
+        z = _matrix_norm(x, ord, axes, keepdims)
+        return with_primal(y, z) if STATE.split is None else z
     if ord in (np.inf, -np.inf, 0, 1):
         return with_primal(y, _simple_norm(np.absolute(x), ord, axes, keepdims))
     y = y if type(y) is Dual else np.asarray(y)

@@ -202,7 +202,7 @@ def _running(function, array, axis, out):
     last = np.maximum.accumulate(np.where(x == y, steps, 0), axis)
     y = gathered(function.accumulate(array.primal, axis), array, index)
     y = choices.settled_by(
-        function, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
+        function.accumulate, y, last != latest, lambda: np.take_along_axis(array, last, axis) - y
     )
     return written(out, y)
 
@@ -286,6 +286,7 @@ def _quantile(function, a, q, axis, keepdims, skip_nan, **options):
         low_d, high_d = d[lanes, low].reshape(shape), d[lanes, high].reshape(shape)
         return np.reshape(low_d * (1 - weight) + high_d * weight, y.shape)
 
+    function = getattr(function, "original", function)
     return choices.settled_by(function, y, at, change, lambda change: change)
 
 
@@ -344,6 +345,7 @@ def _median_as_quantile(function):
         return function(x, axis, keepdims=keepdims)
 
     quantile.__name__ = function.__name__
+    quantile.original = function
     return quantile
 
 

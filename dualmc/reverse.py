@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, seeds, short_sweep, sweep
+from dualmc import adapt, buffers, choices, names, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
@@ -32,6 +32,7 @@ def jacobian_rev(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by reverse mode.
 
@@ -71,6 +72,8 @@ def jacobian_rev(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if unknown:
+        names.refuse_keywords("jacobian_rev", unknown)
     request = Request("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
     _, J, aux = _jacobian(request)
     return (J, aux) if has_aux else J
@@ -84,6 +87,7 @@ def value_and_jacobian_rev(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian by reverse mode, from one call of `f`.
 
@@ -107,6 +111,8 @@ def value_and_jacobian_rev(
     >>> float(y), J
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_jacobian_rev", unknown)
     request = Request(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -119,6 +125,7 @@ def gradient(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Gradient of a scalar function, by reverse mode: a few times the cost of `f`, whatever n.
 
@@ -142,6 +149,8 @@ def gradient(
     >>> dm.gradient(lambda x: np.sum(x**2), [3.0, 4.0])
     array([6., 8.])
     """
+    if unknown:
+        names.refuse_keywords("gradient", unknown)
     _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
     return (g, aux) if has_aux else g
 
@@ -151,6 +160,7 @@ def value_and_gradient(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of a scalar function and its gradient, from one call of `f`.
 
@@ -174,12 +184,18 @@ def value_and_gradient(
     >>> float(y), g
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_gradient", unknown)
     y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
     return ((y, aux), g) if has_aux else (y, g)
 
 
 def vjp(
-    f: Callable, primals: ArrayLike | tuple, *more: Any, has_aux: bool = False
+    f: Callable,
+    primals: ArrayLike | tuple,
+    *more: Any,
+    has_aux: bool = False,
+    **unknown: Any,
 ) -> tuple[Any, ...]:
     """Value of `f` and its pullback, which multiplies a row vector by the Jacobian.
 
@@ -211,13 +227,29 @@ def vjp(
     >>> pullback([2.0, 3.0])
     array([ 2., -3.])
     """
+    if unknown:
+        names.refuse_keywords("vjp", unknown)
     is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    tape = _taped(request)
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            tape = _taped(request)
+    else:
+        tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
+    met = STATE.met, STATE.is_hidden
+
+    def weighed(y_bar):
+        """The gradient of ``sum(y_bar * f)``, in which values that meet are split."""
+
+        def total(*xs):
+            out = adapt.adapted(f)(*xs)
+            return np.sum(seeds.as_output(out[0] if has_aux else out, "vjp") * y_bar)
+
+        return gradient_of("vjp", total, args, argnums, False)[1]
 
     def pullback(y_bar: ArrayLike) -> Any:
         y_bar = seeds.as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
@@ -230,6 +262,9 @@ def vjp(
             scalar(sweep.narrowed(x_bar, var.dtype))
             for x_bar, var in zip(tape.pull(y_bar.copy(), ()), tape.inputs, strict=True)
         )
+        if met[0] and y.dtype.kind != "c":
+            STATE.met, STATE.is_hidden = met
+            found = resolved(found, 0.0, lambda: weighed(y_bar))
         return found if is_tuple else found[0]
 
     return (scalar(y), pullback, _copied(tape.aux)) if has_aux else (scalar(y), pullback)
@@ -250,17 +285,16 @@ class Tape:
 
     other: Any = None  # where an inner call met a kink: the tape of another look at f
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
             seeded = [seeds.seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
-        if level.kinked and not choices.state.varied:
-            with choices.varied():
-                self.other = Tape(request)
+        if looks_again and (level.kinked or level.chosen):
+            self._look_again(level, lambda: Tape(request, False))
 
     @classmethod
-    def of_array(cls, caller: str, f: Callable, args: tuple) -> "Tape":
+    def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
         """The tape of a call that differentiates a plain float64 array, its first argument."""
         check_callable(f, caller)
         x = args[0]
@@ -269,10 +303,20 @@ class Tape:
             y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
-        if level.kinked and not choices.state.varied:
-            with choices.varied():
-                tape.other = cls.of_array(caller, f, args)
+        if looks_again and (level.kinked or level.chosen):
+            tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
         return tape
+
+    def _look_again(self, level, record):
+        is_varied = choices.again(level)
+        if is_varied is None:
+            return
+        with choices.looking(is_varied):
+            other = record()
+        if is_varied:
+            self.other = other
+        else:
+            self.value, self.aux = other.value, other.aux
 
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
@@ -345,6 +389,9 @@ def _agreed(found, others, lead):
 
 
 def _jacobian(request):
+    if watch.watched and watch.is_due():
+        with watch.looked_at(request):
+            return _jacobian(request)
     if STATE.split is not None:
         split = STATE.split
         f, count = split.swept(request.f, request.numbers, request.has_aux)
@@ -352,7 +399,12 @@ def _jacobian(request):
         return y, split.undone(J, count), aux
     y, J, aux = _swept(request)
     if STATE.met:
-        J = resolved(J, lambda: _jacobian(request.of(request.f, sparse=False))[1])
+        J = resolved(
+            J,
+            y,
+            lambda: _jacobian(request.of(request.f, sparse=False))[1],
+            request.layout == "denominator",
+        )
     return y, J, aux
 
 
@@ -425,6 +477,10 @@ def _pulled(tape, y_bar, first):
 @buffers.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     """The value, the gradient and aux, on behalf of `caller`."""
+    if watch.watched and watch.is_due():
+        request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+        with watch.looked_at(request):
+            return gradient_of(caller, f, args, argnums, has_aux)
     if STATE.split is not None:
         split = STATE.split
         f, count = split.swept(f, numbers_of(argnums, args), has_aux)
@@ -432,7 +488,7 @@ def gradient_of(caller, f, args, argnums, has_aux):
         return y, split.undone(g, count), aux
     y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
     if STATE.met:
-        g = resolved(g, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+        g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
     return y, g, aux
 
 

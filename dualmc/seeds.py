@@ -8,6 +8,7 @@ import numpy as np
 from dualmc import buffers, csr, dense, kernels, levels, slot_kernels, tape, weak
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
+from dualmc.record import has_traced
 from dualmc.slots import SparseTangent
 from dualmc.tangent import DENSE_INPUTS, DenseTangent
 
@@ -47,6 +48,11 @@ def as_input(x, caller, name, is_complex=False):
         return from_objects(a)
     if a.dtype.kind in "iu":
         return a.astype(np.float64)
+    if a.dtype == object and has_traced(x):
+        raise TypeError(
+            f"{caller} met arrays that prepare, explain or trace record, where they cannot find "
+            f"it (kept in a table or an object, say). Call it by its name in f."
+        )
     if a.dtype.kind == "c" and is_complex:
         return a
     if a.dtype.kind == "c":

@@ -10,8 +10,9 @@ function of t, every derivative is a power series in e that starts where the fin
 e is a sum of formal variables, levels of their own around the call: Duals carry the series, exact
 but for rounding, and a quotient of two series that both start with e is lowered by one order.
 
-The basis V within a repeated eigenvalue and the entries of D are a choice.  What depends on it is
-not smooth: a number is used only where two choices agree, and only in place of a NaN.
+The basis V within a repeated eigenvalue and the entries of D are a choice, and so are coefficients
+beyond the last one known.  What depends on a choice is not smooth, or not known: a number is used
+only where two choices agree, and only in place of a NaN.
 """
 
 import contextlib
@@ -30,20 +31,31 @@ from dualmc.tape import keep
 AGREEMENT = 1e-9
 # What rounding leaves of a coefficient that is 0, relative to the others.
 VANISHING = 1e-8
+# Nested calls beyond which no series is tried: each doubles the work, and more.
+DEEPEST = 3
 
 
 class _State(threading.local):
     def __init__(self):
         self.met = 0  # how many levels were open where values met, since it was looked at last
         self.split = None  # the `Split` that is on
+        self.is_hidden = False  # whether what was met may not show as a NaN
 
 
 STATE = _State()
 
 
-def note():
-    """Values have met: said by a factorization whose derivatives are not all known."""
+def note(is_hidden=False):
+    """Values have met: said by a factorization whose derivatives are not all known.
+
+    `is_hidden` says that a product with an exact 0 may hide what is not known.
+    """
     STATE.met = max(STATE.met, len(levels._running.levels))
+    STATE.is_hidden |= is_hidden
+
+
+def is_nested():
+    return len(levels._running.levels) > 1
 
 
 class Split:
@@ -52,24 +64,37 @@ class Split:
     def __init__(self, opened, depth, seed):
         self.levels = opened
         self.depth = depth  # how many calls are nested, this one included
+        self.seed = seed
+        self.largest = 0.0  # of all coefficients seen
         self.rng = np.random.default_rng(seed)
+        self.sign_rng = np.random.default_rng(2)  # the same for both choices: see `signs`
         self.step = sum(_variable(level) for level in opened)
 
     # --- series -----------------------------------------------------------------------------------
 
-    def is_series(self, a):
-        return type(a) is Dual and a.level in self.levels
-
     def lowered(self, a):
-        """A series that starts with e, divided by e; its last coefficient is not known: NaN."""
+        """A series that starts with e, divided by e.
+
+        Its last coefficient is not known, and a number at random: nothing may depend on it.
+        """
         if type(a) is Dual and a.level not in self.levels:
             return applied(self.lowered, self.lowered, a, self.lowered(a.primal))
+        return self._lowered(a, self.rng.standard_normal())
+
+    def lowered_gap(self, gap):
+        """The same for differences of `entries`, which end with e itself."""
+        if type(gap) is Dual and gap.level not in self.levels:
+            return applied(self.lowered, self.lowered, gap, self.lowered_gap(gap.primal))
+        return self._lowered(gap, 0.0)
+
+    def _lowered(self, a, last):
         found = self._coefficients(a, len(self.levels))
-        unknown = np.full(found[0].shape, np.nan, found[0].dtype)
         size = max(np.max(np.abs(c), initial=0.0, where=c == c) for c in found[1:])
-        grows = np.abs(found[0]) > VANISHING * size
-        found[1] = np.where(grows, unknown, found[1])
-        rest = [c / (k + 1) for k, c in enumerate(found[1:])] + [unknown]
+        self.largest = max(self.largest, size)
+        grows = np.abs(found[0]) > VANISHING * max(size, 1e-4 * self.largest)
+        found[1] = np.where(grows, np.nan, found[1]).astype(found[1].dtype)
+        rest = [c / (k + 1) for k, c in enumerate(found[1:])]
+        rest.append(np.full_like(found[0], last * (1.0 + size)))
         return self._series(rest, len(self.levels))
 
     def _coefficients(self, a, count):
@@ -167,8 +192,11 @@ class Split:
         return np.where(is_single, np.eye(k), q).astype(dtype)
 
     def signs(self, where, dtype):
-        """Random signs, or phases, where `where` holds; else 1."""
-        angle = self.rng.random(where.shape) * 2.0 * np.pi
+        """Random signs, or phases, where `where` holds; else 1.  The second choice has the others.
+
+        Two choices of a sign that are made at random are the same every other time.
+        """
+        angle = (self.sign_rng.random(where.shape) * 2.0 + self.seed) * np.pi
         sign = np.exp(1j * angle) if dtype.kind == "c" else np.sign(np.sin(angle))
         return np.where(where, sign, 1.0).astype(dtype)
 
@@ -180,7 +208,7 @@ class Split:
         y = np.where(where | is_zero, zero, m / np.where(where | is_zero, one, gap))
         if not where.any():
             return y
-        series = self.lowered(m) / np.where(where, self.lowered(gap), one)
+        series = self.lowered(m) / np.where(where, self.lowered_gap(gap), one)
         return np.where(where, series, y)
 
 
@@ -214,21 +242,23 @@ def numbers_of(argnums, args):
     return {int(i) % len(args) for i in numbers}
 
 
-def resolved(found, again):
-    """`found`, derivatives that may be NaN because values met; ``again()`` computes them anew."""
-    met = STATE.met
+def resolved(found, y, again, is_turned=False):
+    """`found`, derivatives of `y` that may be NaN because values met; ``again()`` computes them so.
+
+    `is_turned` says that the axes of the inputs come first.
+    """
     if levels.current() is not None:
         return found  # the outermost call sees to it
-    STATE.met = 0
-    # Every division by e takes the last coefficient; how many there are is not known.
-    for order in (met + 1, 2 * met + 1):
-        if not _any_nan(found):
-            break
-        chosen = [_chosen(order, met, seed, again) for seed in (0, 1)]
-        if any(part is None for part in chosen):
-            break
-        found = _map(_filled, found, *chosen)
-    return found
+    met, is_hidden = STATE.met, STATE.is_hidden
+    STATE.met, STATE.is_hidden = 0, False
+    if met > DEEPEST or not (is_hidden or _any_nan(found)):
+        return found
+    # Every division by e takes the last coefficient; as many are made as calls are nested, and one.
+    chosen = [_chosen(met + 1, met, seed, again) for seed in (0, 1)]
+    if any(part is None for part in chosen):
+        return found
+    rows = np.size(y)
+    return _map(lambda *parts: _filled(*parts, rows, is_turned, is_hidden), found, *chosen)
 
 
 def _chosen(order, depth, seed, again):
@@ -259,13 +289,19 @@ def _any_nan(found):
     return bool(np.isnan(data).any())
 
 
-def _filled(found, first, second):
-    """`found` with its NaNs replaced where two choices of the basis agree."""
+def _filled(found, first, second, rows, is_turned, is_hidden):
+    """`found` with its NaNs replaced, of every output by all inputs, where two choices agree.
+
+    Where one number of a row depends on the choice, the output is not smooth: NaN, if hidden.
+    """
     old = _dense(found)
-    first, second = (_dense(a).reshape(old.shape) for a in (first, second))
-    size = np.max(np.abs(first), initial=0.0, where=np.isfinite(first))
-    agrees = np.abs(first - second) <= AGREEMENT * (np.abs(first) + size)
-    new = np.where(np.isnan(old) & agrees, first, old).astype(old.dtype)
+    a, b, c = (_dense(part).reshape((-1, rows) if is_turned else (rows, -1))
+               for part in (old, first, second))  # fmt: skip
+    size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    is_open = np.isnan(a) | is_hidden
+    differs = ~(np.abs(b - c) <= AGREEMENT * (np.abs(b) + size)) & is_open
+    smooth = ~differs.any(axis=0 if is_turned else 1, keepdims=True)
+    new = np.where(is_open, np.where(smooth, b, np.nan), a).astype(old.dtype).reshape(old.shape)
     if hasattr(found, "toarray"):
         return type(found)(new)
     return new if isinstance(found, np.ndarray) else new[()]

@@ -277,7 +277,9 @@ def asmatrix(data, dtype=None):
 
 
 def _stood_for(a):
-    """What the carrier `a` stands for: a plain array, or a number of NumPy."""
+    """What the carrier `a` stands for: a plain array, or a number."""
+    if type(a) is Traced and a.is_pythons:
+        return a.value.item()
     return value_of(a)[()] if a.is_number else value_of(a)
 
 

@@ -92,6 +92,11 @@ class Traced:
         """Whether it does not depend on the inputs."""
         return self.node.function is None and not self.node.name
 
+    @property
+    def is_pythons(self) -> bool:
+        """Whether f knows it as a float of Python's."""
+        return self.node.serial in self._recorder.numbers
+
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
@@ -105,7 +110,10 @@ class Traced:
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return f"Traced({self.look()!r})"
+        return repr(self.look()[()])
+
+    def __str__(self) -> str:
+        return str(self.look()[()])
 
     def __format__(self, spec: str) -> str:
         return format(self.look().item() if self.ndim == 0 else self.look(), spec)

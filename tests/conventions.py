@@ -15,6 +15,7 @@ INF = np.inf
 NAN = np.nan
 EYE2 = [[1.0, 0.0], [0.0, 1.0]]
 ZERO2 = [[0.0, 0.0], [0.0, 0.0]]
+NAN2 = [[NAN, NAN], [NAN, NAN]]
 SINGULAR = [[1.0, 2.0], [2.0, 4.0]]
 RANK_ONE = [[1.0, 0.0], [0.0, 0.0]]
 
@@ -94,8 +95,8 @@ FROM_INSIDE = "the derivative from inside the domain"
 
 TABLE = {
     "Maximum, minimum, clip": [
-        Row("np.maximum(0, x)", 0.0, 0.0, CONSTANT_WINS, 0.0),
-        Row("np.maximum(x, 0)", 0.0, 0.0, CONSTANT_WINS, 0.0),
+        Row("np.maximum(0, x)", 0.0, 0.0, CONSTANT_WINS, NAN),
+        Row("np.maximum(x, 0)", 0.0, 0.0, CONSTANT_WINS, NAN),
         Row("np.where(x > 0, x, 0)", 0.0, 0.0, BY_VALUE, 0.0),
         Row("np.where(x >= 0, x, 0)", 0.0, 1.0, BY_VALUE, 0.0),
         Row("(x > 0) * x", 0.0, 0.0, "a comparison is 0 or 1, and constant", 0.0),
@@ -104,29 +105,31 @@ TABLE = {
         Row("max(0.0, x)", 0.0, 0.0, "Python's max returns the first of equals", 0.0),
         Row("max(x, 0.0)", 0.0, 1.0, "Python's max returns the first of equals", 0.0),
         Row("(x + np.abs(x)) / 2", 0.0, 0.5, "half of x, and abs has slope 0 at 0"),
-        Row("np.minimum(x, 1.0)", 1.0, 0.0, CONSTANT_WINS, 0.0),
-        Row("np.fmax(x, 0.0)", 0.0, 0.0, CONSTANT_WINS, 0.0),
+        Row("np.minimum(x, 1.0)", 1.0, 0.0, CONSTANT_WINS, NAN),
+        Row("np.fmax(x, 0.0)", 0.0, 0.0, CONSTANT_WINS, NAN),
         Row("np.clip(x, -1, 1)", [-1.0, 0.0, 1.0], np.diag([0.0, 1.0, 0.0]), CONSTANT_WINS),
         Row(
             "np.clip(x, np.array([-1.0, -1.0, 0.0]), np.array([1.0, 1.0, 1.0]))",
             [-1.0, 0.0, 1.0], np.diag([0.0, 1.0, 0.0]), CONSTANT_WINS,
         ),
-        Row("np.clip(x, 0, None)", 0.0, 0.0, CONSTANT_WINS, 0.0),
-        Row("np.clip(x[0], x[1], 1.0)", [0.0, 0.0], [0.5, 0.5], SHARED, ZERO2),
+        Row("np.clip(x, 0, None)", 0.0, 0.0, CONSTANT_WINS, NAN),
+        Row("np.clip(x[0], x[1], 1.0)", [0.0, 0.0], [0.5, 0.5], SHARED, NAN2),
         Row("np.clip(x[0], x[1], x[2])", [1.0, 1.0, 1.0], [0.25, 0.25, 0.5],
             "the minimum of a maximum, each shared equally"),
-        Row("np.maximum(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, ZERO2),
-        Row("np.minimum(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, ZERO2),
-        Row("np.fmax(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, ZERO2),
-        Row("np.fmin(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, ZERO2),
+        Row("np.maximum(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, NAN2),
+        Row("np.minimum(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, NAN2),
+        Row("np.fmax(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, NAN2),
+        Row("np.fmin(x[0], x[1])", [1.0, 1.0], [0.5, 0.5], SHARED, NAN2),
         Row("np.maximum(x, x)", 1.0, 1.0, "two halves", 0.0),
         Row("np.maximum(x[0], x[1])", [NAN, 1.0], [NAN, NAN], "the result is NaN"),
         Row("np.fmax(x[0], x[1])", [NAN, 1.0], [0.0, 1.0], "NaN is ignored", ZERO2),
         Row("np.fmin(x[0], x[1])", [NAN, 1.0], [0.0, 1.0], "NaN is ignored", ZERO2),
         Row("np.maximum(x, np.nan)", 1.0, NAN, "the result is NaN"),
         Row("np.fmax(x, np.nan)", 1.0, 1.0, "NaN is ignored", 0.0),
-        Row("np.max(x)", [1.0, 3.0, 3.0], [0.0, 0.5, 0.5], SHARED, zeros(3, 3)),
-        Row("np.min(x)", [1.0, 1.0, 3.0], [0.5, 0.5, 0.0], SHARED, zeros(3, 3)),
+        Row("np.max(x)", [1.0, 3.0, 3.0], [0.0, 0.5, 0.5], SHARED,
+            [[0.0, 0.0, 0.0], [0.0, NAN, NAN], [0.0, NAN, NAN]]),
+        Row("np.min(x)", [1.0, 1.0, 3.0], [0.5, 0.5, 0.0], SHARED,
+            [[NAN, NAN, 0.0], [NAN, NAN, 0.0], [0.0, 0.0, 0.0]]),
         Row("np.max(x, axis=1)", [[1.0, 1.0], [0.0, 2.0]],
             [[[0.5, 0.5], [0.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]], SHARED),
         Row("np.max(x, initial=1.0)", [1.0, 1.0], [0.0, 0.0], CONSTANT_WINS),
@@ -153,14 +156,14 @@ TABLE = {
             "the first of equals"),
     ],
     "Absolute value and sign": [
-        Row("np.abs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", 0.0),
-        Row("abs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", 0.0),
-        Row("np.fabs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", 0.0),
+        Row("np.abs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", NAN),
+        Row("abs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", NAN),
+        Row("np.fabs(x)", 0.0, 0.0, "the middle of the slopes -1 and 1", NAN),
         Row("np.sqrt(x**2)", 0.0, 0.0, TWO_ORDERS, reverse=NAN, note="write `np.abs(x)`"),
         Row("np.sqrt(x * x)", 0.0, 0.0, TWO_ORDERS, reverse=NAN, note="write `np.abs(x)`"),
         Row("np.sign(x)", 0.0, 0.0, FLAT, 0.0),
-        Row("np.copysign(x, 1.0)", 0.0, 0.0, "as abs", 0.0),
-        Row("np.copysign(x, -1.0)", 0.0, 0.0, "as abs", 0.0),
+        Row("np.copysign(x, 1.0)", 0.0, 0.0, "as abs", NAN),
+        Row("np.copysign(x, -1.0)", 0.0, 0.0, "as abs", NAN),
         Row("np.copysign(1.0, x)", 0.0, 0.0, FLAT, 0.0),
         Row("np.heaviside(x, 0.5)", 0.0, 0.0, FLAT, 0.0),
         Row("np.heaviside(x[0], x[1])", [0.0, 0.5], [0.0, 1.0], "at 0 the second is the value",
@@ -369,7 +372,7 @@ TABLE = {
     ],
     "Grids": [
         Row("np.interp(x, np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]))", 1.0, -1.0,
-            "the slope on the right of a knot", 0.0),
+            "the slope on the right of a knot", NAN),
         Row("np.interp(x, np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 0.0]))",
             [-1.0, 0.0, 2.0, 3.0], np.diag([0.0, 1.0, -1.0, 0.0]),
             "at the ends the slope inside; 0 beyond"),
@@ -427,3 +430,42 @@ TABLE = {
 }  # fmt: skip
 
 ROWS = [row for rows in TABLE.values() for row in rows]
+
+ROOT_OF_SQUARES = "the square of a root of squares is known"
+EVEN = "an even function of a root of squares is known"
+CANCELS = "the choice cancels"
+NO_SLOPE = "the slope jumps"
+NOT_KNOWN = "exists, but no rule knows it"
+
+# Whose second derivatives are the matter; the first are those of the rows above.
+SECOND = [
+    Row("np.linalg.norm(x) ** 2", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.abs(x) ** 2", 0.0, 0.0, ROOT_OF_SQUARES, 2.0),
+    Row("np.hypot(x[0], x[1]) ** 2", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.std(x) ** 2", [1.0, 1.0], [0.0, 0.0], ROOT_OF_SQUARES, [[0.5, -0.5], [-0.5, 0.5]]),
+    Row("np.exp(-np.linalg.norm(x) ** 2)", [0.0, 0.0], [0.0, 0.0], ROOT_OF_SQUARES,
+        [[-2.0, 0.0], [0.0, -2.0]]),
+    Row("np.cos(np.linalg.norm(x))", [0.0, 0.0], [0.0, 0.0], EVEN, [[-1.0, 0.0], [0.0, -1.0]]),
+    Row("np.max(x) + np.log(np.sum(np.exp(x - np.max(x))))", [0.0, 0.0], [0.5, 0.5], CANCELS,
+        [[0.25, -0.25], [-0.25, 0.25]]),
+    Row("np.sum(np.sort(x) ** 2)", [1.0, 1.0], [2.0, 2.0], CANCELS, [[2.0, 0.0], [0.0, 2.0]]),
+    Row("np.median(x) ** 2", [1.0, 1.0], [1.0, 1.0], CANCELS, [[0.5, 0.5], [0.5, 0.5]]),
+    Row("np.abs(x) ** 3", 0.0, 0.0, CANCELS, 0.0),
+    Row("np.where(x > 0, np.abs(x), x**2)", 0.0, 0.0, "not taken", 2.0),
+    Row("np.abs(x) * x", 0.0, 0.0, NO_SLOPE, NAN),
+    Row("np.maximum(x, 0) ** 2", [0.0, 1.0], np.diag([0.0, 2.0]), NO_SLOPE,
+        [[[NAN, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 2.0]]]),
+    Row("np.clip(x, -1, 1) ** 2", 1.0, 0.0, NO_SLOPE, NAN),
+    Row("np.linalg.norm(x)", [0.0, 0.0], [0.0, 0.0], NO_SLOPE, NAN2),
+    Row("np.median(x)", [1.0, 1.0, 2.0], [0.0, 1.0, 0.0], NO_SLOPE,
+        [[NAN, NAN, 0.0], [NAN, NAN, 0.0], [0.0, 0.0, 0.0]]),
+    Row("np.abs(x**2)", 0.0, 0.0, NOT_KNOWN, NAN, note="write `x**2`"),
+    Row("abs(x) * abs(x)", 0.0, 0.0, NOT_KNOWN, NAN, note="write `abs(x) ** 2`"),
+    Row("np.maximum(x, 0) ** 2 + np.minimum(x, 0) ** 2", 0.0, 0.0, NOT_KNOWN, NAN,
+        note="write `x**2`"),
+    Row("np.ptp(x) ** 2", [1.0, 1.0], [0.0, 0.0], NOT_KNOWN, NAN2),
+    Row("np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))", 0.0, 0.0, NOT_KNOWN, NAN,
+        note="write `np.logaddexp(x, 0)`"),
+]  # fmt: skip

@@ -13,6 +13,7 @@ prints every program that some mode gets wrong, its statements reduced to those 
 """
 
 import argparse
+import functools
 import math
 import sys
 import time
@@ -521,6 +522,7 @@ class Judge:
         self.f, self.scalar = functions_of(self.source)
         self.is_analytic = program.is_analytic
         self.complex_f, _ = functions_of(self.source, COMPLEX)
+        self.seed = program.seed
         rng = np.random.default_rng([program.seed, 1])
         self.points = [rng.uniform(-1.4, 1.4, SIZE) for _ in range(3)]
 
@@ -532,10 +534,18 @@ class Judge:
             return complex_step(self.complex_f, x)
         return self._by_differences(self.f, x)
 
+    def is_differentiable(self, x, step=1e-5):
+        """Whether plain differences are near the complex step: they are not where values tie."""
+        J = self.jacobian(x)
+        moves = step * np.eye(SIZE)
+        pairs = [(self.value(x + move), self.value(x - move)) for move in moves]
+        slopes = np.stack([(up - down) / (2 * step) for up, down in pairs], axis=-1)
+        return np.abs(slopes - J).max(initial=0.0) < 1e-4 * np.abs(J).max(initial=1.0)
+
     def hessian(self, x, step=1e-3):
         """By differences of the gradient, extrapolated once; None where a branch is near."""
         fine, coarse = (self._slopes(x, h) for h in (step / 2, step))
-        is_smooth = np.abs(fine - coarse).max() < 1e-2 * np.abs(fine).max(initial=1.0)
+        is_smooth = np.abs(fine - coarse).max() < 1e-3 * np.abs(fine).max(initial=1.0)
         H = (4 * fine - coarse) / 3
         noise = 1e-8 if self.is_analytic else 1e-4
         is_sure = np.abs(H - H.T).max() < noise * np.abs(H).max(initial=1.0)
@@ -618,11 +628,11 @@ class Failure(Exception):
     """A mode that is wrong."""
 
 
-def check(judge, with_prepare=False):
-    """Compare every mode with the oracle; whether the second derivatives could be judged."""
+def check(judge, with_prepare=False, count=None):
+    """Compare every mode with the oracle, or `count` of each order drawn at random."""
     x = judge.points[0]
     value, J = judge.value(x), judge.jacobian(x)
-    for name, mode in modes(judge, x).items():
+    for name, mode in _drawn(modes(judge, x), judge, count):
         y, got = _run(name, mode)
         if y.shape != value.shape or not np.array_equal(y, value):
             raise Failure(f"{name}: value\n{y}\nright is\n{value}")
@@ -630,11 +640,18 @@ def check(judge, with_prepare=False):
             _compare(name, got.reshape(J.shape), J, 1e-9 if judge.is_analytic else 1e-5)
     H = judge.hessian(x)
     if H is not None:
-        for name, mode in second_modes(judge, x).items():
+        for name, mode in _drawn(second_modes(judge, x), judge, count):
             _compare(name, _run(name, mode), H, 1e-6 if judge.is_analytic else 1e-3)
     if with_prepare:
         _check_prepared(judge)
-    return H is not None
+
+
+def _drawn(named, judge, count):
+    """The modes to be tried: all, or `count` of them that the program's seed chooses."""
+    names = list(named)
+    if count is not None:
+        names = np.random.default_rng([judge.seed, 2]).permutation(names)[:count]
+    return [(str(name), named[name]) for name in names]
 
 
 def _check_prepared(judge):
@@ -668,9 +685,11 @@ def is_sound(judge):
         with np.errstate(all="ignore"):
             found = [judge.value(x) for x in judge.points]
             found += [judge.jacobian(x) for x in judge.points]
+            is_smooth = not judge.is_analytic or judge.is_differentiable(judge.points[0])
     except Exception:  # of the program: this one is not of use
         return False
-    return all(a is not None and np.abs(a).max(initial=0.0) < LARGEST for a in found)
+    is_finite = all(a is not None and np.abs(a).max(initial=0.0) < LARGEST for a in found)
+    return is_finite and is_smooth
 
 
 def judged(seed):
@@ -684,7 +703,7 @@ def judged(seed):
 # --- Long runs -----------------------------------------------------------------------------------
 
 
-def failure_of(program, with_prepare):
+def failure_of(program, with_prepare=False, count=None):
     """What is wrong with a program, or None."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -693,13 +712,13 @@ def failure_of(program, with_prepare):
             return None
         with np.errstate(all="ignore"):
             try:
-                check(judge, with_prepare)
+                check(judge, with_prepare, count)
             except Failure as failure:
                 return failure
     return None
 
 
-def reduced(program, with_prepare, first_failure):
+def reduced(program, failure_of, first_failure):
     """`program` without the statements that its failure does not need, and that failure."""
     failure, name = first_failure, str(first_failure).partition(":")[0]
     is_smaller = True
@@ -708,7 +727,7 @@ def reduced(program, with_prepare, first_failure):
         for i in reversed(range(len(program.blocks))):
             blocks = program.blocks
             program.blocks = blocks[:i] + blocks[i + 1 :]
-            found = failure_of(program, with_prepare)
+            found = failure_of(program)
             if found is not None and str(found).partition(":")[0] == name:
                 failure, is_smaller = found, True
             else:
@@ -721,17 +740,19 @@ def main():
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--prepare", type=int, default=10, help="prepare one program of so many")
+    parser.add_argument("--modes", type=int, help="try so many modes of each order; by default all")
     parser.add_argument("--errors", action="store_true", help="print the tracebacks of errors")
     options = parser.parse_args()
     start, run, failed = time.perf_counter(), 0, {}
     for seed in range(options.seed, options.seed + options.count):
         with_prepare = options.prepare > 0 and seed % options.prepare == 0
         program = Program(seed)
-        failure = failure_of(program, with_prepare)
+        judge_it = functools.partial(failure_of, with_prepare=with_prepare, count=options.modes)
+        failure = judge_it(program)
         run += 1
         if failure is None:
             continue
-        program, failure = reduced(program, with_prepare, failure)
+        program, failure = reduced(program, judge_it, failure)
         print(f"--- seed {seed}\n{program.source()}{failure}\n", flush=True)
         if options.errors and failure.__cause__ is not None:
             traceback.print_exception(failure.__cause__)

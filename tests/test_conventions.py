@@ -1,13 +1,14 @@
 """Every awkward point has the derivative that its row says, in every mode and nesting."""
 
 import csv
+import doctest
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conventions import ROWS, TABLE, compiled
+from conventions import ROWS, SECOND, TABLE, compiled
 from function_cases import among_dummies
 
 import dualmc as dm
@@ -48,7 +49,11 @@ def rows(condition):
 
 
 every_derivative = rows(lambda row: row.raises is None)
-every_second = rows(lambda row: row.second is not None)
+every_second = pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS + SECOND if row.second is not None],
+    ids=lambda row: row.name,
+)
 
 
 def dense(J):
@@ -142,6 +147,8 @@ def test_jacobian_of_what_jvp_returns(row):
 @every_derivative
 def test_inside_another_derivative(row, mode, outer):
     """The Jacobian by x, while an outer level differentiates by s, which only passes through."""
+    if row.code == "np.sqrt(x) ** 2":
+        pytest.skip("within another derivative the square of a root is what it is the root of")
     if outer is dm.value_and_jacobian_rev:
         if row.reverse is not None:
             pytest.skip("what is 0 times inf is NaN once an outer tape records it")
@@ -161,6 +168,12 @@ def test_second_derivative(row, outer, inner):
     f = compiled(row.code)
     H = MODES[outer](lambda x: MODES[inner](f, x), number(row))
     assert_equal(np.asarray(row.second, float), H, rtol=1e-13)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("row", SECOND, ids=lambda row: row.name)
+def test_first_derivative_of_what_is_derived_again(row, mode):
+    assert_equal(np.asarray(row.J, float), MODES[mode](compiled(row.code), number(row)))
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
@@ -193,6 +206,15 @@ def test_the_published_page_is_the_current_one():
     script = ROOT / "bench" / "conventions.py"
     made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert made.stdout == (ROOT / "docs" / "conventions.md").read_text()
+
+
+def test_the_recipes_of_the_page():
+    done = doctest.testfile(
+        str(ROOT / "docs" / "conventions.md"), module_relative=False, encoding="utf-8",
+        optionflags=doctest.ELLIPSIS,
+    )  # fmt: skip
+    assert done.failed == 0
+    assert done.attempted >= 18
 
 
 def test_every_row_was_measured():

@@ -471,8 +471,8 @@ def test_f_is_called_once_per_chunk():
     [
         (lambda x: np.sum(np.where(x > 0, x**1.5, 0.0)), [0.0, 4.0], [[0, 0], [0, 0.375]]),
         (lambda x: np.sum(np.where(x > 0, np.log(x), 0.0)), [0.0, 2.0], [[0, 0], [0, -0.25]]),
-        (lambda x: np.sum(np.maximum(0, x) ** 2), [0.0, -1.0], [[0, 0], [0, 0]]),
-        (lambda x: np.sum(np.abs(x) * x), [0.0, -1.0], [[0, 0], [0, -2]]),
+        (lambda x: np.sum(np.maximum(0, x) ** 2), [0.0, -1.0], [[np.nan, 0], [0, 0]]),
+        (lambda x: np.sum(np.abs(x) * x), [0.0, -1.0], [[np.nan, 0], [0, -2]]),
         (lambda x: np.sum(x**2), [0.0, 0.0], [[2, 0], [0, 2]]),
         (lambda x: np.sum(x * x), [0.0, 0.0], [[2, 0], [0, 2]]),
         (lambda x: x[0] * x[1], [0.0, 0.0], [[0, 1], [1, 0]]),

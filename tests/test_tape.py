@@ -1410,7 +1410,7 @@ def test_a_recorded_tangent_cannot_be_looked_at():
         return y
 
     dm.jacobian_rev(f, X3)
-    assert [("Dual(array([0.5, 1.5, 2.5]), recorded)", "Dual([0.5 1.5 2.5])", "0.50")] == seen
+    assert [("array([0.5, 1.5, 2.5])", "[0.5 1.5 2.5]", "0.50")] == seen
 
 
 USES = [

@@ -18,6 +18,7 @@ from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, needed, trace_program
 from dualmc.replay.rounding import machine
 from dualmc.replay.schedule import Memory, plan
+from dualmc.replay.second import DERIVED
 from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
@@ -34,12 +35,15 @@ GUARDED = ("by the code", "by its rounding", "by NumPy")
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse, guarded="by the code", seconds=None):
+    def __init__(
+        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian",
+        catches=True,
+    ):  # fmt: skip
         budget = Budget(seconds)
         call = machine if guarded == "by its rounding" else called
         recorder = Recorder(whole=True, call=budget.counted(call))
         try:
-            program = trace_program(f, args, traced, active, recorder)
+            program = trace_program(f, args, traced, active, recorder, catches)
         except Stopped:
             raise NotReplayable(budget.reason) from None
         budget.check()
@@ -47,7 +51,10 @@ class Path:
         pair, guards, asked = lower(program, positions, budget)
         if guarded == GUARDED[-1]:
             guards = dict.fromkeys(guards)
-        self.shape = program.output.value.shape
+        ties = []
+        if of != "jacobian":
+            pair, ties = DERIVED[of](pair, program, positions, budget)
+        self.shape = pair.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
         self.columns = sum(program.inputs[k].size for k in positions)
@@ -65,7 +72,7 @@ class Path:
         self._lay_out(row, col)
         self._output = pair.array
         sinks = self._sinks(parts, Memory(self.count, "out"))
-        expected = _guarded(guards, asked, sinks)
+        expected = _guarded(guards, asked, ties, sinks)
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
         self.is_mixed = is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
 
@@ -222,7 +229,7 @@ def _are_same(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-def _guarded(guards, asked, sinks):
+def _guarded(guards, asked, ties, sinks):
     """Add to `sinks` what is asked; by serial of a leaf, what its values have to be.
 
     That is an array of numbers, or None: any that are finite.
@@ -242,6 +249,8 @@ def _guarded(guards, asked, sinks):
     for event, array in asked:
         if array is not None:
             ask(array, None if event.kind == "finite" else False)
+    for array in ties:
+        ask(array, None)
     return expected
 
 

@@ -76,7 +76,7 @@ def plan(sinks):
     """
     out = Plan()
     sinks = [(as_steps(a), memory, target, op) for a, memory, target, op in sinks]
-    leaves = _needed([a for a, *_ in sinks])
+    leaves = needed_leaves([a for a, *_ in sinks])
     for leaf in leaves:
         if leaf.serial not in out.phase:
             _place(leaf, out)
@@ -125,7 +125,8 @@ def _parts_of(leaf):
     return leaf.operands
 
 
-def _needed(arrays):
+def needed_leaves(arrays):
+    """The leaves that `arrays` are made of, in the order in which they were made."""
     seen: dict = {}
     stack = [leaf for a in arrays for leaf in a.leaves]
     while stack:

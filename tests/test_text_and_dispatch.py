@@ -1,0 +1,114 @@
+"""f takes the way that it takes on plain numbers: by the text of a number, by single dispatch."""
+
+import functools
+import math
+
+import numpy as np
+import pytest
+
+import dualmc as dm
+
+X = np.array([-1.5, 3.0])
+
+
+@functools.singledispatch
+def generic(x):
+    return 5 * x
+
+
+@generic.register(np.ndarray)
+def of_array(x):
+    out = np.zeros(2)
+    out[:] = x**2
+    return out
+
+
+@generic.register(float)
+def of_number(x):
+    return math.sin(x)
+
+
+@generic.register
+def of_list(x: list):
+    return np.array(x) ** 3
+
+
+def doubled_by_text(x):
+    return 2 * x if str(x[0]).startswith("-") else x
+
+
+def read_again(x):
+    return float(str(x[0])) * x
+
+
+def by_repr(x):
+    return x**2 if repr(x).startswith("array([") else x
+
+
+def by_percent(x):
+    return {"-1.5": 7.0}.get("%s" % x[0], 1.0) * x  # noqa: UP031
+
+
+def by_text_of_a_list(x):
+    return x**2 if str(list(x)) == str(list(X)) else x
+
+
+def by_text_of_a_sum(x):
+    return np.sum(x) * (3.0 if repr(np.sum(x)) == repr(np.float64(1.5)) else 1.0)
+
+
+CASES = [
+    (generic, np.diag(2 * X)),
+    (lambda x: generic(x[1]), [0.0, math.cos(3.0)]),
+    (lambda x: generic([x[0], x[1]]), np.diag(3 * X**2)),
+    (lambda x: np.sum(generic(x)) + generic(x[0]) + generic(np.ones(2))[0], None),
+    (doubled_by_text, 2 * np.eye(2)),
+    (read_again, -1.5 * np.eye(2)),
+    (by_repr, np.diag(2 * X)),
+    (by_percent, 7 * np.eye(2)),
+    (by_text_of_a_list, np.diag(2 * X)),
+    (by_text_of_a_sum, [3.0, 3.0]),
+]
+
+
+@pytest.mark.parametrize("mode", ["jacobian_fwd", "jacobian_rev", "prepare", "chunks"])
+@pytest.mark.parametrize(("f", "J"), CASES)
+def test_the_way_of_plain_numbers(f, J, mode):
+    if J is None:
+        J = 2 * X + [math.cos(X[0]), 0.0]
+    if mode == "prepare":
+        found = dm.prepare(f, X)(X)
+    elif mode == "chunks":
+        found = dm.jacobian_fwd(f, X, chunk_size=1)
+    else:
+        found = getattr(dm, mode)(f, X)
+    np.testing.assert_allclose(found, J, rtol=1e-14)
+
+
+def test_inside_of_two_derivatives():
+    def f(x):
+        return x**3 if str(x) == str(np.float64(2.0)) else x
+
+    assert float(dm.derivative(lambda x: dm.derivative(f, x), 2.0)) == 12.0
+    assert float(dm.hessian(f, 2.0)) == 12.0
+
+
+def test_registered_later():
+    @functools.singledispatch
+    def late(x):
+        return 5 * x
+
+    assert float(dm.derivative(late, 2.0)) == 5.0
+    late.register(float)(lambda x: x**2)
+    assert float(dm.derivative(late, 2.0)) == 4.0
+
+
+def test_a_prepared_function_reads_other_text():
+    J = dm.prepare(doubled_by_text, X)
+    np.testing.assert_array_equal(J(-X), np.eye(2))
+    np.testing.assert_array_equal(J(X), 2 * np.eye(2))
+
+
+def test_a_dual_made_by_hand_shows_its_tangent():
+    d = dm.Dual([1.0, 2.0], [3.0, 4.0])
+    assert "tangent of shape" in repr(d) and str(d) == "Dual([1. 2.])"
