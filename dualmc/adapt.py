@@ -99,10 +99,7 @@ def adapted(f):
 
 def arguments(args):
     """The arguments of an adapted function: constant sparse matrices look for Duals."""
-    for a in args:
-        if type(a).__module__.startswith("scipy.sparse"):
-            return tuple(map(sparse_products.view_of, args))
-    return args
+    return tuple(map(sparse_products.view_of, args))
 
 
 def numpy_of_call():

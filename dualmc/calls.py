@@ -123,7 +123,11 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
         try:
-            y = adapt.adapted(f)(*adapt.arguments(args))
+            for a in args:
+                if type(a).__module__.startswith("scipy.sparse"):
+                    args = adapt.arguments(args)
+                    break
+            y = adapt.adapted(f)(*args)
         except BaseException:
             adapt.drop_under_way()
             raise

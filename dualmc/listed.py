@@ -13,8 +13,11 @@ import numpy as np
 
 from dualmc import registry
 from dualmc.dual import Dual, as_operand, has_dual
+from dualmc.elementwise import apply
 from dualmc.record import as_operand as as_traced
 from dualmc.record import has_traced
+from dualmc.recording import record_unary
+from dualmc.vectors import push_unary
 
 # What is no list, and defers to no other library.
 _PLAIN = frozenset(
@@ -155,6 +158,10 @@ def _of_function(function):
 
 def _of_ufunc(ufunc):
     def standin(*inputs, **kwargs):
+        if len(inputs) == 1 and type(inputs[0]) is Dual and not kwargs and ufunc.nin == 1:
+            (x,) = inputs  # whom NumPy would ask, after a detour
+            y = record_unary(ufunc, x) if x.level.records else push_unary(ufunc, x)
+            return apply(ufunc, x) if y is None else y
         first = None
         for a in inputs:
             kind = type(a)

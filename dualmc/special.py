@@ -8,7 +8,7 @@ Digital Library of Mathematical Functions (DLMF), https://dlmf.nist.gov, where n
 import numpy as np
 import scipy.special as sc
 
-from dualmc import spherical
+from dualmc import special_rare, spherical
 from dualmc.derived import Derived
 from dualmc.dual import Dual, as_operand, has_dual, level_of
 from dualmc.elementwise import push
@@ -463,7 +463,7 @@ FUNCTIONS = {
 TABLE = {**GAMMA, **ERROR, **LOGISTIC, **ELEMENTARY, **BESSEL, **FUNCTIONS}
 ROWS = {
     getattr(sc, name): rule_of(partials)
-    for name, partials in TABLE.items()
+    for name, partials in (TABLE | special_rare.table(refused)).items()
     if isinstance(getattr(sc, name, None), np.ufunc)
 }
 
@@ -514,6 +514,10 @@ def handles(name):
         return standin
 
     return register
+
+
+for _name in ("multigammaln", "comb", "perm"):
+    handles(_name)(getattr(special_rare, _name))
 
 
 @handles("polygamma")
