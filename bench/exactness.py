@@ -1,6 +1,9 @@
 """How exact are the partial derivatives?  Worst error per function and argument, against mpmath.
 
-    python bench/exactness.py [--samples N] [--seed S] [--markdown] [function ...]
+    python bench/exactness.py [--samples N] [--seed S] [--order K] [--markdown] [function ...]
+
+With --order 2 or 3: the worst relative error of second or third derivatives, for every sequence of
+arguments, beyond what the arguments' own rounding makes of them (`tests/higher_judge.py`).
 
 Draws N arguments from every region of `tests/cases.py`, evaluates each partial as a NumPy
 expression and in its compiled kernel, and counts the error in units in the last place.  Exits with
@@ -16,12 +19,14 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import higher_judge  # noqa: E402
 from cases import CASES, by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
 
 from dualmc import kernels  # noqa: E402
 from dualmc.rules import RULES  # noqa: E402
 
 HEADER = ("function", "d/d", "array", "kernel", "allowed", "worst at", "samples", "note")
+HIGHER = ("function", "by", "relative error", "worst at")
 
 
 def measure(case, argnum, count, seed):
@@ -49,6 +54,18 @@ def measure(case, argnum, count, seed):
     return row, worst <= case.ulps
 
 
+def measure_higher(case, order, count, seed):
+    """Rows of the table of higher derivatives, and whether each is within 1e-12."""
+    argnums = [i for i, d in enumerate(case.derivatives) if d is not None]
+    found = {}
+    for sequence in higher_judge.sequences(argnums, order):
+        worst, at = higher_judge.worst(case, sequence, "f" * order, count, seed)
+        key = "".join(case.argument_names[i] for i in sorted(sequence))
+        if worst >= found.get(key, (-1.0, ""))[0]:
+            found[key] = worst, at
+    return [((case.name, key, f"{w:.1e}", at), w <= 1e-12) for key, (w, at) in found.items()]
+
+
 def as_text(rows):
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -68,14 +85,21 @@ def main():
     parser.add_argument("functions", nargs="*", metavar="function", help="all by default")
     parser.add_argument("--samples", type=int, default=1000, help="per region of a domain")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--order", type=int, choices=(2, 3), help="of higher derivatives")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     unknown = set(options.functions) - {case.name for case in CASES}
     if unknown:
         parser.error(f"no case for {', '.join(sorted(unknown))}")
-    rows, beyond = [HEADER], []
+    rows, beyond = [HIGHER if options.order else HEADER], []
     for case in CASES:
         if options.functions and case.name not in options.functions:
+            continue
+        if options.order:
+            count = min(options.samples, 20)  # the oracle takes hundreds of digits
+            for row, is_within in measure_higher(case, options.order, count, options.seed):
+                rows.append(row)
+                beyond += [] if is_within else [f"{row[0]} d/d{row[1]}"]
             continue
         for argnum, derivative in enumerate(case.derivatives):
             if derivative is None:

@@ -10,11 +10,16 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from mpmath import mp
+from cases import arguments
+from mpmath import mp, mpc
 
 import dualmc as dm
 
 EPS = 2.0**-52
+# Piecewise linear in their first argument and rounding in between: second derivatives are 0.
+STEPPED = {np.fmod, np.remainder}
+# Where the gap is large the oracle needs hundreds of digits.
+LOG_SUMS = {np.logaddexp, np.logaddexp2}
 INF = math.inf
 
 
@@ -133,3 +138,53 @@ def error(got, known, size=0.0):
         if reference < limits.tiny:
             return 0.0 if abs(got) <= limits.tiny else INF
         return float(off / reference)
+
+
+# --- Cases ----------------------------------------------------------------------------------------
+
+
+def usable(case, count, seed):
+    """Arguments of a case at which all its higher derivatives are numbers."""
+    columns = arguments(case.function, count, seed)
+    keep = np.ones(len(columns[0]), bool)
+    if case.function in (np.power, np.float_power):  # the log of a negative base is no number
+        keep &= columns[0] > 0
+    if case.function in LOG_SUMS:
+        keep &= np.abs(columns[0] - columns[1]) < 60
+    return tuple(column[keep] for column in columns)
+
+
+def exact_rows(case, columns, sequence):
+    """The exact derivative of every row; None at poles, met by rounding, and off the real line."""
+    i = sequence[0]
+    orders = [sequence.count(j) - (i == j) for j in range(len(case.derivatives))]
+    rows = []
+    for row in zip(*columns, strict=True):
+        try:
+            if case.function in STEPPED:
+                known = Exact(mp.mpf(0), mp.mpf(0))
+            else:
+                known = exact(case.derivatives[i], [float(x) for x in row], orders)
+        except (ZeroDivisionError, ValueError):
+            known = None
+        is_number = known is not None and not isinstance(known.value, mpc)
+        rows.append(known if is_number and abs(known.value) < mp.mpf(10) ** 307 else None)
+    return rows
+
+
+def errors(case, columns, sequence, mode, known):
+    """The error of every row by one nesting of calls, with the arguments."""
+    with np.errstate(all="ignore"):
+        got = nested(case.function, columns, sequence, mode)
+    got = np.broadcast_to(got, columns[0].shape)
+    for k, row in enumerate(known):
+        if row is not None:
+            yield error(float(got[k]), row), tuple(float(column[k]) for column in columns)
+
+
+def worst(case, sequence, mode, count, seed):
+    """The largest error over a domain, and where it is."""
+    columns = usable(case, count, seed)
+    known = exact_rows(case, columns, list(sequence))
+    found = max(errors(case, columns, sequence, mode, known), default=(0.0, ()))
+    return found[0], ", ".join(f"{x:.17g}" for x in found[1]) if found[0] else ""
