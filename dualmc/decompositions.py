@@ -8,7 +8,6 @@ lacks rank) the derivative is NaN.
 import numpy as np
 
 from dualmc import choices
-from dualmc.dual import Dual
 from dualmc.errors import missing_case
 from dualmc.kink_table import weighted
 from dualmc.linear import with_primal
@@ -299,10 +298,7 @@ def singular_values(a, u, s, v, is_signed):
     if is_signed:
         is_lost = is_zero & (is_repeated | (a.dtype.kind == "c"))
         return spoiled(s_dual, is_lost, rate(a)) if is_lost.any() else s_dual
-    none = np.zeros((), plain.dtype)
-    if type(s) is Dual:  # 0 by convention, which is not to be differentiated again
-        none = spoiled(s * none, is_zero, rate(held(a, a.level))) * s_dual
-    return np.where(is_zero, none, s_dual)
+    return np.where(is_zero, np.zeros((), plain.dtype), s_dual)
 
 
 @quiet
