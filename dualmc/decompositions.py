@@ -193,7 +193,9 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     p = held(a, a.level)
     if not compute_uv:
         y = np.linalg.svd(p, compute_uv=False)
+        is_hidden = STATE.is_hidden
         thin = parted(a.level, *np.linalg.svd(p, full_matrices=False))
+        STATE.is_hidden = is_hidden  # vectors that serve the values alone hide nothing
         u, s, vh = (held(part, a.level) for part in thin)
         y = y if split_at(a.level) is None else s
         return _settled(with_primal(y, singular_values(a, u, s, turned(vh), False)), a)
@@ -289,7 +291,7 @@ def singular_values(a, u, s, v, is_signed):
     if split_at(a.level) is not None:
         return s_dual
     if (is_repeated | is_zero).any():
-        note(is_hidden=bool(is_zero.any()) and is_nested())
+        note(is_hidden=is_signed and bool(is_zero.any()) and is_nested())
         if STATE.split is not None:  # of a matrix that comes from vectors that were split
             return spoiled(s_dual, is_repeated | is_zero, rate(a))
     s_dual = shared(s_dual, labels)
