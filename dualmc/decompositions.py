@@ -8,7 +8,6 @@ lacks rank) the derivative is NaN.
 import numpy as np
 
 from dualmc import choices
-from dualmc.dual import Dual
 from dualmc.errors import missing_case
 from dualmc.kink_table import weighted
 from dualmc.linear import with_primal
@@ -194,7 +193,9 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     p = held(a, a.level)
     if not compute_uv:
         y = np.linalg.svd(p, compute_uv=False)
+        is_hidden = STATE.is_hidden
         thin = parted(a.level, *np.linalg.svd(p, full_matrices=False))
+        STATE.is_hidden = is_hidden  # vectors that serve the values alone hide nothing
         u, s, vh = (held(part, a.level) for part in thin)
         y = y if split_at(a.level) is None else s
         return _settled(with_primal(y, singular_values(a, u, s, turned(vh), False)), a)
@@ -290,7 +291,7 @@ def singular_values(a, u, s, v, is_signed):
     if split_at(a.level) is not None:
         return s_dual
     if (is_repeated | is_zero).any():
-        note(is_hidden=bool(is_zero.any()) and is_nested())
+        note(is_hidden=is_signed and bool(is_zero.any()) and is_nested())
         if STATE.split is not None:  # of a matrix that comes from vectors that were split
             return spoiled(s_dual, is_repeated | is_zero, rate(a))
     s_dual = shared(s_dual, labels)
@@ -299,10 +300,7 @@ def singular_values(a, u, s, v, is_signed):
     if is_signed:
         is_lost = is_zero & (is_repeated | (a.dtype.kind == "c"))
         return spoiled(s_dual, is_lost, rate(a)) if is_lost.any() else s_dual
-    none = np.zeros((), plain.dtype)
-    if type(s) is Dual:  # 0 by convention, which is not to be differentiated again
-        none = spoiled(s * none, is_zero, rate(held(a, a.level))) * s_dual
-    return np.where(is_zero, none, s_dual)
+    return np.where(is_zero, np.zeros((), plain.dtype), s_dual)
 
 
 @quiet

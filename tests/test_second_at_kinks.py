@@ -346,3 +346,17 @@ def test_hand_made_duals_are_warned_of():
     x = dm.Dual([0.0, 1.0], [1.0, 0.0])
     with pytest.warns(dm.KinkWarning, match="numpy.absolute is at a kink inside a derivative"):
         dm.gradient(lambda z: np.sum(np.abs(z)), x)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: np.sum(np.abs(x)), [[NAN, 0], [0, NAN]]),
+        (lambda x: np.sum(np.maximum(x, 0) ** 2), [[NAN, 0], [0, NAN]]),
+        (lambda x: np.linalg.norm(x) ** 2, 2 * EYE2),
+    ],
+)
+def test_a_prepared_derivative_looks_twice(f, expected):
+    H = dm.prepare(lambda x: dm.gradient(f, x), np.array([1.0, 2.0]))
+    for _ in range(2):
+        np.testing.assert_array_equal(H(np.zeros(2)), expected)
