@@ -32,6 +32,8 @@ def intersect1d(ar1, ar2, assume_unique=False, return_indices=False):
 def setxor1d(ar1, ar2, assume_unique=False):
     parts = [np.ravel(a) if assume_unique else np.unique(a) for a in map(as_operand, (ar1, ar2))]
     both = np.concatenate(parts)
+    if not both.shape[0]:
+        return both
     order = np.argsort(_plain(both), kind="stable")
     found = _plain(both)[order]
     differs = np.concatenate([[True], found[1:] != found[:-1], [True]])

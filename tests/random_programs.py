@@ -13,6 +13,7 @@ prints every program that some mode gets wrong, its statements reduced to those 
 """
 
 import argparse
+import contextlib
 import functools
 import math
 import sys
@@ -544,7 +545,10 @@ class Judge:
 
     def hessian(self, x, step=1e-3):
         """By differences of the gradient, extrapolated once; None where a branch is near."""
-        fine, coarse = (self._slopes(x, h) for h in (step / 2, step))
+        try:
+            fine, coarse = (self._slopes(x, h) for h in (step / 2, step))
+        except Exception:  # of plain NumPy, on the other side of a branch
+            return None
         is_smooth = np.abs(fine - coarse).max() < 1e-3 * np.abs(fine).max(initial=1.0)
         H = (4 * fine - coarse) / 3
         noise = 1e-8 if self.is_analytic else 1e-4
@@ -743,23 +747,36 @@ def main():
     parser.add_argument("--modes", type=int, help="try so many modes of each order; by default all")
     parser.add_argument("--errors", action="store_true", help="print the tracebacks of errors")
     options = parser.parse_args()
-    start, run, failed = time.perf_counter(), 0, {}
-    for seed in range(options.seed, options.seed + options.count):
-        with_prepare = options.prepare > 0 and seed % options.prepare == 0
-        program = Program(seed)
-        judge_it = functools.partial(failure_of, with_prepare=with_prepare, count=options.modes)
-        failure = judge_it(program)
-        run += 1
-        if failure is None:
-            continue
+    start, failed, seed = time.perf_counter(), {}, options.seed
+    with contextlib.suppress(KeyboardInterrupt):  # which ends a long run
+        while seed < options.seed + options.count:
+            found = judged_seed(seed, options)
+            if found is not None:
+                failed.setdefault(str(found).partition(":")[0], []).append(seed)
+            seed += 1
+    seconds = math.ceil(time.perf_counter() - start)
+    print(
+        f"{seed - options.seed} programs in {seconds} s, {sum(map(len, failed.values()))} wrong: "
+        f"{failed}"
+    )
+    return bool(failed)
+
+
+def judged_seed(seed, options):
+    """Judge one program; print it, reduced, if a mode is wrong."""
+    judge_it = functools.partial(
+        failure_of,
+        with_prepare=options.prepare > 0 and seed % options.prepare == 0,
+        count=options.modes,
+    )
+    program = Program(seed)
+    failure = judge_it(program)
+    if failure is not None:
         program, failure = reduced(program, judge_it, failure)
         print(f"--- seed {seed}\n{program.source()}{failure}\n", flush=True)
         if options.errors and failure.__cause__ is not None:
             traceback.print_exception(failure.__cause__)
-        failed.setdefault(str(failure).partition(":")[0], []).append(seed)
-    seconds = math.ceil(time.perf_counter() - start)
-    print(f"{run} programs in {seconds} s, {sum(map(len, failed.values()))} wrong: {failed}")
-    return bool(failed)
+    return failure
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -322,13 +323,41 @@ def test_what_is_made_of_nothing_has_no_derivative(f, x, right):
         assert np.array_equal(many[..., : len(x)], right) and not many[..., len(x) :].any()
 
 
+@pytest.mark.parametrize("case", CASES[3::12], ids=lambda case: case.name)
+def test_functions_of_nothing_are_numpys(case):
+    """Of the right shape and dtype, without entries that nobody computed."""
+    x = np.array([0.5, 1.5, -2.0, 3.0])
+    for shape in {(0,), (0, *case.x.shape[1:]), (*case.x.shape[:-1], 0)}:
+
+        def f(x, shape=shape):
+            y = case.f(np.reshape(x[:0] * 2.0, shape))
+            return np.concatenate([np.ravel(y) * 1.0, x[:1]])
+
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                right = f(x.copy())
+            except Exception:  # NumPy's own refusal of nothing
+                continue
+            J = np.zeros((right.size, 4))
+            J[-1, 0] = 1.0
+            leave_numbers()
+            for y, found in (
+                dm.value_and_jacobian_fwd(f, x),
+                dm.value_and_jacobian_rev(f, x),
+                (right, dm.jacobian_fwd(f, x, sparse=True).toarray()),
+            ):
+                assert y.dtype == right.dtype and np.array_equal(y, right, equal_nan=True)
+                assert np.array_equal(found, J)
+
+
 # --- The checks ----------------------------------------------------------------------------------
 
 
-def run_with_checks(code):
+def run_with_checks(code, **more):
     tests = pathlib.Path(__file__).parent
     path = os.pathsep.join([str(tests.parent), str(tests)])
-    environment = {**os.environ, "DUALMC_DEBUG": "1", "PYTHONPATH": path}
+    environment = {**os.environ, "DUALMC_DEBUG": "1", "PYTHONPATH": path, **more}
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
@@ -390,6 +419,26 @@ dm.gradient(f, np.array([0.3, 0.4]))
 """
     )
     assert done.returncode != 0 and "OwnershipError" in done.stderr and said in done.stderr
+
+
+def test_kernels_stay_within_their_arrays(tmp_path):
+    """A sample of Jacobians with Numba's own checks of indices, its machine code made anew."""
+    done = run_with_checks(
+        """
+import numpy as np
+import dualmc as dm
+def f(x):
+    y = np.concatenate([np.roll(x, 1) * x, np.resize(x[:0], 3), x[[2, 0]]])
+    y[1:3] = np.sin(x[:2])
+    return np.stack([y.sum(), *y])
+x = np.arange(1.0, 5.0)
+J = dm.jacobian_fwd(f, x, sparse=True).toarray()
+assert np.array_equal(J, dm.jacobian_rev(f, x)) and np.array_equal(J, dm.jacobian_fwd(f, x))
+""",
+        NUMBA_BOUNDSCHECK="1",
+        NUMBA_CACHE_DIR=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_checks_are_off_by_default():
