@@ -7,6 +7,8 @@ from dualmc.replay.program import NotReplayable
 # Steps that are recorded, and operations that they may come to: what the compiler takes some ten
 # seconds for.
 LARGEST = 40_000
+# Bytes of the values that the steps of a recording keep.
+MOST_BYTES = 2**31
 # Seconds per operation that the compiler takes, before it has been seen at work here.
 PACE = 3e-4
 # Operations from which on a compilation tells the pace.
@@ -25,6 +27,7 @@ class Budget:
     def __init__(self, seconds):
         self.seconds = seconds
         self.steps = 0
+        self.bytes = 0
         self.reason = None
         self.begin()
 
@@ -41,7 +44,11 @@ class Budget:
                 self._stop(f"it takes more than {LARGEST} steps")
             if self._is_late(0.0):
                 self._stop(f"recording it takes more than max_seconds={self.seconds:g}")
-            return call(function, args, options)
+            y = call(function, args, options)
+            self.bytes += getattr(y, "nbytes", 0)
+            if self.bytes > MOST_BYTES:
+                self._stop(f"recording it keeps more than {MOST_BYTES >> 20} MB")
+            return y
 
         return spending
 

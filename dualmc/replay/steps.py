@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc import registry
-from dualmc.graph import Output, UfuncMethod, fill, name_of_function
+from dualmc.graph import Output, Slot, UfuncMethod, fill, name_of_function
 from dualmc.record import returning, same, stacked, written
-from dualmc.replay import slots
+from dualmc.replay import slots, writes
 from dualmc.replay.arrays import (
     Array,
     Leaf,
@@ -59,23 +59,22 @@ def lower(program, active, budget):
     `active` inputs are differentiated, within the time of a `Budget`.  Guards and events that have
     no replayed form get None; the caller looks after them.
     """
-    pairs = {}
+    pairs = {node: Pair(given(i, node.shape)) for i, node in enumerate(program.inputs)}
     first = 0
-    for number, node in enumerate(program.inputs):
-        tangent = None
-        if number in active:
-            tangent = slots.seeded(node.size, first)
-            first += node.size
-        pairs[node] = Pair(given(number, node.shape), tangent)
+    for node in (program.inputs[i] for i in active):  # the columns are in their order
+        pairs[node].tangent = slots.seeded(node.size, first)
+        first += node.size
     left = _uses(program)
     for node in program.nodes:
         budget.check()
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
             pairs[node] = None
             continue
-        operands = [_operand(operand, pairs) for operand in node.operands]
         try:
-            pairs[node] = _lowered(node, operands, node.serial in program.flat)
+            pairs[node] = _written_or_read(node, pairs, left)
+            if pairs[node] is None:
+                operands = [_operand(operand, pairs) for operand in node.operands]
+                pairs[node] = _lowered(node, operands, node.serial in program.flat)
         except NotReplayable:
             if node is program.output or not _is_spare(node, program):
                 raise
@@ -84,9 +83,8 @@ def lower(program, active, budget):
             left[operand] -= 1
             if not left[operand]:  # what nobody else needs may be large
                 pairs.pop(operand, None)
-    output = program.output
-    found = pairs.get(output) or Pair(constant(output.value))
-    guards = {node: pairs[node] for node in program.guards}
+    found = _operand(program.output, pairs)
+    guards = {n: None if pairs[n] is None else _operand(n, pairs) for n in program.guards}
     return found, guards, [(event, _asked(event, pairs)) for event in program.events]
 
 
@@ -94,6 +92,8 @@ def _asked(event, pairs):
     """What has to be computed so that `event` is asked; None: there is no such array."""
     if event.is_step:
         pair = pairs[event.node]
+        if type(pair) is writes.Written:
+            pair = pair.read(Pair)
         if event.kind == "finite":
             return None if pair is None else pair.array
         if pair is not None and pair.call is not None:
@@ -129,7 +129,33 @@ def _is_spare(node, program):
 
 def _operand(node, pairs):
     found = pairs.get(node)
+    if type(found) is writes.Written:
+        found = found.read(Pair)
     return Pair(constant(node.value)) if found is None else found
+
+
+def _written_or_read(node, pairs, left):
+    """A write, kept as a `Written`, or what is read of one; None: `node` is neither."""
+    if writes.is_read(node):
+        whole = pairs.get(node.operands[0])
+        return whole.read(Pair, node.args[1]) if type(whole) is writes.Written else None
+    if not writes.is_write(node):
+        return None
+    base, key, value = node.args
+    if type(base) is Slot:
+        before = node.operands[base]
+        whole = pairs.get(before)
+        if type(whole) is not writes.Written:
+            whole = writes.begun(_operand(before, pairs))
+        elif left[before] > 1:  # somebody else reads this version later
+            whole = whole.copy()
+    else:
+        whole = writes.begun(Pair(constant(np.asarray(base, float))))
+    if type(value) is Slot:
+        whole.write(key, _float(_operand(node.operands[value], pairs)))
+    else:
+        whole.write(key, Pair(constant(np.asarray(value, float))))
+    return whole
 
 
 def _lowered(node, operands, is_flat):
