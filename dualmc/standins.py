@@ -330,12 +330,22 @@ def _of_plain(builtin):
     return standin
 
 
+def _was_float(a):
+    """Whether the carrier `a` is an argument of f that was given as a float of Python's."""
+    if type(a) is Traced:
+        recorder, node = a._recorder, a.node
+        if node.function is None and node.name and not node.shape:
+            recorder.asked_type = True
+        return node.serial in recorder.floats
+    return any(ref() is a for ref in a.level.floats)
+
+
 class _TypeOf:
     """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy."""
 
     def __call__(self, *args, **kwargs):
         if len(args) == 1 and is_carrier(args[0]):
-            return type(_stood_for(args[0]))
+            return float if _was_float(args[0]) else type(_stood_for(args[0]))
         return type(*args, **kwargs)
 
     def __getattr__(self, name):

@@ -76,9 +76,12 @@ def trace(
         inputs.append(recorder.input(np.array(x)))
         inputs[-1].name = names[i]
         call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
+        if type(args[i]) is float:
+            recorder.floats.add(inputs[-1].serial)
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]
+    recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
     try:
         output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
@@ -102,6 +105,16 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
             "or converts it to one: the derivative would be lost. Allocate with "
             "numpy.zeros_like(x), or build the array with numpy.stack."
         ) from error
+
+
+def _surroundings(f: Callable) -> dict[str, Any]:
+    """The arrays that `f` finds by the names of its module and of the functions around it."""
+    try:
+        found = inspect.getclosurevars(f)
+    except (TypeError, ValueError):  # no Python function, or one whose variables are not set yet
+        return {}
+    names = {**found.globals, **found.nonlocals}
+    return {name: a for name, a in names.items() if type(a) is np.ndarray}
 
 
 def is_numeric(a: Any) -> bool:

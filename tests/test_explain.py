@@ -275,9 +275,9 @@ def test_the_loss():
 def test_a_layer():
     A = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
     e = explain(lambda x: np.tanh(A @ x), X)
-    assert partials(e) == [("u1", "x", "c1"), ("y", "u1", "diag(1/cosh(u1)^2)")]
-    assert "dy/dx = diag(1/cosh(c1 @ x)^2) @ c1" in last(e)
-    assert "c1 = [1    -2  0.5]" in e.text()
+    assert partials(e) == [("u1", "x", "A"), ("y", "u1", "diag(1/cosh(u1)^2)")]
+    assert "dy/dx = diag(1/cosh(A @ x)^2) @ A" in last(e)
+    assert "A = [1    -2  0.5]" in e.text()
     expected = np.diag(1 / np.cosh(A @ X) ** 2) @ A
     np.testing.assert_allclose(e.jacobian["x"], expected, rtol=1e-13)
 

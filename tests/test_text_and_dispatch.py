@@ -112,3 +112,35 @@ def test_a_prepared_function_reads_other_text():
 def test_a_dual_made_by_hand_shows_its_tangent():
     d = dm.Dual([1.0, 2.0], [3.0, 4.0])
     assert "tangent of shape" in repr(d) and str(d) == "Dual([1. 2.])"
+
+
+def by_exact_type(t):
+    return t**2 if type(t) is float else 5 * t
+
+
+@pytest.mark.parametrize(
+    ("x", "slope"), [(3.0, 6.0), (np.float64(3.0), 5.0), (np.array(3.0), 5.0), (np.float32(3), 5.0)]
+)
+def test_a_float_of_pythons_is_one(x, slope):
+    for go in (dm.derivative, dm.jacobian_fwd, dm.jacobian_rev, dm.gradient):
+        assert float(go(by_exact_type, x)) == slope
+    assert float(dm.jvp(by_exact_type, x, 1.0)[1]) == slope
+    assert float(dm.derivative(lambda t: by_exact_type(t) * 1.0, x)) == slope
+
+
+def test_a_float_of_pythons_in_a_prepared_function():
+    with pytest.warns(UserWarning, match="asks for the type of an argument"):
+        J = dm.prepare(by_exact_type, 3.0)
+    assert [float(J(t)) for t in (3.0, 4.0, np.float64(4.0), np.array(4.0))] == [6.0, 8.0, 5.0, 5.0]
+    assert str(dm.explain(by_exact_type, 3.0)).count("2")
+
+
+def test_explain_names_the_arrays_around_f():
+    X, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 0.5])
+    text = str(dm.explain(lambda w: np.mean((b - X @ w) ** 2), np.array([0.1, 0.2])))
+    assert "X" in text and "b" in text and "c1" not in text
+    text = str(dm.explain(lambda w: np.sum(AROUND * w), np.array([0.1, 0.2])))
+    assert "AROUND" in text
+
+
+AROUND = np.array([2.0, 5.0])

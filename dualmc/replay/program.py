@@ -81,6 +81,8 @@ def trace_program(
     for i in traced:
         node = recorder.input(np.array(args[i], np.float64))
         node.name = f"x{i}"
+        if type(args[i]) is float:
+            recorder.floats.add(node.serial)
         if i not in active:
             recorder.flat.add(node.serial)
             if type(args[i]) is float:
@@ -109,6 +111,8 @@ def trace_program(
 
 
 def _check_nothing_caught(recorder: Recorder) -> None:
+    if recorder.asked_type:
+        raise NotReplayable("f asks for the type of an argument that is a number")
     noted = refusals.first(recorder)
     if noted is not None:
         noted.told = True
