@@ -6,6 +6,9 @@ array([[0.        , 0.        ],
        [0.84147098, 0.        ]])
 """
 
+import importlib
+from typing import Any
+
 # The tables fill themselves when their modules are imported.
 from dualmc import (  # noqa: F401
     attributes,
@@ -26,6 +29,7 @@ from dualmc import (  # noqa: F401
     linalg,
     linear,
     methods,
+    names,
     order,
     ownership,
     padding,
@@ -100,3 +104,13 @@ __all__ = [
     "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "numpy", "__all__", "__doc__", "__file__", "__name__", "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name == "numpy":  # the module dualmc.numpy, imported when it is asked for
+        return importlib.import_module("dualmc.numpy")
+    names.missing(name, __all__)

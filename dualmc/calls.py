@@ -157,8 +157,19 @@ def _explained(error, level):
         return lost
     name = way.library or _COMPILED.search(str(error)) and "the compiled function called there"
     if name and not hasattr(error, "__notes__") and way.met_dual(error, level):
-        error.add_note(f"at {way.where}\n{library_advice(name)}")
+        _advise(error, f"at {way.where}\n{library_advice(name)}")
     return None
+
+
+def _advise(error, advice):
+    """Put `advice` into the text of `error`, where that is its one argument; else into a note."""
+    if getattr(error, "is_located", False):
+        return
+    if type(error).__str__ is BaseException.__str__ and len(error.args) == 1:
+        error.args = (f"{str(error.args[0]).rstrip()}\n  {advice}",)
+        error.is_located = True
+    else:
+        error.add_note(advice)
 
 
 def _hides_refusal(error, level):
@@ -231,8 +242,24 @@ class _Way:
             library = _entry(self.above)
         if library and isinstance(error, TangentLostError) and library not in message:
             message = f"{message} {library_advice(library)}"
+        elif isinstance(error, TangentLostError) and not library:
+            message += self.runs_as_it_is()
         error.args = (f"{message}\n  at {self.where}",)
         error.is_located = True
+
+    def runs_as_it_is(self):
+        """What to add where the user's line is in a function that is not adapted."""
+        frame = self.line.tb_frame
+        if isinstance(frame.f_globals, adapt.Namespace):
+            return ""
+        name = frame.f_code.co_qualname
+        owner = type(frame.f_locals.get("self"))
+        slots = [base for base in owner.__mro__ if "__slots__" in base.__dict__]
+        why = f", since {owner.__name__} has __slots__" if slots and owner is not type(None) else ""
+        return (
+            f" {name} runs as it is{why}: math and numpy.zeros are Python's and NumPy's own there, "
+            f"and are not adapted. Import dualmc.numpy there, or call it from f by its name."
+        )
 
 
 def _entry(frames):

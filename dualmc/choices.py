@@ -273,10 +273,25 @@ def agreed(J, other, lead):
     if a.shape != b.shape:
         return np.where(np.ones(a.shape, bool), np.nan, J)
     axes = range(a.ndim - 1) if lead < 0 else range(lead, a.ndim)
-    differs = _differs(a, b, tuple(axes))
+    parts = zip(_coefficients(J), _coefficients(other), strict=False)
+    differs = np.logical_or.reduce([_differs(p, q, tuple(axes)) for p, q in parts])
     if not differs.any():
         return J
     return np.where(differs, np.full((), np.nan, a.dtype), J)
+
+
+def _coefficients(a):
+    """The numbers in `a`, of a power series (see `splitting.py`) all that is known."""
+    from dualmc.splitting import STATE  # which is written in terms of what this serves
+
+    if type(a) is not Dual:
+        return [np.asarray(a)]
+    found = _coefficients(a.primal)
+    if STATE.split is None or a.level not in STATE.split.levels:
+        return found
+    t = a.own_tangent()
+    zeros = [np.zeros_like(part) for part in found]
+    return found + (zeros if t is None else _coefficients(t.to_dense().dense()[0]))
 
 
 def _differs(a, b, axis):

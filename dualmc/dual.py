@@ -375,7 +375,16 @@ def as_array(dual):
     """`dual` itself, or of a number the array that NumPy makes of it: memory of its own."""
     if dual._writes or dual._primal.ndim or dual._view is not None:
         return dual
-    return make_array(dual.primal.copy(), dual.own_tangent(), dual.level)
+    return _rooted(make_array(dual.primal.copy(), dual.own_tangent(), dual.level), dual)
+
+
+def _rooted(copy, dual):
+    """`copy`, which is the root of what `dual` is the root of: see `choices.py`."""
+    square, seen = getattr(dual, "_square", (None, 0))
+    root = dual if dual._view is None else dual._view.root
+    if square is not None and seen == root._writes:
+        copy._square = square, copy._writes
+    return copy
 
 
 Dual.make = staticmethod(make)
@@ -385,7 +394,7 @@ Dual.as_array = as_array
 
 def as_number(dual):
     """The number in an array of no dimensions."""
-    return make(dual.primal.copy(), dual.own_tangent(), dual.level)
+    return _rooted(make(dual.primal.copy(), dual.own_tangent(), dual.level), dual)
 
 
 Dual.as_number = as_number
@@ -461,7 +470,7 @@ def from_sequence(items):
             return y
     if not has_dual(items):
         return np.asarray(items)
-    parts = [as_operand(item) for item in items]
+    parts = [_in_an_array(as_operand(item)) for item in items]
     shapes = {part.shape if type(part) is Dual else np.shape(part) for part in parts}
     if len(shapes) > 1:
         raise ValueError(
@@ -469,6 +478,12 @@ def from_sequence(items):
             f"use numpy.concatenate to join them."
         )
     return np.stack(parts)
+
+
+def _in_an_array(a):
+    """`a` as an item of an array: a Python float (`weak.py`) is a float64 there."""
+    dtype = getattr(a, "dtype", None)
+    return a if dtype is None or dtype.metadata is None else a.astype(np.float64)
 
 
 def has_tangent(a):

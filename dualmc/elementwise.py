@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, writing
+from dualmc import buffers, choices, flat, kernels, levels, registry, scalar_code, weak, writing
 from dualmc.accumulating import accumulated
 from dualmc.derived import Derived
 from dualmc.dual import (
@@ -41,6 +41,10 @@ FLOAT32 = np.dtype(np.float32)
 
 def apply(ufunc, *inputs):
     """`ufunc` on operands of which at least one is a Dual."""
+    if weak.state.made:
+        y = weak.applied(apply, ufunc, inputs)
+        if y is not None:
+            return y
     entry = registry.UFUNCS.get(ufunc)
     if entry is not None:
         return entry.handler(*inputs)

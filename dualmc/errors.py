@@ -73,6 +73,11 @@ def missing_case(name, what):
 
 def missing_rule(name):
     """The `MissingRuleError` for the function called `name` (dotted, as a user would write it)."""
+    if "numba.vectorize" in name:
+        return MissingRuleError(
+            f"dualmc has no derivative rule for {name}. Call the Python function that it was made "
+            f"of, or add a rule with dualmc.rule(ufunc, ...)."
+        )
     return MissingRuleError(
         f"dualmc has no derivative rule for {name}. Add one with dualmc.rule({name}, ...) if it is "
         f"a ufunc, wrap the step in @dualmc.custom_jvp, or rewrite it with functions that have one."
@@ -103,6 +108,11 @@ _REMEDY = (
 
 def lost_in_library(name):
     """The `TangentLostError` for a Dual that a function of another library converts to floats."""
+    if name.partition(".")[0] == "pandas":
+        return TangentLostError(
+            f"{name} would convert a Dual to plain numbers: the derivative would be lost. Compute "
+            f"with the array of a Series or DataFrame, series.to_numpy()."
+        )
     return TangentLostError(
         f"{name} would convert a Dual to plain numbers: the derivative would be lost. {_REMEDY}"
     )

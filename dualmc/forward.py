@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, levels, seeds, watch
+from dualmc import buffers, choices, levels, names, seeds, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
@@ -22,6 +22,7 @@ def jacobian_fwd(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
 
@@ -73,6 +74,8 @@ def jacobian_fwd(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if unknown:
+        names.refuse_keywords("jacobian_fwd", unknown)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -87,6 +90,7 @@ def value_and_jacobian_fwd(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
 
@@ -110,13 +114,17 @@ def value_and_jacobian_fwd(
     >>> float(y), J
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_jacobian_fwd", unknown)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
 
 
-def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) -> tuple[Any, Any]:
+def jvp(
+    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, **unknown: Any
+) -> tuple[Any, Any]:
     """Value and directional derivative: the Jacobian times a vector, in one pass over `f`.
 
     Parameters
@@ -142,6 +150,8 @@ def jvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple) ->
     >>> float(y), float(y_dot)
     (0.0, 2.0)
     """
+    if unknown:
+        names.refuse_keywords("jvp", unknown)
     return jvp_of("jvp", f, primals, tangents)
 
 
@@ -208,7 +218,7 @@ def _looked_along(caller, f, xs, x_dots, given):
         return level, piece.primal, piece.columns()[..., 0]
 
 
-def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
+def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     """Derivative of `f` with respect to a scalar.
 
     Parameters
@@ -231,6 +241,8 @@ def derivative(f: Callable, x: ArrayLike, *args: Any) -> Any:
     >>> float(dm.derivative(lambda x: x**3, 2.0))
     12.0
     """
+    if unknown:
+        names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
     shape = seeds.as_input(x, "derivative", "x").shape
     if shape != ():
@@ -267,6 +279,12 @@ def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     outside = levels.mark()
     try:
         y, pieces, aux = passes(request)
+    except MemoryError as error:
+        buffers.trim()
+        raise MemoryError(
+            f"{caller}: the arrays of {sum(request.sizes)} inputs do not fit into memory: {error}. "
+            f"Use sparse=True if few entries are not 0, jvp for products, or fewer argnums."
+        ) from error
     except BaseException:
         levels.close_beyond(outside)  # an interrupt may come while a level closes
         buffers.trim()

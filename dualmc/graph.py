@@ -208,6 +208,7 @@ class Recorder:
         self.guards: dict[Node, None] = {}  # nodes whose value f looked at, in order
         self.events: list[Any] = []  # what else it learnt
         self.handling: Any = None  # how errors of arithmetic are dealt with, in a whole program
+        self.careful = False  # whether f may catch the warnings of its steps
         self.refusal: str | None = None  # why f cannot be replayed
         self.noted: BaseException | None = None  # the exception that is the last event
         self.numbers: set[int] = set()  # serials of what are Python's floats to f

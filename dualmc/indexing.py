@@ -41,8 +41,10 @@ def get(dual, key):
     path = key if kind is tuple else (key,)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
         t = _tangent_at(dual, (slice(None), *path), type(primal) is np.float64)
-        # Without one it is a number, or a Dual of an outer call.
-        return primal if t is None else dual.make(primal, t, dual.level)
+        if t is None and isinstance(primal, np.generic):
+            return primal
+        # Of an outer call's numbers too: what f makes of it may be written this level's.
+        return dual.make(primal, t, dual.level)
     outer = dual._view
     if outer is None:
         view = KeyView(dual, path)

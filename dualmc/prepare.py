@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying, fresh_calls, recorded_derivatives, watch
+from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
-from dualmc.dual import Dual
 from dualmc.kernels import HAS_COMPILER
+from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
+from dualmc.replay.outside import made_within
 from dualmc.replay.path import GUARDED, PRODUCTS, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
@@ -127,6 +128,7 @@ class Prepared:
                 and x.shape == path.input_shapes[0]
                 and x.ndim == 1
                 and x.flags.carray
+                and path.outside.check()
             ):
                 entries = path((x,))
                 if entries is not None:
@@ -156,8 +158,8 @@ class Prepared:
         is_known = False
         paths = self._paths
         for key, path in paths:
-            inputs = _inputs(key, args)
-            if inputs is None:
+            inputs = inputs_of(key, args)
+            if inputs is None or not path.outside(args):
                 continue
             try:
                 found = path.value_and_entries(inputs) if with_value else path(inputs)
@@ -169,7 +171,7 @@ class Prepared:
             if found is not None:
                 return self._shaped(path, *found) if with_value else self._shaped(path, None, found)
             is_known = is_known or path.held
-        if is_known or self.reason is not None or not _are_plain(args, self._active):
+        if is_known or self.reason is not None or not are_plain(args, self._active):
             return None
         self._misses += 1
         if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
@@ -205,12 +207,14 @@ class Prepared:
             if self._paths is not known:  # another thread was here meanwhile
                 return
             try:
-                if not _are_plain(args, self._active):
+                if not are_plain(args, self._active):
                     raise NotReplayable("it is given other numbers than float64")
                 if not HAS_COMPILER:
                     raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
-                key = _key(args, self._active)
-                path = self._recorded(key, args)
+                key = key_of(args, self._active)
+                path, path.outside = made_within(
+                    self._f, args, key, lambda catches: self._recorded(key, args, catches)
+                )
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:
@@ -222,15 +226,15 @@ class Prepared:
                 self._paths = [(key, path), *known][:PATHS]
                 self._choose_short()
 
-    def _recorded(self, key: tuple, args: tuple) -> Path:
+    def _recorded(self, key: tuple, args: tuple, catches: bool) -> Path:
         """A verified path at `args`: one that holds at these very numbers."""
-        traced = [i for i, kind in enumerate(key) if type(kind) is tuple]
-        inputs = _inputs(key, args)
+        traced = [i for i, wanted in enumerate(key) if wanted is not None]
+        inputs = inputs_of(key, args)
         f = recorded_derivatives.reached(self._f)
         for guarded in GUARDED[self._guarded :]:
             path = Path(
                 f, args, traced, self._active, self._request.sparse, guarded,
-                self._max_seconds, self._of,
+                self._max_seconds, self._of, catches,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break
@@ -261,7 +265,7 @@ class Prepared:
 
     def _is_faster(self, path: Path, key: tuple, args: tuple) -> bool:
         """Whether a replay is not clearly slower than a fresh call: the least of some of each."""
-        inputs = _inputs(key, args)
+        inputs = inputs_of(key, args)
         times: list[list[float]] = [[], []]
         for _ in range(TRIALS):
             start = time.perf_counter()
@@ -279,7 +283,7 @@ class Prepared:
             options["argnums"] = self._active[0]
 
         def fresh(inputs: list) -> tuple[Any, Any]:
-            at = _arguments(key, args, inputs)
+            at = arguments_of(key, args, inputs)
             y, parts = fresh_calls.FRESH[self._of](self._f, at, True, **options)
             parts = parts if type(parts) is tuple else (parts,)
             if path.is_sparse:
@@ -288,7 +292,7 @@ class Prepared:
             rows = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
             return y, np.concatenate(rows, axis=1)
 
-        inputs = _inputs(key, args)
+        inputs = inputs_of(key, args)
         assert inputs is not None
         path.is_verified = verified(path, fresh, inputs)
 
@@ -301,6 +305,7 @@ def prepare(
     layout: str = "numerator",
     max_seconds: float | None = None,
     of: str = "jacobian",
+    **unknown: Any,
 ) -> Prepared:
     """A derivative of `f` as machine code, to be called again and again at other points.
 
@@ -357,6 +362,8 @@ def prepare(
     array([[ 3.        ,  0.        ,  0.        ],
            [ 0.        , -4.94996248,  0.14112001]])
     """
+    if unknown:
+        names.refuse_keywords("prepare", unknown)
     if watch.watched and watch.is_due():
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         with watch.looked_at(request):
@@ -370,93 +377,3 @@ def prepare(
             stacklevel=2,
         )
     return prepared
-
-
-# --- Arguments -----------------------------------------------------------------------------------
-
-
-def _is_float(a: Any) -> bool:
-    """Whether `a` is a float or an array of float64."""
-    kind = type(a)
-    return kind is float or kind is np.float64 or (kind is np.ndarray and a.dtype == FLOAT64)
-
-
-def _are_plain(args: tuple, active: tuple) -> bool:
-    """Whether the arguments differentiated are float64 once they are arrays."""
-    for i in active:
-        a = args[i]
-        if type(a) is Dual:
-            return False
-        if isinstance(a, (list, tuple)):
-            try:
-                a = np.asarray(a)
-            except (ValueError, TypeError):
-                return False
-        dtype = getattr(a, "dtype", None)
-        if dtype is not None and dtype.kind not in "iu" and dtype != FLOAT64:
-            return False
-    return True
-
-
-def _key(args: tuple, active: tuple) -> tuple:
-    """Per argument: its shape if it is an input of the program, else a `_Fixed` of it."""
-    return tuple(
-        np.shape(a) if i in active or _is_float(a) else _Fixed(a) for i, a in enumerate(args)
-    )
-
-
-class _Fixed:
-    """An argument that a path takes to be what it was."""
-
-    __slots__ = ("value", "copy")
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.copy = value.copy() if isinstance(value, np.ndarray) else None
-
-    def is_same(self, other: Any) -> bool:
-        if self.copy is not None:
-            return isinstance(other, np.ndarray) and np.array_equal(self.copy, other)
-        if type(other) is not type(self.value):
-            return False
-        return other is self.value or isinstance(other, (int, str, bytes)) and other == self.value
-
-
-def _inputs(key: tuple, args: tuple) -> list | None:
-    """The inputs of the program that `key` belongs to, as vectors; None if they do not fit it."""
-    if len(args) != len(key):
-        return None
-    inputs = []
-    for kind, a in zip(key, args, strict=True):
-        if type(kind) is _Fixed:
-            if not kind.is_same(a):
-                return None
-            continue
-        if type(a) is not np.ndarray:
-            if type(a) is Dual:
-                return None
-            a = np.asarray(a)
-        if a.shape != kind:
-            return None
-        if a.dtype is not FLOAT64:
-            if a.dtype.kind not in "iu" and a.dtype != FLOAT64:
-                return None
-            a = a.astype(np.float64)
-        if not a.flags.carray:  # machine code takes writable C memory
-            a = np.array(a, order="C")
-        inputs.append(a if a.ndim == 1 else a.reshape(-1))
-    return inputs
-
-
-def _arguments(key: tuple, args: tuple, inputs: list) -> list:
-    """`args` with other `inputs`, as `_inputs` gives them."""
-    rest = iter(inputs)
-    return [
-        a if type(kind) is _Fixed else _as_given(a, next(rest).reshape(kind))
-        for kind, a in zip(key, args, strict=True)
-    ]
-
-
-def _as_given(a: Any, x: np.ndarray) -> Any:
-    """`x` of the type of the argument `a`, if that is a number."""
-    return float(x) if type(a) is float else x[()] if np.ndim(a) == 0 else x

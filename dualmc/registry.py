@@ -85,6 +85,8 @@ def name_of(function):
         return f"numpy.{name}"
     if getattr(sys.modules.get("scipy.special"), name, None) is function:
         return f"scipy.special.{name}"
+    if type(function).__module__.startswith("numba."):
+        return f"{name}, a ufunc made by numba.vectorize"
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"{name_of(owner)}.{name}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import adapt, buffers, choices, seeds, short_sweep, sweep, watch
+from dualmc import adapt, buffers, choices, names, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
 from dualmc.dual import Dual, make_array
 from dualmc.levels import open_level
@@ -32,6 +32,7 @@ def jacobian_rev(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by reverse mode.
 
@@ -71,6 +72,8 @@ def jacobian_rev(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if unknown:
+        names.refuse_keywords("jacobian_rev", unknown)
     request = Request("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
     _, J, aux = _jacobian(request)
     return (J, aux) if has_aux else J
@@ -84,6 +87,7 @@ def value_and_jacobian_rev(
     sparse: bool | str = False,
     layout: str = "numerator",
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian by reverse mode, from one call of `f`.
 
@@ -107,6 +111,8 @@ def value_and_jacobian_rev(
     >>> float(y), J
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_jacobian_rev", unknown)
     request = Request(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -119,6 +125,7 @@ def gradient(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """Gradient of a scalar function, by reverse mode: a few times the cost of `f`, whatever n.
 
@@ -142,6 +149,8 @@ def gradient(
     >>> dm.gradient(lambda x: np.sum(x**2), [3.0, 4.0])
     array([6., 8.])
     """
+    if unknown:
+        names.refuse_keywords("gradient", unknown)
     _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
     return (g, aux) if has_aux else g
 
@@ -151,6 +160,7 @@ def value_and_gradient(
     *args: Any,
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
+    **unknown: Any,
 ) -> Any:
     """The value of a scalar function and its gradient, from one call of `f`.
 
@@ -174,12 +184,18 @@ def value_and_gradient(
     >>> float(y), g
     (25.0, array([6., 8.]))
     """
+    if unknown:
+        names.refuse_keywords("value_and_gradient", unknown)
     y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
     return ((y, aux), g) if has_aux else (y, g)
 
 
 def vjp(
-    f: Callable, primals: ArrayLike | tuple, *more: Any, has_aux: bool = False
+    f: Callable,
+    primals: ArrayLike | tuple,
+    *more: Any,
+    has_aux: bool = False,
+    **unknown: Any,
 ) -> tuple[Any, ...]:
     """Value of `f` and its pullback, which multiplies a row vector by the Jacobian.
 
@@ -211,6 +227,8 @@ def vjp(
     >>> pullback([2.0, 3.0])
     array([ 2., -3.])
     """
+    if unknown:
+        names.refuse_keywords("vjp", unknown)
     is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))

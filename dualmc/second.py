@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import watch
+from dualmc import names, watch
 from dualmc.calls import Request, check_callable, scalar
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
@@ -23,6 +23,7 @@ def hessian(
     argnums: int | tuple[int, ...] = 0,
     chunk_size: int | None = None,
     sparse: bool | str = False,
+    **unknown: Any,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.
 
@@ -53,6 +54,8 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
+    if unknown:
+        names.refuse_keywords("hessian", unknown)
     # Here, so that what is wrong with the arguments is said of this call.
     request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
     if watch.watched and watch.is_due():
@@ -84,7 +87,9 @@ def hessian(
     return tuple(rows)
 
 
-def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any) -> Any:
+def hvp(
+    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any, **unknown: Any
+) -> Any:
     """Hessian of a scalar function times a vector: a few times the cost of `f`, whatever n.
 
     Parameters
@@ -110,6 +115,8 @@ def hvp(f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *a
     >>> dm.hvp(lambda x: x[0] ** 2 * x[1], [1.0, 2.0], [1.0, 0.0])
     array([4., 2.])
     """
+    if unknown:
+        names.refuse_keywords("hvp", unknown)
     if not isinstance(primals, tuple):
         check_callable(f, "hvp")
         return jvp_of("hvp", lambda x: _gradient("hvp", f, (x, *args), 0), primals, tangents)[1]

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from dualmc import buffers, csr, dense, kernels, levels, slot_kernels, tape
+from dualmc import buffers, csr, dense, kernels, levels, slot_kernels, tape, weak
 from dualmc.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
 from dualmc.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.record import has_traced
@@ -216,7 +216,7 @@ def as_output(y, caller):
     if type(y) is Dual:
         if not y.level.open:
             raise levels.finished()
-        return y
+        return weak.strong(y)
     y = np.asarray(y)
     if y.dtype.kind not in "biufc":
         raise TypeError(

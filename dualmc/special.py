@@ -13,26 +13,29 @@ from dualmc.derived import Derived
 from dualmc.dual import Dual, as_operand, has_dual, level_of
 from dualmc.elementwise import push
 from dualmc.errors import missing_case, missing_rule
+from dualmc.higher import first_power_partial
 from dualmc.linear import kept_shape, negative_axes, with_primal
 from dualmc.matrices import held, quiet
 from dualmc.payload import values
 from dualmc.registry import UFUNCS, Entry
 from dualmc.rules import LN2, Rule, select
 from dualmc.special_series import (
+    MILLS,
     d_dawson,
-    d_erfcx,
     d_exprel,
     d_inverse_box,
-    log1p_ratio,
-    sinhc,
+    erfcx_derivative,
+    exprel_derivative,
+    is_scaled_far,
+    log_ratio,
+    scaled_slope,
+    sinhc_derivative,
 )
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
 HALF_ROOT_PI = 0.886226925452758
 ROOT_TWO_PI = 2.5066282746310002
-ROOT_HALF = 0.7071067811865476
 ROOT_HALF_PI = 1.2533141373155003
-ROOT_TWO_OVER_PI = 0.7978845608028654
 LN10 = 2.302585092994046
 DEGREE = 0.017453292519943295
 
@@ -134,23 +137,18 @@ def _gauss(x):
     return TWO_OVER_ROOT_PI * np.exp(-x * x)
 
 
-def _mills(x):
-    """The ratio of the density of the normal distribution to its integral up to x."""
-    return ROOT_TWO_OVER_PI / sc.erfcx(-ROOT_HALF * x)
-
-
 ERROR = {
     "erf": (lambda x, y: _gauss(x),),
     "erfc": (lambda x, y: -_gauss(x),),
-    "erfcx": (lambda x, y: d_erfcx(x),),
+    "erfcx": (erfcx_derivative(1),),
     "erfi": (lambda x, y: TWO_OVER_ROOT_PI * np.exp(x * x),),
     "erfinv": (lambda x, y: HALF_ROOT_PI * np.exp(y * y),),
     "erfcinv": (lambda x, y: -HALF_ROOT_PI * np.exp(y * y),),
     "dawsn": (lambda x, y: d_dawson(x),),
     "ndtr": (lambda x, y: np.exp(-0.5 * x * x) / ROOT_TWO_PI,),
-    "log_ndtr": (lambda x, y: _mills(x),),
+    "log_ndtr": (MILLS,),
     "ndtri": (lambda p, y: ROOT_TWO_PI * np.exp(0.5 * y * y),),
-    "ndtri_exp": (lambda p, y: 1.0 / _mills(y),),
+    "ndtri_exp": (lambda p, y: 1.0 / MILLS(y, None),),
 }
 
 # --- Logistic, entropies, power transforms -------------------------------------------------------
@@ -198,11 +196,14 @@ def _d_boxcox1p_lambda(x, lam, y):
     return log * log * d_exprel(lam * log)
 
 
+# s (1 - s), whose derivative is s (1 - s) (1 - 2 s), and 1 - 2 s = -tanh(x/2).
+_D_EXPIT = Derived(lambda x, y: sc.expit(x) * sc.expit(-x), lambda x, y, d: -d * np.tanh(0.5 * x))
+
 LOGISTIC = {
-    "expit": (lambda x, y: sc.expit(x) * sc.expit(-x),),
+    "expit": (_D_EXPIT,),
     "logit": (lambda x, y: 1.0 / (x * (1.0 - x)),),
-    "log_expit": (lambda x, y: sc.expit(-x),),
-    "softplus": (lambda x, y: sc.expit(x),),
+    "log_expit": (Derived(lambda x, y: sc.expit(-x), lambda x, y, d: -_D_EXPIT(x, y)),),
+    "softplus": (Derived(lambda x, y: sc.expit(x), lambda x, y, d: _D_EXPIT(x, y)),),
     "xlogy": (lambda x, y, z: np.log(y), _D_XLOGY_Y),
     "xlog1py": (lambda x, y, z: np.log1p(y), _D_XLOG1PY_Y),
     "entr": (lambda x, y: -np.log(x) - 1.0,),
@@ -246,13 +247,13 @@ ELEMENTARY = {
     "expm1": (lambda x, y: np.exp(x),),
     "log1p": (lambda x, y: 1.0 / (1.0 + x),),
     "cosm1": (lambda x, y: -np.sin(x),),
-    "cbrt": (lambda x, y: 1.0 / (3.0 * y * y),),
+    "cbrt": (Derived(lambda x, y: 1.0 / (3.0 * y * y), lambda x, y, d: -2.0 / 3.0 * (d / x)),),
     "exp2": (lambda x, y: LN2 * y,),
     "exp10": (lambda x, y: LN10 * y,),
-    "exprel": (lambda x, y: d_exprel(x),),
+    "exprel": (exprel_derivative(1),),
     "powm1": (
-        lambda x, p, y: p * np.power(x, p - 1.0),
-        lambda x, p, y: np.log(x) * (y + 1.0),
+        first_power_partial(lambda x, p, y: p * np.power(x, p - 1.0), 1),
+        first_power_partial(lambda x, p, y: np.log(x) * (y + 1.0), 0),
     ),
     "sindg": (lambda x, y: DEGREE * sc.cosdg(x),),
     "cosdg": (lambda x, y: -DEGREE * sc.sindg(x),),
@@ -270,11 +271,23 @@ def _order(name):
 
 
 def _kve(v, x, y):
-    return y - 0.5 * (sc.kve(v - 1.0, x) + sc.kve(v + 1.0, x))
+    far = is_scaled_far(v, x) & (x > 0)
+    series = scaled_slope(v, select(far, x, 1e3), 1.0, ROOT_HALF_PI)
+    near = select(far, 1.0, x)
+    y = select(far, 0.0, y)
+    return select(far, series, y - 0.5 * (sc.kve(v - 1.0, near) + sc.kve(v + 1.0, near)))
 
 
 def _ive(v, x, y):
-    return 0.5 * (sc.ive(v - 1.0, x) + sc.ive(v + 1.0, x)) - np.sign(x) * y
+    far = is_scaled_far(v, x)
+    sign = np.sign(values(x))
+    # Even or odd, as the order is: so is the slope of x to that of |x|.
+    turn = select(sign < 0, -np.cos(np.pi * np.asarray(v, float)), 1.0)
+    series = turn * scaled_slope(v, sign * select(far, x, 1e3 * sign), -1.0, 1.0 / ROOT_TWO_PI)
+    near = select(far, 1.0, x)
+    y = select(far, 0.0, y)
+    plain = 0.5 * (sc.ive(v - 1.0, near) + sc.ive(v + 1.0, near)) - sign * y
+    return select(far, series, plain)
 
 
 BESSEL = {  # jn is jv
@@ -293,13 +306,13 @@ BESSEL = {  # jn is jv
     "y0": (lambda x, y: -sc.y1(x),),
     "y1": (lambda x, y: 0.5 * (sc.y0(x) - sc.yv(2, x)),),
     "i0": (lambda x, y: sc.i1(x),),
-    "i0e": (lambda x, y: sc.i1e(x) - np.sign(x) * y,),
+    "i0e": (lambda x, y: _ive(0.0, x, y),),
     "i1": (lambda x, y: 0.5 * (sc.i0(x) + sc.iv(2, x)),),
-    "i1e": (lambda x, y: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * y,),
+    "i1e": (lambda x, y: _ive(1.0, x, y),),
     "k0": (lambda x, y: -sc.k1(x),),
-    "k0e": (lambda x, y: y - sc.k1e(x),),
+    "k0e": (lambda x, y: _kve(0.0, x, y),),
     "k1": (lambda x, y: -0.5 * (sc.k0(x) + sc.kv(2, x)),),
-    "k1e": (lambda x, y: y - 0.5 * (sc.k0e(x) + sc.kve(2, x)),),
+    "k1e": (lambda x, y: _kve(1.0, x, y),),
 }
 
 # --- Integrals, hypergeometric and elliptic functions, polynomials -------------------------------
@@ -312,11 +325,17 @@ def _d_ellipk(m):
     return select(near, series, (sc.ellipe(away) / (1.0 - away) - sc.ellipk(away)) / (2.0 * away))
 
 
+# E(1 - p), whose derivative needs K(1 - p) at tiny p.
+_ELLIPEM1 = Derived(
+    lambda p, y: sc.ellipe(1.0 - p), lambda p, y, d: (sc.ellipkm1(p) - d) / (2.0 * (1.0 - p))
+)
+
+
 def _d_ellipkm1(p):
     near = abs(1.0 - p) < 0.5
     away = select(near, 0.3, p)
     series = np.pi / 8 * sc.hyp2f1(1.5, 1.5, 2.0, select(near, 1.0 - p, 0.0))
-    closed = (sc.ellipe(1.0 - away) / away - sc.ellipkm1(away)) / (2.0 * (1.0 - away))
+    closed = (_ELLIPEM1(away, None) / away - sc.ellipkm1(away)) / (2.0 * (1.0 - away))
     return -select(near, series, closed)
 
 
@@ -364,8 +383,10 @@ FUNCTIONS = {
     "expi": (lambda x, y: np.exp(x) / x,),
     "exp1": (lambda x, y: -np.exp(-x) / x,),
     "expn": (refused("expn", "n"), _d_expn),
-    "spence": (lambda x, y: -log1p_ratio(x - 1.0),),
-    "wrightomega": (lambda x, y: y / (1.0 + y),),
+    "spence": (lambda x, y: -log_ratio(x),),
+    "wrightomega": (
+        Derived(lambda x, y: y / (1.0 + y), lambda x, y, d: d / ((1.0 + y) * (1.0 + y))),
+    ),
     "hyp0f1": (refused("hyp0f1", "v"), lambda v, x, y: sc.hyp0f1(v + 1.0, x) / v),
     "hyp1f1": (
         refused("hyp1f1", "a"),
@@ -466,7 +487,7 @@ def _pair(name, first, second):
 
 
 _pair("sici", lambda x, y: np.sinc(x / np.pi), lambda x, y: np.cos(x) / x)
-_pair("shichi", lambda x, y: sinhc(x), lambda x, y: np.cosh(x) / x)
+_pair("shichi", sinhc_derivative(0), lambda x, y: np.cosh(x) / x)
 _pair(
     "fresnel",
     lambda x, y: np.sin(0.5 * np.pi * x * x),

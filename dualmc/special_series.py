@@ -6,16 +6,19 @@ points where it is taken.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import scipy.special as sc
 
+from dualmc.derived import Derived
 from dualmc.rules import select
 
 TWO_OVER_ROOT_PI = 1.1283791670955126
-ONE_OVER_ROOT_PI = 0.5641895835477563
-# Beyond this x the asymptotic series of erfcx and of Dawson's integral have 16 digits.
-FAR = 8.0
+ROOT_HALF = 0.7071067811865476
+ROOT_TWO_OVER_PI = 0.7978845608028654
+# Beyond this x the asymptotic series of Dawson's integral has 16 digits.
+FAR = 6.5
 
 
 def polynomial(coefficients, x):
@@ -26,25 +29,86 @@ def polynomial(coefficients, x):
     return total
 
 
-def _double_factorials(sign):
-    """``(2n + 1)!! / 2**n`` with alternating or equal signs."""
+def _double_factorials():
+    """``(2n + 1)!! / 2**n``."""
     terms, value = [], 1.0
-    for n in range(20):
-        terms.append(value * sign**n)
+    for n in range(36):
+        terms.append(value)
         value *= (2 * n + 3) / 2.0
     return terms
 
 
-_ALTERNATING, _EQUAL = _double_factorials(-1.0), _double_factorials(1.0)
+_EQUAL = _double_factorials()
 
 
-def d_erfcx(x):
-    """``2 x erfcx(x) - 2 / sqrt(pi)``; for large x minus the series of DLMF 7.12.1, termwise."""
-    is_far = x > FAR
-    near = select(is_far, 0.0, x)
-    inverse = 1.0 / select(is_far, x, FAR) ** 2
-    far = -ONE_OVER_ROOT_PI * inverse * polynomial(_ALTERNATING, inverse)
-    return select(is_far, far, 2.0 * near * sc.erfcx(near) - TWO_OVER_ROOT_PI)
+# The repeated integrals w_n of the complementary error function, times exp(x**2): the derivatives
+# of erfcx are (-2)^n n! w_n (DLMF 7.18), and of w_n = 2 x w_(n+1) + 2 (n + 2) w_(n+2) the ratios
+# w_n / w_(n-1) are stable downwards.  For x below this the recurrence upwards loses little.
+RATIOS_FROM = 1.5
+
+
+def _ratios(x, count):
+    """``w_n / w_(n-1)`` for n = 1 .. count, where x >= `RATIOS_FROM`."""
+    last = 90
+    ratio = 1.0 / (x + np.sqrt(x * x + 2.0 * last))
+    found = []
+    for n in range(last - 1, 0, -1):
+        ratio = 0.5 / (x + (n + 1) * ratio)
+        found.append(ratio)
+    return found[::-1][:count]
+
+
+@cache
+def erfcx_derivative(k):
+    """The k-th derivative of `erfcx`, as a `Derived` function of (x, erfcx(x))."""
+    return Derived(
+        lambda x, y: _erfcx_derivative(k, x), lambda x, y, d: erfcx_derivative(k + 1)(x, y)
+    )
+
+
+def _erfcx_derivative(k, x):
+    is_far = x > RATIOS_FROM
+    near, away = select(is_far, 0.0, x), select(is_far, x, RATIOS_FROM)
+    before, upwards = sc.erfcx(near), 2.0 * near * sc.erfcx(near) - TWO_OVER_ROOT_PI
+    for n in range(1, k):
+        before, upwards = upwards, 2.0 * near * upwards + 2.0 * n * before
+    far = sc.erfcx(away)
+    for n, ratio in enumerate(_ratios(away, k), 1):
+        far = -2.0 * n * ratio * far
+    return select(is_far, far, upwards)
+
+
+# The ratio m of the normal distribution's density to its integral: with u = -x / sqrt(2) and the
+# ratios r_n above, m = sqrt(2) (u + r_1), m' = -m sqrt(2) r_1, m'' = 4 m r_1^2 r_2 (6 r_3 - 4 r_2).
+
+
+def mills(x, y=None):
+    return ROOT_TWO_OVER_PI / sc.erfcx(-ROOT_HALF * x)
+
+
+def _mills_parts(x):
+    is_far = x < -RATIOS_FROM / ROOT_HALF
+    return is_far, select(is_far, 0.0, x), -ROOT_HALF * select(is_far, x, -4.0)
+
+
+def _d_mills(x, y=None):
+    is_far, near, u = _mills_parts(x)
+    m = mills(near)
+    (r,) = _ratios(u, 1)
+    return select(is_far, -mills(x) * r / ROOT_HALF, -m * (m + near))
+
+
+def _dd_mills(x, y=None):
+    is_far, near, u = _mills_parts(x)
+    m = mills(near)
+    slope = -m * (m + near)
+    r, s, t = _ratios(u, 3)
+    far = 4.0 * mills(x) * (r * r) * s * (6.0 * t - 4.0 * s)
+    return select(is_far, far, -(slope * (m + near) + m * (slope + 1.0)))
+
+
+D_MILLS = Derived(_d_mills, lambda x, y, d: _dd_mills(x))
+MILLS = Derived(mills, lambda x, y, d: D_MILLS(x, y))
 
 
 def d_dawson(x):
@@ -56,16 +120,31 @@ def d_dawson(x):
     return select(is_far, far, 1.0 - 2.0 * near * sc.dawsn(near))
 
 
-_EXPREL = [(n + 1.0) / math.factorial(n + 2) for n in range(24)]
+# exprel(x) = (exp(x) - 1)/x; its k-th derivative is the integral of t^k exp(x t) over 0 <= t <= 1.
+
+
+@cache
+def exprel_derivative(k):
+    """The k-th derivative of `exprel`, as a `Derived` function of (x, exprel(x))."""
+    return Derived(
+        lambda x, y: _exprel_derivative(k, x), lambda x, y, d: exprel_derivative(k + 1)(x, y)
+    )
 
 
 def d_exprel(x):
-    """The derivative of ``(exp(x) - 1) / x``, ``sum (n + 1) x^n / (n + 2)!``."""
-    is_near = abs(x) < 1.5
-    near, away = select(is_near, x, 0.0), select(is_near, 2.0, x)
-    # Of exp(x) (x - 1) + 1 the exponential alone may overflow; it does so where the whole does.
-    closed = (np.exp(away) - sc.exprel(away)) / away
-    return select(is_near, polynomial(_EXPREL, near), closed)
+    return exprel_derivative(1)(x, None)
+
+
+def _exprel_derivative(k, x):
+    is_near = abs(x) < k + 0.5
+    near, away = select(is_near, x, 0.0), select(is_near, k + 2.0, x)
+    series = polynomial(
+        [1.0 / (math.factorial(n) * (n + k + 1.0)) for n in range(24 + 5 * k)], near
+    )
+    closed = sc.exprel(away)
+    for n in range(1, k + 1):  # the exponential alone may overflow where the whole does
+        closed = (np.exp(away) - n * closed) / away
+    return select(is_near, series, closed)
 
 
 _INVERSE_BOX = [(-1.0) ** (k + 1) * (1.0 - 1.0 / k) for k in range(2, 24)]
@@ -82,13 +161,56 @@ def d_inverse_box(u):
 _LOG1P = [(-1.0) ** k / (k + 1.0) for k in range(22)]
 
 
-def log1p_ratio(u):
-    """``log1p(u) / u``."""
-    is_near = abs(u) < 0.15
-    near, away = select(is_near, u, 0.0), select(is_near, 1.0, u)
-    return select(is_near, polynomial(_LOG1P, near), np.log1p(away) / away)
+def log_ratio(x):
+    """``log(x) / (x - 1)``."""
+    is_near = abs(x - 1.0) < 0.15
+    near, away = select(is_near, x - 1.0, 0.0), select(is_near, 2.0, x)
+    return select(is_near, polynomial(_LOG1P, near), np.log(away) / (away - 1.0))
 
 
-def sinhc(x):
-    """``sinh(x) / x``."""
-    return 0.5 * (sc.exprel(x) + sc.exprel(-x))
+# sinh(x)/x = sum x^(2n) / (2n + 1)!: its odd derivatives cancel between exprel(x) and exprel(-x).
+
+
+@cache
+def sinhc_derivative(k):
+    """The k-th derivative of ``sinh(x) / x``, as a `Derived` function of (x, the value)."""
+    return Derived(
+        lambda x, y: _sinhc_derivative(k, x), lambda x, y, d: sinhc_derivative(k + 1)(x, y)
+    )
+
+
+def _sinhc_derivative(k, x):
+    if k == 0:
+        return 0.5 * (sc.exprel(x) + sc.exprel(-x))
+    is_near = abs(x) < k + 0.5
+    near, away = select(is_near, x, 0.0), select(is_near, k + 2.0, x)
+    first = (k + 1) // 2
+    terms = [
+        1.0 / (math.factorial(2 * n - k) * (2 * n + 1)) for n in range(first, first + 14 + 2 * k)
+    ]
+    series = polynomial(terms, near * near) * (near if k % 2 else 1.0)
+    up, down = _exprel_derivative(k, away), _exprel_derivative(k, -away)
+    return select(is_near, series, 0.5 * (up + (-1.0) ** k * down))
+
+
+# The scaled modified Bessel functions are x^(-1/2) sum c_n x^(-n) for large x, whose derivative
+# does not cancel as that of exp(-x) I(x) does; c_n = a_n(v) for K and (-1)^n a_n(v) for I (10.40).
+SCALED_FROM = 18.0
+
+
+def scaled_slope(v, x, sign, factor):
+    """The derivative of the asymptotic series, termwise; x >= `SCALED_FROM` and x >> v^2."""
+    v = np.asarray(v, float)
+    inverse = 1.0 / x
+    term = factor * np.sqrt(inverse) * inverse
+    total = -0.5 * term
+    for n in range(1, 34):
+        ratio = sign * (4.0 * v * v - (2 * n - 1.0) ** 2) / (8.0 * n)
+        term = term * ratio * inverse
+        total = total - (n + 0.5) * term
+    return total
+
+
+def is_scaled_far(v, x):
+    """Where the series above has all digits."""
+    return abs(x) > np.maximum(SCALED_FROM, 4.0 * np.asarray(v, float) ** 2)

@@ -67,6 +67,7 @@ class Split:
         self.seed = seed
         self.largest = 0.0  # of all coefficients seen
         self.rng = np.random.default_rng(seed)
+        self.sign_rng = np.random.default_rng(2)  # the same for both choices: see `signs`
         self.step = sum(_variable(level) for level in opened)
 
     # --- series -----------------------------------------------------------------------------------
@@ -191,8 +192,11 @@ class Split:
         return np.where(is_single, np.eye(k), q).astype(dtype)
 
     def signs(self, where, dtype):
-        """Random signs, or phases, where `where` holds; else 1."""
-        angle = self.rng.random(where.shape) * 2.0 * np.pi
+        """Random signs, or phases, where `where` holds; else 1.  The second choice has the others.
+
+        Two choices of a sign that are made at random are the same every other time.
+        """
+        angle = (self.sign_rng.random(where.shape) * 2.0 + self.seed) * np.pi
         sign = np.exp(1j * angle) if dtype.kind == "c" else np.sign(np.sin(angle))
         return np.where(where, sign, 1.0).astype(dtype)
 

@@ -16,7 +16,7 @@ import types
 
 import numpy as np
 
-from dualmc import levels
+from dualmc import levels, weak
 from dualmc.attributes import plain
 from dualmc.dual import Dual, as_operand, has_dual, has_tangent, make_array
 from dualmc.elementwise import push
@@ -277,7 +277,9 @@ def asmatrix(data, dtype=None):
 
 
 def _stood_for(a):
-    """What the carrier `a` stands for: a plain array, or a number of NumPy."""
+    """What the carrier `a` stands for: a plain array, or a number."""
+    if type(a) is Traced and a.is_pythons:
+        return a.value.item()
     return value_of(a)[()] if a.is_number else value_of(a)
 
 
@@ -380,6 +382,13 @@ _register_readers_of_bytes()
 # --- The module math -----------------------------------------------------------------------------
 
 
+def _exact_float(function, formula, *args):
+    """`exact`, for functions that read Python floats and return one."""
+    if any(map(weak.is_narrow, args)):
+        return weak.marked(exact(function, formula, *map(weak.widened, args)))
+    return exact(function, formula, *args)
+
+
 def _register_math(name, formula):
     original = getattr(math, name, None)
     if original is None:  # a later Python's
@@ -394,7 +403,7 @@ def _register_math(name, formula):
                     f"math.{name} needs numbers; got an array of shape {np.shape(a)}. Use the "
                     f"NumPy function, which works element by element."
                 )
-        return exact(standin, formula, *args)
+        return _exact_float(standin, formula, *args)
 
     standin.__name__ = name
     standin.__doc__ = original.__doc__
@@ -494,7 +503,7 @@ def _register_sequences():
         items = list(iterable)
         if not has_carrier(items):
             return math.fsum(items)
-        return exact(lambda *xs: total(xs), lambda *xs: sum(xs), *items)
+        return _exact_float(lambda *xs: total(xs), lambda *xs: sum(xs), *items)
 
     def product(iterable, *, start=1):
         for item in iterable:
@@ -508,7 +517,7 @@ def _register_sequences():
         if len(p) != len(q):
             raise ValueError("both points must have the same number of dimensions")
         n = len(p)
-        return exact(
+        return _exact_float(
             lambda *both: distance(both[:n], both[n:]),
             lambda *both: _norm([a - b for a, b in zip(both[:n], both[n:], strict=True)]),
             *p, *q,
@@ -519,7 +528,7 @@ def _register_sequences():
         if not has_carrier([p, q]):
             return math.sumprod(p, q)
         n = len(p)
-        return exact(
+        return _exact_float(
             lambda *both: sum_of_products(both[:n], both[n:]),
             lambda *both: sum(a * b for a, b in zip(both[:n], both[n:], strict=True)),
             *p, *q,

@@ -92,6 +92,11 @@ class Traced:
         """Whether it does not depend on the inputs."""
         return self.node.function is None and not self.node.name
 
+    @property
+    def is_pythons(self) -> bool:
+        """Whether f knows it as a float of Python's."""
+        return self.node.serial in self._recorder.numbers
+
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)

@@ -545,7 +545,7 @@ class Judge:
     def hessian(self, x, step=1e-3):
         """By differences of the gradient, extrapolated once; None where a branch is near."""
         fine, coarse = (self._slopes(x, h) for h in (step / 2, step))
-        is_smooth = np.abs(fine - coarse).max() < 1e-2 * np.abs(fine).max(initial=1.0)
+        is_smooth = np.abs(fine - coarse).max() < 1e-3 * np.abs(fine).max(initial=1.0)
         H = (4 * fine - coarse) / 3
         noise = 1e-8 if self.is_analytic else 1e-4
         is_sure = np.abs(H - H.T).max() < noise * np.abs(H).max(initial=1.0)

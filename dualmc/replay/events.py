@@ -93,6 +93,8 @@ def note_result(recorder: Recorder, node: Node, y: Any) -> None:
     changed = recorder.handling.changed()
     if changed is not None:
         recorder.refuse(changed)
+    if recorder.careful:
+        note_finite(recorder, node, y)
     if recorder.numbers:
         _note_number(recorder, node, y)
     is_array = isinstance(y, (np.ndarray, np.generic)) or type(y) in (bool, int)
@@ -109,10 +111,21 @@ def note_error(recorder: Recorder, node: Node | None, error: Exception) -> None:
     """Note that the call that `node` keeps raised `error`, which f may catch."""
     recorder.noted = error
     changed = recorder.handling.changed()
+    if isinstance(error, (Warning, FloatingPointError)):
+        changed = f"f may catch a {type(error).__name__}, which depends on values"
     if changed is not None:
         recorder.refuse(changed)
     if node is not None and not is_certain(node.function, node.args, node.options, node.operands):
         recorder.events.append(Event("raises", node, words(error), False))
+
+
+def note_finite(recorder: Recorder, node: Node, y: Any) -> None:
+    """Where warnings are errors: a finite result, of finite numbers, came without one."""
+    y = np.asarray(y) if isinstance(y, (np.ndarray, np.generic)) else None
+    if y is None or y.dtype.kind not in "fb" or not np.isfinite(y).all():
+        recorder.refuse("f may catch a warning, which is an error here and depends on values")
+    elif y.dtype.kind == "f":
+        recorder.events.append(Event("finite", node))
 
 
 def _note_number(recorder: Recorder, node: Node, y: Any) -> None:

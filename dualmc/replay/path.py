@@ -39,8 +39,9 @@ class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
     def __init__(
-        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian"
-    ):
+        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian",
+        catches=True,
+    ):  # fmt: skip
         budget = Budget(seconds)
         count_of_inputs, vector = len(traced), None
         if of in PRODUCTS:  # the last argument is not f's, but multiplies
@@ -51,7 +52,7 @@ class Path:
         call = machine if guarded == "by its rounding" else called
         recorder = Recorder(whole=True, call=budget.counted(call))
         try:
-            program = trace_program(f, args, traced, active, recorder)
+            program = trace_program(f, args, traced, active, recorder, catches)
         except Stopped:
             raise NotReplayable(budget.reason) from None
         budget.check()

@@ -16,7 +16,7 @@ from dualmc.calls import call_f
 from dualmc.graph import Node, Recorder
 from dualmc.levels import guarded, running
 from dualmc.record import as_operand
-from dualmc.replay.events import Handling, loud_errors
+from dualmc.replay.events import Handling, loud_errors, note_finite
 from dualmc.traced import Traced
 
 
@@ -60,8 +60,11 @@ def trace_program(
     traced: Sequence[int],
     active: Sequence[int],
     recorder: Recorder,
-):
+    catches: bool = True,
+) -> Program:
     """Run ``f(*args)`` once; the arguments numbered `traced` are inputs, those `active` vary.
+
+    `catches`: whether f may catch an exception, also one that a warning was made into.
 
     Raises
     ------
@@ -69,6 +72,7 @@ def trace_program(
         If f does something that cannot be recorded.
     """
     recorder.handling = Handling()
+    recorder.careful = catches and recorder.handling.action == "error"
     loud = loud_errors()
     if loud is not None:
         raise NotReplayable(f"it is prepared under {loud}, where values decide whether it raises")
@@ -81,6 +85,8 @@ def trace_program(
             recorder.flat.add(node.serial)
             if type(args[i]) is float:
                 recorder.numbers.add(node.serial)
+        if recorder.careful:
+            note_finite(recorder, node, node.value)
         inputs.append(node)
         call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
     try:

@@ -1,0 +1,68 @@
+"""What `dir` lists of the package, and what to say of a name that it does not have."""
+
+import difflib
+from typing import NoReturn
+
+# What the same thing is called elsewhere (JAX, autograd, PyTorch, numdifftools, ForwardDiff).
+ELSEWHERE = {
+    "jacfwd": "jacobian_fwd",
+    "jacobian": "jacobian_fwd, or jacobian_rev where outputs are few",
+    "Jacobian": "jacobian_fwd, or jacobian_rev where outputs are few",
+    "jac": "jacobian_fwd, or jacobian_rev where outputs are few",
+    "jacrev": "jacobian_rev",
+    "grad": "gradient",
+    "Gradient": "gradient",
+    "egrad": "derivative of a number; jacobian_fwd(f, x).diagonal() of an element-wise function",
+    "elementwise_grad": "derivative of a number; jacobian_fwd(f, x).diagonal() of an element-wise "
+    "function",
+    "value_and_grad": "value_and_gradient",
+    "deriv": "derivative",
+    "Derivative": "derivative",
+    "diff": "derivative",
+    "hess": "hessian",
+    "Hessian": "hessian",
+    "hessian_vector_product": "hvp",
+    "hessian_tensor_product": "hvp",
+    "linearize": "jvp, or prepare for many calls at other points",
+    "pushforward": "jvp",
+    "pullback": "vjp",
+    "jit": "prepare",
+    "compile": "prepare",
+    "check_grad": "check_jacobian",
+    "check_grads": "check_jacobian",
+    "gradcheck": "check_jacobian",
+    "primitive": "custom_jvp",
+    "custom_vjp": "custom_jvp",
+    "custom_gradient": "custom_jvp",
+    "defjvp": "custom_jvp, or rule for a ufunc",
+    "defvjp": "custom_jvp, or rule for a ufunc",
+    "implicit_diff": "custom_root",
+    "vmap": "NumPy's broadcasting: jacobian_fwd takes arrays of any shape",
+    "stop_gradient": "constants: plain numbers carry no derivative",
+}
+
+
+def missing(name: str, known: list[str]) -> NoReturn:
+    """Raise the `AttributeError` for ``dualmc.name``."""
+    hint = ELSEWHERE.get(name)
+    if hint is None:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+        hint = close[0] if close else None
+    said = f" Use {hint}." if hint else " See dir(dualmc)."
+    raise AttributeError(f"module 'dualmc' has no attribute {name!r}.{said}", name=name)
+
+
+_OPTIONS = ("argnums", "chunk_size", "sparse", "layout", "has_aux", "of")
+
+
+def refuse_keywords(caller: str, unknown: dict) -> None:
+    """Raise the `TypeError` for keyword arguments that `caller` does not have."""
+    name, value = next(iter(unknown.items()))
+    close = difflib.get_close_matches(name, _OPTIONS, n=1, cutoff=0.7)
+    typed = f" Did you mean {close[0]}?" if close else ""
+    given = repr(value) if isinstance(value, (int, float, str, bool)) else name
+    raise TypeError(
+        f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "
+        f"are bound to it first: functools.partial(f, {name}={given}), or "
+        f"lambda x: f(x, {name}={given})."
+    )
