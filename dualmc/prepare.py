@@ -15,7 +15,7 @@ from dualmc.calls import Request, scalar
 from dualmc.kernels import HAS_COMPILER
 from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
 from dualmc.replay.outside import made_within
-from dualmc.replay.path import GUARDED, Path
+from dualmc.replay.path import GUARDED, PRODUCTS, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
 from dualmc.seeds import import_sparse
@@ -58,7 +58,7 @@ class Prepared:
         max_seconds: float | None = None,
         of: str = "jacobian",
     ) -> None:
-        fresh_calls.check(of, sparse, layout)
+        fresh_calls.check(of, args, argnums, sparse, layout)
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
         self._request = request
@@ -179,12 +179,12 @@ class Prepared:
         return None
 
     def _shaped(self, path: Path, y: Any, entries: np.ndarray) -> tuple[Any, Any]:
-        y = None if y is None else y.reshape(path.shape)
+        y = None if y is None else y.reshape(path.value_shape)
         J = path.matrix(entries)
         if self._is_direct:
             if not path.is_sparse:
-                J = J.reshape(path.shape + path.input_shapes[0])
-            return scalar(y), J
+                J = J.reshape(path.result_shape)
+            return scalar(y), scalar(J) if self._of in PRODUCTS else J
         if not path.is_sparse:
             J = J.reshape(*path.shape, path.columns)
         return scalar(y), self._split(path, J)
@@ -343,9 +343,11 @@ def prepare(
     max_seconds : float, optional
         What a recording, with the making of its machine code, may take: where more is predicted, f
         is not replayed.  Without it, programs of up to 40,000 operations are compiled.
-    of : {"jacobian", "gradient", "hessian"}, optional
-        Which derivative: what `jacobian_fwd`, `gradient` or `hessian` return; the latter two of an
-        f that returns one number.
+    of : {"jacobian", "gradient", "hessian", "jvp", "vjp", "hvp"}, optional
+        Which derivative: what the functions of these names return; gradients and Hessians are those
+        of an f that returns one number.  A product takes its vector as the last argument, after
+        those of f: ``prepare(f, x, v, of="jvp")`` is the Jacobian times `v`, of the shape of y;
+        "vjp" the row `v` times it, and "hvp" the Hessian times `v`, of the shape of x.
 
     Returns
     -------

@@ -217,7 +217,10 @@ def test_copies_keep_what_it_is_of():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"of": "laplacian"}, "of must be one of 'jacobian', 'gradient', 'hessian'"),
+        (
+            {"of": "laplacian"},
+            "of must be one of 'jacobian', 'gradient', 'hessian', 'jvp', 'vjp', 'hvp'",
+        ),
         ({"of": "gradient", "sparse": True}, "sparse has no meaning"),
         ({"of": "hessian", "layout": "denominator"}, "layout has no meaning"),
     ],

@@ -11,14 +11,13 @@ import time
 import numpy as np
 
 from dualmc.graph import Recorder, called
-from dualmc.replay import calls, certain, events, slots
-from dualmc.replay.arrays import each
+from dualmc.replay import calls, certain, events, second, slots
+from dualmc.replay.arrays import each, given
 from dualmc.replay.budget import Budget, Stopped
 from dualmc.replay.native import Code
 from dualmc.replay.program import NotReplayable, needed, trace_program
 from dualmc.replay.rounding import machine
 from dualmc.replay.schedule import Memory, plan
-from dualmc.replay.second import DERIVED
 from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
 from dualmc.seeds import import_sparse
@@ -32,6 +31,10 @@ COPIED = 2**14
 GUARDED = ("by the code", "by its rounding", "by NumPy")
 
 
+# Derivatives times a vector.
+PRODUCTS = ("jvp", "vjp", "hvp")
+
+
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
@@ -40,6 +43,12 @@ class Path:
         catches=True,
     ):  # fmt: skip
         budget = Budget(seconds)
+        count_of_inputs, vector = len(traced), None
+        if of in PRODUCTS:  # the last argument is not f's, but multiplies
+            if traced[-1] != len(args) - 1:
+                raise NotReplayable("the vector is no array of floats")
+            vector = given(len(traced) - 1, (np.size(args[-1]),))
+            args, traced = args[:-1], traced[:-1]
         call = machine if guarded == "by its rounding" else called
         recorder = Recorder(whole=True, call=budget.counted(call))
         try:
@@ -48,16 +57,18 @@ class Path:
             raise NotReplayable(budget.reason) from None
         budget.check()
         positions = [traced.index(i) for i in active]
-        pair, guards, asked = lower(program, positions, budget)
+        seed = second.along(vector) if of == "jvp" else slots.seeded
+        pair, guards, asked = lower(program, positions, budget, seed)
         if guarded == GUARDED[-1]:
             guards = dict.fromkeys(guards)
-        ties = []
-        if of != "jacobian":
-            pair, ties = DERIVED[of](pair, program, positions, budget)
-        self.shape = pair.shape
+        _check_vector(of, vector, program, positions)
+        pair, value, ties = second.DERIVED[of](pair, program, positions, budget, vector)
+        self.shape, self.value_shape = pair.shape, value.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
-        self.columns = sum(program.inputs[k].size for k in positions)
+        if of in ("jvp", "hvp"):  # by how far x goes along the vector
+            self.input_shapes = [()]
+        self.columns = sum(map(math.prod, self.input_shapes))
         self.result_shape = (*self.shape, *(n for shape in self.input_shapes for n in shape))
         self.held = True
         self.is_verified = False
@@ -70,7 +81,7 @@ class Path:
         self._inputs = program.inputs
         row, col, parts = _entries(pair.tangent, self.rows)
         self._lay_out(row, col)
-        self._output = pair.array
+        self._output = value
         sinks = self._sinks(parts, Memory(self.count, "out"))
         expected = _guarded(guards, asked, ties, sinks, guarded == GUARDED[0])
         is_wide = row.size > max(MANY_ENTRIES, WIDE * self.rows)
@@ -81,7 +92,7 @@ class Path:
             count = _length(made)
             budget.check_compilation(count)
             start = time.perf_counter()
-            code = Code(made, expected, len(traced))
+            code = Code(made, expected, count_of_inputs)
             budget.learn(count, time.perf_counter() - start)
             return code
 
@@ -170,9 +181,9 @@ class Path:
 
     def _made_with_value(self):
         self._budget.begin()
-        memory = Memory(self.rows)
+        memory = Memory(self._output.size)
         memory.start_offset = ("once", _constants(self._output))
-        code = self._compile([(self._output, memory, np.arange(self.rows), "set")])
+        code = self._compile([(self._output, memory, np.arange(memory.size), "set")])
         check_value(self, lambda inputs: self._run(code, inputs, memory))
         self.witnesses = []
         return code, memory
@@ -188,7 +199,7 @@ class Path:
         out = self._start.copy() if self._start is not None else self._fresh()
         state = code.run(*inputs, work, out)
         if value is not None and not state:
-            out = (work[value.offset : value.offset + self.rows].copy(), out)
+            out = (work[value.offset : value.offset + value.size].copy(), out)
         code.free.append(work)
         if state:
             self.held = not state & 1
@@ -257,6 +268,14 @@ def _guarded(guards, asked, ties, sinks, is_doubted):
     for array in ties:
         ask(array, None)
     return expected
+
+
+def _check_vector(of, vector, program, positions):
+    """Refuse a vector of another size; a fresh call says what is wrong with it."""
+    if vector is not None:
+        other = program.output if of == "vjp" else program.inputs[positions[0]]
+        if vector.size != other.size:
+            raise NotReplayable("the vector has another size")
 
 
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.

@@ -14,7 +14,7 @@ from dualmc.replay import slots
 from dualmc.replay.arrays import Array, as_array, broadcast, each
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.schedule import needed_leaves
-from dualmc.replay.steps import Pair, contracted
+from dualmc.replay.steps import Pair, contracted, elementwise, sum_over
 from dualmc.rules import RULES
 
 _FLAT = frozenset(
@@ -47,7 +47,8 @@ class Differentiated:
         Finite where the tangents are those of f.
     """
 
-    def __init__(self, starts, budget):
+    def __init__(self, starts, budget, seed=slots.seeded):
+        self.seed = seed
         self.starts = starts
         self.budget = budget
         self.ties = []
@@ -71,7 +72,7 @@ class Differentiated:
     def _leaf(self, leaf):
         if leaf.kind == "input":
             first = self.starts.get(leaf.op)
-            return None if first is None else slots.seeded(leaf.size, first)
+            return None if first is None else self.seed(leaf.size, first)
         if leaf.kind == "const":
             return None
         if leaf.kind == "each":
@@ -150,19 +151,42 @@ def _by_rule(ufunc, leaf, tangents):
     return total
 
 
-def _hessian(pair, program, positions, budget):
-    """The gradient of a program's single number with its tangent, and the ties to be asked."""
+def along(vector):
+    """Seeds of a single column: the derivative in the direction `vector`."""
+
+    def seed(size, first):
+        coef = slots.taken(vector, np.arange(first, first + size))
+        return slots.Slots([(np.zeros(size, np.int32), coef)])
+
+    return seed
+
+
+def _hessian(pair, program, positions, budget, vector=None):
     if len(positions) != 1:
         raise NotReplayable("Hessians by several arguments are not replayed")
     x = program.inputs[positions[0]]
     gradient = gradient_array(_number(pair), x.size)
-    second = Differentiated({positions[0]: 0}, budget)
+    seed = slots.seeded if vector is None else along(vector)
+    second = Differentiated({positions[0]: 0}, budget, seed)
     tangent = second.tangent(gradient)
-    return Pair(gradient.reshape(x.shape), tangent), second.ties
+    y = Pair(gradient.reshape(x.shape), tangent)
+    return y, y.array, second.ties
 
 
-def _gradient(pair, program, positions, budget):
-    return _number(pair), []
+def _gradient(pair, program, positions, budget, vector):
+    y = _number(pair)
+    return y, y.array, []
+
+
+def _along(pair, program, positions, budget, vector):
+    return pair, pair.array, []  # f was seeded along the vector
+
+
+def _weighted(pair, program, positions, budget, vector):
+    """The number ``sum(vector * y)``, whose gradient is the product."""
+    flat = Pair(pair.array.reshape((vector.size,)), pair.tangent)
+    terms = elementwise(np.multiply, [flat, Pair(vector)])
+    return sum_over(terms, (0,)), pair.array, []
 
 
 def _number(pair):
@@ -171,5 +195,9 @@ def _number(pair):
     return Pair(pair.array.reshape(()), pair.tangent)
 
 
-# By the name of a derivative: from the `Pair` of the output to that of which it is the Jacobian.
-DERIVED = {"gradient": _gradient, "hessian": _hessian}
+# By the name of a derivative: from the `Pair` of the output to that of which it is the Jacobian,
+# the value that goes with it, and the ties to be asked.
+DERIVED = {
+    "jacobian": _along, "gradient": _gradient, "hessian": _hessian,
+    "jvp": _along, "vjp": _weighted, "hvp": _hessian,
+}  # fmt: skip

@@ -53,16 +53,17 @@ class Pair:
         return self.array.shape
 
 
-def lower(program, active, budget):
+def lower(program, active, budget, seed=slots.seeded):
     """The `Pair`s of a program's output and of its guards, and the arrays of its events.
 
     `active` inputs are differentiated, within the time of a `Budget`.  Guards and events that have
-    no replayed form get None; the caller looks after them.
+    no replayed form get None; the caller looks after them.  ``seed(size, first)`` is the tangent of
+    an input whose columns start at `first`.
     """
     pairs = {node: Pair(given(i, node.shape)) for i, node in enumerate(program.inputs)}
     first = 0
     for node in (program.inputs[i] for i in active):  # the columns are in their order
-        pairs[node].tangent = slots.seeded(node.size, first)
+        pairs[node].tangent = seed(node.size, first)
         first += node.size
     left = _uses(program)
     for node in program.nodes:
