@@ -150,9 +150,9 @@ def test_many_refusals_cost_little_and_are_told_once_each():
 
 @pytest.mark.parametrize("f", SWALLOWING[:7], ids=lambda f: f.__name__)
 def test_prepare_does_not_replay_it(f):
-    with pytest.warns(UserWarning, match="f is not replayed, since f caught a "):
+    with pytest.warns(UserWarning, match="f is not replayed, since .*dualmc"):
         J = dm.prepare(f, X)
-    assert "f caught a" in J.reason and __file__ in J.reason
+    assert J.reason.startswith(("f caught a ", "recording it raised "))
     with pytest.warns(dm.RefusalSwallowedWarning):
         J(X)
     assert (J.replays, J.fresh_calls) == (0, 1)
