@@ -65,8 +65,8 @@ class Request:
     def call(self, inputs, level):
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
         call = list(self.args)
-        for i, x in zip(self.numbers, inputs, strict=True):
-            call[i] = x if x.shape else seeds.as_given(x, self.args[i])
+        for i, x, given in zip(self.numbers, inputs, self.xs, strict=True):
+            call[i] = x if given.shape else seeds.as_given(x, self.args[i])
         out, aux = call_f(self.f, call, level), None
         if self.has_aux:
             out, aux = _with_aux(out, self.caller)
