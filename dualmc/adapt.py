@@ -116,12 +116,11 @@ def drop_under_way():
 
 def hand_back():
     """Write what adapted code assigned to its global names into the modules they belong to."""
-    for world in list(_worlds.values()):
-        for space in list(world.namespaces.values()):
+    for world in tuple(_worlds.values()):
+        for space in world.spaces:
+            found = space.found
             # What adapted code did not assign to a global name stands in one order.
-            if len(space) != len(space.found) or not all(
-                map(operator.is_, space.values(), space.found.values())
-            ):
+            if len(space) != len(found) or not all(map(_is, space.values(), found.values())):
                 space.hand_back()
 
 
@@ -193,7 +192,7 @@ class Namespace(dict):
             for name, (place, value) in list(self.called.items()):
                 if real.get(place) is not value:
                     self.forget(name)
-        if sources and not all(map(operator.is_, map(real.get, sources), sources.values())):
+        if sources and not all(map(_is, map(real.get, sources), sources.values())):
             for name in [n for n, value in sources.items() if real.get(n) is not value]:
                 self.forget(name)
         if self.builtins and not real.keys().isdisjoint(self.builtins):
@@ -260,6 +259,7 @@ class World:
     def __init__(self, root):
         self.root = root
         self.namespaces = {}  # by id of the module's dictionary, which the namespace keeps alive
+        self.spaces = ()  # the same, to run through while other threads add some
         self.functions = weakref.WeakKeyDictionary()
         self.under_way = _UnderWay()
         self.modules = {}
@@ -273,6 +273,7 @@ class World:
         found = self.namespaces.get(id(real))
         if found is None:
             found = self.namespaces[id(real)] = Namespace(real, self)
+            self.spaces = tuple(self.namespaces.values())
         return found
 
     def renewed(self, value, found):
@@ -384,7 +385,7 @@ class World:
         if isinstance(f.__globals__, Namespace):
             return f
         if not f.__closure__:
-            found = self.functions.get(f)
+            found = self.functions.data.get(weakref.ref(f))  # `get`, without a call
             if found is None:
                 return self._copied(f)
             is_current = (
@@ -423,7 +424,7 @@ class World:
 
     def _remember(self, f, copy):
         """Note that `copy` is made of `f`, whose attributes it shares."""
-        if len(self.functions) >= KEPT_FUNCTIONS:
+        if len(self.functions.data) >= KEPT_FUNCTIONS:
             self.functions.clear()
         copy.__dict__ = f.__dict__
         copy.__qualname__ = f.__qualname__
@@ -827,6 +828,7 @@ _DATA = frozenset(
 # Kinds of values whose adapted forms are never exchanged.
 _STEADY = frozenset({types.BuiltinFunctionType, types.ModuleType, np.ufunc, _DISPATCHER})
 _worlds: dict = {}
+_is = operator.is_
 
 
 def _world(root):
@@ -834,6 +836,6 @@ def _world(root):
     if found is None:
         found = _worlds[root] = World(root)
     foreign.register()
-    for space in list(found.namespaces.values()):  # copies are of what the modules hold now
+    for space in found.spaces:  # copies are of what the modules hold now
         space.refresh()
     return found
