@@ -76,7 +76,7 @@ def apply(ufunc, *inputs):
     if type(y._primal) is Dual:
         if ufunc in choices.KINKS:
             y = choices.settled(ufunc, y, inputs)
-        if hasattr(inputs[0], "_square") or hasattr(inputs[-1], "_square"):
+        if choices.rooted:
             y = choices.of_root(ufunc, y, inputs)
     return y
 

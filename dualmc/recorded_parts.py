@@ -22,7 +22,7 @@ def get(dual, key):
         if y is not None:
             return y
     y = indexing.get(dual, key)
-    if hasattr(dual, "_square"):
+    if choices.rooted and type(dual._primal) is Dual:
         return choices.moved(y, dual, lambda a: a[key])
     return y
 

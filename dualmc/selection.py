@@ -32,7 +32,7 @@ def result(y, x, select, batched=None, key=None):
     if np.may_share_memory(values(y), values(x.primal)):
         if not x.is_number:
             out = make(y, None, x.level, view_of(x, select, batched, None, key))
-            if type(y) is Dual and hasattr(x, "_square"):
+            if choices.rooted and type(y) is Dual:
                 return choices.moved(out, x, select)
             return out
         y = y.copy()
