@@ -212,7 +212,9 @@ def _along(caller, f, xs, x_dots, given):
 def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
+        for i, x in enumerate(xs):
+            if not x.shape:
+                duals[i] = seeds.as_given(duals[i], given[i])
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         return level, piece.primal, piece.columns()[..., 0]
