@@ -21,6 +21,7 @@ import enum
 import functools
 import importlib
 import math
+import operator
 import sys
 import threading
 import types
@@ -38,7 +39,7 @@ from dualmc import (
     strided,  # noqa: F401
     uses,
 )
-from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable, are_same
+from dualmc.exchanged import ClassView, FunctionCopy, FunctionTable
 
 # Packages whose own functions are left as they are, unless f itself is one of them.
 FOREIGN = frozenset(
@@ -115,8 +116,12 @@ def drop_under_way():
 
 def hand_back():
     """Write what adapted code assigned to its global names into the modules they belong to."""
-    for world in list(_worlds.values()):
-        world.hand_back()
+    for world in tuple(_worlds.values()):
+        for space in world.spaces:
+            found = space.found
+            # What adapted code did not assign to a global name stands in one order.
+            if len(space) != len(found) or not all(map(_is, space.values(), found.values())):
+                space.hand_back()
 
 
 def _module_of(value):
@@ -183,10 +188,11 @@ class Namespace(dict):
     def refresh(self):
         """Forget what no longer is what the module holds, and follow what was exchanged in it."""
         real, sources = self.real, self.sources
-        for name, (place, value) in list(self.called.items()):
-            if real.get(place) is not value:
-                self.forget(name)
-        if sources and not are_same(map(real.get, sources), sources.values()):
+        if self.called:
+            for name, (place, value) in list(self.called.items()):
+                if real.get(place) is not value:
+                    self.forget(name)
+        if sources and not all(map(_is, map(real.get, sources), sources.values())):
             for name in [n for n, value in sources.items() if real.get(n) is not value]:
                 self.forget(name)
         if self.builtins and not real.keys().isdisjoint(self.builtins):
@@ -229,10 +235,6 @@ class Namespace(dict):
         self.called.pop(name, None)
         self.functions = None
 
-    def is_assigned(self):
-        """Whether adapted code assigned to a global name; what it did not stands in one order."""
-        return len(self) != len(self.found) or not are_same(self.values(), self.found.values())
-
     def hand_back(self):
         found = self.found
         for name in [n for n, value in self.items() if found.get(n, found) is not value]:
@@ -257,6 +259,7 @@ class World:
     def __init__(self, root):
         self.root = root
         self.namespaces = {}  # by id of the module's dictionary, which the namespace keeps alive
+        self.spaces = ()  # the same, to run through while other threads add some
         self.functions = weakref.WeakKeyDictionary()
         self.under_way = _UnderWay()
         self.modules = {}
@@ -270,12 +273,8 @@ class World:
         found = self.namespaces.get(id(real))
         if found is None:
             found = self.namespaces[id(real)] = Namespace(real, self)
+            self.spaces = tuple(self.namespaces.values())
         return found
-
-    def refresh(self):
-        """Before every call: copies are those of what the modules hold now."""
-        for namespace in list(self.namespaces.values()):
-            namespace.refresh()
 
     def renewed(self, value, found):
         """`found`, made of `value` before, brought up to date; None where it cannot be."""
@@ -292,11 +291,6 @@ class World:
         """Whether more than the code and the defaults of `f` can be exchanged."""
         copy = self.functions.get(f)
         return bool(f.__closure__) or copy is None or copy.has_adapted_defaults
-
-    def hand_back(self):
-        for namespace in list(self.namespaces.values()):
-            if namespace.is_assigned():
-                namespace.hand_back()
 
     def original(self, value):
         """What an adapted function or module was made of."""
@@ -391,8 +385,16 @@ class World:
         if isinstance(f.__globals__, Namespace):
             return f
         if not f.__closure__:
-            found = self.functions.get(f)
-            return self._copied(f) if found is None else found.renewed(f, self)
+            found = self.functions.data.get(weakref.ref(f))  # `get`, without a call
+            if found is None:
+                return self._copied(f)
+            is_current = (
+                found.code is f.__code__
+                and found.defaults is f.__defaults__
+                and found.kwdefaults is f.__kwdefaults__
+                and not found.has_adapted_defaults
+            )
+            return found.function if is_current else found.renewed(f, self)
         closing = self.under_way.copies
         if f in closing:  # one of several functions that call each other
             return closing[f]
@@ -422,7 +424,7 @@ class World:
 
     def _remember(self, f, copy):
         """Note that `copy` is made of `f`, whose attributes it shares."""
-        if len(self.functions) >= KEPT_FUNCTIONS:
+        if len(self.functions.data) >= KEPT_FUNCTIONS:
             self.functions.clear()
         copy.__dict__ = f.__dict__
         copy.__qualname__ = f.__qualname__
@@ -826,6 +828,7 @@ _DATA = frozenset(
 # Kinds of values whose adapted forms are never exchanged.
 _STEADY = frozenset({types.BuiltinFunctionType, types.ModuleType, np.ufunc, _DISPATCHER})
 _worlds: dict = {}
+_is = operator.is_
 
 
 def _world(root):
@@ -833,5 +836,6 @@ def _world(root):
     if found is None:
         found = _worlds[root] = World(root)
     foreign.register()
-    found.refresh()
+    for space in found.spaces:  # copies are of what the modules hold now
+        space.refresh()
     return found

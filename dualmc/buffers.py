@@ -158,9 +158,11 @@ def trimming(function):
     An interrupt may come while a level closes: it is closed here then.
     """
 
+    running = levels._running
+
     @functools.wraps(function)
     def run(*args):
-        outside = levels.mark()
+        outside = len(running.levels)
         try:
             return function(*args)
         except BaseException:

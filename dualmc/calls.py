@@ -22,6 +22,7 @@ from dualmc.errors import (
 )
 
 NUMERATOR = "numerator"
+CSR = options.FORMATS[0]
 
 
 class Request:
@@ -35,7 +36,9 @@ class Request:
         if not args:
             raise TypeError(f"{caller} needs the point of evaluation: {caller}(f, x).")
         self.sparse, self.format, self.layout, self.has_aux = False, None, layout, False
-        if sparse is not False or has_aux is not False or layout is not NUMERATOR:
+        if sparse is True and has_aux is False and layout is NUMERATOR:
+            self.sparse, self.format = True, CSR
+        elif sparse is not False or has_aux is not False or layout is not NUMERATOR:
             self.format = options.format_of(sparse, caller)
             self.sparse = self.format is not None
             options.check_layout(layout, caller)
@@ -65,8 +68,8 @@ class Request:
     def call(self, inputs, level):
         """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
         call = list(self.args)
-        for i, x in zip(self.numbers, inputs, strict=True):
-            call[i] = x if x.shape else seeds.as_given(x, self.args[i])
+        for i, x, given in zip(self.numbers, inputs, self.xs, strict=True):
+            call[i] = x if given.shape else seeds.as_given(x, self.args[i])
         out, aux = call_f(self.f, call, level), None
         if self.has_aux:
             out, aux = _with_aux(out, self.caller)
@@ -93,7 +96,11 @@ class Request:
         found = []
         for J, x in zip(parts, self.xs, strict=True):
             if self.sparse:
-                found.append((J.T if self.layout == "denominator" else J).asformat(self.format))
+                if self.layout == "denominator":
+                    J = J.T.asformat(self.format)
+                elif self.format != CSR:  # which it is
+                    J = J.asformat(self.format)
+                found.append(J)
                 continue
             if J.shape != shape + x.shape:
                 J = np.reshape(J, shape + x.shape)

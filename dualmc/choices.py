@@ -37,6 +37,8 @@ class _State(threading.local):
 
 
 state = _State()
+# Whether any Dual ever remembered a root: else none is looked for.
+rooted = False
 # How many threads report kinks just now.
 reporting = 0
 
@@ -196,7 +198,9 @@ def _guarded(args, at):
 
 def remember(y, square):
     """Note that ``y**2`` is `square`, a smooth function where `y` is not."""
+    global rooted
     if type(square) is Dual and square.level is y.level and square.shape == y.shape:
+        rooted = True
         y._square = square, _writes(y)
 
 

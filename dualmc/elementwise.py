@@ -74,7 +74,10 @@ def apply(ufunc, *inputs):
         raise missing_rule(registry.name_of(ufunc))
     y = push(rule, ufunc, inputs)
     if type(y._primal) is Dual:
-        y = choices.of_root(ufunc, choices.settled(ufunc, y, inputs), inputs)
+        if ufunc in choices.KINKS:
+            y = choices.settled(ufunc, y, inputs)
+        if choices.rooted:
+            y = choices.of_root(ufunc, y, inputs)
     return y
 
 

@@ -212,7 +212,9 @@ def _along(caller, f, xs, x_dots, given):
 def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        duals = [d if d.shape else seeds.as_given(d, a) for d, a in zip(duals, given, strict=True)]
+        for i, x in enumerate(xs):
+            if not x.shape:
+                duals[i] = seeds.as_given(duals[i], given[i])
         y = seeds.as_output(call_f(f, duals, level), caller)
         piece = seeds.Piece(y, level, xs[0].dtype)
         return level, piece.primal, piece.columns()[..., 0]
@@ -276,7 +278,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    outside = levels.mark()
+    outside = len(levels._running.levels)
     try:
         y, pieces, aux = passes(request)
     except MemoryError as error:
@@ -357,26 +359,11 @@ def passes(request, is_sparse=None):
     return first, pieces, first_aux
 
 
-def _pass(request, start, width, is_sparse):
+def _pass(request, start, width, is_sparse, looks_again=True):
     """One call of f, for `width` columns from `start` on: its value, the columns, and aux.
 
     If these would pass the memory budget, how many columns do not.
     """
-    level, found = _looked(request, start, width, is_sparse)
-    is_varied = choices.again(level) if level.kinked or level.chosen else None
-    if is_varied is None or type(found) is int:
-        return found
-    with choices.looking(is_varied):
-        _, other = _looked(request, start, width, is_sparse)
-    if type(other) is int:
-        return other
-    if is_varied:
-        return found[0], choices.agreed(found[1], other[1], -1), found[2]
-    return other[0], found[1], other[2]
-
-
-def _looked(request, start, width, is_sparse):
-    """What `_pass` returns, from one look; and the level."""
     xs = request.xs
     with open_level(width) as level:
         if len(xs) == 1:
@@ -393,8 +380,24 @@ def _looked(request, start, width, is_sparse):
             out, aux = request.call(inputs, level)
             piece = seeds.Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
-            return level, (piece.primal, columns, aux)
         except ChunkNeeded as need:
             if need.level is not level:
                 raise
-            return level, min(need.columns, width - 1)
+            return min(need.columns, width - 1)
+    found = piece.primal, columns, aux
+    if looks_again and (level.kinked or level.chosen):
+        is_varied = choices.again(level)
+        if is_varied is not None:
+            with choices.looking(is_varied):
+                other = _pass(request, start, width, is_sparse, False)
+            return _agreed(found, other, is_varied)
+    return found
+
+
+def _agreed(found, other, is_varied):
+    """What `_pass` returns of two looks."""
+    if type(other) is int:
+        return other
+    if is_varied:
+        return found[0], choices.agreed(found[1], other[1], -1), found[2]
+    return other[0], found[1], other[2]

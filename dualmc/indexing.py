@@ -35,7 +35,7 @@ def get(dual, key):
         if not is_basic(key):
             return _taken(dual, key)
         kind = type(key)
-    if not dual._writes and not dual._primal.ndim:
+    if kind is not slice and kind is not int and not dual._writes and not dual._primal.ndim:
         dual = dual.as_array()  # a view of a number is one of a copy
     primal = dual.primal[key]
     path = key if kind is tuple else (key,)

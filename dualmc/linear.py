@@ -58,7 +58,9 @@ def with_primal(y, dual):
     y = y if type(y) is Dual else np.asarray(y)
     t = dual.own_tangent()
     out = make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
-    return choices.moved(out, dual, lambda square: square) if type(y) is Dual else out
+    if choices.rooted and type(y) is Dual:
+        return choices.moved(out, dual, lambda square: square)
+    return out
 
 
 def exact(function, formula, *args, **options):

@@ -163,10 +163,14 @@ def _of_function(function):
 
 def _of_ufunc(ufunc):
     def standin(*inputs, **kwargs):
-        if len(inputs) == 1 and type(inputs[0]) is Dual and not kwargs and ufunc.nin == 1:
-            (x,) = inputs  # whom NumPy would ask, after a detour
-            y = record_unary(ufunc, x) if x.level.records else push_unary(ufunc, x)
-            return apply(ufunc, x) if y is None else y
+        if len(inputs) == 1 and not kwargs and ufunc.nin == 1:
+            (x,) = inputs
+            kind = type(x)
+            if kind is Dual:  # whom NumPy would ask, after a detour
+                y = record_unary(ufunc, x) if x.level.records else push_unary(ufunc, x)
+                return apply(ufunc, x) if y is None else y
+            if kind is np.ndarray and x.dtype is not _OBJECT:
+                return ufunc(x)
         first = None
         for a in inputs:
             kind = type(a)

@@ -1,6 +1,5 @@
 """What `dir` lists of the package, and what to say of a name that it does not have."""
 
-import difflib
 from typing import NoReturn
 
 # What the same thing is called elsewhere (JAX, autograd, PyTorch, numdifftools, ForwardDiff).
@@ -46,10 +45,16 @@ def missing(name: str, known: list[str]) -> NoReturn:
     """Raise the `AttributeError` for ``dualmc.name``."""
     hint = ELSEWHERE.get(name)
     if hint is None:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-        hint = close[0] if close else None
+        hint = _close(name, known)
     said = f" Use {hint}." if hint else " See dir(dualmc)."
     raise AttributeError(f"module 'dualmc' has no attribute {name!r}.{said}", name=name)
+
+
+def _close(name, known):
+    """The one of the names `known` that `name` may be meant to be; or None."""
+    import difflib  # for errors alone
+
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), None)
 
 
 _OPTIONS = ("argnums", "chunk_size", "sparse", "layout", "has_aux", "of")
@@ -58,8 +63,8 @@ _OPTIONS = ("argnums", "chunk_size", "sparse", "layout", "has_aux", "of")
 def refuse_keywords(caller: str, unknown: dict) -> None:
     """Raise the `TypeError` for keyword arguments that `caller` does not have."""
     name, value = next(iter(unknown.items()))
-    close = difflib.get_close_matches(name, _OPTIONS, n=1, cutoff=0.7)
-    typed = f" Did you mean {close[0]}?" if close else ""
+    close = _close(name, _OPTIONS)
+    typed = f" Did you mean {close}?" if close else ""
     given = repr(value) if isinstance(value, (int, float, str, bool)) else name
     raise TypeError(
         f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "

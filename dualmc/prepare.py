@@ -125,12 +125,11 @@ class Prepared:
             if (
                 type(x) is np.ndarray
                 and x.dtype is FLOAT64
-                and x.shape == path.input_shapes[0]
-                and x.ndim == 1
+                and x.shape == path.vector_shape
                 and x.flags.carray
-                and path.outside.check()
+                and path.check()
             ):
-                entries = path((x,))
+                entries = path.run(path.code, args)
                 if entries is not None:
                     self.replays += 1
                     if path.is_sparse:
@@ -159,7 +158,7 @@ class Prepared:
         paths = self._paths
         for key, path in paths:
             inputs = inputs_of(key, args)
-            if inputs is None or not path.outside(args):
+            if inputs is None or not path.check(args):
                 continue
             try:
                 found = path.value_and_entries(inputs) if with_value else path(inputs)
@@ -180,11 +179,10 @@ class Prepared:
 
     def _shaped(self, path: Path, y: Any, entries: np.ndarray) -> tuple[Any, Any]:
         y = None if y is None else y.reshape(path.value_shape)
-        J = path.matrix(entries)
         if self._is_direct:
-            if not path.is_sparse:
-                J = J.reshape(path.result_shape)
+            J = path.matrix(entries) if path.is_sparse else entries.reshape(path.result_shape)
             return scalar(y), scalar(J) if self._of in PRODUCTS else J
+        J = path.matrix(entries)
         if not path.is_sparse:
             J = J.reshape(*path.shape, path.columns)
         return scalar(y), self._split(path, J)
@@ -215,6 +213,7 @@ class Prepared:
                 path, path.outside = made_within(
                     self._f, args, key, lambda catches: self._recorded(key, args, catches)
                 )
+                path.check = path.outside.check
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
             except NotReplayable as problem:

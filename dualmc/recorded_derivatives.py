@@ -10,7 +10,10 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from dualmc import forward, reverse, second, standins
+from dualmc.dual import Dual
 from dualmc.record import has_traced, record
 from dualmc.traced import Traced
 
@@ -19,6 +22,8 @@ DERIVATIVES = (
     reverse.jacobian_rev, reverse.value_and_jacobian_rev, reverse.gradient,
     reverse.value_and_gradient, second.hessian, second.hvp,
 )  # fmt: skip
+_FLOAT64 = np.dtype(np.float64)
+_NEVER_TRACED = frozenset({Dual, types.FunctionType, float, int})
 
 
 class Derivative:
@@ -75,6 +80,13 @@ def _stepped(name: str, derivative: Callable, args: tuple, options: dict) -> Any
 def _recorded(original: Callable) -> Callable:
     @functools.wraps(original)
     def standin(*args: Any, **options: Any) -> Any:
+        for a in args:
+            kind = type(a)
+            if kind not in _NEVER_TRACED and (kind is not np.ndarray or a.dtype is not _FLOAT64):
+                break
+        else:
+            if not options:
+                return original(*args)
         if not has_traced(args) and not has_traced(tuple(options.values())):
             return original(*args, **options)
         f, *rest = args

@@ -22,7 +22,9 @@ def get(dual, key):
         if y is not None:
             return y
     y = indexing.get(dual, key)
-    return choices.moved(y, dual, lambda a: a[key]) if type(dual._primal) is Dual else y
+    if choices.rooted and type(dual._primal) is Dual:
+        return choices.moved(y, dual, lambda a: a[key])
+    return y
 
 
 def _recorded(dual, key, level):

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from dualmc import adapt, buffers, choices, names, seeds, short_sweep, sweep, watch
 from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make_array
+from dualmc.dual import Dual, make
 from dualmc.levels import open_level
 from dualmc.splitting import STATE, numbers_of, resolved
 from dualmc.tape import leaf
@@ -300,7 +300,9 @@ class Tape:
         x = args[0]
         with open_level(0, records=True) as level:
             var = leaf(x)
-            y = call_f(f, (make_array(np.array(x), var, level), *args[1:]), level)
+            dual = make(np.array(x), var, level)
+            dual._writes = 1  # what has no dimensions is an array here: see `make_array`
+            y = call_f(f, (dual, *args[1:]), level)
             tape = cls.__new__(cls)
             tape._hold([var], seeds.as_output(y, caller), None, level)
         if looks_again and (level.kinked or level.chosen):

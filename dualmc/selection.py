@@ -32,7 +32,9 @@ def result(y, x, select, batched=None, key=None):
     if np.may_share_memory(values(y), values(x.primal)):
         if not x.is_number:
             out = make(y, None, x.level, view_of(x, select, batched, None, key))
-            return choices.moved(out, x, select) if type(y) is Dual else out
+            if choices.rooted and type(y) is Dual:
+                return choices.moved(out, x, select)
+            return out
         y = y.copy()
     t = x.own_tangent() if x.size or not y.size else None  # what NumPy makes of nothing
     if t is None:

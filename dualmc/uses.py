@@ -27,9 +27,13 @@ def renamed(code, names, has_substitute):
     has_substitute : callable
         Whether a value that code finds under a name is replaced where it is called.
     """
-    mine = {n: names[n] for n in _all_names(code) if _may_be(names.get(n))}
-    known = tuple((n, id(value)) for n, value in mine.items())
-    return _renamed(code, known, _Values(mine), has_substitute) if known else code
+    mine, known = _Values(), []
+    for n in _all_names(code):
+        value = names.get(n)
+        if value is not None and _may_be(value):
+            mine[n] = value
+            known.append((n, id(value)))
+    return _renamed(code, tuple(known), mine, has_substitute) if known else code
 
 
 class _Values(dict):

@@ -20,6 +20,7 @@ import numpy as np
 from dualmc.replay.events import error_state, loud_errors, warning_action
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.snapshot import Book, Unknown, is_foreign
+from dualmc.replay.values import SMALL
 
 _ABSENT = object()
 # Methods that Python calls without their name standing anywhere.
@@ -68,12 +69,7 @@ class Outside:
 
     def __call__(self, args=()):
         """Whether everything is what it was."""
-        if self.fixed:
-            seen: dict = {}
-            for i, match in self.fixed.items():
-                if not match(args[i], seen):
-                    return False
-        return self.check()
+        return self.check(args)
 
     # --- The walk --------------------------------------------------------------------------------
 
@@ -132,10 +128,11 @@ class Outside:
     def _compiled(self):
         """All places as one expression: identity first where the value cannot change in place."""
         scope = {"f": self._f, "match": self._match_f, "state": error_state, "loud": loud_errors}
+        scope["ndarray"] = np.ndarray
         scope["calm"] = error_state()  # NumPy's error handling as it is now, which raises nothing
         terms = ["match(f, seen)"]
         if self._is_simple(self._f):
-            terms = [f"((v := f) and {_same_function('root', self._f, scope)} or match(f, seen))"]
+            terms = [f"({_same_function('f', 'root', self._f, scope)} or match(f, seen))"]
         if self.catches:  # errors of arithmetic and warnings, where they are errors
             terms.append("(state() is calm or loud() is None)")
             scope["w"], scope["quiet"] = warnings, _quiet(warning_action())
@@ -148,16 +145,23 @@ class Outside:
                 continue
             scope[f"c{k}"], scope[f"m{k}"] = value, match
             found = f"g{k}[{name!r}]"
-            if _is_settled(value):
+            if type(value) is np.ndarray and value.nbytes <= SMALL and not value.dtype.hasobject:
+                same = _same_array(f"c{k}", value, scope)
+                terms.append(f"(type(v := {found}) is ndarray and {same} or m{k}(v, seen))")
+            elif _is_settled(value):
                 terms.append(f"((v := {found}) is c{k} or m{k}(v, seen))")
             elif self._is_simple(value):
-                same = _same_function(f"k{k}", value, scope)
+                same = _same_function("v", f"k{k}", value, scope)
                 terms.append(f"((v := {found}) is c{k} and {same} or m{k}(v, seen))")
             else:
                 terms.append(f"m{k}({found}, seen)")
         terms = "\n   and ".join(terms)
+        scope.update({f"a{i}": match for i, match in self.fixed.items()})
+        fixed = " and ".join(f"a{i}(args[{i}], seen)" for i in self.fixed)
+        fixed = f" seen = {{}}\n if not ({fixed}): return False\n" if fixed else ""
         exec(
-            "def check():\n"
+            "def check(args=()):\n"
+            + fixed
             + " seen = {}\n" * ("seen" in terms)
             + f" try:\n  return ({terms})\n except (KeyError, AttributeError):\n  return False\n",
             scope,
@@ -251,12 +255,26 @@ def _is_settled(value):
     return isinstance(value, _SETTLED)
 
 
-def _same_function(name, f, scope):
-    """An expression: whether the function v, which is `f`, has the state that it had."""
+def _same_function(v, name, f, scope):
+    """An expression: whether the function named `v`, which is `f`, has the state that it had."""
     scope[name], scope[f"{name}d"] = f.__code__, f.__defaults__
+    count = len(f.__dict__)
+    is_as_long = f"len({v}.__dict__) == {count}" if count else f"not {v}.__dict__"
     return (
-        f"v.__code__ is {name} and v.__defaults__ is {name}d and v.__kwdefaults__ is None "
-        f"and len(v.__dict__) == {len(f.__dict__)}"
+        f"{v}.__code__ is {name} and {v}.__defaults__ is {name}d and {v}.__kwdefaults__ is None "
+        f"and {is_as_long}"
+    )
+
+
+def _same_array(name, a, scope):
+    """An expression: whether the array v has the numbers of `a`, in the same places."""
+    scope[f"{name}d"], scope[f"{name}t"], scope[f"{name}s"] = a.dtype, a.strides, a.shape
+    scope[f"{name}b"] = a.tobytes()
+    if a.ndim == 1 and a.itemsize:  # the bytes tell the length, and there is one order of them
+        return f"v.dtype is {name}d and v.ndim == 1 and v.tobytes() == {name}b"
+    return (
+        f"v.dtype is {name}d and v.strides == {name}t and v.shape == {name}s "
+        f"and v.tobytes() == {name}b"
     )
 
 

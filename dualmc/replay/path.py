@@ -68,6 +68,9 @@ class Path:
         self.input_shapes = [program.inputs[k].shape for k in positions]
         if of in ("jvp", "hvp"):  # by how far x goes along the vector
             self.input_shapes = [()]
+        self.vector_shape = None  # of the one input, if it is a vector
+        if len(self.input_shapes) == 1 and len(self.input_shapes[0]) == 1:
+            self.vector_shape = self.input_shapes[0]
         self.columns = sum(map(math.prod, self.input_shapes))
         self.result_shape = (*self.shape, *(n for shape in self.input_shapes for n in shape))
         self.held = True
@@ -98,7 +101,7 @@ class Path:
 
         self._compile = compiled
         self._budget = budget
-        self._code = self._compile([])
+        self.code = self._compile([])
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
 
@@ -163,7 +166,7 @@ class Path:
 
         None if f takes another way there, or an entry is not finite.
         """
-        return self._run(self._code, inputs)
+        return self.run(self.code, inputs)
 
     def value_and_entries(self, inputs):
         """The flat value, to rounding, and the entries.
@@ -177,18 +180,19 @@ class Path:
             with self._lock:  # a program of its own, so that others need not compute the value
                 if self._with_value is None:
                     self._with_value = self._made_with_value()
-        return self._run(self._with_value[0], inputs, self._with_value[1])
+        return self.run(self._with_value[0], inputs, self._with_value[1])
 
     def _made_with_value(self):
         self._budget.begin()
         memory = Memory(self._output.size)
         memory.start_offset = ("once", _constants(self._output))
         code = self._compile([(self._output, memory, np.arange(memory.size), "set")])
-        check_value(self, lambda inputs: self._run(code, inputs, memory))
+        check_value(self, lambda inputs: self.run(code, inputs, memory))
         self.witnesses = []
         return code, memory
 
-    def _run(self, code, inputs, value=None):
+    def run(self, code, inputs, value=None):
+        """The entries by `code`; with the memory of the `value`, that too."""
         if (self._looked_at or self._asked) and not self._is_same_way(inputs):
             self.held = False
             return None
