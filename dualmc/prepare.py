@@ -13,7 +13,7 @@ import numpy as np
 from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
 from dualmc.kernels import HAS_COMPILER
-from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
+from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
 from dualmc.replay.outside import made_within
 from dualmc.replay.path import GUARDED, PRODUCTS, Path
 from dualmc.replay.program import NotReplayable
@@ -217,6 +217,8 @@ class Prepared:
                 )
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
+                if path.asks_memory and (key := with_memory(key, args)) is None:
+                    raise NotReplayable("it asks how an argument lies in memory, not as its copy")
             except NotReplayable as problem:
                 self._refuse(str(problem))
             except Exception as problem:

@@ -58,6 +58,7 @@ class Outside:
         book.lenient = True
         self._f = f
         self._match_f = _named(book, "what it is made of", f)
+        self._spaces = {}  # by label: namespaces that may gain a name that f mentions
         self._names = set(_SPOKEN)
         self._seen = set()
         self.catches = False  # whether any code may catch an exception
@@ -89,7 +90,7 @@ class Outside:
                     self._seen.add(id(f))
                     self._walk_code(f.__code__, f.__globals__)
             for kind in list(book.classes):
-                for base in kind.__mro__[:-1]:
+                for base in (*kind.__mro__, *type(kind).__mro__):
                     if not is_foreign(base.__module__, book.root):
                         self._look_up(vars(base), f"class {base.__name__}")
             for module in list(book.modules):
@@ -113,6 +114,7 @@ class Outside:
                     self._book.match(module)
 
     def _look_up(self, namespace, where):
+        self._spaces[where] = namespace
         for name in self._names.intersection(namespace):
             self._place(namespace, name, f"{name} of {where}")
 
@@ -155,6 +157,11 @@ class Outside:
                 terms.append(f"((v := {found}) is c{k} and {same} or m{k}(v, seen))")
             else:
                 terms.append(f"m{k}({found}, seen)")
+        scope["mentioned"] = frozenset(self._names)
+        for k, namespace in enumerate(self._spaces.values()):
+            scope[f"s{k}"], scope[f"n{k}"] = namespace, list(namespace)
+            scope[f"h{k}"] = self._names.intersection(namespace)
+            terms.append(f"([*s{k}] == n{k} or mentioned.intersection(s{k}) == h{k})")
         terms = "\n   and ".join(terms)
         exec(
             "def check():\n"
