@@ -80,6 +80,7 @@ class Prepared:
         self.replays = 0
         self.fresh_calls = 0
         self.reason: str | None = None
+        self._refusal: str | None = None  # of a way that was met later
         self._short: Path | None = None  # one vector in, an array out
         self._add_path(args, self._paths)
 
@@ -91,9 +92,10 @@ class Prepared:
         name = getattr(self._f, "__name__", type(self._f).__name__)
         if self.reason is not None:
             return f"<Prepared {name}: not replayed, since {self.reason}>"
+        other = "" if self._refusal is None else f"; another way not replayed: {self._refusal}"
         return (
             f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
-            f"{self.replays} replays, {self.fresh_calls} fresh calls>"
+            f"{self.replays} replays, {self.fresh_calls} fresh calls{other}>"
         )
 
     def __reduce__(self) -> tuple:
@@ -264,6 +266,8 @@ class Prepared:
     def _refuse(self, reason: str) -> None:
         if not self._paths:
             self.reason = reason
+        else:
+            self._refusal = reason
 
     def _is_faster(self, path: Path, key: tuple, args: tuple) -> bool:
         """Whether a replay is not clearly slower than a fresh call: the least of some of each."""

@@ -2,6 +2,7 @@
 how they lie in memory, and what their classes have come to have."""
 
 import enum
+import os
 import types
 
 import numpy as np
@@ -145,3 +146,54 @@ def test_what_a_member_of_an_enumeration_holds():
     assert _factor(J, Method.EULER) == 2.0
     Method.EULER.k = 5.0
     assert _factor(J, Method.EULER) == 5.0
+
+
+SCALE = 2.0
+
+
+def test_a_global_name_read_from_the_table_of_all(monkeypatch):
+    def f(x):
+        return x * globals()["SCALE"]
+
+    J = dm.prepare(f, X)
+    assert _factor(J) == 2.0
+    monkeypatch.setitem(globals(), "SCALE", 5.0)
+    assert _factor(J) == 5.0
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: float(os.environ.get("SCALE_OF_THE_TEST", "2")),
+        lambda: float(os.getenv("SCALE_OF_THE_TEST", "2")),
+    ],
+    ids=["environ", "getenv"],
+)
+def test_a_variable_of_the_environment(read, monkeypatch):
+    J = dm.prepare(lambda x: x * read(), X)
+    assert _factor(J) == 2.0
+    assert J.replays == 1
+    monkeypatch.setenv("SCALE_OF_THE_TEST", "5")
+    assert _factor(J) == 5.0
+
+
+def test_text_that_is_run_as_code():
+    with pytest.warns(UserWarning, match="runs text as code"):
+        J = dm.prepare(lambda x: x * eval("4.0 - 2"), X)
+    assert _factor(J) == 2.0
+
+
+def test_a_later_way_that_is_not_replayed_is_told():
+    def f(x):
+        if x[0] < 2:
+            return x**3
+        with np.errstate(all="raise"):
+            return x**2
+
+    J = dm.prepare(f, X)
+    assert np.array_equal(J([3.0, 1.0]), np.diag([6.0, 2.0]))
+    assert J.reason is None
+    assert "another way not replayed" in repr(J)
+    assert "errstate" in repr(J)
+    assert np.allclose(J(X), np.diag(3 * X**2))
+    assert J.replays == 1

@@ -9,6 +9,7 @@ state of C code cannot be seen.
 
 import dis
 import functools
+import os
 import pickle
 import random
 import sys
@@ -22,6 +23,8 @@ from dualmc.replay.program import NotReplayable
 from dualmc.replay.snapshot import Book, Unknown, is_foreign
 
 _ABSENT = object()
+_RUN_TEXT = frozenset({"eval", "exec"})
+_ENVIRONMENT = frozenset({"environ", "environb", "getenv"})
 # Methods that Python calls without their name standing anywhere.
 _SPOKEN = frozenset(
     """
@@ -100,11 +103,18 @@ class Outside:
     def _walk_code(self, code, names):
         self._names.update(code.co_names)
         self.catches = self.catches or bool(code.co_exceptiontable)
+        for name in _RUN_TEXT.intersection(code.co_names):
+            if names.get(name, _ABSENT) is _ABSENT:
+                raise Unknown(f"it runs text as code ({name}), of which nobody knows what it reads")
+        if not _ENVIRONMENT.isdisjoint(code.co_names):
+            self._place_environment()
         for constant in code.co_consts:
             if type(constant) is types.CodeType:
                 self._walk_code(constant, names)
             elif type(constant) is str and constant.isidentifier():  # getattr(a, "k")
                 self._names.add(constant)
+                if "globals" in code.co_names:  # globals()["k"]
+                    self._place(names, constant, f"the global name {constant}")
         for step in dis.get_instructions(code):
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 self._place(names, step.argval, f"the global name {step.argval}")
@@ -128,6 +138,15 @@ class Outside:
             self._places.append((label, namespace, name, None, None))
             return
         self._places.append((label, namespace, name, _named(self._book, label, value), value))
+
+    def _place_environment(self):
+        label = "the environment"
+        if label not in self._seen:
+            self._seen.add(label)
+            inner = self._book.match(dict(os.environ))
+            self._places.append(
+                (label, vars(os), "environ", lambda v, seen: inner(dict(v), {}), os.environ)
+            )
 
     # --- The check -------------------------------------------------------------------------------
 
