@@ -34,6 +34,7 @@ from dualmc import (
     conversions,  # noqa: F401
     foreign,
     listed,
+    mentions,
     sparse_products,
     standins,
     strided,  # noqa: F401
@@ -52,6 +53,7 @@ _MARK = "__dualmc_as_is__"
 # Copies that are kept at most: a function or class that its own copy leads back to is not freed
 # before they are forgotten.
 KEPT_FUNCTIONS, KEPT_CLASSES = 4096, 256
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type(np.concatenate))
 
 
 def as_is(function):
@@ -98,9 +100,21 @@ def adapted(f):
     return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
 
 
-def arguments(args):
-    """The arguments of an adapted function: constant sparse matrices look for Duals."""
-    return tuple(map(sparse_products.view_of, args))
+def arguments(f, args):
+    """The arguments of f, adapted, as its adapted copy takes them.
+
+    Constant sparse matrices look for Duals.  Classes, and functions that f knows by a name of its
+    own, are those which the name leads to there, so that ``c is function`` is as true as ever.
+    """
+    return tuple(_argument(f, a) for a in args)
+
+
+def _argument(f, a):
+    if isinstance(a, type):
+        return adapted(a) if a.__flags__ & _ON_HEAP else a
+    if isinstance(a, _FUNCTIONS):
+        return _world("").adapt(a) if mentions.is_named(f, a) else a
+    return sparse_products.view_of(a)
 
 
 def numpy_of_call():
@@ -267,6 +281,7 @@ class World:
         self.builtins = {
             **vars(builtins), **standins.BUILTINS, "__import__": self.import_module,
             "super": functools.partial(Super, self), "issubclass": self.is_subclass,
+            "type": standins.TypeOf(self.adapted_class),
         }  # fmt: skip
 
     def namespace(self, real):
@@ -667,6 +682,7 @@ def _derived(kind, attributes):
             type(meta), meta.__name__, (meta,),
             {
                 "__instancecheck__": lambda cls, x: isinstance(x, kind),
+                "__eq__": _is_same_class, "__hash__": _hash_of_class,
                 # ABCMeta asks the subclasses of `kind` in turn, which must not ask `kind` again.
                 "__subclasscheck__": lambda cls, x: (
                     type.__subclasscheck__(kind, x) if is_abstract else issubclass(x, kind)
@@ -680,6 +696,20 @@ def _derived(kind, attributes):
     except Exception:  # a class that cannot be derived from
         return kind
     return view
+
+
+def _stood_for(view):
+    """The class that `view` itself, not what it derives from, was made of."""
+    return view.__dict__.get("__dualmc_original__", view)
+
+
+def _is_same_class(view, other):
+    """In tables by class a view is the class that it stands for."""
+    return other is view or other is _stood_for(view) or NotImplemented
+
+
+def _hash_of_class(view):
+    return type.__hash__(_stood_for(view))
 
 
 # Of the flags of a type: it was made by Python code.

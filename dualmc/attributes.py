@@ -50,12 +50,13 @@ def _method_of_memory(name):
 
 
 def _strides(self):
-    return _numbers(self).strides
+    return (self.in_memory() if type(self) is Traced else _numbers(self)).strides
 
 
 def _base(self):
     """The array whose memory this is a view of, or None."""
     if type(self) is Traced:
+        self.in_memory()
         return self._owner
     return None if self._view is None else self._view.root
 
@@ -161,4 +162,3 @@ def _attach(kind):
 
 _attach(Dual)
 _attach(Traced)
-Traced.flags = property(lambda self: self.value.flags)

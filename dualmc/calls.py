@@ -131,8 +131,8 @@ def call_f(f, args, level):
     try:
         try:
             for a in args:
-                if type(a).__module__.startswith("scipy.sparse"):
-                    args = adapt.arguments(args)
+                if callable(a) or type(a).__module__.startswith("scipy.sparse"):
+                    args = adapt.arguments(f, args)
                     break
             y = adapt.adapted(f)(*args)
         except BaseException:

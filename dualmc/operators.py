@@ -98,11 +98,16 @@ _OF_SHAPES = frozenset(
         np.isrealobj, np.may_share_memory, np.shares_memory,
     }
 )  # fmt: skip
+_OF_MEMORY = frozenset({np.may_share_memory, np.shares_memory})
 
 
 def _recorded_flat(function: Callable, args: tuple, options: dict) -> Any:
     """A step without derivative, as a node of its own if it depends on numbers."""
     if function in _OF_SHAPES:
+        if function in _OF_MEMORY:
+            for a in args[:2]:
+                if isinstance(a, Traced):
+                    a.in_memory()
         return function(*_values(args), **{key: _values(a) for key, a in options.items()})
     y = record(function, args, options)
     for part in y if isinstance(y, (tuple, list)) else (y,):

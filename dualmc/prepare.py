@@ -13,7 +13,7 @@ import numpy as np
 from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
 from dualmc.calls import Request, scalar
 from dualmc.kernels import HAS_COMPILER
-from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of
+from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
 from dualmc.replay.outside import made_within
 from dualmc.replay.path import GUARDED, PRODUCTS, Path
 from dualmc.replay.program import NotReplayable
@@ -80,6 +80,7 @@ class Prepared:
         self.replays = 0
         self.fresh_calls = 0
         self.reason: str | None = None
+        self._refusal: str | None = None  # of a way that was met later
         self._short: Path | None = None  # one vector in, an array out
         self._add_path(args, self._paths)
 
@@ -91,9 +92,10 @@ class Prepared:
         name = getattr(self._f, "__name__", type(self._f).__name__)
         if self.reason is not None:
             return f"<Prepared {name}: not replayed, since {self.reason}>"
+        other = "" if self._refusal is None else f"; another way not replayed: {self._refusal}"
         return (
             f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
-            f"{self.replays} replays, {self.fresh_calls} fresh calls>"
+            f"{self.replays} replays, {self.fresh_calls} fresh calls{other}>"
         )
 
     def __reduce__(self) -> tuple:
@@ -216,6 +218,8 @@ class Prepared:
                 path.check = path.outside.check
                 if path.is_mixed and not self._is_faster(path, key, args):
                     raise NotReplayable("a fresh call is faster")
+                if path.asks_memory and (key := with_memory(key, args)) is None:
+                    raise NotReplayable("it asks how an argument lies in memory, not as its copy")
             except NotReplayable as problem:
                 self._refuse(str(problem))
             except Exception as problem:
@@ -261,6 +265,8 @@ class Prepared:
     def _refuse(self, reason: str) -> None:
         if not self._paths:
             self.reason = reason
+        else:
+            self._refusal = reason
 
     def _is_faster(self, path: Path, key: tuple, args: tuple) -> bool:
         """Whether a replay is not clearly slower than a fresh call: the least of some of each."""

@@ -340,13 +340,21 @@ def _was_float(a):
     return any(ref() is a for ref in a.level.floats)
 
 
-class _TypeOf:
-    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy."""
+class TypeOf:
+    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy.
+
+    Of an object of the user's it is the class that adapted code knows by its name.
+    """
+
+    def __init__(self, adapted):
+        self._adapted = adapted
 
     def __call__(self, *args, **kwargs):
         if len(args) == 1 and is_carrier(args[0]):
             return float if _was_float(args[0]) else type(_stood_for(args[0]))
-        return type(*args, **kwargs)
+        found = type(*args, **kwargs)
+        is_users = found.__flags__ & _ON_HEAP and len(args) == 1
+        return self._adapted(found) if is_users else found
 
     def __getattr__(self, name):
         return getattr(type, name)
@@ -375,9 +383,12 @@ def is_subclass(subclass, classes):
     return issubclass(np.ndarray if subclass in (Dual, Traced) else subclass, classes)
 
 
+# Of the flags of a type: it was made by Python code.
+_ON_HEAP = 1 << 9
+
 # Builtins that adapted code finds in place of Python's.
 BUILTINS = {
-    "isinstance": is_instance, "issubclass": is_subclass, "type": _TypeOf(),
+    "isinstance": is_instance, "issubclass": is_subclass,
     "hasattr": has_attribute, "getattr": get_attribute,
     "memoryview": _of_plain(memoryview), "bytearray": _of_plain(bytearray),
 }  # fmt: skip

@@ -98,13 +98,19 @@ class Traced:
         """Whether f knows it as a float of Python's."""
         return self.node.serial in self._recorder.numbers
 
+    def in_memory(self) -> Any:
+        """The value, to be asked how it lies in memory, which later arguments need not do so."""
+        if not self.is_constant and self.is_flat:
+            self._recorder.asked_memory = True
+        return self.value
+
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
     dtype = property(lambda self: self.value.dtype)
     nbytes = property(lambda self: self.value.nbytes)
     itemsize = property(lambda self: self.value.itemsize)
-    flags = property(lambda self: self.value.flags)
+    flags = property(lambda self: self.in_memory().flags)
     _data = property(lambda self: self)  # what numpy.ma, Python code, computes with
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))

@@ -18,11 +18,17 @@ _PLAIN = (np.ndarray, float, int, np.float64, list, tuple)
 
 
 class Input(NamedTuple):
-    """An argument that is an input; `kind` is None where any plain one will do."""
+    """An argument that is an input.
+
+    `kind` is None where any plain one will do.  `twins`: of earlier arrays, by number, whether
+    they are this very one, which f may ask.  `memory`: strides and flags, if f asked for them.
+    """
 
     shape: tuple
     layout: tuple | None
     kind: type | None
+    twins: tuple = ()
+    memory: tuple | None = None
 
 
 def are_plain(args: tuple, active: tuple) -> bool:
@@ -44,7 +50,33 @@ def are_plain(args: tuple, active: tuple) -> bool:
 
 def key_of(args: tuple, active: tuple) -> tuple:
     """Per argument: an `Input`, or None where it is part of the way."""
-    return tuple(_input_of(a, i in active) for i, a in enumerate(args))
+    key, arrays = [], []
+    for i, a in enumerate(args):
+        found = _input_of(a, i in active)
+        if found is not None and found.kind is ndarray:
+            found = found._replace(twins=tuple((j, args[j] is a) for j in arrays))
+            arrays.append(i)
+        key.append(found)
+    return tuple(key)
+
+
+def with_memory(key: tuple, args: tuple) -> tuple | None:
+    """`key` of arrays that lie in memory just as these do, and may be written if these may.
+
+    None if they do not lie as the copies do that a recording is given.
+    """
+    found = []
+    for wanted, a in zip(key, args, strict=True):
+        if wanted is not None and wanted.kind is ndarray:
+            wanted = wanted._replace(memory=_memory_of(a))
+            if _memory_of(np.array(a)) != wanted.memory:
+                return None
+        found.append(wanted)
+    return tuple(found)
+
+
+def _memory_of(a: np.ndarray) -> tuple:
+    return a.strides, a.flags.num
 
 
 def _input_of(a: Any, is_active: bool) -> Input | None:
@@ -65,12 +97,17 @@ def inputs_of(key: tuple, args: tuple) -> list | None:
     for wanted, a in zip(key, args, strict=True):
         if wanted is None:
             continue
-        shape, layout, kind = wanted
+        shape, layout, kind, twins, memory = wanted
         if kind is None:
             a = a if type(a) is ndarray else _as_array(a)
         elif type(a) is not kind:
             return None
-        elif kind is not ndarray:
+        for j, is_same in twins:
+            if (args[j] is a) is not is_same:
+                return None
+        if memory is not None and _memory_of(a) != memory:
+            return None
+        if kind is not None and kind is not ndarray:
             a = np.asarray(a)
         if a is None or a.shape != shape:
             return None
@@ -106,4 +143,7 @@ def arguments_of(key: tuple, args: tuple, inputs: list) -> list:
                 like[...] = a
                 a = like
             out[i] = a if wanted.kind in (None, np.ndarray) else wanted.kind(a)
+            for j, is_same in wanted.twins:
+                if is_same:
+                    out[i] = out[j]
     return out

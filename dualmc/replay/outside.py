@@ -9,6 +9,7 @@ state of C code cannot be seen.
 
 import dis
 import functools
+import os
 import pickle
 import random
 import sys
@@ -23,6 +24,8 @@ from dualmc.replay.snapshot import Book, Unknown, is_foreign
 from dualmc.replay.values import SMALL
 
 _ABSENT = object()
+_RUN_TEXT = frozenset({"eval", "exec"})
+_ENVIRONMENT = frozenset({"environ", "environb", "getenv"})
 # Methods that Python calls without their name standing anywhere.
 _SPOKEN = frozenset(
     """
@@ -59,6 +62,7 @@ class Outside:
         book.lenient = True
         self._f = f
         self._match_f = _named(book, "what it is made of", f)
+        self._spaces = {}  # by label: namespaces that may gain a name that f mentions
         self._names = set(_SPOKEN)
         self._seen = set()
         self.catches = False  # whether any code may catch an exception
@@ -85,7 +89,7 @@ class Outside:
                     self._seen.add(id(f))
                     self._walk_code(f.__code__, f.__globals__)
             for kind in list(book.classes):
-                for base in kind.__mro__[:-1]:
+                for base in (*kind.__mro__, *type(kind).__mro__):
                     if not is_foreign(base.__module__, book.root):
                         self._look_up(vars(base), f"class {base.__name__}")
             for module in list(book.modules):
@@ -95,11 +99,18 @@ class Outside:
     def _walk_code(self, code, names):
         self._names.update(code.co_names)
         self.catches = self.catches or bool(code.co_exceptiontable)
+        for name in _RUN_TEXT.intersection(code.co_names):
+            if names.get(name, _ABSENT) is _ABSENT:
+                raise Unknown(f"it runs text as code ({name}), of which nobody knows what it reads")
+        if not _ENVIRONMENT.isdisjoint(code.co_names):
+            self._place_environment()
         for constant in code.co_consts:
             if type(constant) is types.CodeType:
                 self._walk_code(constant, names)
             elif type(constant) is str and constant.isidentifier():  # getattr(a, "k")
                 self._names.add(constant)
+                if "globals" in code.co_names:  # globals()["k"]
+                    self._place(names, constant, f"the global name {constant}")
         for step in dis.get_instructions(code):
             if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 self._place(names, step.argval, f"the global name {step.argval}")
@@ -109,6 +120,7 @@ class Outside:
                     self._book.match(module)
 
     def _look_up(self, namespace, where):
+        self._spaces[where] = namespace
         for name in self._names.intersection(namespace):
             self._place(namespace, name, f"{name} of {where}")
 
@@ -122,6 +134,15 @@ class Outside:
             self._places.append((label, namespace, name, None, None))
             return
         self._places.append((label, namespace, name, _named(self._book, label, value), value))
+
+    def _place_environment(self):
+        label = "the environment"
+        if label not in self._seen:
+            self._seen.add(label)
+            inner = self._book.match(dict(os.environ))
+            self._places.append(
+                (label, vars(os), "environ", lambda v, seen: inner(dict(v), {}), os.environ)
+            )
 
     # --- The check -------------------------------------------------------------------------------
 
@@ -155,6 +176,11 @@ class Outside:
                 terms.append(f"((v := {found}) is c{k} and {same} or m{k}(v, seen))")
             else:
                 terms.append(f"m{k}({found}, seen)")
+        scope["mentioned"] = frozenset(self._names)
+        for k, namespace in enumerate(self._spaces.values()):
+            scope[f"s{k}"], scope[f"n{k}"] = namespace, list(namespace)
+            scope[f"h{k}"] = self._names.intersection(namespace)
+            terms.append(f"([*s{k}] == n{k} or mentioned.intersection(s{k}) == h{k})")
         terms = "\n   and ".join(terms)
         scope.update({f"a{i}": match for i, match in self.fixed.items()})
         fixed = " and ".join(f"a{i}(args[{i}], seen)" for i in self.fixed)

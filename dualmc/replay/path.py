@@ -56,6 +56,7 @@ class Path:
         except Stopped:
             raise NotReplayable(budget.reason) from None
         budget.check()
+        self.asks_memory = recorder.asked_memory
         positions = [traced.index(i) for i in active]
         seed = second.along(vector) if of == "jvp" else slots.seeded
         pair, guards, asked = lower(program, positions, budget, seed)

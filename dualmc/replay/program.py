@@ -78,6 +78,12 @@ def trace_program(
         raise NotReplayable(f"it is prepared under {loud}, where values decide whether it raises")
     inputs = []
     call = list(args)
+    arrays = [i for i in traced if i not in active and type(args[i]) is np.ndarray]
+
+    def first(i: int) -> int:
+        """The first argument that is the very array of argument `i`."""
+        return next((j for j in arrays if args[j] is args[i]), i) if i in arrays else i
+
     for i in traced:
         node = recorder.input(np.array(args[i], np.float64))
         node.name = f"x{i}"
@@ -90,7 +96,9 @@ def trace_program(
         if recorder.careful:
             note_finite(recorder, node, node.value)
         inputs.append(node)
-        call[i] = Traced(recorder, node, isinstance(args[i], np.ndarray))
+        twin = first(i)
+        is_array = isinstance(args[i], np.ndarray)
+        call[i] = Traced(recorder, node, is_array) if twin == i else call[twin]
     try:
         with guarded(), running(recorder):
             y = call_f(f, call, recorder)
@@ -103,7 +111,7 @@ def trace_program(
     finally:
         recorder.open = False
     for number, i in enumerate(traced):
-        if i not in active and call[i]._node is not inputs[number]:
+        if i not in active and first(i) == i and call[i]._node is not inputs[number]:
             recorder.refuse(f"it writes into its argument {i}")
     if recorder.refusal is not None:
         raise NotReplayable(recorder.refusal)

@@ -13,6 +13,7 @@ the business of `outside.py`.
 
 import array
 import collections
+import enum
 import functools
 import io
 import operator
@@ -34,6 +35,7 @@ from dualmc.replay.values import (
     is_pure,
     is_python_class,
     marshalled,
+    of_array,
     plain,
     reader,
     scalar_match,
@@ -93,6 +95,8 @@ class Book:
         if isinstance(value, BY_EQUALITY):
             text = repr(value)
             return lambda v, seen: type(v) is kind and v == value and repr(v) == text
+        if isinstance(value, enum.Enum):
+            return self._member(value)
         if isinstance(value, type):
             self.classes.append(value)
             return identical(value)
@@ -238,7 +242,7 @@ class Book:
         kind, bare = type(value), value.view(np.ndarray)
 
         def make():
-            inner, state = array_match(self, bare), self.items([state_of(value)])
+            inner, state = of_array(self, bare), self.items([state_of(value)])
             return lambda v, seen: (
                 type(v) is kind and inner(v.view(np.ndarray), seen) and state([state_of(v)], seen)
             )
@@ -263,6 +267,16 @@ class Book:
         def make():
             inner = self.items([state_of(value)])
             return lambda v, seen: type(v) is kind and inner([state_of(v)], seen)
+
+        return self.numbered(value, make)
+
+    def _member(self, value):
+        """Of an enumeration: itself, with what it holds."""
+        self.classes.append(type(value))
+
+        def make():
+            inner = self.items([value.__dict__])
+            return lambda v, seen: v is value and inner([v.__dict__], seen)
 
         return self.numbered(value, make)
 

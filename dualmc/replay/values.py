@@ -8,7 +8,6 @@ import collections
 import ctypes
 import datetime
 import decimal
-import enum
 import fractions
 import inspect
 import logging
@@ -39,7 +38,7 @@ BY_EQUALITY = (
     fractions.Fraction, uuid.UUID, pathlib.PurePath, re.Pattern, np.dtype,
 )  # fmt: skip
 BY_IDENTITY = (
-    enum.Enum, np.ufunc, logging.Logger, type(threading.Lock()), type(threading.RLock()),
+    np.ufunc, logging.Logger, type(threading.Lock()), type(threading.RLock()),
     threading.local, types.MemberDescriptorType, types.GetSetDescriptorType,
     types.WrapperDescriptorType, types.MethodDescriptorType, types.MethodWrapperType,
     types.ClassMethodDescriptorType, types.CodeType, type(np.concatenate), inspect.Signature,
@@ -98,10 +97,14 @@ def _strides(a):
 
 
 def array_match(book, value):
-    """An exact array."""
+    """An exact array, and which one it is."""
+    return book.numbered(value, lambda: of_array(book, value))
+
+
+def of_array(book, value):
     dtype, shape, layout = value.dtype, value.shape, layout_of(value)
     if dtype.hasobject:
-        return book.numbered(value, lambda: _of_objects(book, value))
+        return _of_objects(book, value)
     is_small = value.nbytes <= SMALL
     strides, copy = value.strides, value.tobytes() if is_small else np.array(value, order="C")
 
