@@ -160,6 +160,9 @@ def test_a_float_of_pythons_has_no_attributes_of_arrays(name):
     f = FLOAT_ATTRIBUTES[name]
     for got in (dm.derivative(f, 1.5), dm.jacobian_rev(f, 1.5), dm.jacobian_fwd(f, 1.5)):
         assert got == 2.0
+    # Of g(z) = z f'(z), of which f' is 2 at every float.
+    if not name.startswith("repr"):
+        assert dm.derivative(lambda z: z * dm.derivative(f, z), 1.5) == 2.0
     if name != "repr":  # of another number it is another factor
         with pytest.warns(UserWarning, match="asks for the type of an argument"):
             prepared = dm.prepare(f, 1.5)
