@@ -204,13 +204,15 @@ class Dual:
     # Inside f the text of a Dual is that of the number or array in its place, which f may read.
 
     def __repr__(self):
-        if self.level.serial:
+        if self.level.serial and self.level.open:
             value = values(self)[()]
             return repr(value.item() if any(r() is self for r in self.level.floats) else value)
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):
-        return str(values(self)[()]) if self.level.serial else f"Dual({self.primal})"
+        if self.level.serial and self.level.open:
+            return str(values(self)[()])
+        return f"Dual({self.primal})"
 
     def __format__(self, spec):
         return format(self.primal.item() if self.ndim == 0 else self.primal, spec)

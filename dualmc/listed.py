@@ -90,7 +90,7 @@ def _conversions(function):
     first, rest, named = [], operand, {}
     for name, parameter in parameters.items():
         how = operand
-        if name in _NOT_ARRAYS or function in _NESTED:
+        if name in _NOT_ARRAYS or function in _NESTED or _is_compound(name):
             how = _same
         elif name == _SEQUENCES.get(function) or function in _BOTH_SEQUENCES:
             how = _items
@@ -100,6 +100,11 @@ def _conversions(function):
         elif parameter.kind is not parameter.KEYWORD_ONLY:
             first.append(how)
     return tuple(first), rest, named
+
+
+def _is_compound(name):
+    """Whether a parameter is a tuple of several things: ``lu_and_piv``, ``c_or_cr``."""
+    return "_and_" in name or "_or_" in name
 
 
 def has_substitute(value):

@@ -2089,7 +2089,12 @@ RARER = [
     Case("setdiff1d-unsorted", lambda x: np.setdiff1d(x, x[:1], assume_unique=True) ** 2, V, DIFF),
     Case("intersect1d", lambda x: np.intersect1d(x[:4], x[2:]) ** 2, V, DIFF),
     Case("setxor1d", lambda x: np.setxor1d(x[:4], x[2:]) ** 2, V, DIFF),
-    Case("unique_all", lambda x: np.unique_all(np.append(x, x)).values ** 2, V, DIFF),
+    Case(
+        "unique_all",
+        lambda x: np.unique_all(x).values ** 2 * len(np.unique_all(np.append(x, x))[0]),
+        V,
+        DIFF,
+    ),
     Case("unique_counts", lambda x: np.unique_counts(x)[0] * np.unique_counts(x)[1], V, DIFF),
     Case("unique_inverse", lambda x: np.unique_inverse(x).values ** 3, V, DIFF),
     Case("histogram", lambda x: np.histogram(V, 3, weights=x)[0], V, DIFF),
