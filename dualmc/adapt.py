@@ -29,10 +29,11 @@ import weakref
 
 import numpy as np
 
-# Conversions and strided fill the table of stand-ins.
+# Conversions, iterating and strided fill the table of stand-ins.
 from dualmc import (
     conversions,  # noqa: F401
     foreign,
+    iterating,  # noqa: F401
     listed,
     mentions,
     sparse_products,
@@ -795,7 +796,7 @@ class Replica(types.ModuleType):
 
     def __getattr__(self, name):
         value = getattr(self.__dualmc_original__, name)
-        if name == "ma" and self.__dualmc_original__ is np:  # imported here, by NumPy
+        if name in ("ma", "testing") and self.__dualmc_original__ is np:  # imported here, by NumPy
             foreign.register()
             return self.__dualmc_world__.module(value)
         if value is np.ndarray and _is_used(sys._getframe(1)):
@@ -840,7 +841,7 @@ def _replica(module, world, is_called=False, held=frozenset()):
             names[name] = listed.substitute(value)
         elif is_called and module is np and name in listed.modules():
             names[name] = world.called(value, _inside(name, held))
-    for name in ("ma", "ndarray", "__getattr__"):  # see `Replica.__getattr__`
+    for name in ("ma", "testing", "ndarray", "__getattr__"):  # see `Replica.__getattr__`
         names.pop(name, None)
     names["__dualmc_original__"] = module
     names["__dualmc_world__"] = world

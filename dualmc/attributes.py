@@ -121,6 +121,23 @@ def _refused_setter(name, instead):
     return set
 
 
+def _of_numbers_alone(name):
+    """A method of NumPy's numbers that arrays have not, and which hands out digits."""
+
+    def get(self):
+        if not self.is_number:
+            raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        return lambda: getattr(plain(self, f"number.{name}()")[()], name)()
+
+    return property(get)
+
+
+def _is_integer(self):
+    if not self.is_number:
+        raise AttributeError("'numpy.ndarray' object has no attribute 'is_integer'")
+    return lambda: bool(np.equal(np.trunc(self), self))
+
+
 def _setflags(self, write=None, align=None, uic=None):
     _numbers(self).setflags(write, align, uic)
 
@@ -152,6 +169,9 @@ def _attach(kind):
     )
     kind.dtype = property(kind.dtype.fget, _refused_setter("dtype", "Use astype."))
     kind.shape = property(kind.shape.fget, _set_shape)
+    for name in ("as_integer_ratio", "hex"):
+        setattr(kind, name, _of_numbers_alone(name))
+    kind.is_integer = property(_is_integer)
     kind.base = property(_base)
     kind.device = "cpu"
     kind.to_device = _to_device

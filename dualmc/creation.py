@@ -1,10 +1,12 @@
 """Functions that make arrays: like another, along a range, from powers; and polynomials."""
 
 import math
+import warnings
 
 import numpy as np
 
 from dualmc.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.errors import KinkWarning
 from dualmc.linear import with_primal
 from dualmc.payload import values
 from dualmc.registry import handles, register_one
@@ -113,7 +115,37 @@ def _polyadd(a1, a2):
 
 _polynomial(np.polyadd, _polyadd)
 _polynomial(np.polysub, lambda a1, a2: _polyadd(a1, -a2))
-_polynomial(np.polymul, lambda a1, a2: np.convolve(a1, a2))
+
+
+def _polymul(a1, a2):
+    """Of the coefficients from the first that is not 0, as NumPy multiplies them."""
+    return np.convolve(*(_trimmed(a) for a in (a1, a2)))
+
+
+def _trimmed(a):
+    kept = np.trim_zeros(a, "f")
+    if kept.shape != a.shape and _moves(a[: a.shape[0] - kept.shape[0]]):
+        warnings.warn(
+            "numpy.polymul drops leading coefficients that are 0. One of them depends on the "
+            "inputs: the derivative with respect to it is not in the result. numpy.convolve is "
+            "the same product and keeps all coefficients.",
+            KinkWarning,
+            stacklevel=2,
+        )
+    return kept if kept.shape[0] else np.zeros(1, a.dtype)
+
+
+def _moves(a):
+    """Whether a derivative of `a`, at any level, is not 0 or not known yet."""
+    while type(a) is Dual:
+        t = a.own_tangent()
+        if t is not None and (t.is_recorded or not np.all(t.is_zero())):
+            return True
+        a = a.primal
+    return False
+
+
+_polynomial(np.polymul, _polymul)
 
 
 def _polydiv(u, v):

@@ -205,7 +205,8 @@ class Dual:
 
     def __repr__(self):
         if self.level.serial and self.level.open:
-            return repr(values(self)[()])
+            value = values(self)[()]
+            return repr(value.item() if any(r() is self for r in self.level.floats) else value)
         return f"Dual({self.primal!r}, tangent of shape {(self.level.n, *self.shape)})"
 
     def __str__(self):

@@ -14,6 +14,7 @@ from dualmc.rules import RULES
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
     "numpy.ma": "dualmc.masked_functions",
+    "numpy.testing": "dualmc.assertions",
     "scipy.special": "dualmc.special",
     "scipy.linalg": "dualmc.scipy_linalg",
     "scipy.sparse": "dualmc.sparse_products",

@@ -1,5 +1,7 @@
 """Reading Duals by index: views where NumPy gives them, numbers the short way."""
 
+import operator
+
 import numpy as np
 
 from dualmc import dense, levels
@@ -164,6 +166,7 @@ class FlatIterator:
 
     def __init__(self, dual):
         self._dual = dual
+        self.index = 0
 
     def __getitem__(self, key):
         return np.ravel(self._dual)[key].copy()
@@ -178,7 +181,36 @@ class FlatIterator:
         self._dual[index] = value
 
     def __iter__(self):
-        return iter(np.ravel(self._dual))
+        return self
+
+    def __next__(self):
+        if self.index >= self._dual.size:
+            raise StopIteration
+        self.index += 1
+        return self._dual[np.unravel_index(self.index - 1, self._dual.shape)]
 
     def __len__(self):
         return self._dual.size
+
+    @property
+    def base(self):
+        return self._dual
+
+    @property
+    def coords(self):
+        return tuple(map(int, np.unravel_index(self.index, self._dual.shape)))
+
+    def copy(self):
+        return self._dual.flatten()
+
+
+def _compare_flat():
+    def attach(name):
+        function = getattr(operator, name)
+        setattr(FlatIterator, f"__{name}__", lambda self, a: function(self._dual.flatten(), a))
+
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        attach(name)
+
+
+_compare_flat()

@@ -216,7 +216,9 @@ def _curve_arcsinh(x, y, d):
 
 
 def _curve_arctan(x, y, d):
-    return -2.0 * (x * d) * d
+    # x d is x / (1 + x**2): 1 / x to rounding where x is big, and no 0 times infinity.
+    big = abs(x) > 1e8
+    return -2.0 * select(big, 1.0 / select(big, x, 1.0), select(big, 0.0, x) * d) * d
 
 
 def _curve_tanh(x, y, d):

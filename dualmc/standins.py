@@ -302,17 +302,24 @@ def is_instance(instance, classes):
     return isinstance(_stood_for(instance), classes)
 
 
+# What is asked of Duals as such, which nothing else has.
+_OF_DUALS = frozenset("primal tangent level".split())
 # What an array has and a number has not.
 _OF_ARRAYS = frozenset("__len__ __iter__ __contains__ __setitem__ __delitem__".split())
 
 
 def has_attribute(a, name):
-    """``hasattr``, for which a 0-d Dual is a number: it has no length."""
+    """``hasattr``, for which a 0-d Dual is a number: it has no length, and a float no shape."""
+    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
+        return hasattr(float, name)
     return hasattr(_stood_for(a) if is_carrier(a) and name in _OF_ARRAYS else a, name)
 
 
 def get_attribute(a, name, *default):
     """``getattr``, likewise."""
+    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
+        if not hasattr(float, name):
+            return getattr(0.0, name, *default)
     if is_carrier(a) and name in _OF_ARRAYS and not hasattr(_stood_for(a), name):
         return getattr(_stood_for(a), name, *default)
     return getattr(a, name, *default)

@@ -155,12 +155,16 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         return (mean, count) if returned else mean
     weights = as_operand(weights)
     if np.shape(weights) != np.shape(a):
+        if axis is None:
+            raise TypeError("Axis must be specified when shapes of a and weights differ.")
         axes = negative_axes(axis, np.ndim(a))
         shape = [np.shape(a)[i] if i - np.ndim(a) in axes else 1 for i in range(np.ndim(a))]
         order = np.argsort(np.argsort(axes))
         weights = np.reshape(np.transpose(weights, order), shape)
     weights = np.broadcast_to(weights, np.shape(a))
     total = np.sum(weights, axis, keepdims=keepdims)
+    if np.any(np.equal(total, 0)):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     mean = np.sum(a * weights, axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 

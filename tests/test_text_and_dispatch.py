@@ -144,3 +144,32 @@ def test_explain_names_the_arrays_around_f():
 
 
 AROUND = np.array([2.0, 5.0])
+
+
+FLOAT_ATTRIBUTES = {
+    "hasattr shape": lambda x: x if hasattr(x, "shape") else 2 * x,
+    "getattr ndim": lambda x: 2 * x if getattr(x, "ndim", None) is None else x,
+    "hasattr hex": lambda x: 2 * x if hasattr(x, "hex") else x,
+    "getattr real": lambda x: x + getattr(x, "real", 0.0),
+    "repr": lambda x: (0.5 + float(repr(x))) * x,
+}
+
+
+@pytest.mark.parametrize("name", FLOAT_ATTRIBUTES)
+def test_a_float_of_pythons_has_no_attributes_of_arrays(name):
+    f = FLOAT_ATTRIBUTES[name]
+    for got in (dm.derivative(f, 1.5), dm.jacobian_rev(f, 1.5), dm.jacobian_fwd(f, 1.5)):
+        assert got == 2.0
+    # Of g(z) = z f'(z), of which f' is 2 at every float.
+    if not name.startswith("repr"):
+        assert dm.derivative(lambda z: z * dm.derivative(f, z), 1.5) == 2.0
+    if name != "repr":  # of another number it is another factor
+        with pytest.warns(UserWarning, match="asks for the type of an argument"):
+            prepared = dm.prepare(f, 1.5)
+        assert prepared(2.5) == 2.0
+
+
+def test_a_number_of_numpys_has_them():
+    f = lambda x: 2 * x if hasattr(x, "shape") else x  # noqa: E731
+    assert dm.derivative(f, np.float64(1.5)) == 2.0
+    assert dm.gradient(lambda x: f(x[0]), np.array([1.5, 2.0]))[0] == 2.0
