@@ -90,7 +90,7 @@ def _conversions(function):
     first, rest, named = [], operand, {}
     for name, parameter in parameters.items():
         how = operand
-        if name in _NOT_ARRAYS or function in _NESTED or _is_compound(name):
+        if name in _NOT_ARRAYS or function in _NESTED or _is_compound(parameter):
             how = _same
         elif name == _SEQUENCES.get(function) or function in _BOTH_SEQUENCES:
             how = _items
@@ -102,9 +102,10 @@ def _conversions(function):
     return tuple(first), rest, named
 
 
-def _is_compound(name):
+def _is_compound(parameter):
     """Whether a parameter is a tuple of several things: ``lu_and_piv``, ``c_or_cr``."""
-    return "_and_" in name or "_or_" in name
+    is_one = parameter.kind is not parameter.VAR_POSITIONAL
+    return is_one and ("_and_" in parameter.name or "_or_" in parameter.name)
 
 
 def has_substitute(value):
