@@ -63,7 +63,7 @@ class Prepared:
         self._f = f
         self._request = request
         self._point = copying.kept(args)
-        self._max_seconds = max_seconds
+        self._max_seconds = _seconds(max_seconds)
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._of = of
         self._active = request.numbers
@@ -300,6 +300,12 @@ class Prepared:
         inputs = inputs_of(key, args)
         assert inputs is not None
         path.is_verified = verified(path, fresh, inputs)
+
+
+def _seconds(limit: Any) -> float | None:
+    if limit is None or isinstance(limit, (int, float)) and limit >= 0:
+        return limit
+    raise ValueError(f"prepare: max_seconds must be a number of seconds or None, got {limit!r}.")
 
 
 def prepare(

@@ -211,6 +211,12 @@ def test_seconds_are_a_limit_for_recording():
     assert prepared(3.0) == 1.0
 
 
+@pytest.mark.parametrize("limit", ["a", -1.0, float("nan"), [1.0]])
+def test_seconds_are_a_number(limit):
+    with pytest.raises(ValueError, match="prepare: max_seconds must be a number of seconds"):
+        dm.prepare(np.sin, 1.0, max_seconds=limit)
+
+
 def test_seconds_are_a_limit_for_the_compiler(monkeypatch):
     monkeypatch.setattr(budget.Budget, "pace", 10.0)
     with pytest.warns(UserWarning, match=r"\d+ operations would take about \d+e?\+?\d* seconds"):
