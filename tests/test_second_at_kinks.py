@@ -360,3 +360,11 @@ def test_a_prepared_derivative_looks_twice(f, expected):
     H = dm.prepare(lambda x: dm.gradient(f, x), np.array([1.0, 2.0]))
     for _ in range(2):
         np.testing.assert_array_equal(H(np.zeros(2)), expected)
+
+
+@pytest.mark.parametrize("inner", [dm.derivative, dm.gradient, dm.jacobian_rev])
+def test_the_square_of_a_square_root_is_what_it_is_the_root_of(inner):
+    """``sqrt(x)**2`` is x: within another derivative its slope at 0 is 1 and does not change."""
+    slope, change = dm.value_and_jacobian_fwd(lambda z: inner(lambda x: np.sqrt(x) ** 2, z), 0.0)
+    assert slope == 1.0
+    assert change == 0.0
