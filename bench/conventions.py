@@ -1,8 +1,8 @@
 """What other libraries give at the awkward points, and the page that sets them beside dualmc.
 
-The points are the rows of `tests/conventions.py`, whose text every library runs with `np` bound to
-its own NumPy: `jax.numpy`, `autograd.numpy`, and for PyTorch its functions of the same name.  What
-they gave is kept in `docs/conventions_peers.csv`, so that the page needs none of them.
+The points are the rows of `tests/oracles/conventions.py`, whose text every library runs with `np`
+bound to its own NumPy: `jax.numpy`, `autograd.numpy`, and for PyTorch its functions of the same
+name.  What they gave is kept in `docs/conventions_peers.csv`, so that the page needs none of them.
 
     python bench/conventions.py > docs/conventions.md
     python bench/conventions.py --measure   # those installed here; the others keep their column
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "oracles"))
 
 from conventions import ROWS, SECOND, TABLE, compiled, point  # noqa: E402
 from recipes import HEAD, RECIPES  # noqa: E402
@@ -407,8 +407,9 @@ def second_derivatives():
 
 
 def reported():
-    """The functions of `dualmc/kink_table.py` and their conventions, the file read on its own."""
-    spec = importlib.util.spec_from_file_location("kink_table", ROOT / "dualmc" / "kink_table.py")
+    """The functions of `rules/kink_table.py` and their conventions, the file read on its own."""
+    path = ROOT / "dualmc" / "rules" / "kink_table.py"
+    spec = importlib.util.spec_from_file_location("kink_table", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     names = {}

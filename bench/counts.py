@@ -3,8 +3,8 @@
 Prints, per problem and for a sparse Jacobian, a dense one and a gradient of the sum of squares:
 calls of f, launches of kernels, calls of Python functions in all and per operation of f, and the
 peak memory in bytes per nonzero.  Every call is repeated first, so that kernels are compiled and
-structure that is remembered is counted as such.  `tests/test_work.py` holds the counts, taken in a
-process of their own: what a call looks at depends on what was differentiated before.
+structure that is remembered is counted as such.  `tests/bench/test_work.py` holds the counts, taken
+in a process of their own: what a call looks at depends on what was differentiated before.
 
     python bench/counts.py [--sizes 1000 ...] [--json]
 """
@@ -18,7 +18,8 @@ import tracemalloc
 import numpy as np
 
 import dualmc as dm
-from dualmc import buffers, kernels, recording, vectors
+from dualmc.kernels import buffers, stamped
+from dualmc.steps import recording, vectors
 
 
 def element_wise(x):
@@ -153,7 +154,7 @@ def counts(f, mode, n):
     for _ in range(2):
         J = run(x)
     operator_of(mode, counted)(x)
-    with kernels.counted(
+    with stamped.counted(
         vectors._unary_kernels, vectors._binary_kernels, recording._unary
     ) as launches:
         run(x)

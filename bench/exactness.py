@@ -3,9 +3,9 @@
     python bench/exactness.py [--samples N] [--seed S] [--order K] [--markdown] [function ...]
 
 With --order 2 or 3: the worst relative error of second or third derivatives, for every sequence of
-arguments, beyond what the arguments' own rounding makes of them (`tests/higher_judge.py`).
+arguments, beyond what the arguments' own rounding makes of them (`tests/oracles/higher_judge.py`).
 
-Draws N arguments from every region of `tests/cases.py`, evaluates each partial as a NumPy
+Draws N arguments from every region of `tests/oracles/cases.py`, evaluates each partial as a NumPy
 expression and in its compiled kernel, and counts the error in units in the last place.  Exits with
 status 1 if an error is beyond what its case allows.
 """
@@ -17,13 +17,13 @@ import sys
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "oracles")]
 
 import higher_judge  # noqa: E402
 from cases import CASES, by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
 
-from dualmc import kernels  # noqa: E402
-from dualmc.rules import RULES  # noqa: E402
+from dualmc.kernels import stamped  # noqa: E402
+from dualmc.rules.table import RULES  # noqa: E402
 
 HEADER = ("function", "d/d", "array", "kernel", "allowed", "worst at", "samples", "note")
 HIGHER = ("function", "by", "relative error", "worst at")
@@ -35,7 +35,7 @@ def measure(case, argnum, count, seed):
     known = samples(case.function, argnum, count, seed)
     forms = {"array": by_array(rule, case.function, argnum, known.arguments)}
     if rule.kernel and callable(rule.partials[argnum]):
-        forms["kernel"] = by_kernel(rule, case.function, argnum, known.arguments, kernels)
+        forms["kernel"] = by_kernel(rule, case.function, argnum, known.arguments, stamped)
     errors = {form: errors_in_ulps(got, known) for form, got in forms.items()}
     worst_form = max(errors, key=lambda form: errors[form].max())
     worst = errors[worst_form].max()

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 import dualmc as dm
-from dualmc import predict
+from dualmc.counting import predict
 
 NAMES = list(predict.SECONDS)
 # Times of the dense mode count less: which of the other two wins is the question.

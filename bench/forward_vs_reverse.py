@@ -39,9 +39,11 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import dualmc as dm  # noqa: E402
-from dualmc import forward, predict, seeds  # noqa: E402
-from dualmc.calls import Request  # noqa: E402
-from dualmc.levels import open_level  # noqa: E402
+from dualmc import forward  # noqa: E402
+from dualmc.calls import seeds  # noqa: E402
+from dualmc.calls.request import Request  # noqa: E402
+from dualmc.counting import predict  # noqa: E402
+from dualmc.duals.levels import open_level  # noqa: E402
 from dualmc.reverse import Tape  # noqa: E402
 
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)

@@ -31,7 +31,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import dualmc as dm  # noqa: E402
-from dualmc.calls import Request  # noqa: E402
+from dualmc.calls.request import Request  # noqa: E402
 from dualmc.reverse import Tape  # noqa: E402
 
 DIMENSION = 10

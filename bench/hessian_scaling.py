@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 import dualmc as dm
-from dualmc import buffers
+from dualmc.kernels import buffers
 
 
 def rosenbrock(x):

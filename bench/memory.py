@@ -34,7 +34,7 @@ from problems import PROBLEMS
 from reference import Judge
 
 import dualmc as dm
-from dualmc import buffers
+from dualmc.kernels import buffers
 
 BLOCKS = 3
 PER_NONZERO = 24

@@ -19,7 +19,7 @@ import threads  # before NumPy
 import numpy as np
 
 import dualmc as dm
-from dualmc.adapt import adapted
+from dualmc.unchanged.adapt import adapted
 
 C = np.linspace(0.5, 1.5, 10_000)
 

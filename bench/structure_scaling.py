@@ -16,7 +16,7 @@ import tracemalloc
 import numpy as np
 
 import dualmc as dm
-from dualmc import buffers
+from dualmc.kernels import buffers
 
 
 def rosenbrock_gradient(x):

@@ -9,44 +9,11 @@ array([[0.        , 0.        ],
 import importlib
 from typing import Any
 
-# The tables fill themselves when their modules are imported.
-from dualmc import (  # noqa: F401
-    attributes,
-    bilinear,
-    calculus,
-    composite,
-    creation,
-    decompositions,
-    einsum,
-    elementwise,
-    extended,
-    fitting,
-    flat,
-    fourier,
-    histograms,
-    joining,
-    kinds,
-    linalg,
-    linear,
-    methods,
-    names,
-    order,
-    ownership,
-    padding,
-    parts,
-    recorded_parts,
-    reductions,
-    selection,
-    sets,
-    solving,
-    spectral,
-    statistics,
-)
-from dualmc.adapt import as_is
+from dualmc.calls import names, ownership
 from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
-from dualmc.dual import Dual
+from dualmc.duals.dual import Dual
 from dualmc.errors import (
     KinkError,
     KinkWarning,
@@ -56,6 +23,26 @@ from dualmc.errors import (
 )
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
+from dualmc.functions import (  # noqa: F401
+    composite,
+    creation,
+    extended,
+    fitting,
+    fourier,
+    kinds,
+    methods,
+    parts,
+)
+from dualmc.functions.matrices import decompositions, norms, solving, spectral  # noqa: F401
+from dualmc.functions.moving import joining, order, padding, selection, sets  # noqa: F401
+from dualmc.functions.products import bilinear, einsum  # noqa: F401
+from dualmc.functions.summing import (  # noqa: F401
+    calculus,
+    histograms,
+    linear,
+    reductions,
+    statistics,
+)
 from dualmc.implicit import custom_root
 from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare
@@ -67,6 +54,11 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
+from dualmc.steps import elementwise, flat, recorded_parts  # noqa: F401
+
+# The tables fill themselves when their modules are imported.
+from dualmc.unchanged import attributes  # noqa: F401
+from dualmc.unchanged.adapt import as_is
 
 if ownership.IS_ON:
     ownership.install()

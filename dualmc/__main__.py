@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 import dualmc
-from dualmc import expressions, neuron
+from dualmc.cli import expressions
 from dualmc.compare import compare
-from dualmc.document import EXAMPLES, Example
+from dualmc.document import neuron
+from dualmc.document.examples import EXAMPLES, Example
 from dualmc.explain import explain
 
 # Closed form and dual numbers round differently, by a few units in the last place at most.

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import seeds, watch
-from dualmc.calls import Request
+from dualmc.calls import seeds, watch
+from dualmc.calls.request import Request
 from dualmc.forward import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.

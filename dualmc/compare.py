@@ -16,10 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import buffers, costs, forward, predict, seeds, watch
-from dualmc.calls import Request, call_f
-from dualmc.levels import guarded, open_level
-from dualmc.report import amount, html_table, table, time_text
+from dualmc import forward
+from dualmc.calls import seeds, watch
+from dualmc.calls.request import Request, call_f
+from dualmc.counting import costs, predict
+from dualmc.counting.report import amount, html_table, table, time_text
+from dualmc.duals.levels import guarded, open_level
+from dualmc.kernels import buffers
 from dualmc.reverse import Tape
 
 # Columns per pass of the chunked mode, as ForwardDiff.jl and its kin take them.

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import tape
-from dualmc.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
-from dualmc.linear import with_primal
-from dualmc.record import record
-from dualmc.registry import UFUNCS, name_of
-from dualmc.rules import RULES, Rule
-from dualmc.subclasses import more_than_array
-from dualmc.tangent import DenseTangent
-from dualmc.traced import Traced
+from dualmc.duals.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
+from dualmc.duals.subclasses import more_than_array
+from dualmc.functions.summing.linear import with_primal
+from dualmc.graph.record import record
+from dualmc.graph.traced import Traced
+from dualmc.rules.registry import UFUNCS, name_of
+from dualmc.rules.table import RULES, Rule
+from dualmc.tangents import tape
+from dualmc.tangents.tangent import DenseTangent
 
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import watch
-from dualmc.blocks import text_of
-from dualmc.calls import Request
-from dualmc.content import Content
-from dualmc.derivation import Derivation
+from dualmc.calls import watch
+from dualmc.calls.request import Request
+from dualmc.calls.seeds import check_argnums
+from dualmc.derivation.chain_rule import Derivation
+from dualmc.derivation.content import Content
+from dualmc.derivation.notation.blocks import text_of
+from dualmc.derivation.notation.latex import latex_of
+from dualmc.derivation.notation.page import fragment_of, page_of
+from dualmc.derivation.notation.text import Printer, equals
+from dualmc.derivation.partials import LARGEST, Partial
+from dualmc.derivation.trace import is_numeric, trace
 from dualmc.forward import jacobian_fwd
-from dualmc.graph import Graph
-from dualmc.latex import latex_of
-from dualmc.notation import Printer, equals
-from dualmc.page import fragment_of, page_of
-from dualmc.partials import LARGEST, Partial
-from dualmc.seeds import check_argnums
-from dualmc.trace import is_numeric, trace
+from dualmc.graph.nodes import Graph
 
 # Entries of a Jacobian that is computed for comparison without being asked for.
 COMPARED = 2**21

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import buffers, choices, levels, names, seeds, watch
-from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.levels import open_level
-from dualmc.splitting import STATE, numbers_of, resolved
-from dualmc.tangent import ChunkNeeded
+from dualmc.calls import names, seeds, watch
+from dualmc.calls.request import Request, call_f, check_callable, scalar
+from dualmc.duals import choices, levels
+from dualmc.duals.choices import meetings
+from dualmc.duals.levels import open_level
+from dualmc.functions.matrices.splitting import numbers_of, resolved
+from dualmc.kernels import buffers
+from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.unchanged import adapt
 
 
 def jacobian_fwd(
@@ -185,17 +189,19 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
         with watch.looked_at(request, x_dots):
             return jvp_of(caller, f, primals, tangents)
-    if STATE.split is not None:
-        split = STATE.split
-        y, y_dot = _along(caller, split.stretched(f, range(len(xs))), xs, x_dots, given)
+    if meetings.split is not None:
+        split = meetings.split
+        y, y_dot = _along(
+            caller, split.stretched(f, range(len(xs)), adapt.adapted), xs, x_dots, given
+        )
         return y, split.undone(y_dot)
     y, y_dot = _along(caller, f, xs, x_dots, given)
-    if STATE.met:
+    if meetings.met:
         y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
 
 
-@buffers.trimming
+@levels.trimming
 def _along(caller, f, xs, x_dots, given):
     level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
     is_varied = choices.again(level) if level.kinked or level.chosen else None
@@ -260,13 +266,13 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
         request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
         with watch.looked_at(request):
             return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if STATE.split is not None:
-        split = STATE.split
-        f = split.stretched(f, numbers_of(argnums, args))
+    if meetings.split is not None:
+        split = meetings.split
+        f = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
         y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
         return y, split.undone(J), aux
     y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if STATE.met:
+    if meetings.met:
         J = resolved(
             J,
             y,

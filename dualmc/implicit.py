@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import seeds
-from dualmc.dual import Dual, as_operand, has_dual, level_of, primal_at
+from dualmc.calls import seeds
+from dualmc.calls.options import check_flag
+from dualmc.duals.dual import Dual, as_operand, has_dual, level_of, primal_at
+from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
-from dualmc.linear import applied, with_primal
-from dualmc.options import check_flag
-from dualmc.subclasses import more_than_array
+from dualmc.functions.summing.linear import applied, with_primal
 
 
 class custom_root:

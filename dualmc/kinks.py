@@ -1,6 +1,6 @@
 """`kinks`: the block in which every differentiation says where a convention decided."""
 
-from dualmc import watch
+from dualmc.calls import watch
 
 MODES = ("ignore", "warn", "raise")
 

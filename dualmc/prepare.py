@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import copying, fresh_calls, names, recorded_derivatives, watch
-from dualmc.calls import Request, scalar
-from dualmc.kernels import HAS_COMPILER
-from dualmc.replay.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
-from dualmc.replay.outside import made_within
+from dualmc.calls import names, watch
+from dualmc.calls.request import Request, scalar
+from dualmc.calls.seeds import import_sparse
+from dualmc.kernels.stamped import HAS_COMPILER
+from dualmc.replay import copying, fresh_calls, recorded_derivatives
+from dualmc.replay.guards.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
+from dualmc.replay.guards.outside import made_within
 from dualmc.replay.path import GUARDED, PRODUCTS, Path
 from dualmc.replay.program import NotReplayable
 from dualmc.replay.verify import verified
-from dualmc.seeds import import_sparse
 
 # Ways through f that are kept as machine code.
 PATHS = 8

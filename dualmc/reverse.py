@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import adapt, buffers, choices, names, seeds, short_sweep, sweep, watch
-from dualmc.calls import Request, call_f, check_callable, scalar
-from dualmc.dual import Dual, make
-from dualmc.levels import open_level
-from dualmc.splitting import STATE, numbers_of, resolved
-from dualmc.tape import leaf
+from dualmc.calls import names, seeds, watch
+from dualmc.calls.request import Request, call_f, check_callable, scalar
+from dualmc.cotangents import quick_sweep, sweep
+from dualmc.duals import choices, levels
+from dualmc.duals.choices import meetings
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.levels import open_level
+from dualmc.functions.matrices.splitting import numbers_of, resolved
+from dualmc.kernels import buffers
+from dualmc.tangents.tape import leaf
+from dualmc.unchanged import adapt
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
 ROWS_BUDGET = 2**24
@@ -240,7 +245,7 @@ def vjp(
     else:
         tape = _taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
-    met = STATE.met, STATE.is_hidden
+    met = meetings.met, meetings.is_hidden
 
     def weighed(y_bar):
         """The gradient of ``sum(y_bar * f)``, in which values that meet are split."""
@@ -263,7 +268,7 @@ def vjp(
             for x_bar, var in zip(tape.pull(y_bar.copy(), ()), tape.inputs, strict=True)
         )
         if met[0] and y.dtype.kind != "c":
-            STATE.met, STATE.is_hidden = met
+            meetings.met, meetings.is_hidden = met
             found = resolved(found, 0.0, lambda: weighed(y_bar))
         return found if is_tuple else found[0]
 
@@ -338,7 +343,7 @@ class Tape:
         found: Any = NotImplemented
         if self.output is not None and type(self.value) is np.ndarray:
             one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
-            found = short_sweep.pulled(self.output, one, self.inputs)
+            found = quick_sweep.pulled(self.output, one, self.inputs)
         if type(found) is not list:
             ones = np.ones(self.value.shape, self.value.dtype)
             found = self.swept(ones, (), None, found is None)
@@ -355,7 +360,7 @@ class Tape:
         is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
         if is_plain and not lead and first is None and self.output is not None:
             bar = y_bar if y_bar.ndim else y_bar.item()
-            found = short_sweep.pulled(self.output, bar, self.inputs)
+            found = quick_sweep.pulled(self.output, bar, self.inputs)
         if type(found) is not list:
             found = self.swept(y_bar, lead, first, found is None)
         return found if others is None else _agreed(found, others, lead)
@@ -394,13 +399,13 @@ def _jacobian(request):
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
             return _jacobian(request)
-    if STATE.split is not None:
-        split = STATE.split
-        f, count = split.swept(request.f, request.numbers, request.has_aux)
+    if meetings.split is not None:
+        split = meetings.split
+        f, count = split.swept(request.f, request.numbers, request.has_aux, adapt.adapted)
         y, J, aux = _swept(request.of(f))
         return y, split.undone(J, count), aux
     y, J, aux = _swept(request)
-    if STATE.met:
+    if meetings.met:
         J = resolved(
             J,
             y,
@@ -410,12 +415,12 @@ def _jacobian(request):
     return y, J, aux
 
 
-@buffers.trimming
+@levels.trimming
 def _taped(request):
     return Tape(request)
 
 
-@buffers.trimming
+@levels.trimming
 def _swept(request):
     tape = Tape(request)
     y = tape.value
@@ -476,20 +481,20 @@ def _pulled(tape, y_bar, first):
     return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]
 
 
-@buffers.trimming
+@levels.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     """The value, the gradient and aux, on behalf of `caller`."""
     if watch.watched and watch.is_due():
         request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
         with watch.looked_at(request):
             return gradient_of(caller, f, args, argnums, has_aux)
-    if STATE.split is not None:
-        split = STATE.split
-        f, count = split.swept(f, numbers_of(argnums, args), has_aux)
+    if meetings.split is not None:
+        split = meetings.split
+        f, count = split.swept(f, numbers_of(argnums, args), has_aux, adapt.adapted)
         y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
         return y, split.undone(g, count), aux
     y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
-    if STATE.met:
+    if meetings.met:
         g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
     return y, g, aux
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc import names, watch
-from dualmc.calls import Request, check_callable, scalar
+from dualmc.calls import names, watch
+from dualmc.calls.request import Request, check_callable, scalar
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
 

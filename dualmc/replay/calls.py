@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from dualmc import dense
-from dualmc.dual import Dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.levels import guarded, open_level
 from dualmc.errors import forget
-from dualmc.levels import guarded, open_level
-from dualmc.replay import events
-from dualmc.tangent import ChunkNeeded, DenseTangent
+from dualmc.graph import events
+from dualmc.tangents import dense
+from dualmc.tangents.tangent import ChunkNeeded, DenseTangent
 
 # Whole numbers that a float64 holds exactly.
 EXACT = 2**53

@@ -7,7 +7,7 @@ and all but meet, only a fresh call knows which way f goes.
 
 import numpy as np
 
-from dualmc.replay.arrays import each
+from dualmc.replay.arithmetic.arrays import each
 
 # Numbers that differ by less, relative to their size, may be in another order for NumPy.
 MARGIN = 1e-10

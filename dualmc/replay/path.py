@@ -10,17 +10,19 @@ import time
 
 import numpy as np
 
-from dualmc.graph import Recorder, called
-from dualmc.replay import calls, certain, events, second, slots
-from dualmc.replay.arrays import each, given
+from dualmc.calls.seeds import import_sparse
+from dualmc.graph import events
+from dualmc.graph.nodes import Recorder, called
+from dualmc.replay import calls, certain
+from dualmc.replay.arithmetic import second, slots
+from dualmc.replay.arithmetic.arrays import each, given
+from dualmc.replay.arithmetic.steps import lower
 from dualmc.replay.budget import Budget, Stopped
-from dualmc.replay.native import Code
+from dualmc.replay.machine.native import Code
+from dualmc.replay.machine.schedule import Memory, plan
 from dualmc.replay.program import NotReplayable, needed, trace_program
 from dualmc.replay.rounding import machine
-from dualmc.replay.schedule import Memory, plan
-from dualmc.replay.steps import lower
 from dualmc.replay.verify import check_value
-from dualmc.seeds import import_sparse
 
 # Up to this many numbers, a result begins as a copy of its constant entries.
 COPIED = 2**14

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import operators, refusals  # noqa: F401  (operators give Traced its protocols)
-from dualmc.calls import call_f
-from dualmc.graph import Node, Recorder
-from dualmc.levels import guarded, running
-from dualmc.record import as_operand
-from dualmc.replay.events import Handling, loud_errors, note_finite
-from dualmc.traced import Traced
+from dualmc.calls import refusals
+from dualmc.calls.request import call_f
+from dualmc.duals.levels import guarded, running
+from dualmc.graph import operators  # noqa: F401  (operators give Traced its protocols)
+from dualmc.graph.events import Handling, loud_errors, note_finite
+from dualmc.graph.nodes import Node, Recorder
+from dualmc.graph.record import as_operand
+from dualmc.graph.traced import Traced
 
 
 class NotReplayable(Exception):

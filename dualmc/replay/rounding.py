@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from dualmc.graph import UfuncMethod, called
-from dualmc.replay.scalars import SCALARS, UFUNCS, is_whole_or_half, power, whole_or_half
+from dualmc.graph.nodes import UfuncMethod, called
+from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS, is_whole_or_half, power, whole_or_half
 
 # By their names in `scalars`; those of NumPy that round correctly, or not at all, need no other.
 _LIBRARY = {

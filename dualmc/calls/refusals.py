@@ -1,0 +1,111 @@
+"""Refusals that f caught: a call that ends although a step was refused says so.
+
+``except Exception`` around ``float(x)`` hides that a derivative would have been lost, and f goes on
+with what it takes instead, which it would not on plain numbers.  Every refusal is noted, as it is
+made, on the calls that run; a call that then ends as if nothing had been warns.
+"""
+
+import linecache
+import os
+import sys
+import warnings
+
+import numpy as np
+
+from dualmc import errors
+from dualmc.duals import levels
+from dualmc.errors import RefusalSwallowedWarning
+from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.unchanged import adapt
+
+# Refusals that are noted in one call: the first ones tell.
+NOTED = 8
+_SKIPPED = (os.path.dirname(__file__) + os.sep, os.path.dirname(np.__file__) + os.sep)
+
+
+class Noted:
+    """A refusal: what it said, the line of the user's that met it, and whether that was told."""
+
+    __slots__ = ("kind", "text", "file", "line", "told")
+
+    def __init__(self, error):
+        self.kind = type(error).__name__
+        self.text = str(error.args[0]) if error.args else ""
+        self.file, self.line = _users_line(sys._getframe(1))
+        self.told = False
+
+    def message(self):
+        source = linecache.getline(self.file, self.line).strip()
+        return (
+            f"f caught a {self.kind} of dualmc's and went on, as it would not on plain numbers: "
+            f"the value and the derivative may be wrong. Let such errors pass (catch narrower "
+            f"ones), or give the derivative of the function that catches them with "
+            f"@dualmc.custom_jvp. It said: {self.text}\n"
+            f"  at {self.file}, line {self.line}" + (f": {source}" if source else "")
+        )
+
+
+def _users_line(frame):
+    """File and line of the innermost code that is neither dualmc's, NumPy's nor a library's."""
+    first = None
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_SKIPPED):
+            first = first or frame
+            if not is_library(frame):
+                break
+        frame = frame.f_back
+    frame = frame or first
+    return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def is_library(frame):
+    """Whether `frame` runs code that is left as it is; `adapt.py` says which."""
+    if isinstance(frame.f_globals, adapt.Namespace):
+        return False
+    top = (frame.f_globals.get("__name__") or "").partition(".")[0]
+    return top in adapt.FOREIGN or top in sys.stdlib_module_names and top != "__main__"
+
+
+def _note(error, level):
+    """A witness of refusals: note `error` on the calls that run in this thread, and on `level`."""
+    running = levels.running_here()
+    if level is not None:
+        if not running and getattr(level, "serial", 1):
+            error.args = (error.args[0] + errors.IN_THREAD,)
+        running = [*running, level]
+    found = None
+    for level in dict.fromkeys(running):
+        if level.refusals is None:
+            level.refusals = []
+        if len(level.refusals) < NOTED:
+            found = found or Noted(error)
+            level.refusals.append(found)
+    error.noted = found
+
+
+errors.witnesses.append(_note)
+
+
+def tell(level):
+    """After f has ended: warn of what was refused in it; run it again if its chunk was too big."""
+    if level.chunk:
+        raise ChunkNeeded(level, level.chunk)
+    if getattr(level, "whole", False):  # `prepare` does not replay it, and says why
+        return
+    for noted in level.refusals:
+        if not noted.told:
+            noted.told = True
+            warnings.warn_explicit(
+                noted.message(), RefusalSwallowedWarning, noted.file, noted.line, registry=_registry
+            )
+
+
+_registry: dict = {}
+
+
+def first(level):
+    """The first refusal that f caught, to be told by the caller in words of its own; or None."""
+    for noted in level.refusals or ():
+        if not noted.told:
+            return noted
+    return None

@@ -1,0 +1,349 @@
+"""Quick sweeps of one float64 cotangent: the commonest pullbacks with as little Python as possible.
+
+`pullbacks.py` serves every sweep, of many rows, of any dtype, of Duals, with care for zeros; what
+it inspects costs more than the arithmetic on small arrays.  Here all steps are float64 and there is
+one cotangent: an array of the step's shape, or a number that stands for an array of equal ones.
+Large arrays, and steps that have no short way here, take the pullbacks of `pullbacks.py`.
+
+The steps wait in a heap, the latest first, until all that was made of them has been swept: what
+does not reach the output is never met, and needs not be told apart beforehand.
+"""
+
+import math
+from heapq import heappop, heappush
+
+import numpy as np
+
+from dualmc.cotangents import pullbacks
+from dualmc.cotangents.quick import QUICK_ALONE, QUICK_PAIRS
+from dualmc.cotangents.sweep import PLAIN, NotQuick, Sweep, is_finite, summed, unbroadcast
+from dualmc.errors import forget
+from dualmc.kernels import buffers
+
+FLOAT64 = np.dtype(np.float64)
+ndarray = np.ndarray
+LARGE = buffers.LARGE
+
+
+class SingleSweep(Sweep):
+    """The cotangents on the way back, by Var."""
+
+    __slots__ = ("known", "heap", "own")
+
+    def __init__(self):
+        self.width = FLOAT64
+        self.lead = ()
+        self.is_careful = False
+        self.identity = self.first = None
+        self.known = {}  # the cotangents so far, by Var
+        self.heap = []  # the Vars that have one, ordered by their serials
+        self.own = set()  # Vars whose cotangent, an array, may be written in place
+
+    def add(self, var, bar, owned):
+        if not isinstance(bar, PLAIN):
+            raise NotQuick  # a user's function gave Duals of an outer level for plain numbers
+        bar = self.fit(bar, var.dtype)
+        have = self.known.get(var)
+        if have is None:
+            _put(self, var, bar, owned)
+        elif var in self.own and self._fits(bar, have):
+            np.add(have, bar, have)
+        else:
+            _put(self, var, summed(have, bar), True)
+
+    def has(self, var):
+        return self.known.get(var) is not None
+
+    def buffer(self, var, dtype):
+        have = self.known.get(var)
+        if have is None:
+            have = buffers.zeros(var.shape, FLOAT64)
+        elif var in self.own and have.flags.c_contiguous:
+            return have
+        else:
+            have = np.array(np.broadcast_to(have, var.shape), order="C")
+        _put(self, var, have, True)
+        return have
+
+    def in_place(self, var, bar):
+        return isinstance(bar, PLAIN)
+
+
+def _put(sweep, var, bar, owned):
+    """Let `bar` be the cotangent of `var`."""
+    if var not in sweep.known:
+        heappush(sweep.heap, (-var.serial, var))
+    sweep.known[var] = bar
+    if owned and type(bar) is ndarray and bar.shape == var.shape:
+        sweep.own.add(var)
+    else:
+        sweep.own.discard(var)
+
+
+def pulled(output, bar, inputs):
+    """Sweep the cotangent `bar` of `output` down to `inputs`: an array for each, all their own.
+
+    None where a result is not finite; `NotImplemented` where a step is not of float64 numbers.
+    """
+    sweep = SingleSweep()
+    known, heap = sweep.known, sweep.heap
+    known[output] = bar
+    heap.append((-output.serial, output))
+    try:
+        with np.errstate(all="ignore"):
+            while heap:
+                node = heappop(heap)[1]
+                if node.dtype is not FLOAT64:
+                    return NotImplemented
+                pull = node.pull
+                if pull is None:  # an input
+                    continue
+                bar = known.pop(node)
+                if pull not in _STEPS or type(bar) is ndarray and bar.nbytes >= LARGE:
+                    general(node, bar, sweep)
+                else:
+                    _STEPS[pull](node, bar, sweep)
+            return [_result(known.get(var), var, sweep) for var in inputs]
+    except Exception as error:  # of what a NaN met; a careful sweep meets none, or the same again
+        forget(error)
+        return None
+
+
+_ZERO = np.zeros(())
+
+
+def _result(bar, var, sweep):
+    if bar is None:
+        return np.zeros(var.shape, var.dtype)
+    if type(bar) is not ndarray:
+        bar = np.full(var.shape, bar)
+    if bar.ndim == 1 and bar.nbytes < LARGE:
+        if not bar.dot(bar) < math.inf:
+            raise NotQuick
+    elif not is_finite(bar):
+        raise NotQuick
+    # No -0 among the results, which share memory with nothing.
+    is_ours = var in sweep.own and (bar.nbytes < LARGE or buffers.is_tight(bar))
+    return np.add(bar, _ZERO, bar if is_ours else np.empty(var.shape))
+
+
+_STEPS: dict = {}
+
+
+def short_for(pull):
+    """Decorator: the function below is the short way of the pullback `pull`."""
+
+    def register(step):
+        _STEPS[pull] = step
+        return step
+
+    return register
+
+
+def _add(sweep, parent, part):
+    """Add `part` to the cotangent of `parent`."""
+    known = sweep.known
+    have = known.get(parent)
+    if have is None:
+        known[parent] = part
+        heappush(sweep.heap, (-parent.serial, parent))
+    else:
+        known[parent] = have + part
+
+
+def general(node, bar, sweep):
+    """The pullback that serves every sweep."""
+    is_owned = node in sweep.own
+    if type(bar) is not ndarray:
+        bar, is_owned = np.float64(bar), False
+        if node.shape and node.pull not in pullbacks.UNIFORM:
+            bar, is_owned = sweep.full(bar, node), True
+    node.pull(node, bar, is_owned, sweep)
+
+
+def _is_large(bar, x):
+    """Whether a number stands for an array so large that its products take kept buffers."""
+    return type(bar) is not ndarray and type(x) is ndarray and x.nbytes >= LARGE
+
+
+def _reduced(part, shape, parent):
+    """`part`, of an array of `shape`, summed for the `parent` that was repeated along it."""
+    if type(part) is ndarray:
+        return unbroadcast(part, parent.shape, ()) if parent.shape else np.add.reduce(part, None)
+    return part * (math.prod(shape) / max(1, math.prod(parent.shape)))
+
+
+@short_for(pullbacks.pull_scaled)
+def scaled(node, bar, sweep):
+    shape = node.shape
+    for parent, c in zip(node.parents, node.data):  # noqa: B905
+        part = bar if parent.shape == shape else _reduced(bar, shape, parent)
+        _add(sweep, parent, part if c == 1.0 else -part if c == -1.0 else part * c)
+
+
+@short_for(pullbacks.pull_multiplied)
+def multiplied(node, bar, sweep):
+    b, a = node.data
+    if _is_large(bar, a):
+        return general(node, bar, sweep)
+    t, u = node.parents
+    _add(sweep, t, b * bar)
+    _add(sweep, u, a * bar)
+
+
+@short_for(pullbacks.pull_times)
+def times(node, bar, sweep):
+    factors, _ = node.data
+    shape = node.shape
+    if type(bar) is not ndarray and shape and any(f.shape != shape for f in factors):
+        bar = sweep.full(np.float64(bar), node)
+    elif _is_large(bar, factors[0]):
+        return general(node, bar, sweep)
+    for parent, factor in zip(node.parents, factors):  # noqa: B905
+        if parent.shape == shape:
+            part = factor * bar
+        elif not parent.shape and type(bar) is ndarray and factor.shape == shape:
+            part = bar.reshape(-1).dot(factor.reshape(-1))
+        else:
+            part = unbroadcast(factor * bar, parent.shape, ())
+        _add(sweep, parent, part)
+
+
+@short_for(pullbacks.pull_unary)
+def unary(node, bar, sweep):
+    rule, x, y = node.data
+    if rule.quick is not None and not _is_large(bar, y):
+        part = rule.quick.small(bar, x, y)
+    elif type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
+        part = np.empty((1, x.size))
+        rule.kernel(x.reshape(-1), y.reshape(-1), bar.reshape(1, -1), part)
+        part = part.reshape(node.shape)
+    else:
+        return general(node, bar, sweep)
+    _add(sweep, node.parents[0], part)
+
+
+@short_for(pullbacks.pull_elementwise)
+def elementwise(node, bar, sweep):
+    function, _, _, primals, y, argnums = node.data
+    quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
+    if quick is None or _is_large(bar, y) or function is not np.divide and not is_finite(y):
+        return general(node, bar, sweep)
+    shape = node.shape
+    if shape and type(bar) is not ndarray:
+        bar = sweep.full(np.float64(bar), node)
+    for parent, i in zip(node.parents, argnums):  # noqa: B905
+        if parent.shape == shape:
+            part = quick[i](bar, *primals, y)
+        elif function is np.divide and i == 1:  # one divisor for all terms of the sum
+            part = unbroadcast(bar * y, parent.shape, ()) / -primals[1]
+        else:
+            part = unbroadcast(quick[i](bar, *primals, y), parent.shape, ())
+        _add(sweep, parent, part)
+
+
+@short_for(pullbacks.pull_slice)
+def part(node, bar, sweep):
+    (parent,) = node.parents
+    key = node.data
+    known, own = sweep.known, sweep.own
+    have = known.get(parent)
+    if have is None:
+        whole = known[parent] = np.zeros(parent.shape)
+        whole[key] = bar
+        own.add(parent)
+        heappush(sweep.heap, (-parent.serial, parent))
+    elif parent in own:
+        if node.shape:
+            view = have[key]
+            view += bar
+        else:
+            have[key] += bar
+    else:
+        whole = np.zeros(parent.shape)
+        whole[key] = bar
+        whole += have
+        known[parent] = whole
+        own.add(parent)
+
+
+@short_for(pullbacks.pull_view)
+def view(node, bar, sweep):
+    (parent,) = node.parents
+    shape = parent.shape
+    if parent in sweep.known or type(bar) is not ndarray or bar.size != math.prod(shape):
+        return general(node, bar, sweep)
+    whole = np.empty(shape)
+    seen = node.data(whole[None])
+    if not pullbacks.is_same_memory(seen, whole):
+        return general(node, bar, sweep)
+    seen[...] = bar  # every element is written
+    _put(sweep, parent, whole, True)
+
+
+@short_for(pullbacks.pull_reshaped)
+def reshaped(node, bar, sweep):
+    (parent,) = node.parents
+    _add(sweep, parent, bar.reshape(parent.shape) if type(bar) is ndarray else bar)
+
+
+@short_for(pullbacks.pull_broadcast)
+def broadcast(node, bar, sweep):
+    (parent,) = node.parents
+    _add(sweep, parent, _reduced(bar, node.shape, parent))
+
+
+@short_for(pullbacks.pull_parts)
+def parts(node, bar, sweep):
+    is_array = type(bar) is ndarray
+    for parent, key in zip(node.parents, node.data):  # noqa: B905
+        _add(sweep, parent, bar[key] if is_array else bar)
+
+
+@short_for(pullbacks.pull_sum)
+def spread(node, bar, sweep):
+    (parent,) = node.parents
+    if type(bar) is not ndarray:
+        _add(sweep, parent, bar)
+        return
+    shape, axes = parent.shape, node.data
+    if 8 * math.prod(shape) >= LARGE:
+        return general(node, bar, sweep)
+    ndim = len(shape)
+    if bar.ndim < ndim:
+        kept = [1 if i - ndim in axes else n for i, n in enumerate(shape)]
+        bar = bar.reshape(kept)
+    whole = np.empty(shape)
+    whole[...] = bar
+    _add(sweep, parent, whole)
+
+
+@short_for(pullbacks.pull_running_sum)
+def running_sum(node, bar, sweep):
+    if type(bar) is not ndarray or bar.ndim != 1:
+        return general(node, bar, sweep)
+    _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1])
+
+
+@short_for(pullbacks.pull_matmul)
+def product(node, bar, sweep):
+    a, b, shape_a, shape_b, _ = node.data
+    t, u = node.parents
+    steps = _PRODUCTS.get((len(shape_a), len(shape_b)))
+    if steps is None:
+        return general(node, bar, sweep)
+    if node.shape and type(bar) is not ndarray:
+        bar = sweep.full(np.float64(bar), node)
+    if t is not None:
+        _add(sweep, t, steps[0](bar, b))
+    if u is not None:
+        _add(sweep, u, steps[1](bar, a))
+
+
+# By the numbers of dimensions: the cotangents of both operands.
+_PRODUCTS = {
+    (1, 1): (lambda bar, b: b * bar, lambda bar, a: a * bar),
+    (2, 1): (lambda bar, b: bar[:, None] * b, lambda bar, a: bar.dot(a)),
+    (1, 2): (lambda bar, b: b.dot(bar), lambda bar, a: a[:, None] * bar),
+    (2, 2): (lambda bar, b: bar.dot(b.T), lambda bar, a: a.T.dot(bar)),
+}

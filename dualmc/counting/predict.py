@@ -1,0 +1,239 @@
+"""How long each mode should take, from what it does on the recorded graph.
+
+The work of a mode is counted in units: calls, steps, numbers written, multiplications inside matrix
+products.  `SECONDS` says what one unit costs on one machine; only the ratios decide which mode is
+predicted to win, and ``bench/forward_vs_reverse.py`` measures how often that is right.  Not
+modelled are caches (a number costs the same wherever it lies), the formulas of single functions
+(all cost what an exponential does) and threads.
+"""
+
+import math
+from collections import Counter
+
+from dualmc.cotangents import pullbacks
+from dualmc.counting import costs
+from dualmc.reverse import ROWS_BUDGET
+from dualmc.tangents.tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
+
+# Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in
+# all modes and fits these numbers to the times; on an AMD EPYC core with OpenBLAS on one thread.
+# Those of calls and steps are the times of cells with few numbers, the others those of large ones.
+SECONDS = {
+    # Around f, and per step whatever the size of its arrays.
+    "forward call": 5e-5,
+    "forward step": 1.4e-5,
+    "element-wise step": 6.5e-6,
+    "merging step": 1.8e-5,  # in addition, where tangents of several operands meet
+    "reverse call": 4e-5,
+    "recorded step": 3.5e-6,
+    "swept step": 9e-6,
+    # Per number: one of f or kept on the tape, in addition one of a function and its partial, a
+    # derivative written, one copied across the memory's order, an entry of the Jacobian.
+    "value": 4e-10,
+    "function value": 3e-8,
+    "number": 8e-10,
+    "transposed number": 3e-9,
+    "entry": 5e-10,
+    # Per slot of a sparse tangent, its column and its coefficient; where slots are sorted together.
+    "slot": 1e-9,
+    "merged slot": 3.5e-9,
+    # Per multiplication inside a product of matrices, or of a matrix and a vector.
+    "product": 4e-11,
+    "vector product": 6e-10,
+}
+
+
+def cost(units):
+    """Seconds of so many units of each kind."""
+    return sum(SECONDS[name] * count for name, count in units.items())
+
+
+# --- Units of each mode --------------------------------------------------------------------------
+
+# Steps that show the elements of an array elsewhere.
+VIEWS = (
+    pullbacks.pull_view, pullbacks.pull_reshaped, pullbacks.pull_slice, pullbacks.pull_broadcast
+)  # fmt: skip
+
+
+def forward_units(order, n, chunk):
+    """Dense tangents, `chunk` columns at a time."""
+    passes = -(-n // chunk)
+    steps = [node for node in order if node.pull]
+    units = Counter({"forward call": passes, "entry": n * _size(order[0])})
+    for node in steps:
+        units.update(_called_units(node, passes))
+        units.update(_dense_units(node, n, passes))
+    units.update(_handed_out(order[0], n))
+    return units
+
+
+def reverse_units(order, m, chunk):
+    """`chunk` rows per sweep of one recording."""
+    sweeps = -(-m // chunk)
+    steps = [node for node in order if node.pull]
+    units = Counter(
+        {
+            "reverse call": 1,
+            "recorded step": len(steps),
+            "swept step": sweeps * len(steps),
+            "value": costs.tape_bytes(order) // 8,
+            "entry": m * sum(_size(node) for node in order if not node.pull),
+        }
+    )
+    work = costs.reverse_work(order)
+    units["product" if chunk > 1 else "vector product"] += m * work.products
+    units["number"] += m * (m + _beside_products(work))
+    for node in steps:
+        units.update(_value_units(node))
+        if not costs.is_elementwise(node):
+            units["number"] += m * sum(map(_size, _parents(node)))
+    return units
+
+
+def structured_units(order, inputs):
+    """One pass that keeps the nonzeros while they are few; None where they cannot be counted."""
+    n = sum(_size(var) for var in inputs)
+    dense = {var.serial for var in inputs} if n <= DENSE_INPUTS else set()
+    widths = {var.serial: 1 for var in inputs}
+    units = Counter({"entry": n * _size(order[0])})
+    called = Counter()
+    largest = 0
+
+    def each(node, work, bits):
+        nonlocal largest
+        slots = widths[node.serial] = costs.width(bits)
+        called.update(_called_units(node, 1))
+        was_dense = [p.serial in dense for p in _parents(node)]
+        if not any(was_dense) and not is_wide(slots, n):
+            units.update(_slot_units(node, widths, work))
+            return
+        dense.add(node.serial)
+        largest = max(largest, n * _size(node))
+        if all(was_dense):
+            units.update(_dense_units(node, n, 1))
+        else:
+            units.update(_filled_units(node, n, work))
+
+    found = costs.structured_work(order, inputs, each)
+    if found is None:
+        return None
+    passes = max(1, math.ceil(8 * largest / MEMORY_BUDGET))
+    units.update({name: passes * count for name, count in called.items()})
+    units["forward call"] = passes
+    if order[0].serial in dense:
+        units.update(_handed_out(order[0], n))
+    return units
+
+
+def _size(var):
+    return math.prod(var.shape)
+
+
+def _parents(node):
+    return [p for p in node.parents if p is not None]
+
+
+def _beside_products(work):
+    """Multiplications and additions outside of matrix products."""
+    additions = work.additions - min(work.additions, work.products)
+    return work.multiplications - work.products + additions
+
+
+def _is_merging(node):
+    return costs.is_elementwise(node) and len(node.parents) > 1
+
+
+def _called_units(node, passes):
+    """A step of forward mode, whatever the tangents: its call, and what f itself computes."""
+    units = Counter({"merging step": passes * _is_merging(node)})
+    units["element-wise step" if costs.is_elementwise(node) else "forward step"] = passes
+    units.update({name: passes * count for name, count in _value_units(node).items()})
+    return units
+
+
+def _value_units(node):
+    """What f itself computes in a step."""
+    units = Counter({"value": _size(node)})
+    if node.pull in (pullbacks.pull_unary, pullbacks.pull_elementwise):
+        units["function value"] = _size(node)
+    if node.pull is pullbacks.pull_matmul:
+        units["vector product"] = costs.KINDS[node.pull][0](node)[0].products
+    return units
+
+
+def _dense_units(node, n, passes):
+    """A step on blocks of n columns.  One operand of an element-wise step only scales a factor."""
+    size = _size(node)
+    if node.pull in VIEWS:
+        return Counter()
+    if costs.is_elementwise(node) and len(node.parents) == 1:
+        return Counter({"number": passes * size})
+    products = costs.KINDS[node.pull][0](node)[0].products
+    return Counter(
+        {"number": n * (size + sum(map(_size, _parents(node)))), "product": n * products}
+    )
+
+
+def _filled_units(node, n, work):
+    """A step from slots to a block of n columns."""
+    units = Counter({"number": n * _size(node), "slot": work.multiplications + work.additions})
+    if node.pull is pullbacks.pull_matmul and _size(node) > 1:
+        units["transposed number"] = work.products
+    return units
+
+
+def _slot_units(node, widths, work):
+    """A step on slots."""
+    if node.pull in VIEWS:
+        return Counter()
+    written = widths[node.serial] * _size(node)
+    if not _is_merging(node) and not work.additions:
+        return Counter({"slot": written})
+    read = sum(widths[p.serial] * _size(p) for p in _parents(node))
+    return Counter({"merged slot": max(written + read, work.multiplications)})
+
+
+def _handed_out(output, n):
+    """A dense block, basis axis first, as the Jacobian, basis axis last."""
+    return {"transposed number": n * _size(output) if _size(output) > 1 else 0}
+
+
+# --- Seconds -------------------------------------------------------------------------------------
+
+
+def forward(order, n, chunk):
+    """Seconds of forward mode by dense tangents, `chunk` columns at a time."""
+    return cost(forward_units(order, n, chunk))
+
+
+def reverse(order, m, chunk):
+    """Seconds of reverse mode, `chunk` rows per sweep."""
+    return cost(reverse_units(order, m, chunk))
+
+
+def structured(order, inputs):
+    """Seconds of `jacobian_fwd`; None where the nonzeros cannot be counted."""
+    units = structured_units(order, inputs)
+    return None if units is None else cost(units)
+
+
+def rows_per_sweep(order):
+    """As many rows as `jacobian_rev` sweeps together."""
+    return max(1, ROWS_BUDGET // max(1, *(_size(v) * v.dtype.itemsize for v in order)))
+
+
+def seconds(order, inputs, chunk=None):
+    """Predicted seconds of `jacobian_fwd` and `jacobian_rev`, the latter `chunk` rows at a time."""
+    n = sum(_size(var) for var in inputs)
+    m = _size(order[0])
+    best = structured(order, inputs)
+    if best is None:
+        best = forward(order, n, n)
+    return {"forward": best, "reverse": reverse(order, m, chunk or min(m, rows_per_sweep(order)))}
+
+
+def winner(order, inputs, chunk=None):
+    """The mode that should be faster for the whole Jacobian, "forward" or "reverse"."""
+    times = seconds(order, inputs, chunk)
+    return min(times, key=times.get)

@@ -1,0 +1,358 @@
+"""Each operation as a formula, and its partial derivatives as the textbooks write them.
+
+The partials of the rule table are written for rounding.  Where that is also how one reads them
+(``cos(x)``, ``1/b``), the table itself is called on symbols; so it is for users' own rules.  The
+others stand here in textbook form, and a test compares every one with the table.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc.derivation.forms import Form, elementwise
+from dualmc.derivation.notation.symbols import (
+    ONE,
+    PI,
+    ZERO,
+    Expr,
+    apply,
+    call,
+    expr,
+    number,
+    power,
+    symbol,
+)
+from dualmc.derivation.partials import Partial, is_elementwise, place_of
+from dualmc.errors import forget
+from dualmc.graph.nodes import Node, Slot, fill, name_of_function
+from dualmc.graph.record import same, stacked, written
+from dualmc.rules.table import RULES
+
+# Row vectors of up to this many entries are written out.
+WRITTEN_OUT = 6
+# A formula longer than this is not read by anyone.
+LONGEST = 300
+
+
+def _where(condition: Expr, a: Any, b: Any) -> Expr:
+    return Expr("where", condition, expr(a), expr(b))
+
+
+def _sigmoid(p: Expr, q: Expr) -> Expr:
+    return 1 / (1 + np.exp(q - p))
+
+
+def _larger(p: Expr, q: Expr) -> Expr:
+    return _where(Expr("gt", p, q), 1, 0)
+
+
+def _smaller(p: Expr, q: Expr) -> Expr:
+    return _where(Expr("lt", p, q), 1, 0)
+
+
+def _ln(x: Any) -> Expr:
+    return call("log", x)
+
+
+TEXTBOOK: dict[Any, tuple[Callable[..., Any], ...]] = {
+    np.exp: (lambda x: np.exp(x),),
+    np.exp2: (lambda x: power(2, x) * _ln(2),),
+    np.log2: (lambda x: 1 / (x * _ln(2)),),
+    np.log10: (lambda x: 1 / (x * _ln(10)),),
+    np.sqrt: (lambda x: 1 / (2 * np.sqrt(x)),),
+    np.cbrt: (lambda x: 1 / (3 * call("cbrt", x) ** 2),),
+    np.reciprocal: (lambda x: -1 / x**2,),
+    np.tan: (lambda x: 1 / np.cos(x) ** 2,),
+    np.arcsin: (lambda x: 1 / np.sqrt(1 - x**2),),
+    np.arccos: (lambda x: -1 / np.sqrt(1 - x**2),),
+    np.arctan: (lambda x: 1 / (1 + x**2),),
+    np.tanh: (lambda x: 1 / np.cosh(x) ** 2,),
+    np.arcsinh: (lambda x: 1 / np.sqrt(1 + x**2),),
+    np.arccosh: (lambda x: 1 / np.sqrt(x**2 - 1),),
+    np.arctanh: (lambda x: 1 / (1 - x**2),),
+    np.deg2rad: (lambda x: PI / 180,),
+    np.radians: (lambda x: PI / 180,),
+    np.rad2deg: (lambda x: 180 / PI,),
+    np.degrees: (lambda x: 180 / PI,),
+    np.sinc: (lambda x: (np.cos(PI * x) - call("sinc", x)) / x,),
+    np.divide: (lambda a, b: 1 / b, lambda a, b: -a / b**2),
+    np.power: (lambda a, b: b * a ** (b - 1), lambda a, b: a**b * _ln(a)),
+    np.float_power: (lambda a, b: b * a ** (b - 1), lambda a, b: a**b * _ln(a)),
+    np.arctan2: (lambda a, b: b / (a**2 + b**2), lambda a, b: -a / (a**2 + b**2)),
+    np.hypot: (lambda a, b: a / call("hypot", a, b), lambda a, b: b / call("hypot", a, b)),
+    np.logaddexp: (lambda a, b: _sigmoid(a, b), lambda a, b: _sigmoid(b, a)),
+    np.logaddexp2: (
+        lambda a, b: 1 / (1 + power(2, b - a)),
+        lambda a, b: 1 / (1 + power(2, a - b)),
+    ),
+    np.maximum: (lambda a, b: _larger(a, b), lambda a, b: _larger(b, a)),
+    np.minimum: (lambda a, b: _smaller(a, b), lambda a, b: _smaller(b, a)),
+    np.fmax: (lambda a, b: _larger(a, b), lambda a, b: _larger(b, a)),
+    np.fmin: (lambda a, b: _smaller(a, b), lambda a, b: _smaller(b, a)),
+    np.fmod: (lambda a, b: 1, lambda a, b: -call("trunc", a / b)),
+    np.remainder: (lambda a, b: 1, lambda a, b: -call("floor", a / b)),
+    np.heaviside: (lambda a, b: 0, lambda a, b: _where(Expr("eq", a, ZERO), 1, 0)),
+    np.ldexp: (lambda a, b: power(2, b), lambda a, b: 0),
+}
+
+
+def elementwise_formula(function: Any, slot: int, args: tuple[Expr, ...]) -> Expr | None:
+    """The partial of an element-wise function by argument `slot`; None if it has no formula."""
+    if function in TEXTBOOK:
+        return expr(TEXTBOOK[function][slot](*args))
+    partial = RULES[function].partials[slot]
+    if not callable(partial):
+        return expr(partial)
+    try:
+        e = expr(partial(*args, apply(function, *args)))
+    except Exception as error:  # a user's rule may do what formulas cannot
+        forget(error)
+        return None
+    return e if e.size <= LONGEST else None
+
+
+# --- Equations -----------------------------------------------------------------------------------
+
+_WRITTEN: dict[Any, Callable[..., Expr]] = {
+    np.add: lambda a, b: Expr("add", a, b),
+    np.subtract: lambda a, b: Expr("subtract", a, b),
+    np.multiply: lambda a, b: Expr("multiply", a, b),
+    np.divide: lambda a, b: Expr("divide", a, b),
+    np.power: lambda a, b: Expr("power", a, b),
+    np.float_power: lambda a, b: Expr("power", a, b),
+    np.negative: lambda a: Expr("negative", a),
+    np.positive: lambda a: a,
+    np.square: lambda a: Expr("power", a, number(2)),
+    np.reciprocal: lambda a: Expr("divide", ONE, a),
+    np.transpose: lambda a: Expr("transpose", a),
+    same: lambda a: a,
+    stacked: lambda *items: Expr("list", *items),
+}
+
+
+_NARY = frozenset(_WRITTEN) - {np.transpose}
+
+
+class Writer:
+    """Formulas for the nodes of a graph: their operands by name, constants by name or value."""
+
+    def __init__(self, constants: dict[int, tuple[str, Any]]) -> None:
+        self.names = {key: name for key, (name, _) in constants.items()}
+        self.unnamed: dict[str, Any] = {}
+        self._forms: dict[tuple[Node, int], tuple[Form, bool]] = {}
+
+    def symbol(self, node: Node) -> Expr:
+        return symbol(node.name, bool(node.shape))
+
+    def operands(self, node: Node, values: list[Expr] | None = None) -> tuple[Expr, ...]:
+        """The positional arguments as formulas; `values` stand for the operands."""
+        if values is None:
+            values = [self.symbol(operand) for operand in node.operands]
+        return tuple(self._argument(a, values) for a in node.args)
+
+    def _argument(self, a: Any, values: list[Expr]) -> Expr:
+        if isinstance(a, Slot):
+            return values[a]
+        if isinstance(a, (bool, np.bool_)) or a is None or isinstance(a, (str, slice)):
+            return symbol(_key_text(a))
+        if isinstance(a, (int, float, np.number)) and not isinstance(a, complex):
+            return number(a)
+        if isinstance(a, np.ndarray) and a.dtype.kind in "biuf":
+            if a.ndim == 0:
+                return number(a)
+            return self._array(a)
+        if isinstance(a, (list, tuple)):
+            return Expr("list", *(self._argument(item, values) for item in a))
+        return symbol(name_of_function(a) if callable(a) else type(a).__name__)
+
+    def _array(self, a: Any) -> Expr:
+        """A constant array: by the name of an argument, else as c1, c2, ..."""
+        name = self.names.get(id(a))
+        if name is None:
+            number = len(self.unnamed) + 1
+            taken = {*self.names.values(), *self.unnamed}
+            while (name := f"c{number}") in taken:
+                number += 1
+            self.names[id(a)] = name
+            self.unnamed[name] = a
+        return symbol(name, True)
+
+    def equation(self, node: Node) -> Expr:
+        """The right-hand side, as one operation."""
+        args = self.operands(node)
+        function = node.function
+        if function is operator.getitem:
+            return Expr("index", args[0], _key_text(node.args[1]), is_array=bool(node.shape))
+        if function is written:
+            return Expr("written", args[0], _key_text(node.args[1]), args[2])
+        if function in (np.matmul, np.dot) and not node.options and len(args) == 2:
+            return Expr(_product_op(node), *args, is_array=bool(node.shape))
+        write = _WRITTEN.get(function)
+        if write is not None and not node.options and (len(args) == 1 or function in _NARY):
+            return write(*args)
+        options = []
+        values = [self.symbol(operand) for operand in node.operands]
+        for key, a in node.options.items():
+            options.append(Expr("option", key, self._argument(a, values)))
+        e = Expr("call", name_of_function(function), *args, *options)
+        e.is_array = bool(node.shape)
+        return e
+
+    def tidy(self, node: Node, values: list[Expr]) -> Expr:
+        """The same with formulas for its operands, tidied."""
+        if is_elementwise(node) and not node.options:
+            return apply(node.function, *self.operands(node, values))
+        return _replaced(self.equation(node), node, values)
+
+    def partial(self, partial: Partial) -> tuple[Form, bool]:
+        """The partial as a formula, and whether it is one; else it is its own name."""
+        found = self._forms.get((partial.node, partial.slot))
+        if found is None:
+            form = self._form(partial)
+            is_known = form is not None and form.size <= LONGEST
+            if form is None or not is_known:
+                form = Form(ONE, (self.derivative(partial.node, partial.operand),))
+            found = self._forms[partial.node, partial.slot] = (form, is_known)
+        return found
+
+    def derivative(self, node: Node, operand: Node) -> Expr:
+        op = "partial" if len(node.operands) > 1 else "derivative"
+        return Expr(op, self.symbol(node), self.symbol(operand), is_array=True)
+
+    def _form(self, partial: Partial) -> Form | None:
+        node, operand = partial.node, partial.operand
+        if partial.structure == "identity" or node.function is same:
+            return Form(ONE)
+        if is_elementwise(node):
+            slot = place_of(node, partial.slot)
+            e = elementwise_formula(node.function, slot, self.operands(node))
+            if node.function in _EXTREMA and _is_tied(node):
+                a, b = self.operands(node)
+                e = _where(Expr("eq", a, b), number(0.5), e)
+            if e is None:
+                return None
+            if partial.is_same_shape:
+                return elementwise(e, "diagonal")
+            return elementwise(e, "column") if not operand.shape else None
+        known = _MATRICES.get(node.function)
+        form = None
+        if known is not None and not node.options:
+            form = known(self, node, partial.slot)
+        if form is None and not node.shape and partial.structure == "ones row":
+            form = Form(ONE, (Expr("row", ONE),))
+        return form
+
+
+_EXTREMA = frozenset({np.maximum, np.minimum, np.fmax, np.fmin})
+
+
+def _is_tied(node: Node) -> bool:
+    """Whether two varying operands of a maximum are equal somewhere: they share the derivative."""
+    if len(node.operands) < 2:
+        return False
+    a, b = (operand.value for operand in node.operands)
+    return bool(np.any(a == b))
+
+
+def _is_operand(a: Any, slot: int) -> bool:
+    return isinstance(a, Slot) and a == slot
+
+
+def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
+    """A raw equation with its operands replaced: each symbol stands for one of them."""
+    by_name = {operand.name: v for operand, v in zip(node.operands, values, strict=True)}
+
+    def walk(e: Expr) -> Expr:
+        if e.op == "symbol":
+            return by_name.get(e.args[0], e)
+        args = [walk(a) if isinstance(a, Expr) else a for a in e.args]
+        return Expr(e.op, *args, is_array=e.is_array)
+
+    return walk(e)
+
+
+def _key_text(key: Any) -> str:
+    """An index as one writes it."""
+    if isinstance(key, tuple):
+        return ", ".join(map(_key_text, key))
+    if isinstance(key, slice):
+        parts = ["" if v is None else str(v) for v in (key.start, key.stop, key.step)]
+        return ":".join(parts if parts[2] else parts[:2])
+    if key is Ellipsis:
+        return "..."
+    if isinstance(key, np.ndarray) and key.size > 6:
+        return f"{'mask' if key.dtype == bool else 'indices'} of {key.size}"
+    if isinstance(key, np.ndarray):
+        return str(key.tolist())
+    return str(key)
+
+
+# --- Jacobians of functions of whole arrays ------------------------------------------------------
+
+
+def _sum_form(writer: Writer, node: Node, slot: int) -> Form | None:
+    if len(node.args) > 1 or node.shape:
+        return None
+    return Form(ONE, (Expr("row", ONE),))
+
+
+def _mean_form(writer: Writer, node: Node, slot: int) -> Form | None:
+    form = _sum_form(writer, node, slot)
+    size = node.operands[0].size
+    return None if form is None or not size else Form(ONE / number(size), form.factors)
+
+
+def _ndims(node: Node) -> tuple[int, ...]:
+    """The numbers of axes of the positional arguments."""
+    values = [operand.value for operand in node.operands]
+    return tuple(np.ndim(fill(a, values)) for a in node.args)
+
+
+def _product_op(node: Node) -> str:
+    dims = _ndims(node)[:2]
+    return "multiply" if 0 in dims else "dot" if dims == (1, 1) else "product"
+
+
+def _product_form(writer: Writer, node: Node, slot: int) -> Form | None:
+    """Of ``a @ b``: by a vector b it is a, by a vector a it is b transposed."""
+    args = writer.operands(node)
+    a, b = _ndims(node)[:2]
+    by_first = _is_operand(node.args[0], slot)
+    other = args[1] if by_first else args[0]
+    if (a, b) == (1, 1):
+        return Form(ONE, (Expr("row", other),))
+    if by_first and (a, b) == (1, 2):
+        return Form(ONE, (Expr("transpose", other),))
+    if not by_first and (a, b) == (2, 1):
+        return Form(ONE, (other,))
+    return None
+
+
+def _index_form(writer: Writer, node: Node, slot: int) -> Form | None:
+    key, operand = node.args[1], node.operands[0]
+    if not isinstance(key, int) or len(operand.shape) != 1:
+        return None
+    n = operand.size
+    entries = [ONE if i == key % n else ZERO for i in range(n)]
+    if n <= WRITTEN_OUT:
+        return Form(ONE, (Expr("entries", *entries),))
+    return Form(ONE, (Expr("unit", str(key % n)),))
+
+
+def _list_form(writer: Writer, node: Node, slot: int) -> Form | None:
+    if node.operands[slot].shape or len(node.args) > WRITTEN_OUT:
+        return None
+    entries = [ONE if _is_operand(a, slot) else ZERO for a in node.args]
+    return Form(ONE, (Expr("transpose", Expr("entries", *entries)),))
+
+
+_MATRICES: dict[Any, Callable[[Writer, Node, int], Form | None]] = {
+    np.sum: _sum_form,
+    np.mean: _mean_form,
+    np.matmul: _product_form,
+    np.dot: _product_form,
+    operator.getitem: _index_form,
+    stacked: _list_form,
+}

@@ -1,0 +1,293 @@
+"""An explanation as LaTeX: a document that needs amsmath and TikZ, nothing else."""
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from dualmc.derivation.notation.blocks import (
+    Cell,
+    Display,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    flatten,
+)
+from dualmc.derivation.notation.layout import Layout, side
+from dualmc.derivation.notation.symbols import Expr
+from dualmc.derivation.notation.text import COMPARISONS, Printer, digits, parts_of_name
+
+GREEK = frozenset(
+    """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega
+    """.split()
+)
+_NAMED = frozenset("sin cos tan sinh cosh tanh exp ln max min arcsin arccos arctan log det".split())
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+_COMPARISONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "and": r"\wedge",
+                "or": r"\vee"}  # fmt: skip
+
+PREAMBLE = r"""\documentclass{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage{amsmath}
+\usepackage{longtable}
+\usepackage{tikz}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{6pt}
+\setlength{\LTleft}{0pt}
+\begin{document}
+"""
+
+
+def escaped(text: str) -> str:
+    """Plain text, safe in LaTeX."""
+    parts = ["".join(_SPECIAL.get(c, c) for c in part) for part in text.split("->")]
+    return re.sub(r"[^\x20-\x7e]", "?", r"$\to$".join(parts))
+
+
+class LatexPrinter(Printer):
+    """Formulas in LaTeX's mathematics."""
+
+    ellipsis = r"\dots"
+
+    def group(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def word(self, text: str) -> str:
+        return rf"\text{{{escaped(text)}}}"
+
+    def comparison(self, op: str) -> str:
+        sign = COMPARISONS.get(op, op)
+        return _COMPARISONS.get(sign, sign)
+
+    def on_number(self, x: Fraction) -> str:
+        return _figures(digits(x))
+
+    def on_symbol(self, name: str) -> str:
+        if name == "inf":
+            return r"\infty"
+        if name == "...":
+            return r"\dots"
+        base, index = parts_of_name(name)
+        text = _name(base)
+        return f"{text}_{{{index if index.isdigit() else _name(index)}}}" if index else text
+
+    def entry(self, x: Any) -> str:
+        return self.ellipsis if x is None else _figures(digits(x))
+
+    def on_value(self, numbers: Any) -> str:
+        if numbers.array.ndim == 0:
+            return _figures(digits(numbers.array))
+        return super().on_value(numbers)
+
+    def vector(self, entries: list[str]) -> str:
+        return r"\left[" + r",\ ".join(entries) + r"\right]"
+
+    def matrix(self, rows: list[list[str]]) -> str:
+        lines = [" & ".join(_figures(x) for x in row) for row in rows]
+        return r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}"
+
+    def on_multiply(self, *factors: Expr) -> str:
+        text = self.write(factors[0], 4)
+        for before, factor in zip(factors, factors[1:], strict=False):
+            right = self.write(factor, 4 if factor.op == "divide" else 5)
+            if before.is_array and factor.is_array:
+                sign = r" \odot "
+            elif is_dotted(before, factor, self):
+                sign = r" \cdot "
+            else:
+                sign = r" \, "
+            text += sign + right
+        return text
+
+    def on_divide(self, a: Expr, b: Expr) -> str:
+        return rf"\frac{{{self.write(a)}}}{{{self.write(b)}}}"
+
+    def tightness(self, e: Expr) -> int:
+        return 5 if e.op == "divide" else super().tightness(e)
+
+    def on_power(self, a: Expr, b: Expr) -> str:
+        return f"{self.write(a, 7)}^{{{self.write(b)}}}"
+
+    def on_call(self, name: str, *args: Expr) -> str:
+        if name == "sqrt":
+            return rf"\sqrt{{{self.write(args[0])}}}"
+        if name in ("absolute", "fabs"):
+            return rf"\left|{self.write(args[0])}\right|"
+        inner = r",\ ".join(map(self.write, args))
+        return f"{_function(name)}\\left({inner}\\right)"
+
+    def on_option(self, key: str, a: Expr) -> str:
+        return rf"\mathrm{{{escaped(key)}}}={self.write(a)}"
+
+    def on_where(self, condition: Expr, a: Expr, b: Expr) -> str:
+        first = rf"{self.write(a)} & \text{{if }} {self.write(condition)}"
+        return rf"\begin{{cases}}{first} \\ {self.write(b)} & \text{{else}}\end{{cases}}"
+
+    def on_index(self, a: Expr, key: str) -> str:
+        inside = key if key.isdigit() else rf"\text{{{escaped(key)}}}"
+        return f"{self.write(a, 7)}[{inside}]"
+
+    def on_written(self, a: Expr, key: str, b: Expr) -> str:
+        text = rf"\text{{ with }} [\text{{{escaped(key)}}}] = "
+        return f"{self.write(a, 7)}{text}{self.write(b)}"
+
+    def on_list(self, *items: Expr) -> str:
+        lines = r" \\ ".join(map(self.write, items))
+        return rf"\begin{{bmatrix}}{lines}\end{{bmatrix}}"
+
+    def on_derivative(self, y: Expr, x: Expr) -> str:
+        return rf"\frac{{d {self.write(y)}}}{{d {self.write(x)}}}"
+
+    def on_partial(self, y: Expr, x: Expr) -> str:
+        return rf"\frac{{\partial {self.write(y)}}}{{\partial {self.write(x)}}}"
+
+    def on_chain(self, *factors: Expr) -> str:
+        sign = r" \cdot " if any(f.op == "value" for f in factors) else r" \, "
+        return sign.join(self.write(f, 5) for f in factors)
+
+    def on_diagonal(self, e: Expr) -> str:
+        return rf"\mathrm{{diag}}\left({self.write(e)}\right)"
+
+    def on_column(self, e: Expr) -> str:
+        return r"\mathbf{1}" if e.op == "number" else self.write(e)
+
+    def on_transpose(self, e: Expr) -> str:
+        return r"\mathbf{1}^{T}" if e.op == "number" else f"{self.write(e, 7)}^{{T}}"
+
+    def on_scaled(self, coefficient: Expr, matrix: Expr) -> str:
+        return rf"{self.write(coefficient, 4)} \, {self.write(matrix, 4)}"
+
+    def on_product(self, *factors: Expr) -> str:
+        return r" \, ".join(self.write(f, 5) for f in factors)
+
+    def on_dot(self, a: Expr, b: Expr) -> str:
+        return rf"{self.write(a, 5)} \cdot {self.write(b, 5)}"
+
+    def on_entries(self, *items: Expr) -> str:
+        return r"\begin{bmatrix}" + " & ".join(map(self.write, items)) + r"\end{bmatrix}"
+
+    def on_rows(self, *rows: Expr) -> str:
+        lines = [" & ".join(map(self.write, row.args)) for row in rows]
+        return r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}"
+
+    def on_unit(self, k: str) -> str:
+        return f"e_{{{k}}}^{{T}}"
+
+
+def is_dotted(a: Expr, b: Expr, printer: Printer) -> bool:
+    """Whether a product needs a dot: numbers would run together, a name would seem to be called."""
+    is_grouped = printer.tightness(b) < 5
+    return starts_with_number(b) or (is_grouped and a.op in ("symbol", "power"))
+
+
+def starts_with_number(e: Expr) -> bool:
+    while e.op in ("power", "multiply"):
+        e = e.args[0]
+    return e.op == "number"
+
+
+def _figures(text: str) -> str:
+    """A number with its exponent as a power of ten."""
+    mantissa, _, exponent = text.partition("e")
+    return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else text
+
+
+def _name(name: str) -> str:
+    if name in GREEK:
+        return f"\\{name}"
+    return escaped(name) if len(name) == 1 else rf"\mathrm{{{escaped(name)}}}"
+
+
+def _function(name: str) -> str:
+    name = {"log": "ln", "maximum": "max", "minimum": "min"}.get(name, name)
+    return f"\\{name}" if name in _NAMED else rf"\mathrm{{{escaped(name)}}}"
+
+
+# --- Blocks --------------------------------------------------------------------------------------
+
+
+def latex_of(blocks: Sequence[Any]) -> str:
+    """The blocks as a LaTeX document."""
+    printer = LatexPrinter()
+    body = "\n\n".join(_block(block, printer) for block in blocks)
+    return PREAMBLE + body + "\n\\end{document}\n"
+
+
+def _cell(cell: Cell, printer: LatexPrinter) -> str:
+    return "".join(
+        escaped(p) if isinstance(p, str) else f"${printer.write(p)}$" for p in flatten(cell)
+    )
+
+
+def _block(block: Any, printer: LatexPrinter) -> str:
+    if isinstance(block, Heading):
+        command = {1: "section*", 2: "subsection*"}.get(block.level, "paragraph*")
+        return f"\\{command}{{{_cell(block.text, printer)}}}"
+    if isinstance(block, Paragraph):
+        return _cell(block.content, printer)
+    if isinstance(block, Display):
+        lines = [rf"$\displaystyle {printer.write(line)}$" for line in block.lines]
+        return "\n\n".join(lines)
+    if isinstance(block, Table):
+        return _table(block, printer)
+    assert isinstance(block, Picture)
+    return _picture(block.layout) + "\n\n" + escaped(block.caption)
+
+
+def _table(table: Table, printer: LatexPrinter) -> str:
+    n = len(table.header)
+    lines = [" & ".join(map(escaped, table.header)) + r" \\ \hline \noalign{\vskip 4pt}"]
+    for row in table.rows:
+        cells = [_cell(c, printer) for c in row]
+        if len(cells) != n:
+            cells = [rf"\multicolumn{{{n}}}{{l}}{{{cells[0]}}}"]
+        lines.append(" & ".join(cells) + r" \\ \noalign{\vskip 4pt}")
+    body = "\n".join(lines)
+    return f"\\begin{{longtable}}{{{'l' * n}}}\n{body}\n\\end{{longtable}}"
+
+
+def _picture(layout: Layout) -> str:
+    scale = min(0.018, 17.0 / max(layout.width, 1.0))
+    lines = [rf"\begin{{tikzpicture}}[x={scale:.5f}cm,y=-{scale:.5f}cm,font=\tiny]"]
+    for box in layout.boxes:
+        text = r"\\".join(escaped(ascii_of(line)) for line in box.lines)
+        lines.append(
+            rf"\node[draw,rounded corners,align=center,inner sep=2pt] "
+            rf"at ({box.x:.0f},{box.y:.0f}) {{{text}}};"
+        )
+    for edge in layout.edges:
+        a, b = edge[0], edge[-1]
+        points = [side(a, layout.is_wide, 1), *((i.x, i.y) for i in edge[1:-1])]
+        points.append(side(b, layout.is_wide, -1))
+        path = " -- ".join(f"({x:.0f},{y:.0f})" for x, y in points)
+        lines.append(rf"\draw[->] {path};")
+        for item in edge[1:-1]:
+            if item.kind == "label":
+                text = escaped(ascii_of(item.lines[0]))
+                lines.append(rf"\node[fill=white,inner sep=1pt] at ({item.x:.0f},{item.y:.0f})"
+                             rf" {{{text}}};")  # fmt: skip
+    return "\n".join([*lines, r"\end{tikzpicture}"])
+
+
+_ASCII = str.maketrans(
+    {**{c: str(i) for i, c in enumerate("₀₁₂₃₄₅₆₇₈₉")}, "−": "-", "·": "*", "…": "...", "×": "x",
+     "ᵀ": "^T", "π": "pi", "≤": "<=", "≥": ">=", "≠": "!=", "∂": "d"}
+)  # fmt: skip
+
+
+def ascii_of(text: str) -> str:
+    """A label of the drawing in plain letters."""
+    powers = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+    text = re.sub(
+        f"[{powers}]+",
+        lambda m: "^" + "".join("0123456789-"[powers.index(c)] for c in m[0]),
+        text,
+    )
+    return text.translate(_ASCII)

@@ -1,0 +1,216 @@
+"""Where the boxes and the labels of a data-flow graph go: layers from left to right.
+
+A graph too wide for a page runs from top to bottom instead.  A box lies one layer after its last
+operand.  Between two layers of boxes is a layer of labels, one for every edge that ends in the
+next; an edge that skips layers passes them through gaps kept free for it.  Labels and gaps take
+part in the ordering like boxes, so nothing overlaps.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dualmc.derivation.notation.compact import Compact
+from dualmc.derivation.notation.text import digits
+from dualmc.graph.nodes import Graph, Node
+
+# Width of a character and height of a line, for a monospaced font of 13 pixels.
+CHARACTER = 7.9
+LINE = 18.0
+LABEL_CHARACTER = 7.3
+MARGIN = 12.0
+# Characters of a box or a label; the rest is cut off.
+LONGEST = 30
+SWEEPS = 12
+GAP = 12.0
+# Pixels; a graph that would be wider runs from top to bottom.
+WIDEST = 830.0
+
+
+@dataclass
+class Item:
+    """A box, the label of an edge, or a gap that an edge passes through."""
+
+    kind: str
+    lines: list[str]
+    full: str = ""
+    width: float = 0.0
+    height: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+    along: float = 0.0
+    across: float = 0.0
+    extent: float = 0.0
+    before: list["Item"] = field(default_factory=list)
+    after: list["Item"] = field(default_factory=list)
+
+
+@dataclass
+class Layout:
+    """Items with their centres, and edges as the items that they pass, first and last a box."""
+
+    boxes: list[Item]
+    edges: list[list[Item]]
+    width: float
+    height: float
+    is_wide: bool
+    """Whether it runs from left to right, rather than from top to bottom."""
+
+
+def of_graph(graph: Graph, writer: Any, partials: dict[Node, list[Any]]) -> Layout:
+    """The layout of a graph."""
+    printer = Compact()
+    layer_of: dict[Node, int] = dict.fromkeys(graph.inputs, 0)
+    boxes: dict[Node, Item] = {}
+    for x in graph.inputs:
+        boxes[x] = _box([printer.write(writer.symbol(x)), _short_value(x)])
+    for node in graph.nodes:
+        layer_of[node] = 1 + max(layer_of[operand] for operand in node.operands)
+        equation = printer.write(writer.equation(node))
+        name = printer.write(writer.symbol(node))
+        boxes[node] = _box([f"{name} = {equation}", _short_value(node)])
+    used = {operand for node in graph.nodes for operand in node.operands}
+    count = 2 * max(layer_of.values()) + 1
+    layers: list[list[Item]] = [[] for _ in range(count)]
+    for node, box in boxes.items():
+        if node in used or node.function is not None:
+            layers[2 * layer_of[node]].append(box)
+    edges = []
+    for node in graph.nodes:
+        for slot, operand in enumerate(node.operands):
+            partial = partials[node][slot]
+            form, is_known = writer.partial(partial)
+            text = printer.write(form.expr(max(partial.shape) == 1))
+            if not is_known:
+                text = partial.structure
+            edge = [boxes[operand]]
+            first, last = 2 * layer_of[operand] + 1, 2 * layer_of[node]
+            for place in range(first, last):
+                # The label stands beside the operation whose partial it is.
+                is_label = place == last - 1
+                item = _label(text) if is_label else Item("gap", [], width=0.0, height=LINE)
+                layers[place].append(item)
+                edge.append(item)
+            edge.append(boxes[node])
+            for a, b in zip(edge, edge[1:], strict=False):
+                a.after.append(b)
+                b.before.append(a)
+            edges.append(edge)
+    _order(layers)
+    layout = _place(layers, edges, True)
+    return layout if layout.width <= WIDEST else _place(layers, edges, False)
+
+
+def _short_value(node: Node) -> str:
+    a = node.value
+    if a.ndim == 0:
+        return "= " + digits(a)
+    if a.ndim == 1 and a.size <= 3:
+        return "= [" + ", ".join(map(digits, a)) + "]"
+    if a.ndim == 1:
+        return f"{a.size} numbers"
+    return "×".join(map(str, a.shape)) + " numbers"
+
+
+def _box(lines: list[str]) -> Item:
+    full = " ".join(lines)
+    lines = [_cut(line) for line in lines]
+    width = max(len(line) for line in lines) * CHARACTER + 20
+    return Item("box", lines, full, max(width, 52.0), LINE * len(lines) + 12)
+
+
+def _label(text: str) -> Item:
+    line = _cut(text)
+    return Item("label", [line], text, len(line) * LABEL_CHARACTER + 10, LINE + 4)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _order(layers: list[list[Item]]) -> None:
+    """Sort each layer by the mean position of the neighbours, forth and back."""
+    for sweep in range(SWEEPS):
+        forth = sweep % 2 == 0
+        position = {id(item): i for layer in layers for i, item in enumerate(layer)}
+        for layer in layers[1:] if forth else layers[-2::-1]:
+            means = {}
+            for i, item in enumerate(layer):
+                near = item.before if forth else item.after
+                found = [position[id(n)] for n in near]
+                means[id(item)] = sum(found) / len(found) if found else float(i)
+            layer.sort(key=lambda item: means[id(item)])
+            for i, item in enumerate(layer):
+                position[id(item)] = i
+
+
+def _place(layers: list[list[Item]], edges: list[list[Item]], is_wide: bool) -> Layout:
+    """Layers from left to right, or from top to bottom."""
+    along = MARGIN
+    for number, layer in enumerate(layers):
+        size = max((i.width if is_wide else i.height for i in layer), default=0.0)
+        for item in layer:
+            item.along = along + size / 2
+            item.extent = item.height if is_wide else item.width
+        gap = 22.0 if is_wide else 14.0
+        along += size + (gap if number < len(layers) - 1 else 0.0)
+    for layer in layers:
+        _stack(layer, [float(i) for i in range(len(layer))])
+    for sweep in range(SWEEPS):
+        forth = sweep % 2 == 0
+        for layer in layers if forth else reversed(layers):
+            wanted = []
+            for item in layer:
+                near = (item.before if forth else item.after) or (*item.before, *item.after)
+                across = sum(n.across for n in near) / len(near) if near else item.across
+                wanted.append(across)
+            _stack(layer, wanted)
+    items = [item for layer in layers for item in layer]
+    first = min(item.across - item.extent / 2 for item in items) - MARGIN
+    for item in items:
+        item.across -= first
+        item.x, item.y = (item.along, item.across) if is_wide else (item.across, item.along)
+    end = max(item.across + item.extent / 2 for item in items) + MARGIN
+    size = (along + MARGIN, end) if is_wide else (end, along + MARGIN)
+    return Layout([i for i in items if i.kind == "box"], edges, *size, is_wide)
+
+
+def _stack(layer: list[Item], wanted: list[float]) -> None:
+    """Put the items as near to where they are wanted as their order and their sizes allow.
+
+    Items that would overlap form a block, which is centred on what its items want.
+    """
+    blocks: list[_Block] = []
+    for item, centre in zip(layer, wanted, strict=True):
+        block = _Block(centre - item.extent / 2, [item], item.extent + GAP)
+        while blocks and blocks[-1].start + blocks[-1].size > block.start:
+            block = blocks.pop().joined(block)
+        blocks.append(block)
+    for block in blocks:
+        at = block.start
+        for item in block.items:
+            item.across = at + item.extent / 2
+            at += item.extent + GAP
+
+
+class _Block:
+    """Items that touch; `total` is the sum of where each would have the block begin."""
+
+    def __init__(self, total: float, items: list[Item], size: float) -> None:
+        self.total = total
+        self.items = items
+        self.size = size
+
+    @property
+    def start(self) -> float:
+        return self.total / len(self.items)
+
+    def joined(self, after: "_Block") -> "_Block":
+        total = self.total + after.total - len(after.items) * self.size
+        return _Block(total, self.items + after.items, self.size + after.size)
+
+
+def side(item: Item, is_wide: bool, direction: int) -> tuple[float, float]:
+    """Where a line leaves an item (1) or reaches it (-1)."""
+    if is_wide:
+        return (item.x + direction * item.width / 2, item.y)
+    return (item.x, item.y + direction * item.height / 2)

@@ -1,0 +1,99 @@
+"""The small parts that the tables of an explanation are made of."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualmc.derivation.chain_rule import Derivation
+from dualmc.derivation.notation.symbols import Expr
+from dualmc.derivation.notation.text import WHOLE, value
+from dualmc.derivation.partials import Partial
+from dualmc.graph.nodes import Node
+
+# Rows of a table shown whole; of longer ones the first and the last.
+ROWS = 40
+ENDS = 12
+# Operations of a graph whose derivative is written as one formula.
+COMBINED = 200
+
+
+class Pieces:
+    """What every step shows: symbols, derivatives, values, and which rows of a long table."""
+
+    def __init__(self, derivation: Derivation, jacobian: dict[Node, Any] | None) -> None:
+        self.derivation = derivation
+        self.graph = derivation.graph
+        self.writer = derivation.writer
+        self.jacobian = jacobian
+        self.y = self.graph.output
+        self.paths = self.graph.count_paths()
+        self.is_scalar = not any(n.shape for n in (*self.graph.nodes, *self.graph.inputs))
+        # A chain: one path, and one operand at every step.
+        self.is_chain = len(self.graph.inputs) == 1 and all(
+            len(node.operands) == 1 for node in self.graph.nodes
+        )
+        is_short = 0 < len(self.graph.nodes) <= COMBINED
+        is_combined = is_short and self.has_partials
+        self.forms = {x: derivation.combined(x) for x in self.graph.inputs} if is_combined else {}
+        self.closed = derivation.closed() if is_short else None
+
+    @property
+    def has_partials(self) -> bool:
+        return bool(self.derivation.partials)
+
+    def symbol(self, node: Node) -> Expr:
+        return self.writer.symbol(node)
+
+    def by(self, y: Node, x: Node) -> Expr:
+        """``dy/dx``, a total derivative."""
+        return Expr("derivative", self.symbol(y), self.symbol(x))
+
+    def name_of(self, partial: Partial) -> Expr:
+        """``du2/du1``, with round d if the operation has other operands too."""
+        return self.writer.derivative(partial.node, partial.operand)
+
+    def matrix(self, a: Any, y: Node, x: Node) -> Any:
+        """The value of ``dy/dx``, given as an (m, n) array: a number, a row, a column, a matrix."""
+        a = np.asarray(a)
+        if not y.shape and not x.shape:
+            return value(a.reshape(()))
+        if max(a.shape) <= WHOLE:
+            return value(a)
+        if min(a.shape) == 1:
+            kind = "row" if a.shape[0] == 1 else "column"
+            return (f"{kind} ", value(a.reshape(-1)))
+        return f"{a.shape[0]} x {a.shape[1]} matrix"
+
+    def formula(self, partial: Partial) -> tuple[Any, ...]:
+        form, is_known = self.writer.partial(partial)
+        m, n = partial.shape
+        if is_known:
+            return (form.expr(m == n == 1),)
+        if partial.structure == "number":
+            return ("by the rule of " + str(getattr(partial.node.function, "__name__", "f")),)
+        return (f"{partial.structure} ({m} x {n})",)
+
+    def partial_value(self, partial: Partial) -> Any:
+        m, n = partial.shape
+        if partial.structure == "identity" and m > 1:
+            return f"I ({m} x {n})"
+        if partial.structure in ("diagonal", "scaled identity"):
+            entries = partial.entries if partial.is_elementwise else np.diag(partial.entries)
+            return Expr("diagonal", value(entries.reshape(-1)))
+        if partial.is_elementwise and max(m, n) > WHOLE:
+            kind = "diagonal" if partial.is_same_shape else partial.structure
+            return (f"{kind}, ", value(partial.entries.reshape(-1)))
+        if max(m, n) > WHOLE and min(m, n) == 1:
+            return (f"{partial.structure}, ", value(partial.matrix().reshape(-1)))
+        return self.matrix(partial.matrix() if max(m, n) <= WHOLE else np.empty((m, n)),
+                           partial.node, partial.operand)  # fmt: skip
+
+    def shown(self, items: Sequence[Any]) -> list[Any]:
+        """The items of a table; None where the middle is left out."""
+        items = list(items)
+        return items if len(items) <= ROWS else [*items[:ENDS], None, *items[-ENDS:]]
+
+    def rows(self, items: Sequence[Any], row: Callable) -> list[Any]:
+        left_out = f"... {len(items) - 2 * ENDS:,} more ..."
+        return [(left_out,) if item is None else row(item) for item in self.shown(items)]

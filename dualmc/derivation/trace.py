@@ -1,0 +1,170 @@
+"""`trace`: run plain NumPy code once and record its graph."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from dualmc.calls.request import call_f, check_callable
+from dualmc.calls.seeds import as_input, check_argnums, numbers_of
+from dualmc.duals.dual import Dual
+from dualmc.duals.levels import guarded, watching
+from dualmc.errors import TangentLostError
+from dualmc.graph import operators  # noqa: F401  (gives Traced its protocols)
+from dualmc.graph.nodes import Graph, Node, Recorder, give_names, reached
+from dualmc.graph.record import as_operand, record, same
+from dualmc.graph.traced import Traced
+
+
+def trace(
+    f: Callable,
+    *args: Any,
+    argnums: int | Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> Graph:
+    """Run `f` once and record the operations from its inputs to its output.
+
+    Parameters
+    ----------
+    f : callable
+        Plain NumPy code, as `jacobian_fwd` takes it.
+    *args : float, list or array
+    argnums : int or sequence of int, optional
+        The arguments differentiated by; by default all that are numbers or arrays of numbers.
+    names : sequence of str, optional
+        Names of all arguments; by default those of f's parameters.
+
+    Returns
+    -------
+    graph : Graph
+
+    Raises
+    ------
+    MissingRuleError
+        If `f` calls a NumPy function that has no derivative rule.
+    TangentLostError
+        If a step would lose the derivative: ``float(x)``, storing in a plain array.
+    TypeError, ValueError
+        If an argument or what `f` returns is of the wrong kind or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dualmc.derivation.trace import trace
+    >>> [node.name for node in trace(lambda x: np.sin(x**2), 1.2).nodes]
+    ['u1', 'y']
+    """
+    check_callable(f, "explain")
+    if not args:
+        raise TypeError("explain needs the point of evaluation: explain(f, x).")
+    if argnums is None:
+        numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
+        if not numbers:
+            as_input(args[0], "explain", "x" if len(args) == 1 else "argument 0")
+            raise TypeError("explain needs an argument that is a number or an array of numbers.")
+    else:
+        numbers, _ = check_argnums(argnums, len(args), "explain")
+    names = names_of_arguments(f, len(args)) if names is None else _checked(names, len(args))
+    recorder = Recorder()
+    inputs = []
+    call = list(args)
+    for i in numbers:
+        x = as_input(args[i], "explain", names[i])
+        if type(x) is Dual:
+            raise TypeError("explain cannot be called inside a function being differentiated.")
+        inputs.append(recorder.input(np.array(x)))
+        inputs[-1].name = names[i]
+        call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
+        if type(args[i]) is float:
+            recorder.floats.add(inputs[-1].serial)
+    recorder.names = [
+        (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
+    ]
+    recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
+    try:
+        output = _output(_called(f, call, recorder), recorder, inputs)
+        nodes = reached(output) if output.operands else []
+    finally:
+        recorder.open = False
+    graph = Graph(inputs, nodes, output, recorder.constant_names())
+    give_names(graph, [names[i] for i in numbers])
+    return graph
+
+
+def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
+    """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
+    try:
+        with guarded(), watching(recorder):
+            return call_f(f, args, recorder)
+    except TangentLostError as error:
+        if error.__cause__ is None:
+            raise
+        raise TangentLostError(
+            "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "
+            "or converts it to one: the derivative would be lost. Allocate with "
+            "numpy.zeros_like(x), or build the array with numpy.stack."
+        ) from error
+
+
+def _surroundings(f: Callable) -> dict[str, Any]:
+    """The arrays that `f` finds by the names of its module and of the functions around it."""
+    try:
+        found = inspect.getclosurevars(f)
+    except (TypeError, ValueError):  # no Python function, or one whose variables are not set yet
+        return {}
+    names = {**found.globals, **found.nonlocals}
+    return {name: a for name, a in names.items() if type(a) is np.ndarray}
+
+
+def is_numeric(a: Any) -> bool:
+    try:
+        as_input(a, "explain", "x")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _output(y: Any, recorder: Recorder, inputs: list[Node]) -> Node:
+    """The node of what f returned; lists become one array, as everywhere in dualmc."""
+    if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
+        hint = " Did f forget its return statement?" if y is None else ""
+        raise TypeError(
+            f"explain needs f to return a number, an array, or a list or tuple of those; "
+            f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
+        )
+    y = as_operand(numbers_of(y, "explain"))
+    if isinstance(y, Traced):
+        return record(same, (y,), {}).node if y.node in inputs else y.node
+    y = np.asarray(y)
+    if y.dtype.kind not in "biuf":
+        raise TypeError(
+            f"explain needs f to return real numbers; f returned an array of dtype {y.dtype}."
+        )
+    return recorder.input(y)
+
+
+def _checked(names: Sequence[str], count: int) -> list[str]:
+    names = [str(name) for name in names]
+    if len(names) != count or len(set(names)) != count:
+        raise ValueError(
+            f"explain needs one name per argument, all different: {count} arguments, names={names}."
+        )
+    return names
+
+
+def names_of_arguments(f: Callable, count: int) -> list[str]:
+    """The names of the first `count` positional arguments of `f`."""
+    given = getattr(f, "names", None)
+    if isinstance(given, (tuple, list)) and len(given) == count:
+        return [str(name) for name in given]
+    found: list[str] = []
+    try:
+        for p in inspect.signature(f).parameters.values():
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+                found.append(p.name)
+    except (TypeError, ValueError):
+        pass
+    if len(found) >= count:
+        return found[:count]
+    return ["x"] if count == 1 else [f"x{i}" for i in range(1, count + 1)]

@@ -1,0 +1,216 @@
+"""Levels: which derivative call a Dual belongs to.
+
+Each differentiation opens a level; an inner call opens a later one.  A Dual of an outer level is a
+constant to the inner call (``d/dx x * d/dy (x + y) = 1``), and a Dual of a finished call is an
+error, not a wrong number.
+"""
+
+import functools
+import itertools
+import threading
+import weakref
+from contextlib import contextmanager
+
+from dualmc.errors import TangentLostError
+from dualmc.kernels import buffers
+from dualmc.tangents import structure
+
+_serials = itertools.count(1)
+
+
+class Level:
+    """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
+
+    __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
+                 "structures", "kinked", "chosen", "starts_sparse", "refusals",
+                 "chunk", "floats")  # fmt: skip
+
+    def __init__(self, n, serial=None, records=False):
+        self.serial = next(_serials) if serial is None else serial
+        self.n = n
+        self.open = True
+        self.lost = False  # whether a conversion to float was refused
+        self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.floats = ()  # inputs that were given as Python's floats, by weak reference
+        self.chunk = 0  # columns that fit the memory budget, if more were tried
+        self.records = records  # reverse mode: tangents are recorded, not computed
+        self.constants = {} if records else None  # copies of large plain operands
+        self.starts_sparse = False  # whether the inputs' tangents are sparse
+        # Whether a call inside of this one met a kink, and whether this one did inside of another:
+        # see `choices.py`.
+        self.kinked = self.chosen = False
+        self.loans = None  # arrays without tangent that other libraries may hold
+        # What steps make of columns; hand-made Duals (serial 0) live on, and keep nothing.
+        self.structures = structure.NOTHING if records or serial == 0 else structure.of(n)
+
+    def __repr__(self):
+        return f"<Level {self.serial}, n={self.n}>"
+
+    def lend(self, root, loan):
+        """Note that another library was given the memory of `root`, a Dual without tangent."""
+        if self.loans is None:
+            self.loans = {}
+        self.loans.setdefault(id(root), []).append((weakref.ref(root), weakref.ref(loan)))
+
+    def check_not_lent(self, root):
+        """Before the first tangent is written to `root`: nobody else may hold its plain numbers."""
+        if self.loans is None:
+            return
+        for owner, loan in self.loans.get(id(root), ()):
+            if owner() is root and loan() is not None:
+                raise TangentLostError(
+                    "An array that a library holds as plain numbers is written a Dual: what the "
+                    "library holds would lose the derivative. Give the library a copy, e.g. "
+                    "numpy.array(a), or write to a copy."
+                )
+
+
+class Loan:
+    """Memory of a plain array that lives as long as any array made of it is held."""
+
+    __slots__ = ("__array_interface__", "memory", "__weakref__")
+
+    def __init__(self, array):
+        self.memory = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class open_level:
+    """A new innermost level, closed on the way out whatever happens inside."""
+
+    __slots__ = ("level",)
+
+    def __init__(self, n, records=False):
+        self.level = Level(n, records=records)
+
+    def __enter__(self):
+        _running.levels.append(self.level)
+        return self.level
+
+    def __exit__(self, kind, error, traceback):
+        level = self.level
+        level.open = False
+        level.structures.latest = None
+        _running.levels.remove(level)
+
+
+@contextmanager
+def running(recorder):
+    """`recorder` stands where a level stands: new arrays are its own while f runs."""
+    levels = _running.levels
+    levels.append(recorder)
+    try:
+        yield recorder
+    finally:
+        levels.remove(recorder)
+
+
+class _Running(threading.local):
+    def __init__(self):
+        self.levels = []
+        self.watchers = []
+
+
+_running = _Running()
+
+
+def current():
+    """The level (or recorder) of the innermost call that runs in this thread, or None."""
+    running = _running.levels
+    return running[-1] if running else None
+
+
+def mark():
+    """Where the calls that run in this thread stand: what `close_beyond` takes."""
+    return len(_running.levels)
+
+
+def close_beyond(mark):
+    """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
+    levels = _running.levels
+    for level in levels[mark:]:
+        level.open = False
+    del levels[mark:]
+
+
+@contextmanager
+def guarded():
+    """Whatever interrupts the calls inside, they are closed on the way out."""
+    outside, watchers = mark(), len(_running.watchers)
+    try:
+        yield
+    except BaseException:
+        close_beyond(outside)
+        del _running.watchers[watchers:]
+        raise
+
+
+def running_here():
+    """The levels and recorders of the calls that run in this thread, outermost first."""
+    return _running.levels + _running.watchers
+
+
+@contextmanager
+def watching(recorder):
+    """`recorder` notes what is refused while f runs; new arrays are not its own."""
+    watchers = _running.watchers
+    watchers.append(recorder)
+    try:
+        yield recorder
+    finally:
+        watchers.remove(recorder)
+
+
+# Duals built by hand, `Dual(primal, tangent)`, live on one permanent outermost level per number of
+# tangents; its serial 0 makes them constants to every derivative call.
+_manual: dict = {}
+
+
+def manual_level(k):
+    """The permanent level of hand-made Duals with `k` tangents."""
+    return _manual.setdefault(k, Level(k, serial=0))
+
+
+def innermost(levels):
+    """The latest of `levels`, checked to be open."""
+    top = None
+    for level in levels:
+        if top is None or level.serial > top.serial:
+            top = level
+        elif level is not top and level.serial == top.serial:
+            raise ValueError(
+                f"Duals with different numbers of tangents met: {top.n} and {level.n}. "
+                f"Give all hand-made Duals tangents with the same leading axis."
+            )
+    if not top.open:
+        raise finished()
+    return top
+
+
+def finished():
+    return TangentLostError(
+        "f used a Dual from a derivative call that has already finished. "
+        "Return values from f; do not store Duals outside it."
+    )
+
+
+def trimming(function):
+    """Decorator: `buffers.trim` once `function` has ended, and what it held is free.
+
+    An interrupt may come while a level closes: it is closed here then.
+    """
+
+    running = _running
+
+    @functools.wraps(function)
+    def run(*args):
+        outside = len(running.levels)
+        try:
+            return function(*args)
+        except BaseException:
+            close_beyond(outside)
+            raise
+        finally:
+            buffers.trim()
+
+    return run

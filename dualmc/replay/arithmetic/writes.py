@@ -1,0 +1,87 @@
+"""Arrays that are written into again and again: who wrote each element, until somebody asks.
+
+A loop that fills an array, element by element, makes as many versions of it as it has turns; each
+made into an `Array` of its own would cost as much as the array is long.  A `Written` is the latest
+version: one number per element, which says where that came from.
+"""
+
+import bisect
+import operator
+
+import numpy as np
+
+from dualmc.graph.events import has_slot
+from dualmc.graph.nodes import Slot
+from dualmc.graph.record import written
+from dualmc.replay.arithmetic import slots
+from dualmc.replay.arithmetic.arrays import each, routed
+
+
+class Written:
+    """`source`, in the shape of the array: element k of all `pairs`, one after the other."""
+
+    __slots__ = ("pairs", "starts", "source", "end")
+
+    def __init__(self, pairs, starts, source, end):
+        self.pairs = pairs
+        self.starts = starts
+        self.source = source
+        self.end = end
+
+    def copy(self):
+        return Written(self.pairs.copy(), self.starts.copy(), self.source.copy(), self.end)
+
+    def write(self, key, pair):
+        a = pair.array
+        self.source[key] = np.arange(self.end, self.end + a.size).reshape(a.shape)
+        self.pairs.append(pair)
+        self.starts.append(self.end)
+        self.end += a.size
+
+    def read(self, make, key=...):
+        """``make(array, tangent)`` of what `key` selects."""
+        source = self.source[key]
+        flat = np.asarray(source).reshape(-1)
+        if flat.size <= 4:
+            which = np.array([bisect.bisect_right(self.starts, k) - 1 for k in flat.tolist()], int)
+        else:
+            which = np.searchsorted(self.starts, flat, side="right") - 1
+        used, rank = np.unique(which, return_inverse=True)
+        pairs = [self.pairs[k] for k in used.tolist()]
+        sizes = [pair.array.size for pair in pairs]
+        starts = np.array([self.starts[k] for k in used.tolist()], np.int64)
+        local = flat
+        if flat.size:
+            local = flat - starts[rank] + np.cumsum([0, *sizes[:-1]])[rank]
+        y = routed([pair.array for pair in pairs], local, np.shape(source))
+        return make(y, slots.moved([pair.tangent for pair in pairs], sizes, local))
+
+
+def is_write(node):
+    """Whether `node` writes numbers at places that do not depend on the inputs."""
+    return (
+        node.function is written
+        and not node.options
+        and len(node.args) == 3
+        and not has_slot(node.args[1])
+        and all(type(a) is Slot or not has_slot(a) for a in node.args[::2])
+        and node.value.dtype == np.float64
+        and node.value.size > 0
+    )
+
+
+def is_read(node):
+    """Whether `node` takes elements of one array, at places that do not depend on the inputs."""
+    return (
+        node.function is operator.getitem
+        and type(node.args[0]) is Slot
+        and not has_slot(node.args[1])
+    )
+
+
+def begun(pair):
+    """A `Written` that nobody has written into yet."""
+    a = pair.array
+    if a.is_bool:
+        pair = type(pair)(each("number", a), pair.tangent)
+    return Written([pair], [0], np.arange(a.size).reshape(a.shape), a.size)

@@ -1,0 +1,638 @@
+"""Element-wise functions on Duals: ``y_dot = sum p_i x_i_dot`` over the active arguments.
+
+The partials come from `table.py`, and for plain floats from the kernels stamped with them; nested
+Duals, complex numbers and odd dtypes take the same partials as NumPy expressions.  Ufunc calls and
+operators of a Dual both arrive here.
+"""
+
+import operator
+
+import numpy as np
+
+from dualmc.cotangents.pullbacks import pull_elementwise, pull_scaled, pull_times
+from dualmc.duals import beside, choices, levels, subclasses, weak, writing
+from dualmc.duals.dual import (
+    OPERANDS,
+    Dual,
+    as_operand,
+    from_objects,
+    has_dual,
+    has_tangent,
+    level_of,
+    make,
+    primal_at,
+)
+from dualmc.errors import TangentLostError, missing_case, missing_rule
+from dualmc.kernels import buffers, stamped
+from dualmc.kernels.payload import is_plain, strided, values, vector
+from dualmc.rules import registry
+from dualmc.rules.derived import Derived
+from dualmc.rules.table import RULES, Rule
+from dualmc.steps import flat, scalar_code
+from dualmc.steps.accumulating import accumulated
+from dualmc.steps.recording import record_binary, record_unary
+from dualmc.steps.short.short_spread import push_spread
+from dualmc.steps.short.short_ways import tangent_of
+from dualmc.steps.vectors import push_binary, push_unary
+from dualmc.tangents.merging import merged, merged_products
+from dualmc.tangents.number_tangent import NumberTangent
+from dualmc.tangents.tape import Var, keep, snapshot
+from dualmc.tangents.union import add, is_same_slots
+
+FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
+
+
+def apply(ufunc, *inputs):
+    """`ufunc` on operands of which at least one is a Dual."""
+    if weak.state.made:
+        y = weak.applied(apply, ufunc, inputs)
+        if y is not None:
+            return y
+    entry = registry.UFUNCS.get(ufunc)
+    if entry is not None:
+        return entry.handler(*inputs)
+    if len(inputs) == 2:
+        y = push_spread(ufunc, *inputs)
+        if y is not None:
+            return y
+    rule = RULES.get(ufunc)
+    if rule is None:
+        if registry.learn(ufunc):
+            return apply(ufunc, *inputs)
+        if not has_tangent(inputs):
+            return flat.flat_handler(ufunc)(*inputs)
+        raise missing_rule(registry.name_of(ufunc))
+    y = push(rule, ufunc, inputs)
+    if type(y._primal) is Dual:
+        if ufunc in choices.KINKS:
+            y = choices.settled(ufunc, y, inputs)
+        if choices.rooted:
+            y = choices.of_root(ufunc, y, inputs)
+    return y
+
+
+def push(rule, function, args, options=None):
+    """Propagate an element-wise `function` of one or more operands with its `rule`."""
+    level = None
+    for a in args:
+        kind = type(a)
+        if kind is Dual:
+            if level is None:
+                level = a.level
+            elif a.level is not level:
+                level = levels.innermost((level, a.level))
+        elif (
+            kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object)
+        ):
+            args = tuple(as_operand(b) for b in args)
+            level = level_of(*args)
+            break
+    if not level.open:
+        raise levels.finished()
+    primals = []
+    active = []
+    for i, a in enumerate(args):
+        if type(a) is Dual and a.level is level:
+            if a._view is None:
+                a._owned = False
+                primals.append(a._primal)
+                t = a._tangent
+            else:
+                primals.append(a.primal)
+                t = a.own_tangent()
+            if t is not None:
+                active.append((i, t))
+        else:
+            primals.append(a)
+    y = function(*primals) if options is None else function(*primals, **options)
+    if type(y) is not np.ndarray and type(y) is not Dual:
+        y = np.asarray(y)
+    if y.dtype == object:  # np.frompyfunc
+        y = from_objects(y) if has_dual(y) else y.astype(np.float64)
+    if not active:
+        return make(y, None, level)
+    if rule.check is not None:
+        rule.check(function, [i for i, _ in active], y)
+    if level.records:
+        return _recorded(rule, function, args, primals, y, active, level)
+    if len(active) == 1:
+        i, t = active[0]
+        return make(y, _one_active(rule, function, primals, y, i, t, True), level)
+    return make(y, _many_active(rule, function, primals, y, active), level)
+
+
+def push_derived(derived, args):
+    """A `Derived` partial where an input is a Dual: its value by its text, by its own partials."""
+    *inputs, y = args
+    level = level_of(*inputs)
+    y = keep(y, level) if level.records else primal_at(y, level)
+
+    def given(partial):
+        return (lambda *xs: partial(*xs[:-1], y, xs[-1])) if callable(partial) else partial
+
+    rule = Rule(tuple(given(partial) for partial in derived.partials), kernel=False)
+    with np.errstate(all="ignore"):
+        return push(rule, lambda *xs: derived(*xs, y), inputs)
+
+
+Derived.push = push_derived
+
+
+def _partials(rule, primals, y, alone):
+    """The row of partials that fits: for complex numbers, or for an argument active alone."""
+    if rule.complex_partials is not None and (
+        y.dtype.kind == "c" or any(getattr(p, "dtype", y.dtype).kind == "c" for p in primals)
+    ):
+        return rule.complex_partials
+    return rule.alone if alone and rule.alone is not None else rule.partials
+
+
+def _one_active(rule, function, primals, y, argnum, t, alone):
+    """The tangent that argument `argnum` contributes; `alone` if no other argument is active."""
+    if t.shape != y.shape:
+        t = t.broadcast(y.shape)
+    partial = _partials(rule, primals, y, alone)[argnum]
+    if not callable(partial):
+        if partial == 0:
+            return None
+        t = t if partial == 1 else t.times(partial)
+    elif function is np.multiply:
+        # The partial is the other operand; a constant that is exactly 0 makes the product 0.
+        other = primals[1 - argnum]
+        t = t.times(other if type(other) is Dual else np.asarray(other, y.dtype), alone)
+    elif _has_kernel(rule, t) and (rows := _rows(t, y, primals)) is not None:
+        out = buffers.empty_like(rows)
+        if len(primals) == 1:
+            kernel = stamped.push_one(function, partial)
+            kernel(vector(primals[0], y.dtype), vector(y, y.dtype), rows, out)
+        else:
+            a, step_a = strided(primals[0], y)
+            b, step_b = strided(primals[1], y)
+            variant = "alone" if alone and rule.alone is not None else ""
+            kernel = stamped.push_two(function, argnum, partial, variant)
+            kernel(a, step_a, b, step_b, vector(y, y.dtype), rows, out)
+        return t.with_rows(out)
+    else:
+        with np.errstate(all="ignore"):
+            factor = partial(*primals, y)
+        t = t.times(factor if type(factor) is Dual else np.asarray(factor), rule.chooses)
+    return t if t.dtype == y.dtype else t.astype(y.dtype)
+
+
+def _many_active(rule, function, primals, y, active):
+    """The tangent when several arguments are active."""
+    shape = y.shape
+    active = [(i, t if t.shape == shape else t.broadcast(shape)) for i, t in active]
+    if len(active) == 2 and function in _MERGES:
+        t = _merged(function, primals, y, active[0][1], active[1][1])
+        if t is not None:
+            return t
+    partials = _partials(rule, primals, y, False)
+    if len(active) == 2 and rule.kernel and (callable(partials[0]) or callable(partials[1])):
+        t, u = active[0][1], active[1][1]
+        if _has_kernel(rule, t) and _has_kernel(rule, u) and _is_slot_by_slot(t, u):
+            rows_t = _rows(t, y, primals)
+            rows_u = None if rows_t is None else _rows(u, y, primals)
+            if rows_u is not None:
+                a, step_a = strided(primals[0], y)
+                b, step_b = strided(primals[1], y)
+                out = buffers.empty_like(rows_t)
+                kernel = stamped.push_both(function, partials)
+                kernel(a, step_a, b, step_b, vector(y, y.dtype), rows_t, rows_u, out)
+                return t.with_rows(out)
+    total = None
+    for i, t in active:
+        part = _one_active(rule, function, primals, y, i, t, False)
+        if part is not None:
+            total = part if total is None else add(total, part)
+    return total
+
+
+_MERGES = frozenset({np.add, np.subtract, np.multiply})
+
+
+def _merged(function, primals, y, t, u):
+    """The sum, difference or product of sparse tangents of different columns, in one step."""
+    dtype = y.dtype
+    if not (t.is_sparse and u.is_sparse and t.col is not u.col and t.dtype == u.dtype == dtype):
+        return None
+    if function is not np.multiply:
+        return merged(t, u, 1 if function is np.add else -1)
+    if not is_plain(t.coef, u.coef, y) or any(type(p) is Dual for p in primals):
+        return None
+    p, q = (vector(np.broadcast_to(p, y.shape), dtype) for p in primals)
+    return merged_products(t, q, u, p)
+
+
+def _has_kernel(rule, t):
+    """Whether a kernel may scale the rows of `t`.
+
+    Where a partial of 0 is to hide an infinity, it must meet the block itself.
+    """
+    return rule.kernel and not (rule.chooses and not t.is_sparse and not t.is_finite())
+
+
+def _recorded(rule, function, args, primals, y, active, level):
+    """The Dual for `y` with a step of the tape, and what its pullback will need."""
+    alone = len(active) == 1
+    partials = _partials(rule, primals, y, alone)
+    active = [(i, t) for i, t in active if callable(partials[i]) or partials[i] != 0]
+    parents = tuple(t for _, t in active)
+    if not active:
+        return make(y, None, level)
+    if not any(callable(partials[i]) for i, _ in active):
+        data = tuple(partials[i] for i, _ in active)
+        return make(y, Var(pull_scaled, parents, data, y.shape, y.dtype), level)
+    if function is np.multiply:
+        data = (tuple(_factor(args[1 - i], y, level) for i, _ in active), alone)
+        return make(y, Var(pull_times, parents, data, y.shape, y.dtype), level)
+    kept = tuple(keep(a, level) for a in args)
+    variant = ("alone" if alone and rule.alone is not None else "") if _fits(rule, kept) else None
+    out = make(y, None, level)
+    out._kept = True
+    argnums = tuple(i for i, _ in active)
+    data = (function, partials, variant, kept, snapshot(y), argnums)
+    out._tangent = Var(pull_elementwise, parents, data, y.shape, y.dtype)
+    return out
+
+
+def _factor(a, y, level):
+    """The other operand of a product, as the factor that its pullback multiplies by."""
+    a = keep(a, level)
+    return a if type(a) is Dual else np.asarray(a, y.dtype)
+
+
+def _fits(rule, primals):
+    """Whether the kernels take these operands: plain numbers that stay what they are."""
+    return rule.kernel and not any(type(p) is Dual for p in primals)
+
+
+def _is_slot_by_slot(t, u):
+    """Whether two tangents combine row by row: the same columns, or factors of one block."""
+    if t.is_sparse != u.is_sparse:
+        return False
+    return is_same_slots(t, u) if t.is_sparse else t.block is u.block
+
+
+def _rows(t, y, primals):
+    """What an element-wise step changes in `t`, as contiguous rows, if a kernel serves.
+
+    Kernels serve plain float64 or float32 results; other operands follow NumPy's promotion.
+    """
+    dtype = y.dtype
+    if type(y) is not np.ndarray or (
+        dtype is not FLOAT64 and dtype != FLOAT64 and dtype != FLOAT32
+    ):
+        return None
+    rows = t.coefficients()
+    if type(rows) is not np.ndarray or rows.dtype != dtype:
+        return None
+    for p in primals:
+        if type(p) is np.ndarray:
+            if p.dtype is not dtype and not np.can_cast(p.dtype, dtype):
+                return None
+        elif type(p) is Dual:
+            return None
+    if rows.ndim != 2:
+        rows = rows.reshape(rows.shape[0], y.size)
+    return buffers.contiguous(rows)
+
+
+# --- The ufunc protocol --------------------------------------------------------------------------
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    if method == "__call__" and not kwargs:
+        if len(inputs) == 1:
+            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        elif len(inputs) == 2 and self.level.records:
+            y = record_binary(ufunc, *inputs)
+        elif len(inputs) == 2 and ufunc is not np.matmul:
+            y = push_binary(ufunc, *inputs)
+        else:
+            y = None
+        if y is None:
+            for a in inputs:
+                if type(a) not in OPERANDS:
+                    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+                    if inputs is None:
+                        return y
+                    break
+            y = apply(ufunc, *inputs)
+        if isinstance(inputs[0], np.generic) and ufunc in _SCALAR_OPERATORS and y.ndim == 0:
+            # This is how NumPy hands over its scalars' operators.
+            return _rounded(_SCALAR_OPERATORS[ufunc], y, *inputs)
+        return y
+    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+    if inputs is None:
+        return y
+    if method != "__call__":
+        if isinstance(kwargs.get("out"), tuple):
+            (kwargs["out"],) = kwargs["out"]
+        entry = registry.REDUCTIONS.get((ufunc, method))
+        if entry is not None:
+            return entry.handler(*inputs, **kwargs)
+        entry = registry.METHODS.get(method)
+        known = registry.UFUNCS.get(ufunc)
+        is_flat = known is not None and known.kind == "flat"
+        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
+        if entry is None:
+            raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
+        return entry.handler(ufunc, *inputs, **kwargs)
+    return _ufunc_with_options(ufunc, inputs, kwargs)
+
+
+@registry.handles("element-wise", np.sinc)
+def _sinc(x):
+    return choices.of_root(np.sinc, push(RULES[np.sinc], np.sinc, (x,)), (x,))
+
+
+def _ufunc_with_options(ufunc, inputs, kwargs):
+    """A ufunc call with ``out=``, ``where=``, ``dtype=``, ... given."""
+    out = kwargs.pop("out", None)
+    where = kwargs.pop("where", True)
+    where = values(where) if type(where) is Dual else where
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if isinstance(out, tuple):
+        raise missing_case(registry.name_of(ufunc), "with several out arrays")
+    # Elements that `where` leaves out are computed too, but neither kept nor warned about.
+    with np.errstate(all=None if where is True else "ignore"):
+        result = _ufunc_result(ufunc, inputs, kwargs)
+    if where is not True:
+        rest = np.zeros(result.shape, result.dtype) if out is None else out
+        result = np.where(where, result, rest)
+    if out is None:
+        return result
+    if type(out) is Dual:
+        return writing.assign(out, result)
+    if type(result) is Dual:
+        if result.own_tangent() is not None:
+            raise TangentLostError(
+                f"{registry.name_of(ufunc)} cannot write a Dual into a plain {out.dtype} array "
+                f"(out=, or an in-place operator such as a += dual). Allocate with "
+                f"numpy.zeros_like(dual), or use a = a + dual."
+            )
+        result = values(result)
+    np.copyto(out, result, casting="same_kind")
+    return out
+
+
+def _ufunc_result(ufunc, inputs, kwargs):
+    if not any(type(a) is Dual for a in inputs):
+        return ufunc(*inputs, **kwargs)
+    if not kwargs:
+        return apply(ufunc, *inputs)
+    rule = RULES.get(ufunc)
+    if rule is not None:
+        return push(rule, ufunc, inputs, kwargs)
+    if ufunc in registry.UFUNCS:
+        return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
+    if registry.learn(ufunc):
+        return _ufunc_result(ufunc, inputs, kwargs)
+    if not has_tangent([*inputs, *kwargs.values()]):
+        return flat.flat_handler(ufunc)(*inputs, **kwargs)
+    raise missing_rule(registry.name_of(ufunc))
+
+
+# --- Operators -----------------------------------------------------------------------------------
+
+
+def _unary(ufunc):
+    def method(self):
+        y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        return apply(ufunc, self) if y is None else y
+
+    return method
+
+
+def _binary(ufunc, function):
+    """The operator `function`, its reflection and its in-place form."""
+    general = _product if ufunc is np.multiply else apply
+    sign = 1 if ufunc is np.add else -1 if ufunc is np.subtract else 0
+
+    def method(self, other):
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
+        if y is None:
+            if type(other) in OPERANDS:
+                return general(ufunc, self, other)
+            other, y = beside.operator_beside(function, self, other, from_objects)
+            return general(ufunc, self, other) if other is not None else y
+        return y
+
+    def reflected(self, other):
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, other, self)
+        if y is None:
+            if type(other) in OPERANDS:
+                return general(ufunc, other, self)
+            other, y = beside.reflected_beside(function, other, self, from_objects)
+            return general(ufunc, other, self) if other is not None else y
+        return y
+
+    def in_place(self, other):
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
+            return method(self, other)
+        if type(other) not in OPERANDS:
+            other = as_operand(other)
+        if sign and self._view is not None and accumulated(self, other, sign):
+            return self
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
+        return writing.assign(self, apply(ufunc, self, other) if y is None else y)
+
+    return method, reflected, in_place
+
+
+def _product(ufunc, a, b):
+    y = apply(ufunc, a, b)
+    return _rounded(operator.mul, y, a, b) if y.ndim == 0 else y
+
+
+def _products():
+    """``@``, its reflection and its in-place form."""
+
+    def method(self, other):
+        y = record_binary(np.matmul, self, other) if self.level.records else None
+        if y is None:
+            if type(other) not in OPERANDS:
+                other, y = beside.operator_beside(operator.matmul, self, other, from_objects)
+            return apply(np.matmul, self, other) if other is not None else y
+        return y
+
+    def reflected(self, other):
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.matmul, other, self, from_objects)
+            if other is None:
+                return y
+        return apply(np.matmul, other, self)
+
+    def in_place(self, other):
+        return writing.assign(self, apply(np.matmul, self, as_operand(other)))
+
+    return method, reflected, in_place
+
+
+def _divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.operator_beside(divmod, self, other, from_objects)
+    return apply(np.divmod, self, other) if other is not None else y
+
+
+def _reflected_divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.reflected_beside(divmod, other, self, from_objects)
+    return apply(np.divmod, other, self) if other is not None else y
+
+
+def _attach_operators():
+    Dual.__array_ufunc__ = _array_ufunc
+    for name, ufunc in {
+        "add": np.add,
+        "sub": np.subtract,
+        "mul": np.multiply,
+        "truediv": np.divide,
+        "floordiv": np.floor_divide,
+        "mod": np.remainder,
+        "matmul": np.matmul,
+    }.items():
+        if ufunc is np.matmul:
+            method, reflected, in_place = _products()
+        else:
+            method, reflected, in_place = _binary(ufunc, getattr(operator, name))
+        setattr(Dual, f"__{name}__", method)
+        setattr(Dual, f"__r{name}__", reflected)
+        setattr(Dual, f"__i{name}__", in_place)
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
+    Dual.__neg__ = _negated
+    Dual.__pos__ = _unary(np.positive)
+    Dual.__abs__ = _abs
+    Dual.__divmod__ = _divmod
+    Dual.__rdivmod__ = _reflected_divmod
+    Dual.__pow__ = _power
+    Dual.__rpow__ = _reflected_power
+    Dual.__ipow__ = lambda self, other: (
+        _power(self, other)
+        if self.is_number
+        else writing.assign(self, _power(self, as_operand(other)))
+    )
+
+
+def _negated(self):
+    """``-x``, the short way where its rows are plain."""
+    if type(self._tangent) is NumberTangent:
+        y = scalar_code.push_unary(np.negative, self, self._tangent)
+        if y is not None:
+            return y
+    t = None if self.level.records else tangent_of(self)
+    if t is None:
+        y = record_unary(np.negative, self) if self.level.records else None
+        return apply(np.negative, self) if y is None else y
+    rows = t.coef if t.is_sparse else t.scale
+    if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
+        return apply(np.negative, self)
+    return make(np.negative(self._primal), t.like(np.subtract(0.0, rows)), self.level)  # no -0
+
+
+def _abs(self):
+    y = apply(np.absolute, self)
+    if self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
+        # Python's abs of a complex scalar rounds differently from the ufunc's loop.
+        y.replace_primal(np.asarray(abs(self.primal[()])))
+    return y
+
+
+def _comparison(compare, ufunc):
+    def method(self, other):
+        if choices.reporting:
+            choices.passed(ufunc, (self, other))
+        if type(other) not in OPERANDS:  # NumPy compares the numbers, and knows how
+            if subclasses.is_masked(other) or not isinstance(other, np.ndarray):
+                if subclasses.extra(type(other)) is not None:
+                    return NotImplemented
+            return compare(values(self.primal)[()], other)
+        other = as_operand(other)
+        return compare(values(self.primal), values(other) if type(other) is Dual else other)
+
+    return method
+
+
+_SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
+
+
+def _power(self, other):
+    """``x ** p``, with NumPy's own shortcuts for the primal."""
+    y = None
+    if type(other) is int or type(other) is float:
+        if type(self._tangent) is NumberTangent:
+            y = scalar_code.push_power(self, self._tangent, other)
+            if y is not None:
+                return y
+        ufunc = _SHORTCUTS.get(other)
+        if ufunc is not None:
+            if self.level.records:
+                y = record_unary(ufunc, self, other)
+                if y is not None:
+                    return y
+            else:
+                y = push_unary(ufunc, self)
+            if y is None:
+                y = apply(ufunc, self)
+    if y is None:
+        y = push_binary(np.power, self, other)
+    if y is None:
+        if type(other) not in OPERANDS:
+            other, y = beside.operator_beside(operator.pow, self, other, from_objects)
+            if other is None:
+                return y
+        y = apply(np.power, self, other)
+    return _rounded(operator.pow, y, self, other) if y.ndim == 0 else y
+
+
+def _reflected_power(self, other):
+    y = push_binary(np.power, other, self)
+    if y is None:
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.pow, other, self, from_objects)
+            if other is None:
+                return y
+        y = apply(np.power, other, self)
+    return _rounded(operator.pow, y, other, self) if y.ndim == 0 else y
+
+
+# Operators that round otherwise for NumPy's scalars than the ufunc does, on some processors: powers
+# of scalars are the C library's, and complex products of scalars are not fused.
+_SCALAR_OPERATORS = {np.power: operator.pow, np.multiply: operator.mul}
+
+
+def _rounded(function, y, a, b):
+    """The number `y`, rounded as the operator `function` rounds for NumPy's scalars."""
+    if function is operator.mul and y.dtype.kind != "c":
+        return y
+    p, q = (_number_at(x, y.level) for x in (a, b))
+    with np.errstate(all="ignore"):  # the ufunc has warned
+        value = function(p, q)
+    y.replace_primal(value if type(value) is Dual else np.asarray(value, y.dtype))
+    return y
+
+
+def _number_at(x, level):
+    """The primal of an operand at `level`, a scalar if it is a number."""
+    if type(x) is Dual and x.level is level:
+        x = x.primal
+        if type(x) is np.ndarray:
+            return x[()]
+    return x
+
+
+_attach_operators()

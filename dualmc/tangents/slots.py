@@ -1,0 +1,277 @@
+"""Sparse tangents: per element the few inputs it depends on, and the derivatives by them.
+
+`coef` and `col` have shape (w, *S): element i depends on the inputs ``col[:, i]``, with derivatives
+``coef[:, i]``.  Element-wise functions change `coef` alone and keep `col` as the same object.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc.kernels import buffers, slot_kernels
+from dualmc.kernels.payload import (
+    KERNEL_DTYPES,
+    align,
+    flat,
+    gather,
+    gather_rows,
+    is_plain,
+    is_zero,
+    scale_rows,
+    take_slots,
+)
+from dualmc.tangents import tangent
+from dualmc.tangents.tangent import DenseTangent, need_block, new_block
+
+# Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
+INSERTION_SLOTS = 48
+
+
+class SparseTangent:
+    """Per element at most w inputs: `coef` and `col`, both (w, *S); unused slots hold col -1.
+
+    Slots are sorted by column, unused ones last with coefficient 0.
+    """
+
+    __slots__ = ("level", "coef", "col")
+    is_sparse = True
+    is_recorded = False
+
+    def __init__(self, level, coef, col):
+        self.level = level
+        self.coef = coef
+        self.col = col
+
+    @property
+    def shape(self):
+        return self.coef.shape[1:]
+
+    @property
+    def dtype(self):
+        return self.coef.dtype
+
+    def is_zero(self):
+        return is_zero(self.coef).all(axis=0)
+
+    def dense(self):
+        """The full block, (n, *S)."""
+        k = self.level.n
+        if is_plain(self.coef):
+            block = new_block(self.level, k, self.shape, self.dtype)
+            rows = block.reshape(k, math.prod(self.shape))  # a view, in whatever layout
+            slot_kernels.scatter_dense(flat(self.col), flat(self.coef), rows)
+            return block
+        need_block(self.level, (k, *self.shape), self.dtype)
+        # Slot s of element i lands in row col[s, i]; unused slots in a row that is cut off.
+        size = math.prod(self.shape)
+        coef, col = self.coef.reshape(self.coef.shape[0], size), flat(self.col)
+        index = np.full((k, size), -1)
+        total = None
+        for s in range(col.shape[0]):
+            used = np.flatnonzero(col[s] >= 0)
+            index[:] = -1
+            index[col[s, used], used] = used
+            part = gather(coef[s : s + 1], index).reshape((k, size))
+            total = part if total is None else total + part
+        if total is None:
+            return np.zeros((k, *self.shape), self.dtype)
+        return total.reshape((k, *self.shape))
+
+    def to_dense(self):
+        return DenseTangent(self.level, self.dense())
+
+    def like(self, rows):
+        """The tangent with coefficients `rows` of the same shape."""
+        return SparseTangent(self.level, rows, self.col)
+
+    def map(self, function, shape=None):
+        """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
+        return SparseTangent(self.level, function(self.coef), function(self.col))
+
+    def moved(self, function, key):
+        """`map`, where `key` tells what the function does: it is not done to `col` again."""
+        col = self.level.structures.moved(self.col, function, key)
+        return SparseTangent(self.level, function(self.coef), col)
+
+    def copied(self, function, key):
+        """A copy of `map`, for arrays that may be written; `key` as in `moved`, or None."""
+        coef = function(self.coef).copy()
+        if key is None or id(self.col) not in self.level.structures.held:
+            return SparseTangent(self.level, coef, function(self.col).copy())
+        return SparseTangent(self.level, coef, self.level.structures.moved(self.col, function, key))
+
+    def reshaped(self, shape):
+        return self.moved(lambda a: a.reshape((a.shape[0], *shape)), ("reshape", shape))
+
+    def broadcast(self, shape):
+        if self.shape == shape:
+            return self
+        return self.moved(lambda a: align(a, shape), ("broadcast", shape))
+
+    def with_coef(self, coef):
+        return SparseTangent(self.level, coef, self.col)
+
+    def coefficients(self):
+        """What an element-wise function changes, (w, *S)."""
+        return self.coef
+
+    def coefficient_rows(self):
+        return self.coef.shape[0]
+
+    def with_rows(self, rows):
+        """The tangent with its coefficients replaced by `rows`, (w, size)."""
+        coef = rows if rows.shape == self.coef.shape else rows.reshape(self.coef.shape)
+        return SparseTangent(self.level, coef, self.col)
+
+    def times(self, factor, is_constant=False):
+        """Times a factor of shape S, () or a number."""
+        if isinstance(factor, (float, int)):
+            return self.with_coef(scale_rows(self.coef, np.asarray(factor, self.dtype)))
+        return self.with_coef(scale_rows(self.coef, factor, is_constant))
+
+    def take(self, index):
+        """Elements at flat positions `index` (any shape); -1 gives one without derivative."""
+        if is_plain(self.coef):
+            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            return self._taken(i, index.shape, _rows_at(self.col, i, -1, index.shape))
+        shape = (self.col.shape[0], *index.shape)
+        size = math.prod(self.shape)
+        col = flat(self.col)[:, np.maximum(index, 0)] if size else np.full(shape, -1, np.int32)
+        col = np.where(index < 0, np.int32(-1), col)
+        return SparseTangent(self.level, gather_rows(self.coef, index), col)
+
+    def _taken(self, i, shape, col):
+        return SparseTangent(self.level, _rows_at(self.coef, i, 0, shape), col)
+
+    def take_by(self, key, find):
+        """``take(find())``, where `key` tells all of it: neither index nor columns anew."""
+        if key is None or not is_plain(self.coef):
+            return self.take(find())
+        structures = self.level.structures
+        found = structures.found.get((id(self.col), key))
+        if found is None:
+            index = np.asarray(find())
+            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            col = _rows_at(self.col, i, -1, index.shape)
+            found = (i, index.shape, col)
+            structures.keep((id(self.col), key), found, (self.col,), i, col)
+        else:
+            found = found[0]
+        return self._taken(*found)
+
+    def astype(self, dtype):
+        if self.dtype == dtype:
+            return self
+        if dtype not in KERNEL_DTYPES:
+            return self.to_dense().astype(dtype)
+        return self.with_coef(self.coef.astype(dtype))
+
+    def sum(self, axes):
+        """Sum over `axes` (negative, of S).  Few slots per result stay sparse."""
+        shape = self.shape
+        kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+        length = math.prod(shape[a] for a in axes)
+        w = self.coef.shape[0]
+        if length == 0 or math.prod(kept) == 0:
+            return None
+        if tangent.is_wide(w * length, self.level.n):
+            return self._sum_dense(axes, kept)
+        compacted = summed_slots(self.level, self.col, axes)
+        return compacted.apply(self.level, _terms(self.coef, axes))
+
+    def _sum_dense(self, axes, kept):
+        if not is_plain(self.coef):
+            return self.to_dense().sum(axes)
+        segment = np.arange(math.prod(kept), dtype=np.int64).reshape(
+            tuple(1 if i - len(self.shape) in axes else n for i, n in enumerate(self.shape))
+        )
+        segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
+        block = new_block(self.level, self.level.n, kept, self.dtype)
+        rows = block.reshape(self.level.n, math.prod(kept))
+        slot_kernels.scatter_sum(flat(self.col), flat(self.coef), segment, rows)
+        return DenseTangent(self.level, block)
+
+
+# --- Slots that repeat a column ------------------------------------------------------------------
+
+
+def summed_slots(level, col, axes):
+    """The `Compacted` slots of a sum over `axes` (negative) of elements with columns `col`."""
+    key = (id(col), ("sum", axes))
+    found = level.structures.found.get(key)
+    if found is not None:
+        return found[0]
+    compacted = Compacted(_terms(col, axes))
+    return level.structures.keep(key, compacted, (col,), *compacted.arrays())
+
+
+def _terms(a, axes):
+    """(w, *S) as the slots of a sum over `axes`, (w * length, *kept): slot s of term j at
+    ``s * length + j``."""
+    shape = a.shape[1:]
+    kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+    length = math.prod(shape[i] for i in axes)
+    a = np.moveaxis(a, axes, tuple(range(-len(axes), 0))).reshape((a.shape[0], *kept, length))
+    return np.moveaxis(a, -1, 1).reshape((a.shape[0] * length, *kept))
+
+
+class Compacted:
+    """What makes sorted slots of unsorted ones, (w, *S), that may repeat a column."""
+
+    __slots__ = ("col", "order", "target")
+
+    def __init__(self, col):
+        columns = flat(col)
+        if col.shape[0] <= INSERTION_SLOTS:
+            self.order = np.empty(columns.shape, np.int8)
+            self.target = np.empty(columns.shape, np.int8)
+            width = int(slot_kernels.slot_order(columns, self.order, self.target))
+        else:
+            self.order, self.target, width = _sorted_slots(columns)
+        out = buffers.empty((width, columns.shape[1]), columns.dtype)
+        slot_kernels.compact_columns(columns, self.order, self.target, out)
+        self.col = out.reshape((width, *col.shape[1:]))
+
+    def arrays(self):
+        return self.col, self.order, self.target
+
+    def apply(self, level, coef):
+        """The tangent with the coefficients `coef` of the unsorted slots."""
+        width, (slots, size) = self.col.shape[0], self.order.shape
+        if is_plain(coef):
+            out = buffers.empty((width, size), coef.dtype)
+            slot_kernels.compact(flat(coef), self.order, self.target, out)
+        else:
+            out = self._of_duals(coef.reshape((slots, size)), width)
+        found = SparseTangent(level, out.reshape(self.col.shape), self.col)
+        return found.to_dense() if tangent.is_wide(width, level.n) else found
+
+    def _of_duals(self, rows, width):
+        out = np.zeros((width, rows.shape[1]), rows.dtype)
+        if width:
+            for r in range(rows.shape[0]):
+                place = np.where(np.arange(width)[:, None] == self.target[r], self.order[r], -1)
+                out = out + take_slots(rows, place)
+        return out
+
+
+def _sorted_slots(columns):
+    """`slot_kernels.slot_order` by one sort per element, for many slots."""
+    key = np.where(columns < 0, np.iinfo(np.int32).max, columns)
+    order = np.argsort(key, axis=0, kind="stable").astype(np.int32)
+    ranked = np.take_along_axis(columns, order, axis=0)
+    first = np.ones(ranked.shape, bool)
+    first[1:] = ranked[1:] != ranked[:-1]
+    target = np.where(ranked >= 0, np.cumsum(first, axis=0) - 1, -1).astype(np.int32)
+    return order, target, int(target.max(initial=-1)) + 1
+
+
+def _rows_at(a, i, fill, shape):
+    """(w, *S) at flat positions `i`, `fill` where those are -1, as (w, *shape)."""
+    rows = flat(a)
+    out = buffers.empty((rows.shape[0], i.size), rows.dtype)
+    if rows.shape[1]:
+        slot_kernels.take_rows(rows, i, fill, out)
+    else:  # nothing there to take from: the kernel would read other memory
+        out.fill(fill)
+    return out.reshape((rows.shape[0], *shape))

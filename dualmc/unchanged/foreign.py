@@ -1,0 +1,77 @@
+"""Stand-ins for functions of SciPy and numpy.ma, which convert arguments before a Dual could speak.
+
+Registered when their modules have been imported by somebody: dualmc itself never imports them.
+"""
+
+import functools
+import importlib.util
+import sys
+import types
+
+from dualmc.duals import beside
+from dualmc.rules import registry
+from dualmc.rules.table import RULES
+from dualmc.unchanged import listed, standins
+
+# Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
+# a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
+SOURCES = {
+    "numpy.ma": "dualmc.unchanged.masked.functions",
+    "numpy.testing": "dualmc.unchanged.assertions",
+    "scipy.special": "dualmc.functions.special.special",
+    "scipy.linalg": "dualmc.unchanged.scipy.linalg",
+    "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
+    "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
+    "scipy.optimize": "dualmc.solvers.optimize",
+    "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+}
+# Those of which all functions take arrays, which may be lists.
+OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
+_waiting = dict(SOURCES)  # of which the modules have not been imported yet
+_rows: dict = {}
+_known = 0  # how many modules there were when looked at last
+
+
+def register():
+    """Register the stand-ins for every SciPy module imported so far."""
+    global _known
+    count = len(sys.modules)
+    if count == _known:
+        return
+    for module, source in list(_waiting.items()):
+        found = sys.modules.get(module)
+        if found is None:
+            continue
+        spec = getattr(found, "__spec__", None)
+        if getattr(spec, "_initializing", False):  # another thread is importing it
+            count = 0
+            continue
+        if _waiting.pop(module, None) is None:
+            continue
+        if importlib.util.find_spec(source) is None:
+            continue
+        found = importlib.import_module(source)
+        handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+        for name, handler in handlers.items():
+            owner, _, function = name.rpartition(".")
+            original = getattr(sys.modules.get(owner), function, None)
+            if original is None:
+                continue
+            if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
+                handler = listed.looking(handler, original)
+            standins.STANDINS[original] = handler
+        standins.PATCHED.update({"scipy", module})
+        _rows.update(getattr(found, "ROWS", {}))
+    _known = count
+
+
+def learn(ufunc):
+    """Copy the row of a ufunc of SciPy into the rule table; whether it is in any table now."""
+    register()
+    if ufunc in _rows:
+        RULES[ufunc] = _rows[ufunc]
+    return ufunc in RULES or ufunc in registry.UFUNCS
+
+
+registry.LATE.append(learn)
+beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.array")

@@ -1,0 +1,202 @@
+"""Constant SciPy sparse matrices times Duals: sparse stays sparse.
+
+SciPy's matrices would convert a Dual to a plain array.  Adapted code finds them as objects of the
+same state whose products look for Duals first (`adapt.py`).
+"""
+
+import functools
+import math
+import sys
+import types
+
+import numpy as np
+
+from dualmc.duals.dual import Dual, has_tangent
+from dualmc.errors import MissingRuleError
+from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.graph.traced import Traced
+from dualmc.unchanged.listed import holds_carrier, operand
+
+
+def matmul(A, x):
+    """``A @ x`` for a sparse matrix A, (m, n), and a Dual or a Traced, (n,) or (n, k)."""
+    x = operand(x)
+    if x.ndim == 0:
+        raise ValueError("Scalar operands are not allowed, use '*' instead")
+    if x.shape[0] != A.shape[1]:
+        raise ValueError(f"matmul: dimension mismatch with signature (n,k={A.shape[1]}),"
+                         f"(k={x.shape[0]},m)->(n,m)")  # fmt: skip
+    if type(x) is Traced:
+        return _recorded(A.tocsr(), x)
+    return _along_last(A.tocsr(), x) if x.ndim == 1 else _along_last(A.tocsr(), x.T).T
+
+
+def rmatmul(x, A):
+    """``x @ A`` for a Dual, (m,) or (k, m)."""
+    return matmul(A.T, operand(x).T).T
+
+
+def _recorded(A, x):
+    """The product in a graph: of a derivation the matrix as it is, of a program its entries."""
+    if not x._recorder.whole:
+        return np.matmul(A.toarray(), x)
+    return _picked(A, x) if x.ndim == 1 else _picked(A, x.T).T
+
+
+def _along_last(A, x):
+    """``x @ A.T``, A in CSR form: every row of A picks from the last axis."""
+    if type(x) is not Dual:
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return (A @ rows.T).T.reshape(*x.shape[:-1], A.shape[0])
+    y = _along_last(A, x.primal)
+    t = x.own_tangent()
+    if t is not None and not t.is_sparse:
+        return applied(
+            lambda p: _along_last(A, p), lambda p: _along_last(A.T.tocsr(), p), x, y
+        )  # fmt: skip
+    return with_primal(y, _picked(A, x))
+
+
+def _picked(A, x):
+    """The product as sums of few picked elements, so that sparse tangents stay sparse.
+
+    Rows are taken together by length, to within a factor 2, and padded with weights of 0.
+    """
+    lengths = np.diff(A.indptr)
+    groups = np.ceil(np.log2(np.maximum(lengths, 1))).astype(int)
+    parts, order = [], []
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        slots = A.indptr[rows][:, None] + np.arange(2**group)
+        used = np.arange(2**group) < lengths[rows][:, None]
+        slots = np.where(used, slots, np.minimum(A.indptr[rows], max(A.nnz - 1, 0))[:, None])
+        if A.nnz:
+            index, weight = A.indices[slots], np.where(used, A.data[slots], 0)
+            parts.append(np.sum(x[..., index] * weight, axis=-1))
+        else:
+            parts.append(np.zeros_like(x, shape=(*x.shape[:-1], rows.size)))
+        order.append(rows)
+    joined = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+    return joined if len(parts) == 1 else joined[..., np.argsort(np.concatenate(order))]
+
+
+# Methods and properties that return other sparse matrices, which look for Duals too.
+_RETURN_SPARSE = """
+transpose conj conjugate copy tocsr tocsc tocoo tobsr todia tolil todok astype getH power
+multiply minimum maximum __neg__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
+__pow__ __getitem__ __abs__ __rtruediv__
+""".split()
+_views: dict = {}
+
+
+def view_of(matrix):
+    """`matrix` as an object of the same state whose products look for Duals."""
+    kind = type(matrix)
+    if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
+        return matrix
+    view = object.__new__(kind_of(kind))
+    view.__dict__ = matrix.__dict__
+    return view
+
+
+def kind_of(kind):
+    """The subclass of a SciPy class whose products look for Duals."""
+    made = _views.get(kind)
+    if made is None:
+        like = _metaclass(type(kind))
+        made = _views[kind] = like(kind.__name__, (kind,), _methods_of(kind))
+    return made
+
+
+@functools.cache
+def _metaclass(base):
+    """The metaclass of classes of which all instances of their base are instances."""
+
+    class Like(base):
+        def __instancecheck__(cls, instance):
+            return cls.__bases__[0] in type(instance).__mro__
+
+        def __subclasscheck__(cls, other):
+            return cls.__bases__[0] in other.__mro__
+
+    return Like
+
+
+def handlers():
+    """Stand-ins for the classes and functions of scipy.sparse, by dotted name."""
+    sparse = sys.modules["scipy.sparse"]
+    found = {}
+    for name in sparse.__all__:
+        original = getattr(sparse, name, None)
+        if isinstance(original, type) and hasattr(original, "tocsr"):
+            found[f"scipy.sparse.{name}"] = kind_of(original)
+        elif isinstance(original, types.FunctionType):
+            found[f"scipy.sparse.{name}"] = _maker(name, original)
+    return found
+
+
+def _maker(name, original):
+    """A function of scipy.sparse whose result looks for Duals, and which refuses them."""
+
+    @functools.wraps(original)
+    def standin(*args, **kwargs):
+        asks = name.startswith("iss")  # issparse, isspmatrix, ...
+        if not asks:
+            refuse_numbers(f"scipy.sparse.{name}", *args, *kwargs.values())
+        y = original(*args, **kwargs)
+        return view_of(y) if hasattr(y, "tocsr") else y
+
+    return standin
+
+
+def refuse_numbers(name, *args):
+    """Raise if a number with a derivative is among what would be stored in a sparse matrix."""
+    if not has_tangent(args) and not any(
+        type(a) is Traced and not a.is_flat for a in args
+    ):  # fmt: skip
+        return
+    raise MissingRuleError(
+        f"dualmc cannot keep the derivatives of numbers stored in a SciPy sparse matrix ({name} of "
+        f"a Dual). Keep the structure constant and multiply by the varying numbers: scale rows by "
+        f"d[:, None] * (A @ x), columns by A @ (d * x); or build the matrix dense."
+    )
+
+
+def _methods_of(kind):
+    def product(name, ours):
+        def method(self, other):
+            if not (type(other) is Dual or type(other) is Traced or holds_carrier(other)):
+                return view_of(getattr(kind, name)(self, other))
+            if "mul__" in name and np.ndim(other) == 0:
+                refuse_numbers(f"{kind.__name__}.{name}", other)
+            return ours(self, other)
+
+        return method
+
+    def wrapped(name):
+        def method(self, *args, **kwargs):
+            refuse_numbers(f"{kind.__name__}.{name}", *args, *kwargs.values())
+            return view_of(getattr(kind, name)(self, *args, **kwargs))
+
+        return method
+
+    found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
+
+    def init(self, *args, **kwargs):
+        refuse_numbers(f"scipy.sparse.{kind.__name__}", *args, *kwargs.values())
+        kind.__init__(self, *args, **kwargs)
+
+    found |= {
+        "_looks_for_duals": True,
+        "__init__": init,
+        "T": property(lambda self: self.transpose()),
+        "__array_ufunc__": None,  # so that a Dual lets the matrix answer ``dual @ matrix``
+        "__matmul__": product("__matmul__", matmul),
+        "__rmatmul__": product("__rmatmul__", lambda self, x: rmatmul(x, self)),
+        "dot": product("dot", matmul),
+    }
+    if issubclass(kind, sys.modules["scipy.sparse"].spmatrix):
+        # Its * is the matrix product; that of a sparse array is element-wise.
+        found["__mul__"] = product("__mul__", matmul)
+        found["__rmul__"] = product("__rmul__", lambda self, x: rmatmul(x, self))
+    return found
