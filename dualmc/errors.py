@@ -3,7 +3,14 @@
 A wrong kind of argument is a `TypeError`, a wrong value or shape a `ValueError`.
 """
 
+import os
 from collections.abc import Callable
+
+import numpy as np
+
+# Where frames lie that are neither f's nor a library's of the user.
+OWN = os.path.dirname(__file__) + os.sep
+NUMPY = os.path.dirname(np.__file__) + os.sep
 
 # Called with every refusal that is made, and the level that it is known to concern.
 witnesses: list[Callable] = []

@@ -6,21 +6,18 @@ made, on the calls that run; a call that then ends as if nothing had been warns.
 """
 
 import linecache
-import os
 import sys
 import warnings
 
-import numpy as np
-
 from dualmc import errors
 from dualmc.duals import levels
-from dualmc.errors import RefusalSwallowedWarning
+from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
 from dualmc.tangents.tangent import ChunkNeeded
 from dualmc.unchanged import adapt
 
 # Refusals that are noted in one call: the first ones tell.
 NOTED = 8
-_SKIPPED = (os.path.dirname(__file__) + os.sep, os.path.dirname(np.__file__) + os.sep)
+_SKIPPED = (OWN, NUMPY)
 
 
 class Noted:

@@ -3,7 +3,6 @@
 import copy
 import linecache
 import math
-import os
 import re
 import sys
 
@@ -12,7 +11,9 @@ import numpy as np
 from dualmc.calls import options, refusals, seeds
 from dualmc.duals.dual import has_dual
 from dualmc.errors import (
+    NUMPY,
     OBJECTS_ADVICE,
+    OWN,
     MissingRuleError,
     TangentLostError,
     class_advice,
@@ -220,8 +221,6 @@ def _hides_refusal(error, level):
     )
 
 
-_OWN = os.path.dirname(__file__) + os.sep
-_NUMPY = os.path.dirname(np.__file__) + os.sep
 # What compiled code says of an argument that it cannot take, and of an array of such.
 _COMPILED = re.compile(r"must be .*, not Dual$")
 # What NumPy says of operands that leave an operation to each other.
@@ -247,7 +246,7 @@ class _Way:
         self.above = []  # of the library that called the function of the user's line, if one did
         tb = error.__traceback__
         while tb is not None:
-            if not tb.tb_frame.f_code.co_filename.startswith((_OWN, _NUMPY)):
+            if not tb.tb_frame.f_code.co_filename.startswith((OWN, NUMPY)):
                 if refusals.is_library(tb.tb_frame):
                     self.frames.append(tb.tb_frame)
                 elif self.frames and isinstance(error, SystemError):

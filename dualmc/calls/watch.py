@@ -7,6 +7,7 @@ and all modes report the same.
 """
 
 import linecache
+import os
 import sys
 import threading
 import warnings
@@ -16,12 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc.calls import refusals, seeds
-from dualmc.calls.request import _NUMPY, _OWN
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual
 from dualmc.duals.levels import open_level
-from dualmc.errors import KinkError, KinkWarning
+from dualmc.errors import NUMPY, OWN, KinkError, KinkWarning
 from dualmc.kernels.payload import is_zero
 from dualmc.rules import registry
 from dualmc.rules.kink_table import KINKS, generic
@@ -179,18 +179,14 @@ def _is_active(gap):
     return active
 
 
-# Files whose calls are dualmc's own: partials and sweeps, not f.
-_INTERNAL = tuple(
-    _OWN + name + ".py"
-    for name in (
-        "choices",
-        "kink_table",
-        "rules",
-        "special",
-        "special_series",
-        "pullbacks",
-        "sweep",
-    )
+# Where calls are dualmc's own: partials and sweeps, not f.
+_CHOICES = choices.__file__
+_INTERNAL = (
+    _CHOICES,
+    *(
+        OWN + room + os.sep
+        for room in ("rules", "cotangents", os.path.join("functions", "special"))
+    ),
 )
 
 
@@ -200,15 +196,15 @@ def _place():
     """
     outer = None
     frame = sys._getframe(2)
-    while frame.f_code.co_filename == _INTERNAL[0]:
+    while frame.f_code.co_filename == _CHOICES:
         frame = frame.f_back
     while frame is not None:
         file = frame.f_code.co_filename
-        if file in _INTERNAL:
+        if file.startswith(_INTERNAL):
             return None
         if frame.f_code is found.__code__:  # f is a function of a library
             return None, outer
-        if not file.startswith((_OWN, _NUMPY)):
+        if not file.startswith((OWN, NUMPY)):
             if not refusals.is_library(frame):
                 break
         else:
