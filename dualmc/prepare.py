@@ -14,11 +14,13 @@ from dualmc.calls import names, watch
 from dualmc.calls.request import Request, scalar
 from dualmc.calls.seeds import import_sparse
 from dualmc.kernels.stamped import HAS_COMPILER
-from dualmc.replay import copying, fresh_calls, recorded_derivatives
+from dualmc.replay import copying, fresh_calls
 from dualmc.replay.guards.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
-from dualmc.replay.path import GUARDED, PRODUCTS, Path
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.arithmetic.derivatives import PRODUCTS
+from dualmc.replay.path import GUARDED, Path
+from dualmc.replay.recording import derivatives as recorded_derivatives
+from dualmc.replay.recording.program import NotReplayable
 from dualmc.replay.verify import verified
 
 # Ways through f that are kept as machine code.

@@ -7,7 +7,7 @@ how much is seen from fresh calls at points that differ by rounding.
 
 import numpy as np
 
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.recording.program import NotReplayable
 
 # Difference of an entry from a fresh one, relative to the largest of its row.
 TOLERANCE = 1e-8

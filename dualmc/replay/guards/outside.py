@@ -21,7 +21,7 @@ import numpy as np
 from dualmc.graph.events import error_state, loud_errors, warning_action
 from dualmc.replay.guards.snapshot import Book, Unknown, is_foreign
 from dualmc.replay.guards.values import SMALL
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.recording.program import NotReplayable
 
 _ABSENT = object()
 _RUN_TEXT = frozenset({"eval", "exec"})
