@@ -19,7 +19,7 @@ SOURCES = {
     "numpy.ma": "dualmc.unchanged.masked.functions",
     "numpy.testing": "dualmc.unchanged.assertions",
     "scipy.special": "dualmc.functions.special.special",
-    "scipy.linalg": "dualmc.unchanged.scipy.linalg",
+    "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
     "scipy.optimize": "dualmc.solvers.optimize",
