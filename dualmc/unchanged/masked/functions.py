@@ -14,7 +14,7 @@ from dualmc.duals.dual import has_tangent
 from dualmc.errors import missing_rule
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.masked.array import BY_METHOD, MOVES, Masked, looked, moved, result, settled
-from dualmc.unchanged.standins import has_carrier, operand
+from dualmc.unchanged.standins.table import has_carrier, operand
 
 nomask = ma.nomask
 
