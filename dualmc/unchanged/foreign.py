@@ -75,4 +75,4 @@ def learn(ufunc):
 
 
 registry.LATE.append(learn)
-beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.array")
+beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.methods")
