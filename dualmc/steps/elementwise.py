@@ -28,12 +28,13 @@ from dualmc.kernels.payload import is_plain, strided, values, vector
 from dualmc.rules import registry
 from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES, Rule
-from dualmc.steps import flat, scalar_code
+from dualmc.steps import flat
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.recording import record_binary, record_unary
-from dualmc.steps.short.short_spread import push_spread
-from dualmc.steps.short.short_ways import tangent_of
-from dualmc.steps.vectors import push_binary, push_unary
+from dualmc.steps.short import scalar_code
+from dualmc.steps.short.plain import tangent_of
+from dualmc.steps.short.spread import push_spread
+from dualmc.steps.short.vectors import push_binary, push_unary
 from dualmc.tangents.merging import merged, merged_products
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.tape import Var, keep, snapshot

@@ -17,7 +17,7 @@ from dualmc.graph.record import has_traced
 from dualmc.rules import registry
 from dualmc.steps.elementwise import apply
 from dualmc.steps.recording import record_unary
-from dualmc.steps.vectors import push_unary
+from dualmc.steps.short.vectors import push_unary
 
 # What is no list, and defers to no other library.
 _PLAIN = frozenset(

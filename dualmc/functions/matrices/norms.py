@@ -17,7 +17,7 @@ from dualmc.functions.summing.linear import kept_shape, negative_axes, summed, w
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 from dualmc.tangents.tangent import part
 
 

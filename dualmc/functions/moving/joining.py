@@ -12,7 +12,7 @@ from dualmc.functions.moving.selection import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.recording import record_joined
-from dualmc.steps.short import short_moves
+from dualmc.steps.short import moves as short_moves
 from dualmc.tangents import tape
 from dualmc.tangents.union import are_sparse, chosen, placed, pool
 

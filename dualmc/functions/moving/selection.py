@@ -17,7 +17,7 @@ from dualmc.duals.views import PartView, plain_key, positions, view_of
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import align, values
 from dualmc.rules.registry import handles, register_one
-from dualmc.steps.short import short_moves
+from dualmc.steps.short import moves as short_moves
 from dualmc.tangents.structure import key_of_call
 from dualmc.tangents.tape import Reshape
 

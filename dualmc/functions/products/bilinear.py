@@ -17,8 +17,8 @@ from dualmc.kernels import block_kernels, buffers, slot_kernels
 from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
-from dualmc.steps.short import short_blocks
-from dualmc.steps.short.short_products import product
+from dualmc.steps.short import blocks as short_blocks
+from dualmc.steps.short.products import product
 from dualmc.tangents import dense, tangent, tape
 from dualmc.tangents.packed import PackedTangent, packed
 from dualmc.tangents.tangent import DenseTangent, need_block, new_block, rows_tangent

@@ -11,7 +11,7 @@ from dualmc.functions.products.recorded_einsum import record_einsum
 from dualmc.functions.summing.linear import with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
-from dualmc.steps.short.short_products import product
+from dualmc.steps.short.products import product
 
 
 @handles("bilinear", np.einsum)

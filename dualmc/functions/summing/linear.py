@@ -11,7 +11,7 @@ from dualmc.functions.moving.selection import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_running_sum, record_sum
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 from dualmc.tangents.tangent import DenseTangent
 
 

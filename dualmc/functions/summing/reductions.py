@@ -25,7 +25,7 @@ from dualmc.functions.summing.linear import (
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import REDUCTIONS, handles, name_of
 from dualmc.steps.elementwise import apply
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 
 # --- Products ------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from dualmc.functions.summing.linear import exact, negative_axes, not_nan, summe
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 from dualmc.tangents.tangent import part
 
 
