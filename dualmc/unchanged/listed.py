@@ -11,7 +11,8 @@ import types
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.graph.record import as_operand as as_traced
 from dualmc.graph.record import has_traced
 from dualmc.rules import registry

@@ -17,8 +17,9 @@ import types
 import numpy as np
 
 from dualmc.duals import levels, subclasses, weak
-from dualmc.duals.dual import Dual, as_operand, has_dual, has_tangent, make_array
+from dualmc.duals.dual import Dual, make_array
 from dualmc.duals.elements import opened
+from dualmc.duals.operands import as_operand, has_dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.functions.summing.linear import exact as exact_of_duals
 from dualmc.graph.nodes import Recorder

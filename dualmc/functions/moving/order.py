@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.duals.views import positions
 from dualmc.errors import missing_case
 from dualmc.functions.moving.selection import gathered, written

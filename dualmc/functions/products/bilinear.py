@@ -10,7 +10,8 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import exact, with_primal
 from dualmc.kernels import block_kernels, buffers, slot_kernels

@@ -8,7 +8,8 @@ result come from depends on shapes and options alone, and is remembered.  None: 
 import numpy as np
 from numpy import ndarray
 
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.steps.short.plain import (
     FLOAT64,
     KEPT,

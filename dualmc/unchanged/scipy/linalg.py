@@ -13,7 +13,8 @@ import types
 import numpy as np
 import scipy.linalg
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, has_tangent, level_of
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual, has_tangent, level_of
 from dualmc.errors import missing_case, missing_rule
 from dualmc.functions.matrices import spectral
 from dualmc.functions.matrices.decompositions import (
