@@ -256,6 +256,9 @@ def make(primal, tangent, level, view=None):
     return out
 
 
+Dual.make = staticmethod(make)  # for the rooms below, which are given Duals
+
+
 def make_array(primal, tangent, level):
     """`make`, for what is an array in NumPy even where it has no dimensions."""
     out = make(primal.as_array() if type(primal) is Dual else primal, tangent, level)
