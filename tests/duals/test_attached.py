@@ -4,10 +4,8 @@ import json
 import subprocess
 import sys
 
-import pytest
-
-# In a process of its own the class is imported before the rest of dualmc; what the import of another
-# module changes of it is noted under the file of that.
+# In a process of its own the class is imported before the rest of dualmc; what another module
+# changes of it while it is imported is noted under the file of that.
 _PROGRAM = """
 import importlib, importlib.util, json, sys, types
 from importlib.machinery import SourceFileLoader
