@@ -20,7 +20,8 @@ from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.kernels import buffers, stamped
-from dualmc.steps import recording, vectors
+from dualmc.steps import recording
+from dualmc.steps.short import vectors
 
 
 def element_wise(x):
