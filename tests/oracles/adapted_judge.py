@@ -1,7 +1,7 @@
 """Whether a user's function, as it is, has right derivatives; programs that fill buffers."""
 
 import numpy as np
-from function_cases import differences
+from oracles import differences
 
 import dualmc as dm
 

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from function_cases import CASES, STEP, complex_step, differences
+from function_cases import CASES, STEP
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles import complex_step, differences
 from test_hypothesis import (
     actions,
     arrays_and_keys,

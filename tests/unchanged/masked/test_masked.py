@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 import pytest
-from function_cases import differences
+from oracles import differences
 
 import dualmc as dm
 
