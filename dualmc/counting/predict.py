@@ -13,7 +13,7 @@ from collections import Counter
 from dualmc.cotangents import pullbacks
 from dualmc.counting import costs
 from dualmc.reverse import ROWS_BUDGET
-from dualmc.tangents.tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
 # Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in
 # all modes and fits these numbers to the times; on an AMD EPYC core with OpenBLAS on one thread.

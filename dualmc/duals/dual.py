@@ -19,7 +19,7 @@ from dualmc.duals.elements import CARRIERS
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.kernels.payload import values
 from dualmc.rules import registry
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 
 class Dual:

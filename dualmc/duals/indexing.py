@@ -16,9 +16,9 @@ from dualmc.duals.views import (
     view_of,
 )
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent, of_slots
 from dualmc.tangents.structure import content_of, key_of
-from dualmc.tangents.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 _ONE = (1.0,)

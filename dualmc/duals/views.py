@@ -11,7 +11,7 @@ import numpy as np
 
 from dualmc.duals import levels
 from dualmc.kernels.payload import values
-from dualmc.tangents import tangent
+from dualmc.tangents import dense_tangent
 from dualmc.tangents.structure import key_of
 
 
@@ -218,7 +218,7 @@ class PartView:
 
     def derive(self, shape):
         t = self.base.own_tangent()
-        return None if t is None else tangent.part(t, self.part)
+        return None if t is None else dense_tangent.part(t, self.part)
 
     def set(self, key, value):
         base = self.base

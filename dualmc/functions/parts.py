@@ -13,7 +13,7 @@ from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.rules.table import RULES
 from dualmc.steps.elementwise import push
-from dualmc.tangents.tangent import part
+from dualmc.tangents.dense_tangent import part
 
 
 @handles("composite", np.divmod)

@@ -11,7 +11,7 @@ import numpy as np
 from dualmc.kernels import buffers
 from dualmc.kernels.payload import align, gather_rows, scale_rows, values
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 # Rows that are looked at first, and the part of all that may be other than zero.
 SAMPLE = 64

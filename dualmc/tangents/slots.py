@@ -20,8 +20,8 @@ from dualmc.kernels.payload import (
     scale_rows,
     take_slots,
 )
-from dualmc.tangents import tangent
-from dualmc.tangents.tangent import DenseTangent, need_block, new_block
+from dualmc.tangents import dense_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
 
 # Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
@@ -174,7 +174,7 @@ class SparseTangent:
         w = self.coef.shape[0]
         if length == 0 or math.prod(kept) == 0:
             return None
-        if tangent.is_wide(w * length, self.level.n):
+        if dense_tangent.is_wide(w * length, self.level.n):
             return self._sum_dense(axes, kept)
         compacted = summed_slots(self.level, self.col, axes)
         return compacted.apply(self.level, _terms(self.coef, axes))
@@ -244,7 +244,7 @@ class Compacted:
         else:
             out = self._of_duals(coef.reshape((slots, size)), width)
         found = SparseTangent(level, out.reshape(self.col.shape), self.col)
-        return found.to_dense() if tangent.is_wide(width, level.n) else found
+        return found.to_dense() if dense_tangent.is_wide(width, level.n) else found
 
     def _of_duals(self, rows, width):
         out = np.zeros((width, rows.shape[1]), rows.dtype)

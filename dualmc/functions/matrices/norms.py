@@ -18,7 +18,7 @@ from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
 from dualmc.steps.short import short_sums
-from dualmc.tangents.tangent import part
+from dualmc.tangents.dense_tangent import part
 
 
 @handles("composite", np.linalg.norm)

@@ -16,7 +16,7 @@ from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles
 from dualmc.steps.short import short_sums
-from dualmc.tangents.tangent import part
+from dualmc.tangents.dense_tangent import part
 
 
 def _central(a, axis, ddof, keepdims, where):
