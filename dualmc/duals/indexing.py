@@ -150,7 +150,7 @@ def _element(t, path, is_owned, is_plain):
     key = key_of(path[1:]) if t.is_sparse else None
     if is_owned:
         return t.copied(lambda a: a[path], key)
-    return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
+    return t.map(lambda a: a[path], key)
 
 
 def _taken(dual, key):

@@ -1,12 +1,7 @@
 """Dense tangents: a block with the basis axis first, and a lazy element-wise factor.
 
-A tangent is the Jacobian of an array with respect to the seeded inputs, stored as it is: dense as
-here, or sparse with the few inputs that each element depends on (`slots.py`).  Functions on
-tangents return new ones and never write into an argument.
-
-The arrays inside are ndarrays, or Duals of an outer level when derivatives are nested; the kernels
-serve the first, the same formulas in `np.*` the second.  The policy that switches between the two
-forms is in `is_wide` and `new_block`.
+Kernels serve plain arrays, the same formulas in `np.*` Duals of an outer level.  When a tangent is
+stored so and not in slots, and how large a block may be, `is_wide` and `need_block` say.
 """
 
 import math
@@ -116,13 +111,9 @@ class DenseTangent:
         return self.block
 
     def coefficients(self):
-        """What an element-wise function changes: the lazy factor, (1, *S)."""
         if self.scale is None:
             return np.ones((1, *self.block.shape[1:]), self.block.dtype)
         return self.scale
-
-    def coefficient_rows(self):
-        return self.block.shape[0]
 
     def with_rows(self, rows):
         shape = (1, *self.block.shape[1:])
@@ -132,11 +123,10 @@ class DenseTangent:
     def like(self, rows):
         return DenseTangent(self.level, self.block, rows, self.finite)
 
-    def map(self, function, shape=None):
+    def map(self, function, key=None, shape=None):
         return self._moved(function(self.block), function)
 
     def copied(self, function, key):
-        """A copy of `map`, for arrays that may be written."""
         return self.map(lambda a: function(a).copy())
 
     def reshaped(self, shape):
@@ -212,6 +202,9 @@ class DenseTangent:
             return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
 
+    def part(self, function):
+        return DenseTangent(self.level, np.copy(function(self.dense())))
+
 
 def _scaled_few(block, scale):
     """``scale * block`` of few directions and float64 numbers; None: not here."""
@@ -231,12 +224,3 @@ def _scaled_few(block, scale):
 def rows_tangent(level, block, finite=None):
     """A dense tangent with its factor from the start, so that element-wise steps find it there."""
     return DenseTangent(level, block, dense.unit(block.shape[1:], block.dtype), finite)
-
-
-def part(t, function):
-    """The real or imaginary part, or the conjugate, of a complex tangent."""
-    if t.is_recorded:
-        return t.part(function)
-    if t.is_sparse:
-        return t.with_coef(np.copy(function(t.coef)))
-    return DenseTangent(t.level, np.copy(function(t.dense())))

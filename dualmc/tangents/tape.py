@@ -47,16 +47,18 @@ class Var:
     def to_dense(self):
         return self
 
-    def map(self, function, shape=None):
-        """`function`, which moves the elements of arrays with a leading axis."""
+    def map(self, function, key=None, shape=None):
         if type(function) is Reshape:
             return Var(pullbacks.pull_reshaped, (self,), None, function.shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
 
+    def copied(self, function, key):
+        return self.map(function)
+
     def reshaped(self, shape):
-        return self.map(lambda a: a.reshape((a.shape[0], *shape)), shape)
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)), None, shape)
 
     def slice(self, key, shape):
         """A part by basic indices."""
