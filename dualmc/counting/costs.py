@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents import elementwise, moves, sums
 from dualmc.functions.matrices.recorded_matrices import pull_cholesky, pull_solved
 from dualmc.functions.products.recorded_einsum import pull_einsum
 
@@ -93,12 +93,12 @@ def _united(parts):
 
 def _multiplied(node):
     """Per parent, whether its partial is something other than 1 or -1."""
-    if node.pull is pullbacks.pull_scaled:
+    if node.pull is elementwise.pull_scaled:
         return [abs(c) != 1 for c in node.data]
-    if node.pull is pullbacks.pull_elementwise:
+    if node.pull is elementwise.pull_elementwise:
         _, partials, _, _, _, argnums = node.data
         return [callable(partials[i]) or abs(partials[i]) != 1 for i in argnums]
-    if node.pull in (pullbacks.pull_cast, pullbacks.pull_part):
+    if node.pull in (elementwise.pull_cast, elementwise.pull_part):
         return [False]
     return [True for _ in node.parents]
 
@@ -134,7 +134,7 @@ def _aligned(bits, ndim):
 
 def sources(node):
     """For a step that moves elements: per parent, where its elements went (-1: not from there)."""
-    if node.pull is pullbacks.pull_joined:
+    if node.pull is moves.pull_joined:
         index, _ = node.data
         index = index.reshape(-1)
         found, start = [], 0
@@ -143,14 +143,14 @@ def sources(node):
             found.append(np.where(here, index - start, -1))
             start += _size(parent)
         return found
-    if node.pull is pullbacks.pull_parts:
+    if node.pull is moves.pull_parts:
         found = []
         for parent, key in zip(node.parents, node.data, strict=True):
             index = np.full(node.shape, -1)
             index[key] = np.arange(_size(parent)).reshape(parent.shape)
             found.append(index.reshape(-1))
         return found
-    if node.pull is pullbacks.pull_written:
+    if node.pull is moves.pull_written:
         old, new = node.parents
         where = node.data.positions().reshape(-1)
         from_old, from_new = np.arange(_size(node)), np.full(_size(node), -1)
@@ -159,13 +159,13 @@ def sources(node):
         return [i for p, i in ((old, from_old), (new, from_new)) if p is not None]
     (parent,) = node.parents
     positions = np.arange(_size(parent)).reshape(parent.shape)
-    if node.pull is pullbacks.pull_gather:
+    if node.pull is moves.pull_gather:
         return [node.data.reshape(-1)]
-    if node.pull is pullbacks.pull_reshaped:
+    if node.pull is moves.pull_reshaped:
         return [positions.reshape(-1)]
-    if node.pull is pullbacks.pull_slice:
+    if node.pull is moves.pull_slice:
         return [positions[node.data].reshape(-1)]
-    if node.pull is pullbacks.pull_broadcast:
+    if node.pull is moves.pull_broadcast:
         return [np.broadcast_to(positions, node.shape).reshape(-1)]
     return [node.data(positions[None])[0].reshape(-1)]
 
@@ -359,26 +359,26 @@ def _einsum_structured(node, patterns):
 _ELEMENTWISE = (_elementwise, _elementwise_structured)
 _MOVED = (_moved, _moved_structured)
 KINDS = {
-    pullbacks.pull_scaled: _ELEMENTWISE,
-    pullbacks.pull_times: _ELEMENTWISE,
-    pullbacks.pull_unary: _ELEMENTWISE,
-    pullbacks.pull_multiplied: _ELEMENTWISE,
-    pullbacks.pull_elementwise: _ELEMENTWISE,
-    pullbacks.pull_part: _ELEMENTWISE,
-    pullbacks.pull_cast: _ELEMENTWISE,
-    pullbacks.pull_view: _MOVED,
-    pullbacks.pull_reshaped: _MOVED,
-    pullbacks.pull_slice: _MOVED,
-    pullbacks.pull_gather: _MOVED,
-    pullbacks.pull_joined: _MOVED,
-    pullbacks.pull_parts: _MOVED,
-    pullbacks.pull_written: _MOVED,
-    pullbacks.pull_broadcast: _MOVED,
-    pullbacks.pull_sum: (_summed, _summed_structured),
-    pullbacks.pull_running_sum: (_running, _running_structured),
-    pullbacks.pull_linear: (_transformed, _transformed_structured),
-    pullbacks.pull_matmul: (_matmul, _matmul_structured),
-    pullbacks.pull_local: (_local, _local_structured),
+    elementwise.pull_scaled: _ELEMENTWISE,
+    elementwise.pull_times: _ELEMENTWISE,
+    elementwise.pull_unary: _ELEMENTWISE,
+    elementwise.pull_multiplied: _ELEMENTWISE,
+    elementwise.pull_elementwise: _ELEMENTWISE,
+    elementwise.pull_part: _ELEMENTWISE,
+    elementwise.pull_cast: _ELEMENTWISE,
+    moves.pull_view: _MOVED,
+    moves.pull_reshaped: _MOVED,
+    moves.pull_slice: _MOVED,
+    moves.pull_gather: _MOVED,
+    moves.pull_joined: _MOVED,
+    moves.pull_parts: _MOVED,
+    moves.pull_written: _MOVED,
+    moves.pull_broadcast: _MOVED,
+    sums.pull_sum: (_summed, _summed_structured),
+    sums.pull_running_sum: (_running, _running_structured),
+    sums.pull_linear: (_transformed, _transformed_structured),
+    sums.pull_matmul: (_matmul, _matmul_structured),
+    sums.pull_local: (_local, _local_structured),
     pull_einsum: (_einsum, _einsum_structured),
     pull_solved: (_solved, _whole_structured),
     pull_cholesky: (_factored, _whole_structured),
@@ -386,22 +386,22 @@ KINDS = {
 
 
 _NAMES = {
-    pullbacks.pull_times: "multiply",
-    pullbacks.pull_multiplied: "multiply",
-    pullbacks.pull_cast: "astype",
-    pullbacks.pull_view: "view",
-    pullbacks.pull_reshaped: "view",
-    pullbacks.pull_slice: "index",
-    pullbacks.pull_gather: "take",
-    pullbacks.pull_joined: "join",
-    pullbacks.pull_parts: "join",
-    pullbacks.pull_written: "assign",
-    pullbacks.pull_broadcast: "broadcast",
-    pullbacks.pull_sum: "sum",
-    pullbacks.pull_running_sum: "cumsum",
-    pullbacks.pull_linear: "transform",
-    pullbacks.pull_matmul: "matmul",
-    pullbacks.pull_local: "custom",
+    elementwise.pull_times: "multiply",
+    elementwise.pull_multiplied: "multiply",
+    elementwise.pull_cast: "astype",
+    moves.pull_view: "view",
+    moves.pull_reshaped: "view",
+    moves.pull_slice: "index",
+    moves.pull_gather: "take",
+    moves.pull_joined: "join",
+    moves.pull_parts: "join",
+    moves.pull_written: "assign",
+    moves.pull_broadcast: "broadcast",
+    sums.pull_sum: "sum",
+    sums.pull_running_sum: "cumsum",
+    sums.pull_linear: "transform",
+    sums.pull_matmul: "matmul",
+    sums.pull_local: "custom",
     pull_einsum: "einsum",
     pull_solved: "solve",
     pull_cholesky: "cholesky",
@@ -410,15 +410,15 @@ _NAMES = {
 
 def operation(node):
     """What a step does, in a word."""
-    if node.pull is pullbacks.pull_scaled:
+    if node.pull is elementwise.pull_scaled:
         if len(node.data) == 2:
             return "add" if node.data[1] > 0 else "subtract"
         return {1: "add", -1: "negative"}.get(node.data[0], "multiply")
-    if node.pull is pullbacks.pull_unary:
+    if node.pull is elementwise.pull_unary:
         return node.data[0].function.__name__
-    if node.pull is pullbacks.pull_elementwise:
+    if node.pull is elementwise.pull_elementwise:
         return node.data[0].__name__
-    if node.pull is pullbacks.pull_part:
+    if node.pull is elementwise.pull_part:
         return node.data.__name__
     return _NAMES[node.pull]
 
@@ -461,7 +461,7 @@ def _contributions(node):
     if KINDS[node.pull] is not _MOVED:
         return [(p, 1) for p in node.parents if p is not None]
     parents = [p for p in node.parents if p is not None]
-    if node.pull is pullbacks.pull_written:
+    if node.pull is moves.pull_written:
         return [(p, 1) for p in parents]
     found = []
     for parent, index in zip(parents, sources(node), strict=True):

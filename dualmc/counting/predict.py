@@ -10,7 +10,7 @@ modelled are caches (a number costs the same wherever it lies), the formulas of 
 import math
 from collections import Counter
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents import elementwise, moves, sums
 from dualmc.counting import costs
 from dualmc.reverse import ROWS_BUDGET
 from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
@@ -52,7 +52,7 @@ def cost(units):
 
 # Steps that show the elements of an array elsewhere.
 VIEWS = (
-    pullbacks.pull_view, pullbacks.pull_reshaped, pullbacks.pull_slice, pullbacks.pull_broadcast
+    moves.pull_view, moves.pull_reshaped, moves.pull_slice, moves.pull_broadcast
 )  # fmt: skip
 
 
@@ -155,9 +155,9 @@ def _called_units(node, passes):
 def _value_units(node):
     """What f itself computes in a step."""
     units = Counter({"value": _size(node)})
-    if node.pull in (pullbacks.pull_unary, pullbacks.pull_elementwise):
+    if node.pull in (elementwise.pull_unary, elementwise.pull_elementwise):
         units["function value"] = _size(node)
-    if node.pull is pullbacks.pull_matmul:
+    if node.pull is sums.pull_matmul:
         units["vector product"] = costs.KINDS[node.pull][0](node)[0].products
     return units
 
@@ -178,7 +178,7 @@ def _dense_units(node, n, passes):
 def _filled_units(node, n, work):
     """A step from slots to a block of n columns."""
     units = Counter({"number": n * _size(node), "slot": work.multiplications + work.additions})
-    if node.pull is pullbacks.pull_matmul and _size(node) > 1:
+    if node.pull is sums.pull_matmul and _size(node) > 1:
         units["transposed number"] = work.products
     return units
 

@@ -9,7 +9,7 @@ import operator
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import pull_elementwise, pull_scaled, pull_times
+from dualmc.cotangents.elementwise import pull_elementwise, pull_scaled, pull_times
 from dualmc.duals import beside, choices, levels, subclasses, weak, writing
 from dualmc.duals.dual import (
     OPERANDS,

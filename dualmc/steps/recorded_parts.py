@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import pull_slice
+from dualmc.cotangents.moves import pull_slice
 from dualmc.duals import choices, indexing
 from dualmc.duals.dual import Dual
 from dualmc.duals.views import InnerKeyView, KeyView, PartView
