@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "oracles")]
 
 import higher_judge  # noqa: E402
-from cases import CASES, by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
+from cases import CASES  # noqa: E402
+from ulps import by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
 
 from dualmc.kernels import stamped  # noqa: E402
 from dualmc.rules.table import RULES  # noqa: E402
