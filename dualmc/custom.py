@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at, tangent_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.functions.summing.linear import with_primal
 from dualmc.graph.record import record

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from dualmc.calls import options, refusals, seeds
-from dualmc.duals.dual import has_dual
+from dualmc.duals.operands import has_dual
 from dualmc.errors import (
     NUMPY,
     OBJECTS_ADVICE,

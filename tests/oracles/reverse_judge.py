@@ -1,7 +1,7 @@
 """Reverse mode against the complex step of the plain program, and against forward mode."""
 
 import numpy as np
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from function_cases import complex_step, differences
+from oracles import complex_step, differences
 from reverse_judge import assert_close, judge
 from test_hypothesis import (
     squash,

@@ -1,9 +1,10 @@
 """Random programs on the tape, and random compositions: the two modes are transposes."""
 
 import numpy as np
-from function_cases import CASES, STEP, complex_step
+from function_cases import CASES, STEP
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles import complex_step
 from reverse_judge import assert_close, judge
 from test_hypothesis import (
     actions,
