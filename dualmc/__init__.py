@@ -13,6 +13,7 @@ from dualmc.calls import names, ownership
 from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import Comparison, compare
 from dualmc.custom import custom_jvp, rule
+from dualmc.duals import indexing, writing  # noqa: F401
 from dualmc.duals.dual import Dual
 from dualmc.errors import (
     KinkError,
@@ -54,11 +55,11 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
-from dualmc.steps import elementwise, flat, recorded_parts  # noqa: F401
+from dualmc.steps import flat, operators, protocols  # noqa: F401
 
 # The tables fill themselves when their modules are imported.
 from dualmc.unchanged import attributes  # noqa: F401
-from dualmc.unchanged.adapt import as_is
+from dualmc.unchanged.copies.as_is import as_is
 
 if ownership.IS_ON:
     ownership.install()

@@ -20,6 +20,7 @@ from dualmc import forward
 from dualmc.calls import seeds, watch
 from dualmc.calls.request import Request, call_f
 from dualmc.counting import costs, predict
+from dualmc.counting.kinds import operation
 from dualmc.counting.report import amount, html_table, table, time_text
 from dualmc.duals.levels import guarded, open_level
 from dualmc.kernels import buffers
@@ -489,7 +490,7 @@ def factors_of(tape: Tape, n: int, m: int) -> tuple[Factor, ...]:
         sources = tape.inputs if before is None else [before]
         pattern = costs.structured_work(steps, sources)
         entries = rows * columns if pattern is None else pattern.nonzeros
-        operations = [costs.operation(step) for step in reversed(steps) if step.pull is not None]
+        operations = [operation(step) for step in reversed(steps) if step.pull is not None]
         found.append(
             Factor(
                 f"d{name}/d{name_before}",

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at, tangent_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.functions.summing.linear import with_primal
 from dualmc.graph.record import record
@@ -15,7 +16,7 @@ from dualmc.graph.traced import Traced
 from dualmc.rules.registry import UFUNCS, name_of
 from dualmc.rules.table import RULES, Rule
 from dualmc.tangents import tape
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 from dualmc.calls import options, refusals, seeds
-from dualmc.duals.dual import has_dual
+from dualmc.duals.operands import has_dual
 from dualmc.errors import (
     NUMPY,
     OBJECTS_ADVICE,
@@ -23,6 +23,7 @@ from dualmc.errors import (
 )
 from dualmc.tangents import csr
 from dualmc.unchanged import adapt
+from dualmc.unchanged.copies.namespace import Namespace
 
 NUMERATOR = "numerator"
 CSR = options.FORMATS[0]
@@ -292,7 +293,7 @@ class _Way:
     def runs_as_it_is(self):
         """What to add where the user's line is in a function that is not adapted."""
         frame = self.line.tb_frame
-        if isinstance(frame.f_globals, adapt.Namespace):
+        if isinstance(frame.f_globals, Namespace):
             return ""
         name = frame.f_code.co_qualname
         owner = type(frame.f_locals.get("self"))

@@ -7,13 +7,14 @@ import weakref
 import numpy as np
 
 from dualmc.duals import elements, levels, subclasses, weak
-from dualmc.duals.dual import Dual, as_operand, from_objects, from_sequence, has_dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, from_objects, from_sequence, has_dual
 from dualmc.graph.record import has_traced
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.tangents import csr, dense, tape
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DENSE_INPUTS, DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 

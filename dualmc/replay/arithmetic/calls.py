@@ -18,7 +18,7 @@ from dualmc.replay.arithmetic.arrays import Array, Leaf, each, taken
 from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import ChunkNeeded, DenseTangent
+from dualmc.tangents.dense_tangent import ChunkNeeded, DenseTangent
 
 # Whole numbers that a float64 holds exactly.
 EXACT = 2**53

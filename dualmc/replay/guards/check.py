@@ -10,8 +10,8 @@ import warnings
 import numpy as np
 
 from dualmc.graph.events import error_state, loud_errors, warning_action
-from dualmc.replay.guards.objects import is_foreign
 from dualmc.replay.guards.values import SMALL
+from dualmc.unchanged.copies.as_is import is_foreign
 
 
 def compiled_check(f, match_f, fixed, places):
@@ -98,7 +98,7 @@ def _is_settled(value):
     if isinstance(value, types.BuiltinFunctionType):
         return isinstance(value.__self__, (types.ModuleType, type)) or value.__self__ is None
     if type(value) is types.FunctionType:
-        return is_foreign(value.__globals__.get("__name__"))
+        return is_foreign(value.__globals__.get("__name__"), "")
     return isinstance(value, _SETTLED)
 
 

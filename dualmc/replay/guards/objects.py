@@ -9,25 +9,16 @@ import io
 import operator
 import pickle
 import random
-import sys
 import types
 
 import numpy as np
 
 from dualmc.replay.guards.values import identical, of_array
-from dualmc.unchanged.adapt import FOREIGN
+from dualmc.unchanged.copies.as_is import is_foreign
 
 
 class Unknown(Exception):
     """A value that nobody can tell from another; the message names it."""
-
-
-def is_foreign(module, root=""):
-    """Whether code of `module` is nobody's to change: libraries that are left as they are."""
-    top = (module or "").partition(".")[0]
-    if top == root and top:
-        return False
-    return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 
 # --- Functions and modules -----------------------------------------------------------------------

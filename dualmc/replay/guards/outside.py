@@ -12,10 +12,11 @@ import random
 import numpy as np
 
 from dualmc.replay.guards.check import compiled_check
-from dualmc.replay.guards.objects import Unknown, is_foreign
+from dualmc.replay.guards.objects import Unknown
 from dualmc.replay.guards.places import ABSENT, Places, named
 from dualmc.replay.guards.snapshot import Book
 from dualmc.replay.recording.program import NotReplayable
+from dualmc.unchanged.copies.as_is import is_foreign
 
 
 class Outside:
@@ -91,7 +92,7 @@ def _root(f):
     f = getattr(f, "__func__", f)
     module = getattr(f, "__module__", None) or getattr(type(f), "__module__", None) or ""
     top = module.partition(".")[0]
-    return top if is_foreign(top) and top != "dualmc" else ""
+    return top if is_foreign(top, "") and top != "dualmc" else ""
 
 
 def _shared_state():

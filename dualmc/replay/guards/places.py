@@ -1,7 +1,7 @@
 """Where f looks up what it uses: global names, attributes of classes and modules, the environment.
 
-f is walked as `adapt.py` walks it: its code and the code inside it, the functions that it calls,
-methods, classes, modules of the user's.  Every name looked up there is a place.
+f is walked as `unchanged/copies/` does it: its code and the code inside it, the functions that it
+calls, methods, classes, modules of the user's.  Every name looked up there is a place.
 """
 
 import dis
@@ -10,7 +10,8 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-from dualmc.replay.guards.objects import Unknown, is_foreign
+from dualmc.replay.guards.objects import Unknown
+from dualmc.unchanged.copies.as_is import is_foreign
 
 ABSENT = object()
 _RUN_TEXT = frozenset({"eval", "exec"})
