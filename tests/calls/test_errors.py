@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from function_cases import among_dummies, differences
+from oracles import among_dummies, differences
 
 import dualmc as dm
 

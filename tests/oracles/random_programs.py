@@ -23,7 +23,7 @@ import types
 import warnings
 
 import numpy as np
-from function_cases import complex_step, differences
+from oracles import complex_step, differences
 
 import dualmc as dm
 

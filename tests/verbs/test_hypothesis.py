@@ -1,10 +1,10 @@
 """Random programs of analytic NumPy steps against the complex step."""
 
 import numpy as np
-from function_cases import complex_step, extrapolated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from oracles import complex_step, extrapolated
 
 import dualmc as dm
 

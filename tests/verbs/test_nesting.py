@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from function_cases import CASES, among_dummies, complex_step, differences, second_difference
+from function_cases import CASES
+from oracles import among_dummies, complex_step, differences, second_difference
 
 import dualmc as dm
 

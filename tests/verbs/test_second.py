@@ -7,14 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.sparse
-from function_cases import (
-    CASES,
-    STEP,
-    among_dummies,
-    complex_step,
-    differences,
-    second_difference,
-)
+from function_cases import CASES, STEP
+from oracles import among_dummies, complex_step, differences, second_difference
 
 import dualmc as dm
 
