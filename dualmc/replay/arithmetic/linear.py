@@ -9,7 +9,7 @@ import numpy as np
 from dualmc.forward import jacobian_fwd
 from dualmc.graph.events import has_slot, is_certain
 from dualmc.graph.nodes import Output, UfuncMethod, name_of_function
-from dualmc.graph.record import returning, same, stacked, written
+from dualmc.graph.returning import returning, same, stacked, written
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.arithmetic.arrays import constant, each, reduced, routed
 from dualmc.replay.arithmetic.elementwise import elementwise
