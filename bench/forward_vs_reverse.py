@@ -39,12 +39,12 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import dualmc as dm  # noqa: E402
-from dualmc import forward  # noqa: E402
 from dualmc.calls import seeds  # noqa: E402
 from dualmc.calls.request import Request  # noqa: E402
 from dualmc.counting import predict  # noqa: E402
 from dualmc.duals.levels import open_level  # noqa: E402
-from dualmc.reverse import Tape  # noqa: E402
+from dualmc.passes import forward_pass  # noqa: E402
+from dualmc.passes.reverse_pass import Tape  # noqa: E402
 
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)
 QUICK_SIZES = (1, 16, 256, 4096)
@@ -143,8 +143,8 @@ class Dense:
         self.step = min(CHUNK, self.total)
 
     def whole(self):
-        _, pieces, _ = forward.passes(self.request, is_sparse=False)
-        return forward.joined(pieces, False)
+        _, pieces, _ = forward_pass.passes(self.request, is_sparse=False)
+        return forward_pass.joined(pieces, False)
 
     def part(self, count):
         """The first `count` columns."""

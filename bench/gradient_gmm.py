@@ -32,7 +32,7 @@ import numpy as np  # noqa: E402
 
 import dualmc as dm  # noqa: E402
 from dualmc.calls.request import Request  # noqa: E402
-from dualmc.reverse import Tape  # noqa: E402
+from dualmc.passes.reverse_pass import Tape  # noqa: E402
 
 DIMENSION = 10
 COMPONENTS = 25

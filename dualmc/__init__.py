@@ -11,7 +11,8 @@ from typing import Any
 
 from dualmc.calls import names, ownership
 from dualmc.check import JacobianCheck, check_jacobian
-from dualmc.compare import Comparison, compare
+from dualmc.compare import compare
+from dualmc.counting.comparison import Comparison
 from dualmc.custom import custom_jvp, rule
 from dualmc.duals.dual import Dual
 from dualmc.errors import (

@@ -13,7 +13,7 @@ import numpy as np
 
 from dualmc.calls import seeds, watch
 from dualmc.calls.request import Request
-from dualmc.forward import joined, passes
+from dualmc.passes.forward_pass import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
 WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)

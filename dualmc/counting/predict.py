@@ -12,7 +12,7 @@ from collections import Counter
 
 from dualmc.cotangents import pullbacks
 from dualmc.counting import costs
-from dualmc.reverse import ROWS_BUDGET
+from dualmc.passes.reverse_pass import ROWS_BUDGET
 from dualmc.tangents.tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
 # Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in

@@ -22,10 +22,10 @@ from test_hypothesis import (
 )
 
 import dualmc as dm
-from dualmc import reverse
 from dualmc.calls.request import Request
 from dualmc.cotangents import sweep
 from dualmc.kernels import buffers
+from dualmc.passes import reverse_pass
 from dualmc.tangents import tape
 
 thorough = settings(
@@ -41,7 +41,7 @@ def swept(f, *args):
     """The steps of the tape that a sweep of ``f(*args)`` visits, latest first."""
     argnums = tuple(range(len(args)))
     asked = Request("swept", f, args, argnums, None, False, "numerator", False)
-    return reverse.Tape(asked).order
+    return reverse_pass.Tape(asked).order
 
 
 def assert_close(expected, actual, rtol=1e-10, atol=1e-13):
