@@ -40,6 +40,7 @@ import numpy as np  # noqa: E402
 
 import dualmc as dm  # noqa: E402
 from dualmc.calls import seeds  # noqa: E402
+from dualmc.calls.outputs import Piece  # noqa: E402
 from dualmc.calls.request import Request  # noqa: E402
 from dualmc.counting import predict  # noqa: E402
 from dualmc.duals.levels import open_level  # noqa: E402
@@ -155,7 +156,7 @@ class Dense:
         (x,) = self.request.xs
         with open_level(stop - start) as level:
             out, _ = self.request.call([seeds.seed(x, level, -start, False)], level)
-            return seeds.Piece(out, level, x.dtype).columns()
+            return Piece(out, level, x.dtype).columns()
 
 
 class Reverse:

@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, seeds, watch
+from dualmc.calls import names, watch
+from dualmc.calls.inputs import as_input
 from dualmc.calls.request import Request, check_callable, scalar
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
@@ -173,8 +174,8 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{len(tangents)} tangents."
         )
     given = primals
-    xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
-    x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
+    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
+    x_dots = [as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
         if x.shape != x_dot.shape:
             raise ValueError(
@@ -224,7 +225,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     if unknown:
         names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
-    shape = seeds.as_input(x, "derivative", "x").shape
+    shape = as_input(x, "derivative", "x").shape
     if shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."

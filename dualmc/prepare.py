@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import names, watch
+from dualmc.calls.outputs import import_sparse
 from dualmc.calls.request import Request, scalar
-from dualmc.calls.seeds import import_sparse
 from dualmc.kernels.stamped import HAS_COMPILER
 from dualmc.replay import copying, fresh_calls, recorded_derivatives
 from dualmc.replay.guards.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory

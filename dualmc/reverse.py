@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, seeds, watch
+from dualmc.calls import names, watch
+from dualmc.calls.inputs import as_input, is_sparse_matrix
+from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request, scalar
 from dualmc.cotangents import sweep
 from dualmc.duals import levels
@@ -229,7 +231,7 @@ def vjp(
         names.refuse_keywords("vjp", unknown)
     is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
+    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     if watch.watched and watch.is_due():
@@ -245,12 +247,12 @@ def vjp(
 
         def total(*xs):
             out = adapt.adapted(f)(*xs)
-            return np.sum(seeds.as_output(out[0] if has_aux else out, "vjp") * y_bar)
+            return np.sum(as_output(out[0] if has_aux else out, "vjp") * y_bar)
 
         return gradient_of("vjp", total, args, argnums, False)[1]
 
     def pullback(y_bar: ArrayLike) -> Any:
-        y_bar = seeds.as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
+        y_bar = as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
         if y_bar.shape != tape.value.shape:
             raise ValueError(
                 f"pullback needs a cotangent of shape {tape.value.shape} like f(x), got "

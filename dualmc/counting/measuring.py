@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import seeds
-from dualmc.calls.request import Request, call_f
+from dualmc.calls.calling import call_f
+from dualmc.calls.outputs import Piece, as_output
+from dualmc.calls.request import Request
 from dualmc.counting import costs
 from dualmc.counting.comparison import Mode
 from dualmc.duals.levels import guarded, open_level
@@ -121,7 +123,7 @@ def _pass(request: Request, start: int, stop: int) -> Any:
             for x, offset in zip(request.xs, ends, strict=False)
         ]
         out, _ = request.call(inputs, level)
-        columns = seeds.Piece(out, level, request.xs[0].dtype).columns()
+        columns = Piece(out, level, request.xs[0].dtype).columns()
         return columns.reshape(-1, stop - start)
 
 
@@ -153,7 +155,7 @@ def _difference_columns(request: Request, y: Any, start: int, stop: int) -> Any:
         call = list(request.args)
         for i, x in zip(request.numbers, moved, strict=True):
             call[i] = x if x.ndim else x[()]
-        out = seeds.as_output(call_f(request.f, call, None), "compare")
+        out = as_output(call_f(request.f, call, None), "compare")
         columns.append((np.asarray(out, np.float64) - y).reshape(-1) / step)
     return np.stack(columns, axis=1)
 

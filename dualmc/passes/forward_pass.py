@@ -8,7 +8,9 @@ import itertools
 import numpy as np
 
 from dualmc.calls import seeds
-from dualmc.calls.request import call_f, scalar
+from dualmc.calls.calling import call_f
+from dualmc.calls.outputs import Piece, as_output, import_sparse
+from dualmc.calls.request import scalar
 from dualmc.duals import choices, levels
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
@@ -70,7 +72,7 @@ def _pass(request, start, width, is_sparse, looks_again=True):
             dtype = np.result_type(*(x.dtype for x in xs))
         try:
             out, aux = request.call(inputs, level)
-            piece = seeds.Piece(out, level, dtype)
+            piece = Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
         except ChunkNeeded as need:
             if need.level is not level:
@@ -98,7 +100,7 @@ def _agreed(found, other, is_varied):
 def joined(pieces, sparse):
     """The columns of all passes side by side."""
     if sparse:
-        return seeds.import_sparse("").hstack(pieces, format="csr")
+        return import_sparse("").hstack(pieces, format="csr")
     whole = _whole(pieces, sum(piece.shape[-1] for piece in pieces))
     return np.concatenate(pieces, axis=-1) if whole is None else whole
 
@@ -143,6 +145,6 @@ def _looked_along(caller, f, xs, x_dots, given):
         for i, x in enumerate(xs):
             if not x.shape:
                 duals[i] = seeds.as_given(duals[i], given[i])
-        y = seeds.as_output(call_f(f, duals, level), caller)
-        piece = seeds.Piece(y, level, xs[0].dtype)
+        y = as_output(call_f(f, duals, level), caller)
+        piece = Piece(y, level, xs[0].dtype)
         return level, piece.primal, piece.columns()[..., 0]

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import seeds
-from dualmc.calls.request import Request, call_f, check_callable, scalar
+from dualmc.calls.calling import call_f
+from dualmc.calls.outputs import as_output, import_sparse
+from dualmc.calls.request import Request, check_callable, scalar
+from dualmc.calls.seeds import seed_recorded
 from dualmc.cotangents import quick_sweep, sweep
 from dualmc.duals import choices, levels
 from dualmc.duals.dual import Dual, make
@@ -31,7 +33,7 @@ class Tape:
 
     def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
-            seeded = [seeds.seed_recorded(x, level) for x in request.xs]
+            seeded = [seed_recorded(x, level) for x in request.xs]
             y, aux = request.call([dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
         if looks_again and (level.kinked or level.chosen):
@@ -48,7 +50,7 @@ class Tape:
             dual._writes = 1  # what has no dimensions is an array here: see `make_array`
             y = call_f(f, (dual, *args[1:]), level)
             tape = cls.__new__(cls)
-            tape._hold([var], seeds.as_output(y, caller), None, level)
+            tape._hold([var], as_output(y, caller), None, level)
         if looks_again and (level.kinked or level.chosen):
             tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
         return tape
@@ -173,7 +175,7 @@ def _rows(request, tape, m, dtype):
     if out is not None:
         return out
     if request.sparse:
-        stack = seeds.import_sparse("").vstack
+        stack = import_sparse("").vstack
         return [stack(found, format="csr") if len(found) > 1 else found[0] for found in chunks]
     return [np.concatenate(found) if len(found) > 1 else found[0] for found in chunks]
 
