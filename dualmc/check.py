@@ -4,6 +4,8 @@ The judge calls f as it is, on copies of plain numbers: an f that takes another 
 looks at types, or catches refusals) has another value there, which is compared first.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import watch
+from dualmc.calls.options import Argnums
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
 from dualmc.passes.forward_pass import joined, passes
@@ -86,7 +89,7 @@ def _bracket(index: tuple) -> str:
 
 
 def check_jacobian(
-    f: Callable, *args: Any, argnums: int | tuple[int, ...] = 0, rtol: float = 1e-7
+    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
@@ -152,7 +155,7 @@ def check_jacobian(
     return other if other is not None else _judged(plain, J, y.shape, rtol)
 
 
-def _other_value(plain: "_Plain", y: Any, rtol: float) -> JacobianCheck | None:
+def _other_value(plain: _Plain, y: Any, rtol: float) -> JacobianCheck | None:
     """What to report where f on plain numbers gives another value than y; None if it does not."""
     with np.errstate(all="ignore"):
         found = plain.value()

@@ -6,6 +6,8 @@ does it (structured), reverse mode, and finite differences as the everyday basel
 the document's two-column table: the chain rule's factors, read from x to y and from y to x.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import watch
+from dualmc.calls.options import Argnums
 from dualmc.calls.request import Request
 from dualmc.counting import costs, predict
 from dualmc.counting.chain import factors_of
@@ -24,9 +27,7 @@ from dualmc.passes.reverse_pass import Tape
 TIE = 1.2
 
 
-def compare(
-    f: Callable, *args: Any, argnums: int | tuple[int, ...] = 0, seconds: float = 2.0
-) -> Comparison:
+def compare(f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0) -> Comparison:
     """Forward mode against reverse mode for `f` at `args`: cost, memory, agreement, advice.
 
     Parameters

@@ -1,12 +1,15 @@
 """Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `jvp`, `derivative`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, watch
+from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input
+from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.request import Request, check_callable, scalar
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
@@ -16,13 +19,14 @@ from dualmc.passes.forward_pass import along, joined, passes
 from dualmc.unchanged import adapt
 
 
+@signatures.jacobian
 def jacobian_fwd(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -84,13 +88,14 @@ def jacobian_fwd(
     return (J, aux) if has_aux else J
 
 
+@signatures.value_and_jacobian
 def value_and_jacobian_fwd(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:

@@ -4,6 +4,8 @@ f runs once and is recorded; its output is swept back once per row of the Jacobi
 time.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, watch
+from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input, is_sparse_matrix
+from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request, scalar
 from dualmc.cotangents import sweep
@@ -24,13 +27,14 @@ from dualmc.passes.reverse_pass import FLOAT64, Tape, swept, taped
 from dualmc.unchanged import adapt
 
 
+@signatures.jacobian
 def jacobian_rev(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -79,13 +83,14 @@ def jacobian_rev(
     return (J, aux) if has_aux else J
 
 
+@signatures.value_and_jacobian
 def value_and_jacobian_rev(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -120,10 +125,11 @@ def value_and_jacobian_rev(
     return ((y, aux), J) if has_aux else (y, J)
 
 
+@signatures.gradient
 def gradient(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -155,10 +161,11 @@ def gradient(
     return (g, aux) if has_aux else g
 
 
+@signatures.value_and_gradient
 def value_and_gradient(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -190,6 +197,7 @@ def value_and_gradient(
     return ((y, aux), g) if has_aux else (y, g)
 
 
+@signatures.pullback
 def vjp(
     f: Callable,
     primals: ArrayLike | tuple,

@@ -1,9 +1,16 @@
 """The options of the public functions: what each may be, and a sentence for what it may not."""
 
+from typing import Literal, TypeAlias, get_args
+
 import numpy as np
 
+Argnums: TypeAlias = int | tuple[int, ...]
+Layout: TypeAlias = Literal["numerator", "denominator"]
+Format: TypeAlias = Literal["csr", "csc", "coo"]
+Sparse: TypeAlias = bool | Format
+Of: TypeAlias = Literal["jacobian", "gradient", "hessian", "jvp", "vjp", "hvp"]
 # The sparse formats in which a Jacobian is handed back.
-FORMATS = ("csr", "csc", "coo")
+FORMATS = get_args(Format)
 
 
 def format_of(sparse, caller):

@@ -1,5 +1,7 @@
 """What `compare` found: the modes, the chain rule's factors, and the tables of both."""
 
+from __future__ import annotations
+
 import html
 from dataclasses import dataclass
 
