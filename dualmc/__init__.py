@@ -59,7 +59,7 @@ from dualmc.steps import elementwise, flat, recorded_parts  # noqa: F401
 
 # The tables fill themselves when their modules are imported.
 from dualmc.unchanged import attributes  # noqa: F401
-from dualmc.unchanged.adapt import as_is
+from dualmc.unchanged.copies.as_is import as_is
 
 if ownership.IS_ON:
     ownership.install()

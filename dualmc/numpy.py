@@ -17,13 +17,13 @@ array([[3., 2.],
 
 import numpy
 
-from dualmc.unchanged import standins as _standins
+from dualmc.unchanged.standins.table import STANDINS as _STANDINS
 
 
 def __getattr__(name):
     value = getattr(numpy, name)
     try:
-        return _standins.STANDINS.get(value, value)
+        return _STANDINS.get(value, value)
     except TypeError:  # not hashable
         return value
 

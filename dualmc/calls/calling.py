@@ -20,6 +20,7 @@ from dualmc.errors import (
     lost_in_library,
 )
 from dualmc.unchanged import adapt
+from dualmc.unchanged.copies.namespace import Namespace
 
 
 def call_f(f, args, level):
@@ -191,7 +192,7 @@ class _Way:
     def runs_as_it_is(self):
         """What to add where the user's line is in a function that is not adapted."""
         frame = self.line.tb_frame
-        if isinstance(frame.f_globals, adapt.Namespace):
+        if isinstance(frame.f_globals, Namespace):
             return ""
         name = frame.f_code.co_qualname
         owner = type(frame.f_locals.get("self"))

@@ -13,7 +13,8 @@ from dualmc import errors
 from dualmc.duals import levels
 from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
 from dualmc.tangents.tangent import ChunkNeeded
-from dualmc.unchanged import adapt
+from dualmc.unchanged.copies.as_is import FOREIGN
+from dualmc.unchanged.copies.namespace import Namespace
 
 # Refusals that are noted in one call: the first ones tell.
 NOTED = 8
@@ -56,11 +57,11 @@ def _users_line(frame):
 
 
 def is_library(frame):
-    """Whether `frame` runs code that is left as it is; `adapt.py` says which."""
-    if isinstance(frame.f_globals, adapt.Namespace):
+    """Whether `frame` runs code that is left as it is; `as_is.py` says which."""
+    if isinstance(frame.f_globals, Namespace):
         return False
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
-    return top in adapt.FOREIGN or top in sys.stdlib_module_names and top != "__main__"
+    return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 
 def _note(error, level):

@@ -4,6 +4,7 @@ import math
 
 from dualmc.counting import costs
 from dualmc.counting.comparison import Factor
+from dualmc.counting.kinds import operation
 from dualmc.passes.reverse_pass import Tape
 
 
@@ -19,7 +20,7 @@ def factors_of(tape: Tape, n: int, m: int) -> tuple[Factor, ...]:
         sources = tape.inputs if before is None else [before]
         pattern = costs.structured_work(steps, sources)
         entries = rows * columns if pattern is None else pattern.nonzeros
-        operations = [costs.operation(step) for step in reversed(steps) if step.pull is not None]
+        operations = [operation(step) for step in reversed(steps) if step.pull is not None]
         found.append(
             Factor(
                 f"d{name}/d{name_before}",

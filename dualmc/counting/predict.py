@@ -12,6 +12,8 @@ from collections import Counter
 
 from dualmc.cotangents import pullbacks
 from dualmc.counting import costs
+from dualmc.counting.kinds import KINDS, is_elementwise
+from dualmc.counting.work import size_of, width
 from dualmc.passes.reverse_pass import ROWS_BUDGET
 from dualmc.tangents.tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
@@ -60,7 +62,7 @@ def forward_units(order, n, chunk):
     """Dense tangents, `chunk` columns at a time."""
     passes = -(-n // chunk)
     steps = [node for node in order if node.pull]
-    units = Counter({"forward call": passes, "entry": n * _size(order[0])})
+    units = Counter({"forward call": passes, "entry": n * size_of(order[0])})
     for node in steps:
         units.update(_called_units(node, passes))
         units.update(_dense_units(node, n, passes))
@@ -78,7 +80,7 @@ def reverse_units(order, m, chunk):
             "recorded step": len(steps),
             "swept step": sweeps * len(steps),
             "value": costs.tape_bytes(order) // 8,
-            "entry": m * sum(_size(node) for node in order if not node.pull),
+            "entry": m * sum(size_of(node) for node in order if not node.pull),
         }
     )
     work = costs.reverse_work(order)
@@ -86,30 +88,30 @@ def reverse_units(order, m, chunk):
     units["number"] += m * (m + _beside_products(work))
     for node in steps:
         units.update(_value_units(node))
-        if not costs.is_elementwise(node):
-            units["number"] += m * sum(map(_size, _parents(node)))
+        if not is_elementwise(node):
+            units["number"] += m * sum(map(size_of, _parents(node)))
     return units
 
 
 def structured_units(order, inputs):
     """One pass that keeps the nonzeros while they are few; None where they cannot be counted."""
-    n = sum(_size(var) for var in inputs)
+    n = sum(size_of(var) for var in inputs)
     dense = {var.serial for var in inputs} if n <= DENSE_INPUTS else set()
     widths = {var.serial: 1 for var in inputs}
-    units = Counter({"entry": n * _size(order[0])})
+    units = Counter({"entry": n * size_of(order[0])})
     called = Counter()
     largest = 0
 
     def each(node, work, bits):
         nonlocal largest
-        slots = widths[node.serial] = costs.width(bits)
+        slots = widths[node.serial] = width(bits)
         called.update(_called_units(node, 1))
         was_dense = [p.serial in dense for p in _parents(node)]
         if not any(was_dense) and not is_wide(slots, n):
             units.update(_slot_units(node, widths, work))
             return
         dense.add(node.serial)
-        largest = max(largest, n * _size(node))
+        largest = max(largest, n * size_of(node))
         if all(was_dense):
             units.update(_dense_units(node, n, 1))
         else:
@@ -126,10 +128,6 @@ def structured_units(order, inputs):
     return units
 
 
-def _size(var):
-    return math.prod(var.shape)
-
-
 def _parents(node):
     return [p for p in node.parents if p is not None]
 
@@ -141,44 +139,44 @@ def _beside_products(work):
 
 
 def _is_merging(node):
-    return costs.is_elementwise(node) and len(node.parents) > 1
+    return is_elementwise(node) and len(node.parents) > 1
 
 
 def _called_units(node, passes):
     """A step of forward mode, whatever the tangents: its call, and what f itself computes."""
     units = Counter({"merging step": passes * _is_merging(node)})
-    units["element-wise step" if costs.is_elementwise(node) else "forward step"] = passes
+    units["element-wise step" if is_elementwise(node) else "forward step"] = passes
     units.update({name: passes * count for name, count in _value_units(node).items()})
     return units
 
 
 def _value_units(node):
     """What f itself computes in a step."""
-    units = Counter({"value": _size(node)})
+    units = Counter({"value": size_of(node)})
     if node.pull in (pullbacks.pull_unary, pullbacks.pull_elementwise):
-        units["function value"] = _size(node)
+        units["function value"] = size_of(node)
     if node.pull is pullbacks.pull_matmul:
-        units["vector product"] = costs.KINDS[node.pull][0](node)[0].products
+        units["vector product"] = KINDS[node.pull].work(node)[0].products
     return units
 
 
 def _dense_units(node, n, passes):
     """A step on blocks of n columns.  One operand of an element-wise step only scales a factor."""
-    size = _size(node)
+    size = size_of(node)
     if node.pull in VIEWS:
         return Counter()
-    if costs.is_elementwise(node) and len(node.parents) == 1:
+    if is_elementwise(node) and len(node.parents) == 1:
         return Counter({"number": passes * size})
-    products = costs.KINDS[node.pull][0](node)[0].products
+    products = KINDS[node.pull].work(node)[0].products
     return Counter(
-        {"number": n * (size + sum(map(_size, _parents(node)))), "product": n * products}
+        {"number": n * (size + sum(map(size_of, _parents(node)))), "product": n * products}
     )
 
 
 def _filled_units(node, n, work):
     """A step from slots to a block of n columns."""
-    units = Counter({"number": n * _size(node), "slot": work.multiplications + work.additions})
-    if node.pull is pullbacks.pull_matmul and _size(node) > 1:
+    units = Counter({"number": n * size_of(node), "slot": work.multiplications + work.additions})
+    if node.pull is pullbacks.pull_matmul and size_of(node) > 1:
         units["transposed number"] = work.products
     return units
 
@@ -187,16 +185,16 @@ def _slot_units(node, widths, work):
     """A step on slots."""
     if node.pull in VIEWS:
         return Counter()
-    written = widths[node.serial] * _size(node)
+    written = widths[node.serial] * size_of(node)
     if not _is_merging(node) and not work.additions:
         return Counter({"slot": written})
-    read = sum(widths[p.serial] * _size(p) for p in _parents(node))
+    read = sum(widths[p.serial] * size_of(p) for p in _parents(node))
     return Counter({"merged slot": max(written + read, work.multiplications)})
 
 
 def _handed_out(output, n):
     """A dense block, basis axis first, as the Jacobian, basis axis last."""
-    return {"transposed number": n * _size(output) if _size(output) > 1 else 0}
+    return {"transposed number": n * size_of(output) if size_of(output) > 1 else 0}
 
 
 # --- Seconds -------------------------------------------------------------------------------------
@@ -220,13 +218,13 @@ def structured(order, inputs):
 
 def rows_per_sweep(order):
     """As many rows as `jacobian_rev` sweeps together."""
-    return max(1, ROWS_BUDGET // max(1, *(_size(v) * v.dtype.itemsize for v in order)))
+    return max(1, ROWS_BUDGET // max(1, *(size_of(v) * v.dtype.itemsize for v in order)))
 
 
 def seconds(order, inputs, chunk=None):
     """Predicted seconds of `jacobian_fwd` and `jacobian_rev`, the latter `chunk` rows at a time."""
-    n = sum(_size(var) for var in inputs)
-    m = _size(order[0])
+    n = sum(size_of(var) for var in inputs)
+    m = size_of(order[0])
     best = structured(order, inputs)
     if best is None:
         best = forward(order, n, n)

@@ -7,94 +7,12 @@ the text errs the mathematics is followed: d(w - x)/dw is I, and in 6.1 and 6.2 
 z <= 0 is decided per sample.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from dualmc.document.example import Example, product
 from dualmc.document.neuron import activation, folded_loss, loss
-from dualmc.forward import jacobian_fwd
-
-# --- What an example is --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Example:
-    """One worked example: a function, a point, and its Jacobian there by a closed form.
-
-    Attributes
-    ----------
-    section : str
-    function : str
-        As the document writes it.
-    wrt : str
-        The variable differentiated with respect to.
-    formula : str
-        The Jacobian as the document writes it.
-    f : callable
-        The function in plain NumPy.
-    point : tuple
-        Arguments of `f`.
-    closed_form : callable
-        The formula in plain NumPy, of the same arguments.
-    argnum : int
-        The position of `wrt` among the arguments.
-    layout : {"numerator", "denominator"}
-    """
-
-    section: str
-    function: str
-    wrt: str
-    formula: str
-    f: Callable[..., Any]
-    point: tuple[Any, ...]
-    closed_form: Callable[..., Any]
-    argnum: int = 0
-    layout: str = "numerator"
-
-    def jacobian(self, differentiate: Callable[..., Any] = jacobian_fwd) -> Any:
-        """The Jacobian by `differentiate`, which takes the arguments of `jacobian_fwd`."""
-        return differentiate(self.f, *self.point, argnums=self.argnum, layout=self.layout)
-
-    def expected(self) -> Any:
-        """The Jacobian by the closed form."""
-        return np.asarray(self.closed_form(*self.point), dtype=np.float64)
-
-    def difference(self, differentiate: Callable[..., Any] = jacobian_fwd) -> float:
-        """Largest relative difference of an entry; inf if the shapes differ or a 0 is not 0."""
-        computed, expected = np.asarray(self.jacobian(differentiate)), self.expected()
-        if computed.shape != expected.shape:
-            return np.inf
-        error = np.abs(computed - expected)
-        size = np.abs(expected)
-        relative = np.where(error == 0, 0.0, np.inf)
-        np.divide(error, size, out=relative, where=(size > 0) & ~np.isnan(error))
-        return float(np.max(relative, initial=0.0))
-
-
-@dataclass(frozen=True)
-class Product(Example):
-    """An example whose Jacobian is multiplied together from those of its intermediates (4.5).
-
-    Attributes
-    ----------
-    steps : tuple of callable
-        The intermediates, innermost first: `f` is their composition.
-    """
-
-    steps: tuple[Callable[..., Any], ...] = ()
-
-    def jacobian(self, differentiate: Callable[..., Any] = jacobian_fwd) -> Any:
-        """The product of the steps' Jacobians, each at its own argument."""
-        x = u = np.asarray(self.point[0], dtype=np.float64)
-        total = np.eye(x.size)
-        for step in self.steps:
-            y = np.asarray(step(u), dtype=np.float64)
-            total = differentiate(step, u).reshape(y.size, u.size) @ total
-            u = y
-        return total.reshape(u.shape + x.shape)
-
 
 # --- The points ----------------------------------------------------------------------------------
 
@@ -133,25 +51,6 @@ def _affine(w: Any, b: Any, x: Any) -> Any:
 
 def _relu(z: Any) -> Any:
     return np.maximum(0, z)
-
-
-def _product(
-    section: str,
-    function: str,
-    formula: str,
-    x: Any,
-    closed_form: Callable[..., Any],
-    *steps: Callable[..., Any],
-    wrt: str = "x",
-) -> Product:
-    """The `Product` of `steps`, innermost first."""
-
-    def composed(x: Any) -> Any:
-        for step in steps:
-            x = step(np.stack(x) if isinstance(x, list) else x)
-        return x
-
-    return Product(section, function, wrt, formula, composed, (x,), closed_form, steps=steps)
 
 
 # --- Closed forms that need more than a line -----------------------------------------------------
@@ -296,7 +195,7 @@ _SINGLE_VARIABLE = (
         np.sin, (X0 * X0,), lambda u: np.cos(u)),
     Example("4.5.1", "sin(x^2)", "x", "2x cos(x^2)",
         lambda x: np.sin(x**2), (X0,), lambda x: 2 * x * np.cos(x * x)),
-    _product("4.5.1", "sin(x^2), product", "du/dx dy/du",
+    product("4.5.1", "sin(x^2), product", "du/dx dy/du",
         X0, lambda x: 2 * x * np.cos(x * x), np.square, np.sin),
     Example("4.5.1", "u1 = x^3", "x", "3x^2",
         lambda x: x**3, (X0,), lambda x: 3 * x * x),
@@ -309,7 +208,7 @@ _SINGLE_VARIABLE = (
     Example("4.5.1", "ln(sin(x^3)^2)", "x", "6x^2 cos(x^3) / sin(x^3)",
         lambda x: np.log(np.sin(x**3) ** 2), (X0,),
         lambda x: 6 * x * x * np.cos(x**3) / np.sin(x**3)),
-    _product("4.5.1", "ln(sin(x^3)^2), product", "du4/du3 du3/du2 du2/du1 du1/dx",
+    product("4.5.1", "ln(sin(x^3)^2), product", "du4/du3 du3/du2 du2/du1 du1/dx",
         X0, lambda x: 6 * x * x * np.cos(x**3) / np.sin(x**3), lambda x: x**3, np.sin, np.square,
         np.log),
 )
@@ -318,11 +217,11 @@ _SINGLE_VARIABLE = (
 _TOTAL_DERIVATIVE = (
     Example("4.5.2", "x + x^2", "x", "1 + 2x",
         lambda x: x + x**2, (X0,), lambda x: 1 + 2 * x),
-    _product("4.5.2", "x + x^2, both paths", "1 + 1 * 2x",
+    product("4.5.2", "x + x^2, both paths", "1 + 1 * 2x",
         X0, lambda x: 1 + 2 * x, lambda x: [x, x**2], lambda u: u[0] + u[1]),
     Example("4.5.2", "sin(x + x^2)", "x", "cos(x + x^2)(1 + 2x)",
         lambda x: np.sin(x + x**2), (X0,), lambda x: np.cos(x + x * x) * (1 + 2 * x)),
-    _product("4.5.2", "sin(x + x^2), both paths", "cos(u2) (1 + 1 * 2x)",
+    product("4.5.2", "sin(x + x^2), both paths", "cos(u2) (1 + 1 * 2x)",
         X0, lambda x: np.cos(x + x * x) * (1 + 2 * x), lambda x: [x, x**2], lambda u: u[0] + u[1],
         np.sin),
     Example("4.5.2", "u2 = x u1", "x", "u1",
@@ -331,7 +230,7 @@ _TOTAL_DERIVATIVE = (
         lambda x, u: x * u, (X0, X0 * X0), lambda x, u: x, 1),
     Example("4.5.2", "x x^2", "x", "3x^2",
         lambda x: x * x**2, (X0,), lambda x: 3 * x * x),
-    _product("4.5.2", "x x^2, both paths", "u1 + x * 2x",
+    product("4.5.2", "x x^2, both paths", "u1 + x * 2x",
         X0, lambda x: 3 * x * x, lambda x: [x, x**2], lambda u: u[0] * u[1]),
 )
 
@@ -343,24 +242,24 @@ _VECTOR = (
         lambda g: [[1 / g[0], 0], [0, np.cos(g[1])]]),
     Example("4.5.3", "[ln(x^2), sin(3x)]", "x", "[2/x, 3 cos(3x)]",
         lambda x: [np.log(x**2), np.sin(3 * x)], (X0,), lambda x: [2 / x, 3 * np.cos(3 * x)]),
-    _product("4.5.3", "[ln(x^2), sin(3x)], product", "[1/g1, 0], [0, cos g2] [2x, 3]",
+    product("4.5.3", "[ln(x^2), sin(3x)], product", "[1/g1, 0], [0, cos g2] [2x, 3]",
         X0, lambda x: [2 / x, 3 * np.cos(3 * x)], lambda x: [x**2, 3 * x],
         lambda g: [np.log(g[0]), np.sin(g[1])]),
-    _product("4.5.3", "exp(u), u = x^2", "(1 x 1)(1 x 1): 2x exp(x^2)",
+    product("4.5.3", "exp(u), u = x^2", "(1 x 1)(1 x 1): 2x exp(x^2)",
         X0, lambda x: 2 * x * np.exp(x * x), np.square, np.exp),
-    _product("4.5.3", "u.u, u = (x, x^2)", "(1 x k)(k x 1): 2x + 4x^3",
+    product("4.5.3", "u.u, u = (x, x^2)", "(1 x k)(k x 1): 2x + 4x^3",
         X0, lambda x: 2 * x + 4 * x**3, lambda x: [x, x**2], lambda u: np.sum(u * u)),
-    _product("4.5.3", "c.u, u = x * x", "(1 x k)(k x n): 2 c_j x_j",
+    product("4.5.3", "c.u, u = x * x", "(1 x k)(k x n): 2 c_j x_j",
         X, lambda x: C * 2 * x, np.square, lambda u: np.sum(C * u)),
-    _product("4.5.3", "(ln u, exp u), u = x^2", "(m x 1)(1 x 1): 2/x, 2x exp(x^2)",
+    product("4.5.3", "(ln u, exp u), u = x^2", "(m x 1)(1 x 1): 2/x, 2x exp(x^2)",
         X0, lambda x: [2 * x / (x * x), 2 * x * np.exp(x * x)], np.square,
         lambda u: [np.log(u), np.exp(u)]),
-    _product("4.5.3", "A u, u = sin(c x)", "(m x k)(k x 1): A (c * cos(c x))",
+    product("4.5.3", "A u, u = sin(c x)", "(m x k)(k x 1): A (c * cos(c x))",
         X0, lambda x: [np.sum(row * C * np.cos(C * x)) for row in A], lambda x: np.sin(C * x),
         lambda u: A @ u),
-    _product("4.5.3", "A u, u = x * x", "(m x k)(k x n): A diag(2x)",
+    product("4.5.3", "A u, u = x * x", "(m x k)(k x n): A diag(2x)",
         X, lambda x: [row * 2 * x for row in A], np.square, lambda u: A @ u),
-    _product("4.5.3", "sin(x^2), f and g element-wise", "diag(cos(u_i)) diag(2x_i)",
+    product("4.5.3", "sin(x^2), f and g element-wise", "diag(cos(u_i)) diag(2x_i)",
         X, lambda x: np.diag(np.cos(x * x) * 2 * x), np.square, np.sin),
 )
 
@@ -371,7 +270,7 @@ _NEURON = (
         np.dot, (W, X), lambda w, x: x),
     Example("5", "w.x", "x", "w^T",
         np.dot, (W, X), lambda w, x: w, 1),
-    _product("5", "w.x = sum(u), u = w * x", "ones^T diag(x)",
+    product("5", "w.x = sum(u), u = w * x", "ones^T diag(x)",
         W, lambda w: X, lambda w: w * X, np.sum, wrt="w"),
     Example("5", "w.x + b", "w", "x^T",
         _affine, (W, ABOVE, X), lambda w, b, x: x),
@@ -406,7 +305,7 @@ _LOSS = (
         loss, (W, ALL, SAMPLES, TARGETS), _d_loss_w),
     Example("6.1", "C, none active", "w", "zeros^T",
         loss, (W, NONE, SAMPLES, TARGETS), _d_loss_w),
-    _product("6.1", "C through u = a(x_i), v = y - u", "dC/dv dv/du du/dw",
+    product("6.1", "C through u = a(x_i), v = y - u", "dC/dv dv/du du/dw",
         W, lambda w: _d_loss_w(w, SOME, SAMPLES, TARGETS), lambda w: activation(w, SOME, SAMPLES),
         lambda u: TARGETS - u, lambda v: np.mean(v**2), wrt="w"),
     Example("6.2", "C, some samples active", "b", "(2/N) sum_active e_i",

@@ -16,7 +16,7 @@ from dualmc import forward, reverse, second
 from dualmc.duals.dual import Dual
 from dualmc.graph.record import has_traced, record
 from dualmc.graph.traced import Traced
-from dualmc.unchanged import standins
+from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 DERIVATIVES = (
     forward.jacobian_fwd, forward.value_and_jacobian_fwd, forward.jvp, forward.derivative,
@@ -114,13 +114,13 @@ def _vjp(f: Callable, *args: Any, **options: Any) -> Any:
 
 
 for _original in DERIVATIVES:
-    standins.STANDINS[_original] = _recorded(_original)
-standins.STANDINS[reverse.vjp] = _vjp
-standins.PATCHED.add("dualmc")
+    STANDINS[_original] = _recorded(_original)
+STANDINS[reverse.vjp] = _vjp
+PATCHED.add("dualmc")
 
 
 def reached(f: Callable) -> Callable:
     """`f`, which may itself be a partial of one of these functions, as one that is recorded."""
     if not isinstance(f, functools.partial) or not isinstance(f.func, types.FunctionType):
         return f
-    return functools.partial(standins.STANDINS.get(f.func, f.func), *f.args, **f.keywords)
+    return functools.partial(STANDINS.get(f.func, f.func), *f.args, **f.keywords)

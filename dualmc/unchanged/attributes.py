@@ -12,24 +12,8 @@ from dualmc.duals.dual import Dual
 from dualmc.duals.views import PartView, View
 from dualmc.errors import TangentLostError
 from dualmc.graph.traced import Traced
-from dualmc.kernels.payload import values
-
-
-def plain(a, what):
-    """The plain array that `a` is, if it holds no derivative; `what` tells who asked."""
-    if type(a) is Traced:
-        if a.is_flat:
-            return a.look()
-    elif hasattr(a, "__array__"):
-        return a.__array__()
-    raise TangentLostError(
-        f"{what} would hand out plain numbers: the derivative would be lost. Return it from f as "
-        f"aux, or write the step in NumPy functions."
-    )
-
-
-def _numbers(a):
-    return a.value if type(a) is Traced else values(a.primal)
+from dualmc.unchanged.adapt import numpy_of_call
+from dualmc.unchanged.standins.table import plain, value_of
 
 
 def _of_memory(name):
@@ -50,7 +34,7 @@ def _method_of_memory(name):
 
 
 def _strides(self):
-    return (self.in_memory() if type(self) is Traced else _numbers(self)).strides
+    return (self.in_memory() if type(self) is Traced else value_of(self)).strides
 
 
 def _base(self):
@@ -63,7 +47,7 @@ def _base(self):
 
 def _set_shape(self, shape):
     """``a.shape = shape``: the same memory under another shape; what is no view is an error."""
-    seen = _numbers(self).view()
+    seen = value_of(self).view()
     try:
         seen.shape = shape
     except AttributeError as error:
@@ -139,21 +123,19 @@ def _is_integer(self):
 
 
 def _setflags(self, write=None, align=None, uic=None):
-    _numbers(self).setflags(write, align, uic)
+    value_of(self).setflags(write, align, uic)
 
 
 def _to_device(self, device, /, *, stream=None):
     if device != "cpu" or stream is not None:
-        return _numbers(self).to_device(device, stream=stream)  # NumPy's own error
+        return value_of(self).to_device(device, stream=stream)  # NumPy's own error
     return self
 
 
 def _array_namespace(self, *, api_version=None):
     """NumPy, as the function that is differentiated sees it."""
-    from dualmc.unchanged import adapt  # which sees to it that functions are read late
-
     np.empty(0).__array_namespace__(api_version=api_version)  # NumPy's own errors
-    return adapt.numpy_of_call()
+    return numpy_of_call()
 
 
 def _attach(kind):

@@ -11,15 +11,16 @@ import types
 from dualmc.duals import beside
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
-from dualmc.unchanged import listed, standins
+from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
     "numpy.ma": "dualmc.unchanged.masked.functions",
-    "numpy.testing": "dualmc.unchanged.assertions",
+    "numpy.testing": "dualmc.unchanged.standins.assertions",
     "scipy.special": "dualmc.functions.special.special",
-    "scipy.linalg": "dualmc.unchanged.scipy.linalg",
+    "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
     "scipy.optimize": "dualmc.solvers.optimize",
@@ -59,8 +60,8 @@ def register():
                 continue
             if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
                 handler = listed.looking(handler, original)
-            standins.STANDINS[original] = handler
-        standins.PATCHED.update({"scipy", module})
+            STANDINS[original] = handler
+        PATCHED.update({"scipy", module})
         _rows.update(getattr(found, "ROWS", {}))
     _known = count
 
@@ -74,4 +75,4 @@ def learn(ufunc):
 
 
 registry.LATE.append(learn)
-beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.array")
+beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.methods")

@@ -121,7 +121,13 @@ def test_an_interrupt_at_any_line(name):
         assert calls > 0 and type(helper) is type(f) and model.value.__func__ is Model.value
 
 
-@pytest.mark.parametrize("part", ["levels.py", "adapt.py", "exchanged.py", "buffers.py"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "duals/levels.py", "unchanged/adapt.py", "unchanged/copies/namespace.py",
+        "unchanged/copies/functions.py", "unchanged/copies/exchanged.py", "kernels/buffers.py",
+    ],
+)  # fmt: skip
 def test_an_interrupt_at_every_line_of_what_keeps_state(part):
     """Every line of these files once, wherever a Hessian first meets it."""
     task, formula = TASKS["hessian"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dualmc import __main__ as command_line
+from dualmc.cli import examples
 from dualmc.document.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def test_examples_of_one_section(capsys):
 
 def test_disagreement_is_reported_and_gives_status_1(capsys, monkeypatch):
     wrong = dataclasses.replace(EXAMPLES[2], closed_form=lambda x: 3 * x * x + 1e-9)
-    monkeypatch.setattr(command_line, "EXAMPLES", (*EXAMPLES[:2], wrong))
+    monkeypatch.setattr(examples, "EXAMPLES", (*EXAMPLES[:2], wrong))
     assert status_of("examples") == 1
     captured = capsys.readouterr()
     assert "2 of 3 agree" in captured.out
@@ -79,7 +80,7 @@ def test_disagreement_is_reported_and_gives_status_1(capsys, monkeypatch):
 
 def test_disagreement_also_fails_the_bare_command(capsys, monkeypatch):
     wrong = dataclasses.replace(EXAMPLES[2], closed_form=lambda x: -1.0)
-    monkeypatch.setattr(command_line, "EXAMPLES", (wrong,))
+    monkeypatch.setattr(examples, "EXAMPLES", (wrong,))
     assert status_of() == 1
     assert "least squares" in capsys.readouterr().out
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.document.examples import EXAMPLES, Product
+from dualmc.document.example import Product
+from dualmc.document.examples import EXAMPLES
 
 SECTIONS = ["2", "3", "4", "4.1", "4.2", "4.3", "4.4", "4.5.1", "4.5.2", "4.5.3", "5", "6.1", "6.2"]
 

@@ -10,7 +10,8 @@ import pytest
 import dualmc as dm
 from dualmc.duals.dual import Dual
 from dualmc.rules import registry
-from dualmc.unchanged import listed, uses
+from dualmc.unchanged.copies import uses
+from dualmc.unchanged.standins import listed
 
 X = np.array([3.0, 2.0])
 MODES = {

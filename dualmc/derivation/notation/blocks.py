@@ -87,7 +87,7 @@ def _text(block: Any, printer: Printer) -> str:
     if isinstance(block, Display):
         return "\n".join(_indented(_cell(_sides(line), printer)) for line in block.lines)
     if isinstance(block, Table):
-        return _indented(_table(block, printer))
+        return _indented(table_text(block))
     return ""
 
 
@@ -102,7 +102,9 @@ def _indented(text: str) -> str:
     return "\n".join("  " + line for line in text.split("\n"))
 
 
-def _table(table: Table, printer: Printer) -> str:
+def table_text(table: Table) -> str:
+    """Columns of equal width under their header; a cell may have several lines."""
+    printer = Printer()
     rows = [[_cell(c, printer).split("\n") for c in row] for row in table.rows]
     header = [[h] for h in table.header]
     full = [row for row in [header, *rows] if len(row) == len(header)]

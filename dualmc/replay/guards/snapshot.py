@@ -40,7 +40,7 @@ from dualmc.replay.guards.values import (
     scalar_match,
     state_of,
 )
-from dualmc.unchanged.adapt import FOREIGN
+from dualmc.unchanged.copies.as_is import FOREIGN
 
 # Values that a snapshot may consist of; beyond, comparing costs more than running f.
 LARGEST = 20_000

@@ -13,8 +13,9 @@ from dualmc.duals import subclasses
 from dualmc.duals.dual import has_tangent
 from dualmc.errors import missing_rule
 from dualmc.graph.traced import Traced
-from dualmc.unchanged.masked.array import BY_METHOD, MOVES, Masked, looked, moved, result, settled
-from dualmc.unchanged.standins import has_carrier, operand
+from dualmc.unchanged.masked.array import Masked, result, settled
+from dualmc.unchanged.masked.methods import BY_METHOD, MOVES, moved
+from dualmc.unchanged.standins.table import has_carrier, looked_at, operand
 
 nomask = ma.nomask
 
@@ -39,7 +40,7 @@ def masked_array(data=None, mask=nomask, dtype=None, copy=False, subok=True, ndm
         numbers = np.reshape(numbers, (1,) * (ndmin - np.ndim(numbers)) + numbers.shape)
     kept = ma.getmask(a) if keep_mask or mask is nomask else nomask
     if mask is not nomask:
-        mask = np.broadcast_to(np.asarray(looked(mask), bool), numbers.shape).copy()
+        mask = np.broadcast_to(np.asarray(looked_at(mask), bool), numbers.shape).copy()
     made = Masked(numbers, ma.mask_or(kept, mask), a)
     if fill_value is not None:
         made.fill_value = fill_value
@@ -60,7 +61,7 @@ def asarray(a, dtype=None, order=None):
 def masked_where(condition, a, copy=True):
     """``numpy.ma.masked_where``."""
     a = as_masked(a)
-    condition = ma.filled(looked(condition), True)
+    condition = ma.filled(looked_at(condition), True)
     if np.shape(condition) not in ((), a.shape):
         raise IndexError(
             f"Inconsistent shape between the condition and the input (got {np.shape(condition)} "
@@ -73,9 +74,9 @@ def masked_where(condition, a, copy=True):
 def _comparing(compare):
     def masked_by(x, value, copy=True):
         x = as_masked(x)
-        y = masked_where(looked(compare(x.data, value)), x, copy)
+        y = masked_where(looked_at(compare(x.data, value)), x, copy)
         if compare is np.equal and type(y) is Masked:  # as numpy.ma has it
-            y.fill_value = looked(value)
+            y.fill_value = looked_at(value)
         return y
 
     return masked_by
@@ -83,27 +84,27 @@ def _comparing(compare):
 
 def masked_invalid(a, copy=True):
     """``numpy.ma.masked_invalid``."""
-    return masked_where(~looked(np.isfinite(as_masked(a).data)), a, copy)
+    return masked_where(~looked_at(np.isfinite(as_masked(a).data)), a, copy)
 
 
 def masked_inside(x, v1, v2, copy=True):
     """``numpy.ma.masked_inside``."""
     low, high = sorted((v1, v2))
     data = as_masked(x).data
-    return masked_where(looked(data >= low) & looked(data <= high), x, copy)
+    return masked_where(looked_at(data >= low) & looked_at(data <= high), x, copy)
 
 
 def masked_outside(x, v1, v2, copy=True):
     """``numpy.ma.masked_outside``."""
     low, high = sorted((v1, v2))
     data = as_masked(x).data
-    return masked_where(looked(data < low) | looked(data > high), x, copy)
+    return masked_where(looked_at(data < low) | looked_at(data > high), x, copy)
 
 
 def fix_invalid(a, mask=nomask, copy=True, fill_value=None):
     """``numpy.ma.fix_invalid``."""
     a = masked_array(a, mask, copy=True)
-    invalid = ~looked(np.isfinite(a.data))
+    invalid = ~looked_at(np.isfinite(a.data))
     data = np.where(invalid, a.fill_value if fill_value is None else fill_value, a.data)
     return Masked(data, ma.getmaskarray(a) | invalid, a)
 
@@ -117,7 +118,7 @@ def where(condition, x=None, y=None):
     """``numpy.ma.where``."""
     if x is None or y is None:
         raise missing_rule("numpy.ma.where without x and y")
-    chosen, unknown = looked(ma.filled(condition, False)), ma.getmaskarray(condition)
+    chosen, unknown = looked_at(ma.filled(condition, False)), ma.getmaskarray(condition)
     parts = [(0.0, True) if a is ma.masked else _parts(a) for a in (x, y)]
     data = np.where(chosen, *(data for data, _ in parts))
     return Masked(data, np.where(chosen, *(mask for _, mask in parts)) | unknown)
@@ -158,7 +159,7 @@ def _compared(ufunc):
         mask = nomask
         for _, m in parts:
             mask = ma.mask_or(mask, m)
-        return ma.array(looked(ufunc(*(data for data, _ in parts))), mask=mask)
+        return ma.array(looked_at(ufunc(*(data for data, _ in parts))), mask=mask)
 
     return standin
 
@@ -263,7 +264,7 @@ def _of_numbers(name, function):
         data = a.data if type(a) is Masked else a
         if has_tangent(data) or type(data) is Traced and not data.is_flat:
             raise missing_rule(f"numpy.ma.{name}")
-        return ma.array(looked(data), mask=a.mask) if type(a) is Masked else looked(a)
+        return ma.array(looked_at(data), mask=a.mask) if type(a) is Masked else looked_at(a)
 
     return standin
 

@@ -11,7 +11,7 @@ from scipy.spatial import distance
 
 from dualmc.graph.traced import Traced
 from dualmc.kernels.payload import values
-from dualmc.unchanged.standins import has_carrier, operand
+from dualmc.unchanged.standins.table import has_carrier, operand
 
 
 @functools.wraps(distance.squareform)

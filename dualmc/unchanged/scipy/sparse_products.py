@@ -15,7 +15,7 @@ from dualmc.duals.dual import Dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.functions.summing.linear import applied, with_primal
 from dualmc.graph.traced import Traced
-from dualmc.unchanged.listed import holds_carrier, operand
+from dualmc.unchanged.standins.listed import holds_carrier, operand
 
 
 def matmul(A, x):

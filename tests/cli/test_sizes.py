@@ -8,8 +8,10 @@ import pytest
 
 import dualmc as dm
 from dualmc.__main__ import main
-from dualmc.cli import work_limit
-from dualmc.cli.expressions import ExpressionError, parse, read_point
+from dualmc.cli.expressions import sizes
+from dualmc.cli.expressions.point import read_point
+from dualmc.cli.expressions.reader import parse
+from dualmc.cli.expressions.source import ExpressionError
 
 BIG = 10**11
 
@@ -67,7 +69,7 @@ def test_what_is_small_is_computed(text, right):
     ],
 )  # fmt: skip
 def test_the_prediction_is_what_is_made(function, args):
-    assert work_limit.predicted(function, args, {}) == work_limit.numbers_in(function(*args))
+    assert sizes.predicted(function, args, {}) == sizes.numbers_in(function(*args))
 
 
 def test_points_are_limited_too():

@@ -49,7 +49,7 @@ class FunctionCopy:
         """The copy, of `f` as it is now."""
         code = f.__code__
         if code is not self.code:
-            self.function.__code__, self.code = world.code_of(f), code
+            self.function.__code__, self.code = world.functions.code_of(f), code
         if (
             self.has_adapted_defaults
             or f.__defaults__ is not self.defaults

@@ -17,7 +17,7 @@ import numpy as np
 from dualmc.duals.dual import as_operand
 from dualmc.functions.matrices.differentials import held, quiet, solved
 from dualmc.functions.summing.linear import applied, with_primal
-from dualmc.unchanged.scipy.linalg import call, handles, one_matrix
+from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix
 
 
 def corner(name, p, rows, is_complex):

@@ -1,14 +1,86 @@
-"""Stand-ins for what makes an array of something: ``np.array``, ``np.asarray``, ``np.require``, ...
+"""Stand-ins for what makes an array: new ones (``np.zeros``), and of something (``np.array``).
 
-Whether the result is the argument itself or a copy decides what a later write reaches, so it is
-what NumPy makes of the plain numbers: of an array with the dtype and the memory order that are
+Whether a conversion gives the argument itself or a copy decides what a later write reaches, so it
+is what NumPy makes of the plain numbers: of an array with the dtype and the memory order that are
 asked for it is the array itself; of a number it is a new array.
 """
+
+import math
 
 import numpy as np
 
 from dualmc.duals import subclasses
-from dualmc.unchanged.standins import blank, has_carrier, operand, stands_for, value_of
+from dualmc.kernels.payload import values
+from dualmc.unchanged.standins.table import (
+    STANDINS,
+    blank,
+    has_carrier,
+    operand,
+    stands_for,
+    value_of,
+)
+
+# --- New arrays ----------------------------------------------------------------------------------
+
+
+def _register_makers():
+    def maker(function):
+        def standin(*args, **kwargs):
+            return blank(function(*args, **kwargs))
+
+        standin.__name__ = function.__name__
+        standin.__doc__ = function.__doc__
+        return standin
+
+    for function in (
+        np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.linspace, np.logspace,
+        np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy,
+        np.loadtxt, np.genfromtxt,
+    ):  # fmt: skip
+        STANDINS[function] = maker(function)
+
+
+_register_makers()
+
+
+@stands_for(np.full)
+def full(shape, fill_value, dtype=None, order="C", **kwargs):
+    if not has_carrier(fill_value):
+        return blank(np.full(shape, fill_value, dtype, order, **kwargs))
+    fill_value = operand(fill_value)
+    y = np.empty(shape, fill_value.dtype if dtype is None else dtype, order, **kwargs)
+    return np.full_like(fill_value, fill_value, dtype=y.dtype, shape=y.shape)
+
+
+@stands_for(np.arange)
+def arange(*args, **kwargs):
+    if not has_carrier(args) and not has_carrier(tuple(kwargs.values())):
+        return blank(np.arange(*args, **kwargs))
+    names = ("start", "stop", "step", "dtype")
+    given = dict(zip(names if len(args) > 1 else names[1:], args, strict=False)) | kwargs
+    start, step = given.get("start", 0), given.get("step", 1)
+    if "stop" not in given:
+        start, given["stop"] = 0, start
+    start, stop, step = (np.ravel(operand(given_))[0] for given_ in (start, given["stop"], step))
+    count = max(0, math.ceil((float(values(stop)) - float(values(start))) / float(values(step))))
+    y = start + step * np.arange(count)
+    return y if given.get("dtype") is None else y.astype(given["dtype"])
+
+
+@stands_for(np.fromiter)
+def fromiter(iter, dtype, count=-1, **kwargs):
+    items = [item for _, item in zip(range(count), iter)] if count >= 0 else list(iter)  # noqa: B905
+    if has_carrier(items):
+        return operand(items).astype(dtype)
+    return blank(np.fromiter(items, dtype, count, **kwargs))
+
+
+@stands_for(np.fromfunction)
+def fromfunction(function, shape, *, dtype=float, **kwargs):
+    return function(*np.indices(shape, dtype=dtype), **kwargs)
+
+
+# --- Arrays of something -------------------------------------------------------------------------
 
 
 def _array_of(a):

@@ -4,14 +4,26 @@ The command line computes whatever is typed: ``zeros(10**12)`` is a slip, not a 
 functions return no more numbers than they are given; those that do are listed here.
 """
 
+import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from dualmc.cli.expressions.source import Source
+
 # Numbers in one array: 800 megabytes.
 LARGEST = 10**8
+
+
+def limit(source: Source, node: ast.AST, count: int) -> None:
+    """Refuse a step that would make too many numbers."""
+    if count > LARGEST:
+        source.refuse(
+            node,
+            f" is too large: an array of {count} elements; {LARGEST} are computed here at most.",
+        )
 
 
 def predicted(function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]) -> int:

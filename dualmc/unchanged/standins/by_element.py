@@ -1,11 +1,55 @@
-"""``np.nditer``: its elements are those of the arrays that it is given, with their derivatives."""
+"""Element by element: ``np.vectorize``; ``np.nditer``, whose elements are views of its arrays."""
 
 import math
 
 import numpy as np
 
+from dualmc.duals import subclasses
 from dualmc.errors import missing_case
-from dualmc.unchanged.standins import has_carrier, is_carrier, operand, stands_for, value_of
+from dualmc.unchanged.standins.table import has_carrier, is_carrier, operand, stands_for, value_of
+
+
+@stands_for(np.vectorize)
+class vectorize:
+    """``np.vectorize``, whose results keep their derivatives."""
+
+    def __init__(self, pyfunc=None, otypes=None, doc=None, excluded=None, cache=False,
+                 signature=None):  # fmt: skip
+        self.pyfunc = pyfunc
+        self.options = (otypes, doc, excluded, cache, signature)
+        self.excluded = frozenset() if excluded is None else frozenset(excluded)
+        self.signature = signature
+
+    def __call__(self, *args, **kwargs):
+        if self.pyfunc is None:  # used as a decorator with options
+            return vectorize(args[0], *self.options)
+        if not has_carrier(args) and not has_carrier(tuple(kwargs.values())) or self.signature:
+            return np.vectorize(self.pyfunc, *self.options)(*args, **kwargs)
+        fixed = {k: v for k, v in kwargs.items() if k in self.excluded}
+        names = [k for k in kwargs if k not in self.excluded]
+        places = [i for i in range(len(args)) if i not in self.excluded]
+        for a in (*(args[i] for i in places), *(kwargs[k] for k in names)):
+            subclasses.check(a)
+        arrays = np.broadcast_arrays(
+            *(operand(args[i]) for i in places), *(operand(kwargs[k]) for k in names)
+        )
+        found = []
+        for index in np.ndindex(*arrays[0].shape):
+            entries = [a[index] for a in arrays]
+            call = list(args)
+            for i, entry in zip(places, entries, strict=False):
+                call[i] = entry
+            found.append(
+                self.pyfunc(*call, **fixed, **dict(zip(names, entries[len(places) :], strict=True)))
+            )
+        if isinstance(found[0], tuple):
+            return tuple(self._joined(part, arrays) for part in zip(*found, strict=True))
+        return self._joined(found, arrays)
+
+    @staticmethod
+    def _joined(found, arrays):
+        return np.reshape(operand(list(found)), arrays[0].shape)
+
 
 _FLAGS = frozenset({"multi_index", "c_index", "f_index", "refs_ok", "zerosize_ok"})
 _OF_OPERANDS = frozenset({"readonly", "readwrite", "writeonly", "no_broadcast"})

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from dualmc.unchanged.standins import has_carrier, looked_at, operand
+from dualmc.unchanged.standins.table import has_carrier, looked_at, operand
 
 _NAMES = """
 assert_equal assert_almost_equal assert_approx_equal assert_array_equal assert_array_less

@@ -1,4 +1,12 @@
-"""``np.lib.stride_tricks.as_strided``: a view by strides in bytes, as one by steps in elements."""
+"""Stand-ins for what reads the memory of an array: strided views, and functions of bytes.
+
+A view by strides in bytes is one by steps in elements.  Bytes are those of arrays that hold no
+derivative; of others they are refused.
+"""
+
+import functools
+import importlib
+import types
 
 import numpy as np
 
@@ -7,7 +15,19 @@ from dualmc.errors import missing_case
 from dualmc.functions.moving.selection import result
 from dualmc.graph.record import record
 from dualmc.graph.traced import Traced
-from dualmc.unchanged.standins import PATCHED, has_carrier, operand, stands_for, value_of
+from dualmc.unchanged.standins.table import (
+    PATCHED,
+    STANDINS,
+    blank,
+    has_carrier,
+    is_carrier,
+    operand,
+    plain,
+    stands_for,
+    value_of,
+)
+
+# --- Strided views -------------------------------------------------------------------------------
 
 PATCHED.update({"numpy.lib", "numpy.lib.stride_tricks"})
 
@@ -61,3 +81,41 @@ def by_steps(vector, shape, steps, writeable):
         return result(y, vector, lambda p: by_steps(p, shape, steps, writeable))
     strides = [k * vector.strides[0] for k in steps]
     return _as_strided(vector, shape, strides, writeable=writeable)
+
+
+# --- Bytes ---------------------------------------------------------------------------------------
+
+
+@stands_for(np.frombuffer)
+def frombuffer(buffer, *args, **kwargs):
+    if is_carrier(buffer):
+        buffer = plain(buffer, "numpy.frombuffer(array)")
+    return blank(np.frombuffer(buffer, *args, **kwargs))
+
+
+def of_plain(builtin):
+    """A builtin that reads the bytes of arrays: of those that hold no derivative, their own."""
+
+    @functools.wraps(builtin, updated=())
+    def standin(*args, **kwargs):
+        if args and is_carrier(args[0]):
+            args = (plain(args[0], f"{builtin.__name__}(array)"), *args[1:])
+        return builtin(*args, **kwargs)
+
+    return standin
+
+
+def _register_readers_of_bytes():
+    """Functions of the standard library that take whatever has bytes."""
+    for name in ("hashlib", "zlib"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:  # a Python built without it
+            continue
+        for function in vars(module).values():
+            if type(function) is types.BuiltinFunctionType:
+                STANDINS[function] = of_plain(function)
+        PATCHED.add(name)
+
+
+_register_readers_of_bytes()

@@ -1,0 +1,205 @@
+"""What code asks for the kind of a value: a Dual is what it stands for, an array or a number.
+
+The classes ``np.ndarray`` and ``np.matrix`` as code names them, and the builtins that compare a
+value with a class or ask it for an attribute.
+"""
+
+import functools
+import types
+
+import numpy as np
+
+from dualmc.duals.dual import Dual, has_tangent
+from dualmc.errors import MissingRuleError
+from dualmc.graph.traced import Traced
+from dualmc.unchanged.standins.memory import of_plain
+from dualmc.unchanged.standins.table import blank, is_carrier, stands_for, value_of
+
+# --- Arrays and matrices -------------------------------------------------------------------------
+
+
+@stands_for(np.isscalar)
+def isscalar(element):
+    return element.is_number if is_carrier(element) else np.isscalar(element)
+
+
+@stands_for(np.iscomplexobj)
+def iscomplexobj(x):
+    return x.dtype.kind == "c" if is_carrier(x) else np.iscomplexobj(x)
+
+
+def unbound(method):
+    """A method of ``np.ndarray`` as a function, which serves Duals by their own."""
+    if type(method) is not types.MethodDescriptorType:
+        return method
+
+    @functools.wraps(method, updated=())
+    def function(self, *args, **kwargs):
+        if is_carrier(self):
+            return getattr(self, method.__name__)(*args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    return function
+
+
+class _ArrayType(type):
+    """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as of what it stands for."""
+
+    def __instancecheck__(cls, instance):
+        if is_carrier(instance):
+            return not instance.is_number
+        return isinstance(instance, np.ndarray)
+
+    def __subclasscheck__(cls, subclass):
+        return subclass is Dual or issubclass(subclass, np.ndarray)
+
+    def __call__(cls, *args, **kwargs):
+        return blank(np.ndarray(*args, **kwargs))
+
+    def __getattr__(cls, name):
+        return unbound(getattr(np.ndarray, name))
+
+    def __eq__(cls, other):
+        return other is cls or other is np.ndarray
+
+    def __hash__(cls):
+        return hash(np.ndarray)
+
+
+@stands_for(np.ndarray)
+class ndarray(metaclass=_ArrayType):
+    """``np.ndarray`` as user code names it: Duals are instances too."""
+
+
+def _refuse_matrix(data):
+    if has_tangent(data):
+        raise MissingRuleError(
+            "dualmc does not differentiate numpy.matrix, which NumPy itself advises against. Use a "
+            "two-dimensional array, numpy.atleast_2d(x), and @ for products."
+        )
+
+
+class _MatrixType(type):
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, np.matrix)
+
+    def __call__(cls, data, dtype=None, copy=True):
+        _refuse_matrix(data)
+        return np.matrix(data, dtype, copy)
+
+
+@stands_for(np.matrix)
+class matrix(metaclass=_MatrixType):
+    """``np.matrix``, which refuses Duals."""
+
+
+@stands_for(np.asmatrix)
+def asmatrix(data, dtype=None):
+    _refuse_matrix(data)
+    return np.asmatrix(data, dtype)
+
+
+# --- Builtins ------------------------------------------------------------------------------------
+
+
+def _stood_for(a):
+    """What the carrier `a` stands for: a plain array, or a number."""
+    if type(a) is Traced and a.is_pythons:
+        return a.value.item()
+    return value_of(a)[()] if a.is_number else value_of(a)
+
+
+def is_instance(instance, classes):
+    """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
+    if not is_carrier(instance):
+        return isinstance(instance, classes)
+    if classes is type(instance) or isinstance(classes, tuple) and type(instance) in classes:
+        return True
+    return isinstance(_stood_for(instance), classes)
+
+
+# What is asked of Duals as such, which nothing else has.
+_OF_DUALS = frozenset("primal tangent level".split())
+# What an array has and a number has not.
+_OF_ARRAYS = frozenset("__len__ __iter__ __contains__ __setitem__ __delitem__".split())
+
+
+def has_attribute(a, name):
+    """``hasattr``, for which a 0-d Dual is a number: it has no length, and a float no shape."""
+    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
+        return hasattr(float, name)
+    return hasattr(_stood_for(a) if is_carrier(a) and name in _OF_ARRAYS else a, name)
+
+
+def get_attribute(a, name, *default):
+    """``getattr``, likewise."""
+    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
+        if not hasattr(float, name):
+            return getattr(0.0, name, *default)
+    if is_carrier(a) and name in _OF_ARRAYS and not hasattr(_stood_for(a), name):
+        return getattr(_stood_for(a), name, *default)
+    return getattr(a, name, *default)
+
+
+def _was_float(a):
+    """Whether the carrier `a` is an argument of f that was given as a float of Python's."""
+    if type(a) is Traced:
+        recorder, node = a._recorder, a.node
+        if node.function is None and node.name and not node.shape:
+            recorder.asked_type = True
+        return node.serial in recorder.floats
+    return any(ref() is a for ref in a.level.floats)
+
+
+class TypeOf:
+    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy.
+
+    Of an object of the user's it is the class that adapted code knows by its name.
+    """
+
+    def __init__(self, adapted):
+        self._adapted = adapted
+
+    def __call__(self, *args, **kwargs):
+        if len(args) == 1 and is_carrier(args[0]):
+            return float if _was_float(args[0]) else type(_stood_for(args[0]))
+        found = type(*args, **kwargs)
+        is_users = found.__flags__ & ON_HEAP and len(args) == 1
+        return self._adapted(found) if is_users else found
+
+    def __getattr__(self, name):
+        return getattr(type, name)
+
+    def __getitem__(self, item):
+        return type[item]
+
+    def __mro_entries__(self, bases):  # class Meta(type)
+        return (type,)
+
+    def __instancecheck__(self, instance):
+        return isinstance(instance, type)
+
+    def __subclasscheck__(self, subclass):
+        return issubclass(subclass, type)
+
+    def __eq__(self, other):
+        return other is type or other is self
+
+    def __hash__(self):
+        return hash(type)
+
+
+def is_subclass(subclass, classes):
+    """``issubclass``, for the classes of Duals too."""
+    return issubclass(np.ndarray if subclass in (Dual, Traced) else subclass, classes)
+
+
+# Of the flags of a type: it was made by Python code.
+ON_HEAP = 1 << 9
+
+# Builtins that adapted code finds in place of Python's.
+BUILTINS = {
+    "isinstance": is_instance, "issubclass": is_subclass,
+    "hasattr": has_attribute, "getattr": get_attribute,
+    "memoryview": of_plain(memoryview), "bytearray": of_plain(bytearray),
+}  # fmt: skip
