@@ -19,7 +19,8 @@ import numpy as np
 
 import dualmc as dm
 from dualmc.kernels import buffers, stamped
-from dualmc.steps import recording, vectors
+from dualmc.steps import recording
+from dualmc.steps.short import vectors
 
 
 def element_wise(x):

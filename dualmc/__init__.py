@@ -14,6 +14,7 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.custom import custom_jvp, rule
+from dualmc.duals import indexing, writing  # noqa: F401
 from dualmc.duals.dual import Dual
 from dualmc.errors import (
     KinkError,
@@ -55,7 +56,7 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
-from dualmc.steps import elementwise, flat, recorded_parts  # noqa: F401
+from dualmc.steps import flat, operators, protocols  # noqa: F401
 
 # The tables fill themselves when their modules are imported.
 from dualmc.unchanged import attributes  # noqa: F401

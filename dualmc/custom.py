@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, level_of, primal_at, tangent_at
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at, tangent_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.functions import user_rules
 from dualmc.graph.record import record

@@ -13,7 +13,8 @@ import numpy as np
 
 from dualmc.calls.options import check_flag
 from dualmc.calls.outputs import import_sparse
-from dualmc.duals.dual import Dual, as_operand, from_sequence, has_dual, level_of, primal_at
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
 from dualmc.functions.summing.linear import applied, with_primal

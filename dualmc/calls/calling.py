@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from dualmc.calls import refusals
-from dualmc.duals.dual import has_dual
+from dualmc.duals.operands import has_dual
 from dualmc.errors import (
     NUMPY,
     OBJECTS_ADVICE,

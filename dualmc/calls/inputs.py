@@ -5,7 +5,8 @@ import sys
 import numpy as np
 
 from dualmc.duals import subclasses
-from dualmc.duals.dual import Dual, from_objects, from_sequence, has_dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import from_objects, from_sequence, has_dual
 from dualmc.graph.record import has_traced
 
 FLOAT64 = np.dtype(np.float64)

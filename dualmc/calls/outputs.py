@@ -6,7 +6,8 @@ import numpy as np
 
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.duals import elements, levels, subclasses, weak
-from dualmc.duals.dual import Dual, as_operand, from_objects, from_sequence, has_dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, from_objects, from_sequence, has_dual
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import flat, is_plain
 from dualmc.tangents import csr, dense

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.errors import KinkWarning
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import KINKS

@@ -65,16 +65,6 @@ class Level:
                 )
 
 
-class Loan:
-    """Memory of a plain array that lives as long as any array made of it is held."""
-
-    __slots__ = ("__array_interface__", "memory", "__weakref__")
-
-    def __init__(self, array):
-        self.memory = array
-        self.__array_interface__ = array.__array_interface__
-
-
 class open_level:
     """A new innermost level, closed on the way out whatever happens inside."""
 

@@ -10,6 +10,7 @@ from types import EllipsisType
 import numpy as np
 
 from dualmc.duals import levels
+from dualmc.duals.dual import make
 from dualmc.kernels.payload import values
 from dualmc.tangents import tangent
 from dualmc.tangents.structure import key_of
@@ -250,7 +251,7 @@ def view_of(parent, select, batched, key=None, step_key=None):
     if type(outer) is PartView:
         base = outer.base
         inner = view_of(base, select, batched, key)
-        return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
+        return PartView(make(select(base.primal), None, base.level, inner), outer.part)
     return View(outer.root, select, batched, key, parent, step_key)
 
 

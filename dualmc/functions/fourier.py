@@ -8,7 +8,7 @@ transform instead.
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from dualmc.duals.dual import as_operand
+from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import real
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import applied, with_primal

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.functions.summing.linear import with_primal
 from dualmc.tangents import tape
 from dualmc.tangents.tangent import DenseTangent

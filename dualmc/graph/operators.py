@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dualmc.duals import beside, subclasses
-from dualmc.duals.dual import OPERANDS
 from dualmc.duals.indexing import FlatIterator
+from dualmc.duals.operands import OPERANDS
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph.nodes import UfuncMethod
 from dualmc.graph.record import (

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from dualmc.duals import elements, subclasses
-from dualmc.duals.dual import OPERANDS, Dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import OPERANDS
 from dualmc.graph import events
 from dualmc.graph.nodes import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
 from dualmc.graph.traced import Traced

@@ -10,14 +10,15 @@ import numpy as np
 
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import inverse_where, quiet, rate, spoiled
 from dualmc.functions.matrices.unit_vectors import units
 from dualmc.functions.summing.linear import kept_shape, negative_axes, summed, with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 from dualmc.tangents.tangent import part
 
 

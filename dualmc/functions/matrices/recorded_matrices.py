@@ -17,9 +17,9 @@ import numpy as np
 
 from dualmc.cotangents.pullbacks import product, pull_sum, pull_times
 from dualmc.duals.dual import Dual, make
+from dualmc.duals.recorded import is_float64, kept, parts, parts_at, recorded
 from dualmc.functions.matrices.differentials import solve_rows
 from dualmc.kernels.payload import times
-from dualmc.steps.recording import is_float64, kept, parts, parts_at, recorded
 from dualmc.tangents.tape import keep, step
 
 

@@ -10,15 +10,16 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import exact, with_primal
 from dualmc.kernels import block_kernels, buffers, slot_kernels
 from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
-from dualmc.steps.short import short_blocks
-from dualmc.steps.short.short_products import product
+from dualmc.steps.short import blocks as short_blocks
+from dualmc.steps.short.products import product
 from dualmc.tangents import dense, tangent, tape
 from dualmc.tangents.packed import PackedTangent, packed
 from dualmc.tangents.tangent import DenseTangent, need_block, new_block, rows_tangent

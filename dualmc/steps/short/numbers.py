@@ -10,7 +10,8 @@ from math import isfinite
 import numpy as np
 from numpy import asarray, ndarray
 
-from dualmc.duals.dual import SHORT_JOINS, Dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import SHORT_JOINS
 from dualmc.tangents import dense
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.slots import SparseTangent

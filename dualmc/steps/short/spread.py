@@ -13,8 +13,8 @@ from dualmc.duals.dual import Dual, make
 from dualmc.kernels import short_kernels, stamped
 from dualmc.kernels.payload import align, flat, line
 from dualmc.rules.table import RULES
-from dualmc.steps.short.short_blocks import CODES, push_pair
-from dualmc.steps.short.short_ways import (
+from dualmc.steps.short.blocks import CODES, push_pair
+from dualmc.steps.short.plain import (
     FLOAT64,
     SMALL,
     is_plain_tangent,
@@ -25,7 +25,7 @@ from dualmc.steps.short.short_ways import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.steps.vectors import push_binary
+from dualmc.steps.short.vectors import push_binary
 from dualmc.tangents import dense
 from dualmc.tangents.merging import merged_products
 from dualmc.tangents.slots import SparseTangent

@@ -8,9 +8,9 @@ result come from depends on shapes and options alone, and is remembered.  None: 
 import numpy as np
 from numpy import ndarray
 
-from dualmc.duals.dual import Dual, as_operand, make
-from dualmc.steps.short.short_spread import spread
-from dualmc.steps.short.short_ways import (
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
+from dualmc.steps.short.plain import (
     FLOAT64,
     KEPT,
     is_plain_sparse,
@@ -18,6 +18,7 @@ from dualmc.steps.short.short_ways import (
     rows_of_slots,
     tangent_of,
 )
+from dualmc.steps.short.spread import spread
 from dualmc.tangents import dense
 from dualmc.tangents.slots import SparseTangent
 from dualmc.tangents.tangent import DenseTangent, need_block

@@ -2,8 +2,8 @@
 
 The general way of `linear.py`, `order.py`, `bilinear.py` and their kin inspects everything that an
 operand may be, and applies the lazy factor of a dense block before it goes on: on small arrays both
-cost more than the arithmetic.  In `short_sums.py`, `short_products.py`, `short_spread.py` and
-`short_moves.py` an operand is a Dual of plain float64 numbers whose tangent is sparse, or dense
+cost more than the arithmetic.  In `sums.py`, `products.py`, `spread.py` and
+`moves.py` an operand is a Dual of plain float64 numbers whose tangent is sparse, or dense
 with few directions (the basis axis first in memory), and most functions are one launch of a kernel.
 Whatever is not gets None and goes the general way; the derivatives are the same.
 """

@@ -11,7 +11,7 @@ from numpy import asarray, ndarray
 from dualmc.duals.dual import make
 from dualmc.kernels import block_kernels, buffers
 from dualmc.kernels.payload import flat, line
-from dualmc.steps.short.short_ways import FLOAT64, is_plain_sparse, places
+from dualmc.steps.short.plain import FLOAT64, is_plain_sparse, places
 from dualmc.tangents import dense
 from dualmc.tangents.tangent import need_block, rows_tangent
 

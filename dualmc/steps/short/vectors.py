@@ -15,9 +15,9 @@ from dualmc.duals.dual import Dual, make
 from dualmc.kernels import buffers, stamped
 from dualmc.kernels.payload import flat, line
 from dualmc.rules.table import RULES
-from dualmc.steps import numbers, scalar_code
 from dualmc.steps.recording import record_binary, record_unary
-from dualmc.steps.short.short_blocks import CODES, push_pair
+from dualmc.steps.short import numbers, scalar_code
+from dualmc.steps.short.blocks import CODES, push_pair
 from dualmc.tangents import dense
 from dualmc.tangents.merging import merged, merged_products
 from dualmc.tangents.number_tangent import NumberTangent

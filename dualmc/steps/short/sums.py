@@ -1,6 +1,6 @@
 """The short way of reductions along one axis or all: sums, means, products, norms, maxima.
 
-`short_ways.py` says which operands these are for; None: not here.
+`plain.py` says which operands these are for; None: not here.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ from numpy import asarray, empty, ndarray
 from dualmc.duals.dual import make
 from dualmc.kernels import buffers, short_kernels, stamped
 from dualmc.kernels.payload import flat
-from dualmc.steps.short import short_blocks
-from dualmc.steps.short.short_ways import (
+from dualmc.steps.short import blocks
+from dualmc.steps.short.plain import (
     FLOAT64,
     SMALL,
     around,
@@ -76,7 +76,7 @@ def _weighted_sum(t, factor, parts, axis, shape):
 
 def _sum_of_rows(t, parts, axis, shape, factor):
     if t.level.n > dense.FEW:
-        return short_blocks.sum_of_rows(t, parts, shape, factor)
+        return blocks.sum_of_rows(t, parts, shape, factor)
     block, scale = rows_of(t, True)
     if block is None:
         return None

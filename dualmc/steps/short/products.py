@@ -1,6 +1,6 @@
 """The short way of products of vectors and matrices.
 
-`short_ways.py` says which operands these are for; None: not here.
+`plain.py` says which operands these are for; None: not here.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy import asarray, empty, ndarray
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels import block_kernels, buffers, short_kernels
 from dualmc.kernels.payload import align, flat
-from dualmc.steps.short.short_ways import (
+from dualmc.steps.short.plain import (
     FLOAT64,
     flat_numbers,
     is_plain_sparse,
