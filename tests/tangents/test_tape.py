@@ -8,10 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from function_cases import CASES, STEP, complex_step, differences
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from test_hypothesis import (
+from drawn_programs import (
     actions,
     arrays_and_keys,
     play,
@@ -20,6 +17,9 @@ from test_hypothesis import (
     run,
     squash,
 )
+from function_cases import CASES, STEP, complex_step, differences
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import dualmc as dm
 from dualmc.calls.request import Request
