@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from expecting import raises
-from function_cases import among_dummies, differences
+from oracles import among_dummies, differences
 from side_doors import SIDE_DOORS
 
 import dualmc as dm

@@ -5,7 +5,7 @@ Oracles are closed forms, complex steps and central differences of the plain fun
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 from dualmc.calls.request import Request

@@ -21,7 +21,7 @@ import types
 import warnings
 
 import numpy as np
-from function_cases import complex_step, differences
+from oracles import complex_step, differences
 from random_statements import SIZE, Program
 
 import dualmc as dm

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 from dualmc.kernels import stamped

@@ -17,9 +17,10 @@ from drawn_programs import (
     run,
     squash,
 )
-from function_cases import CASES, STEP, complex_step, differences
+from function_cases import CASES, STEP
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles import complex_step, differences
 
 import dualmc as dm
 from dualmc.calls.request import Request

@@ -13,7 +13,7 @@ import adapted_module
 import numpy as np
 import pytest
 from adapted_module import MODEL, Model, Slotted, counted, filled
-from function_cases import differences
+from oracles import differences
 
 import dualmc as dm
 import dualmc.numpy as dnp

@@ -2,9 +2,9 @@
 
 import numpy as np
 from drawn_programs import actions, arrays_and_keys, play, points, programs, run
-from function_cases import complex_step, extrapolated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles import complex_step, extrapolated
 
 import dualmc as dm
 

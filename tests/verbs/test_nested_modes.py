@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from function_cases import complex_step, differences
 from nested_functions import (
     outer_and_inner_at_once,
     outer_into_inner_argument,
@@ -14,6 +13,7 @@ from nested_functions import (
     rosenbrock,
     rosenbrock_hessian,
 )
+from oracles import complex_step, differences
 
 import dualmc as dm
 

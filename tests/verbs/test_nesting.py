@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from function_cases import CASES, among_dummies, complex_step, differences, second_difference
+from function_cases import CASES
 from nested_functions import (
     outer_and_inner_at_once,
     outer_into_inner_argument,
@@ -13,6 +13,7 @@ from nested_functions import (
     rosenbrock_gradient,
     rosenbrock_hessian,
 )
+from oracles import among_dummies, complex_step, differences, second_difference
 
 import dualmc as dm
 

@@ -4,15 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from function_cases import (
-    CASES,
-    STEP,
-    complex_step,
-    differences,
-    expected_jacobian,
-)
+from axes_and_shapes import ALONG, PER_AXIS, PRODUCTS, SHAPES
+from function_cases import CASES, STEP, expected_jacobian
+from oracles import assert_close, complex_step, differences
+from points import spread
 from side_doors import SIDE_DOORS
-from test_functions import ALONG, PER_AXIS, PRODUCTS, SHAPES, assert_close, spread
 
 import dualmc as dm
 

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 from expecting import raises
-from function_cases import (
-    complex_step,
-)
 from nested_functions import rosenbrock, rosenbrock_gradient
+from oracles import assert_close, complex_step
+from points import spread
 from scipy.optimize import least_squares, minimize, root
-from test_functions import assert_close, spread
 
 import dualmc as dm
 

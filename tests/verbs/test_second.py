@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 from expecting import raises
-from function_cases import (
-    CASES,
-    STEP,
-    among_dummies,
-    complex_step,
-    differences,
-    second_difference,
-)
+from function_cases import CASES, STEP
 from nested_functions import rosenbrock
+from oracles import among_dummies, complex_step, differences, second_difference
 
 import dualmc as dm
 

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from expecting import raises
-from function_cases import (
-    differences,
-)
-from test_functions import assert_close, spread
+from oracles import assert_close, differences
+from points import spread
 
 import dualmc as dm
 
