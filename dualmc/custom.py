@@ -15,6 +15,7 @@ from dualmc.graph.traced import Traced
 from dualmc.rules.registry import UFUNCS, name_of
 from dualmc.rules.table import RULES, Rule
 
+# All of them: `functions/tables.py` is imported before this file.
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
 
 
