@@ -10,8 +10,8 @@ from dualmc.duals.dual import Dual, make
 from dualmc.kernels import buffers
 from dualmc.kernels.payload import KERNEL_DTYPES
 from dualmc.tangents import dense, tape
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DENSE_INPUTS, DenseTangent
 
 
 def seed(x, level, offset, is_sparse):

@@ -13,7 +13,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.functions.summing.linear import with_primal
 from dualmc.tangents import tape
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 
 def name_of(f: Any) -> str:

@@ -14,7 +14,7 @@ from dualmc.calls.request import scalar
 from dualmc.duals import choices, levels
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
-from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.tangents.dense_tangent import ChunkNeeded
 
 
 def passes(request, is_sparse=None):
