@@ -4,7 +4,7 @@ constant, and the matrix that a caller gets of that vector.
 
 import numpy as np
 
-from dualmc.calls.seeds import import_sparse
+from dualmc.calls.outputs import import_sparse
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.machine.schedule import add_constants
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls.seeds import import_sparse
+from dualmc.calls.outputs import import_sparse
 from dualmc.replay.guards.arguments import arguments_of, inputs_of
 from dualmc.replay.recording.program import NotReplayable
 
