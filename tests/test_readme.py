@@ -1,4 +1,4 @@
-"""Every example in the README and in a docstring runs and prints what it says."""
+"""Every example on a page or in a docstring runs and prints what it says; the paths exist."""
 
 import doctest
 import importlib
@@ -10,7 +10,11 @@ import pytest
 
 import dualmc
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *(ROOT / page for page in ("CONTRIBUTING.md", "tests/README.md", "bench/README.md"))]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(dualmc.__path__, "dualmc.")
@@ -18,9 +22,14 @@ MODULES = [
 ]
 
 
-def test_readme_examples():
-    done = doctest.testfile(str(README), module_relative=False, encoding="utf-8")
-    assert done.attempted > 20
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
+def test_examples(page):
+    done = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert done.attempted > (20 if page == README else 0)
     assert done.failed == 0
 
 
@@ -37,6 +46,18 @@ def test_public_function_has_an_example(name):
         assert re.search(r"^ *>>> ", public.__doc__, re.MULTILINE), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_paths_exist(page):
+    """Links, and paths in backticks, from the root or from the page's folder."""
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    paths = re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))`", text)
+    paths += re.findall(r"`python ([\w./-]+\.py)", text)
+    missing = [p for p in links if not (page.parent / p).exists()]
+    missing += [p for p in paths if not any((at / p).exists() for at in (ROOT, page.parent))]
+    assert missing == []
+
+
 def test_readme_has_exactly_two_commands():
     """One to run and one to test, each a line that makes its own environment; CI calls them."""
     blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
@@ -45,3 +66,7 @@ def test_readme_has_exactly_two_commands():
     assert all(line.startswith("python3 -m venv ") for line in commands)
     assert commands[0].endswith("-m dualmc")
     assert commands[1].endswith("-m pytest -n auto")
+
+
+def test_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 230
