@@ -24,7 +24,7 @@ from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual, make
 from dualmc.functions.summing.linear import applied, with_primal
 from dualmc.kernels.payload import values
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.tape import keep
 
 # Relative difference up to which two choices of the basis agree.

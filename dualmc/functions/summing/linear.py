@@ -13,7 +13,7 @@ from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_running_sum, record_sum
 from dualmc.steps.short import sums as short_sums
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 
 def negative_axes(axis, ndim):
