@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+import walk
 
 import dualmc
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *(ROOT / page for page in ("CONTRIBUTING.md", "tests/README.md", "bench/README.md"))]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+NAMES = ("README.md", "CONTRIBUTING.md", "tests/README.md", "bench/README.md")
+PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 MODULES = [
     name
@@ -28,7 +29,8 @@ def named(page):
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
 def test_examples(page):
-    done = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    options = {"encoding": "utf-8", "optionflags": doctest.ELLIPSIS}
+    done = doctest.testfile(str(page), module_relative=False, **options)
     assert done.attempted > (20 if page == README else 0)
     assert done.failed == 0
 
@@ -48,14 +50,28 @@ def test_public_function_has_an_example(name):
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_paths_exist(page):
-    """Links, and paths in backticks, from the root or from the page's folder."""
+    """Links, and paths in backticks: from the root, the page's folder, or that of the last path."""
     text = page.read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
-    paths = re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))`", text)
-    paths += re.findall(r"`python ([\w./-]+\.py)", text)
-    missing = [p for p in links if not (page.parent / p).exists()]
-    missing += [p for p in paths if not any((at / p).exists() for at in (ROOT, page.parent))]
+    missing = [link for link in links if not (page.parent / link).exists()]
+    folders = [ROOT, page.parent, ROOT]
+    for path in re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))[ `]", text):
+        found = [folder / path for folder in folders if (folder / path).exists()]
+        if found:
+            folders[2] = found[-1].parent
+        elif path != "__init__.py":
+            missing.append(path)
     assert missing == []
+
+
+def test_walk_is_that_of_the_call():
+    """The files that CONTRIBUTING.md names on the way of a call are first entered in its order."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## ")[2]
+    entered = [path for path, _ in walk.example()]
+    told = [path for path in re.findall(r"`dualmc/([\w/]+\.py)`", section) if path in entered]
+    firsts = [entered.index(path) for path in dict.fromkeys(told)]
+    assert len(firsts) > 8
+    assert firsts == sorted(firsts)
 
 
 def test_readme_has_exactly_two_commands():
