@@ -16,10 +16,12 @@ import sys
 import tracemalloc
 
 import numpy as np
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.kernels import buffers, stamped
-from dualmc.steps import recording, vectors
+from dualmc.steps import recording
+from dualmc.steps.short import vectors
 
 
 def element_wise(x):

@@ -180,11 +180,11 @@ def _replace(original, checked):
 def install():
     """Put the checks in place."""
     from dualmc.cotangents import quick_sweep, sweep
+    from dualmc.duals import recorded
     from dualmc.kernels import buffers
-    from dualmc.steps import recording
     from dualmc.tangents import slots, tape
 
-    keep, kept, snapshot, empty = tape.keep, recording.kept, tape.snapshot, buffers.empty
+    keep, kept, snapshot, empty = tape.keep, recorded.kept, tape.snapshot, buffers.empty
     _replace(keep, lambda a, level: note_kept(keep(a, level)))
     _replace(kept, lambda dual, p: note_kept(kept(dual, p)))
     _replace(snapshot, lambda dual: _noted(snapshot(dual)))

@@ -8,7 +8,7 @@ from dualmc.derivation.notation.symbols import ONE, ZERO, Expr, substitute
 from dualmc.derivation.partials import Partial
 from dualmc.derivation.textbook import LONGEST
 from dualmc.graph.nodes import Node
-from dualmc.graph.record import stacked
+from dualmc.graph.returning import stacked
 
 
 def form_along(derivation: Derivation, path: Sequence[tuple[Node, int]]) -> Form:

@@ -27,9 +27,6 @@ ndarray = np.ndarray
 # The module that computes with masked arrays, imported when one is met: `foreign.py` sets it.
 masked_code = None
 
-# The module that computes with masked arrays, imported when one is met: `foreign.py` sets it.
-masked_code = None
-
 
 def defers(other):
     """Whether an operator leaves it to `other` what it does (a str, a sparse matrix, ...)."""

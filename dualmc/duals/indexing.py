@@ -1,10 +1,14 @@
-"""Reading Duals by index: views where NumPy gives them, numbers the short way."""
+"""Reading Duals by index: views where NumPy gives them, numbers and tape parts the short way."""
 
 import operator
 
 import numpy as np
 
-from dualmc.duals import levels
+from dualmc.cotangents.moves import pull_slice
+from dualmc.duals import choices, levels
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
+from dualmc.duals.recorded import parts, recorded
 from dualmc.duals.views import (
     InnerKeyView,
     KeyView,
@@ -16,16 +20,53 @@ from dualmc.duals.views import (
     view_of,
 )
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent, of_slots
 from dualmc.tangents.structure import content_of, key_of
-from dualmc.tangents.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
+ndarray = np.ndarray
 _ONE = (1.0,)
 
 
 def get(dual, key):
-    """``dual[key]``: a view where NumPy gives one."""
+    """``dual[key]``."""
+    level = dual.level
+    if level.records and (type(key) is slice or type(key) is int) and level.open:
+        y = _recorded(dual, key, level)
+        if y is not None:
+            return y
+    y = _part(dual, key)
+    if choices.rooted and type(dual._primal) is Dual:
+        return choices.moved(y, dual, lambda a: a[key])
+    return y
+
+
+def _recorded(dual, key, level):
+    """``dual[key]`` of a plain float64 array; None: not here."""
+    view = dual._view
+    if view is None:
+        p, t = dual._primal, dual._tangent
+    elif type(view) is PartView:
+        return None
+    else:
+        p, t = parts(dual)
+    if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
+        return None
+    y = p[key]
+    out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
+    if type(y) is ndarray:  # else a number, which is a copy
+        if view is None:
+            out._view = new = KeyView(dual, (key,))
+            new.seen = dual._writes
+        else:
+            out._view = new = InnerKeyView(dual, (key,))
+            new.seen = new.root._writes
+    return out
+
+
+def _part(dual, key):
+    """``dual[key]``: a view where NumPy gives one, its tangent derived when that is read."""
     if not dual.level.open:
         raise levels.finished()
     kind = type(key)
@@ -47,7 +88,7 @@ def get(dual, key):
         if t is None and isinstance(primal, np.generic):
             return primal
         # Of an outer call's numbers too: what f makes of it may be written this level's.
-        return dual.make(primal, t, dual.level)
+        return make(primal, t, dual.level)
     outer = dual._view
     if outer is None:
         view = KeyView(dual, path)
@@ -55,7 +96,7 @@ def get(dual, key):
         view = view_of(dual, lambda a: a[key], lambda a: a[(slice(None), *path)], path)
     else:
         view = InnerKeyView(dual, path)
-    return dual.make(primal, None, dual.level, view)
+    return make(primal, None, dual.level, view)
 
 
 def _number(dual, i):
@@ -72,7 +113,7 @@ def _number(dual, i):
             return None
         i = part[i]
     p, t = dual._primal, dual._tangent
-    if t is None or type(p) is not np.ndarray or p.ndim != 1:
+    if t is None or type(p) is not ndarray or p.ndim != 1:
         return None
     return (_number_of_slots if t.is_sparse else _number_of_block)(dual, i)
 
@@ -87,29 +128,29 @@ def _number_of_block(dual, i):
     if seeded is not None and (scale is seeded[1] or scale is not None and dense.is_unit(scale)):
         column = seeded[0] + (i if i >= 0 else i + p.size)
         if 0 <= column < t.level.n:
-            return dual.make(y, NumberTangent(t.level, (column,), _ONE), dual.level)
-        return dual.make(y, NumberTangent(t.level, (), ()), dual.level)
-    if type(block) is not np.ndarray:
+            return make(y, NumberTangent(t.level, (column,), _ONE), dual.level)
+        return make(y, NumberTangent(t.level, (), ()), dual.level)
+    if type(block) is not ndarray:
         return None
     if scale is not None:
         scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
-    return dual.make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
+    return make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
 
 
 def _number_of_slots(dual, i):
     """Element `i` of a vector with a sparse tangent."""
     t = dual._tangent
     coef = t.coef
-    if type(coef) is not np.ndarray or coef.dtype is not FLOAT64 or coef.shape[0] == 0:
+    if type(coef) is not ndarray or coef.dtype is not FLOAT64 or coef.shape[0] == 0:
         return None
     y = dual._primal[i]
     if coef.shape[0] != 1:
         t = of_slots(t.level, coef[:, i], t.col[:, i])
-        return None if t is None else dual.make(y, t, dual.level)
+        return None if t is None else make(y, t, dual.level)
     column = t.col.item(0, i)
     if column < 0:
-        return dual.make(y, NumberTangent(t.level, (), ()), dual.level)
-    return dual.make(y, NumberTangent(t.level, (column,), (coef.item(0, i),)), dual.level)
+        return make(y, NumberTangent(t.level, (), ()), dual.level)
+    return make(y, NumberTangent(t.level, (column,), (coef.item(0, i),)), dual.level)
 
 
 def _tangent_at(dual, path, is_plain):
@@ -150,7 +191,7 @@ def _element(t, path, is_owned, is_plain):
     key = key_of(path[1:]) if t.is_sparse else None
     if is_owned:
         return t.copied(lambda a: a[path], key)
-    return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
+    return t.map(lambda a: a[path], key)
 
 
 def _taken(dual, key):
@@ -159,7 +200,7 @@ def _taken(dual, key):
     t = dual.own_tangent()
     if t is not None:
         t = t.take_by(content_of(key), lambda: positions(dual.shape)[key])
-    return dual.make(primal, t, dual.level)
+    return make(primal, t, dual.level)
 
 
 class FlatIterator:
@@ -215,3 +256,12 @@ def _compare_flat():
 
 
 _compare_flat()
+
+
+def _set_flat(dual, value):
+    value = np.ravel(as_operand(value))
+    dual[...] = np.reshape(np.resize(value, dual.size), dual.shape)
+
+
+Dual.__getitem__ = get
+Dual.flat = property(FlatIterator, _set_flat)

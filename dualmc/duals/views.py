@@ -10,8 +10,8 @@ from types import EllipsisType
 import numpy as np
 
 from dualmc.duals import levels
+from dualmc.duals.dual import make
 from dualmc.kernels.payload import values
-from dualmc.tangents import tangent
 from dualmc.tangents.structure import key_of
 
 
@@ -126,7 +126,7 @@ class View:
             if 2 * math.prod(shape) < root.size:
                 return t.copied(self.batched, key)
             root._owned = False
-        return t.map(self.batched) if key is None else t.moved(self.batched, key)
+        return t.map(self.batched, key)
 
     def _derive_recorded(self, shape):
         """On a tape: the last step of what the array it was taken from is now."""
@@ -149,7 +149,7 @@ class View:
         if self.key is not None:
             return t.slice(self.key, shape)
         if self.batched_step is not None:
-            return t.map(self.batched_step, shape)
+            return t.map(self.batched_step, None, shape)
         return t.take(self.select_step(positions(t.shape)))
 
 
@@ -218,7 +218,7 @@ class PartView:
 
     def derive(self, shape):
         t = self.base.own_tangent()
-        return None if t is None else tangent.part(t, self.part)
+        return None if t is None else t.part(self.part)
 
     def set(self, key, value):
         base = self.base
@@ -250,7 +250,7 @@ def view_of(parent, select, batched, key=None, step_key=None):
     if type(outer) is PartView:
         base = outer.base
         inner = view_of(base, select, batched, key)
-        return PartView(base.make(select(base.primal), None, base.level, inner), outer.part)
+        return PartView(make(select(base.primal), None, base.level, inner), outer.part)
     return View(outer.root, select, batched, key, parent, step_key)
 
 

@@ -5,14 +5,17 @@ import math
 import numpy as np
 
 from dualmc.duals import levels
+from dualmc.duals.dual import Dual, make_array
+from dualmc.duals.operands import as_operand
 from dualmc.duals.views import PartView, is_basic, plain_key, positions
 from dualmc.errors import TangentLostError
-from dualmc.tangents import union
+from dualmc.tangents import combining
 from dualmc.tangents.structure import content_of, key_of
 
 
 def set(dual, key, value):
     """``dual[key] = value``, for a root or a view."""
+    value = as_operand(value)
     key = plain_key(key)
     if not dual.level.open:
         raise levels.finished()
@@ -52,12 +55,12 @@ def _promote(dual, value):
     inner = root.primal
     if hasattr(inner, "own_tangent"):
         if level.serial > inner.level.serial:
-            root.replace_primal(root.make_array(inner, None, level))
+            root.replace_primal(make_array(inner, None, level))
         elif level.serial < inner.level.serial:
             _promote(inner, value)
     else:
         root.level.check_not_lent(root)
-        root.replace_primal(root.make_array(inner, None, level))
+        root.replace_primal(make_array(inner, None, level))
 
 
 def _is_own_view(dual, key, value):
@@ -163,7 +166,7 @@ def _write_tangent(dual, key, t):
         if t.shape != selected:
             t = _fit(t, selected)
     is_small = 64 * math.prod(selected) < math.prod(shape)
-    root._tangent = union.put(
+    root._tangent = combining.put(
         root._tangent, shape, place, t, root.level, dtype, root._owned, is_small, root._writes
     )
     root._owned = True
@@ -203,3 +206,6 @@ def assign(dual, result):
     else:
         _write_tangent(dual, ..., t)
     return dual
+
+
+Dual.__setitem__ = set

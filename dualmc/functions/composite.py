@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.functions.moving.selection import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles

@@ -5,7 +5,8 @@ import warnings
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at
 from dualmc.errors import KinkWarning
 from dualmc.functions.summing.linear import with_primal
 from dualmc.kernels.payload import values

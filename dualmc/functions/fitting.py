@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, level_of
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, level_of
 from dualmc.functions.matrices.differentials import held, is_active, quiet, real, turned
 from dualmc.functions.matrices.solving import pseudo_inverse
 from dualmc.functions.summing.linear import with_primal

@@ -15,7 +15,8 @@ import inspect
 import numpy as np
 import scipy.optimize
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, has_tangent
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.forward import jacobian_fwd, jvp
 from dualmc.functions.summing.linear import with_primal

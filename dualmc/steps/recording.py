@@ -10,62 +10,33 @@ import math
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import (
+from dualmc.cotangents.elementwise import (
     pull_elementwise,
-    pull_matmul,
     pull_multiplied,
-    pull_parts,
-    pull_running_sum,
     pull_scaled,
-    pull_sum,
     pull_times,
     pull_unary,
 )
-from dualmc.cotangents.quick import Unary
+from dualmc.cotangents.moves import pull_parts
+from dualmc.cotangents.quick_partials import Unary
+from dualmc.cotangents.sums import pull_matmul, pull_running_sum, pull_sum
 from dualmc.duals.dual import Dual, make
+from dualmc.duals.recorded import is_float64, kept, parts, recorded
 from dualmc.kernels import buffers
 from dualmc.rules.table import RULES
-from dualmc.tangents.tape import Var, keep, next_serial, step
+from dualmc.tangents.tape import keep, step
 
 FLOAT64 = np.dtype(np.float64)
 
 # Bytes of a result from which fresh pages cost more than looking for a kept buffer.
 LARGE = 2**19
 ndarray = np.ndarray
-_new = Dual.__new__
-_new_var = Var.__new__
-_asarray = np.asarray
 
 # By ufunc: constant partials, or a `Unary`; False: not here.
 _unary: dict = {}
 # By ufunc of two arguments: constant partials, or the `Rule`; False: not here.
 _binary: dict = {}
 _NUMBERS = frozenset({float, int, np.float64})
-
-
-def recorded(y, level, pull, parents, data, is_kept=False):
-    """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it.
-
-    ``make(y, step(pull, parents, data, y.shape), level)``, written out: every operation comes here.
-    """
-    if type(y) is not ndarray:
-        y = _asarray(y)
-    var = _new_var(Var)
-    var.pull = pull
-    var.parents = parents
-    var.data = data
-    var.shape = y.shape
-    var.dtype = FLOAT64
-    var.serial = next_serial()
-    out = _new(Dual)
-    out._primal = y
-    out.level = level
-    out._tangent = var
-    out._view = None
-    out._writes = 0
-    out._owned = False
-    out._kept = is_kept
-    return out
 
 
 def computed(ufunc, *primals):
@@ -328,41 +299,3 @@ def _negative_axes(axis, ndim):
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis < 0 else axis - ndim,)
     return None
-
-
-def parts(x):
-    """The primal and the tangent of a Dual, as they are now."""
-    view = x._view
-    if view is not None:
-        root = view.root
-        if view.memory is not root._primal or view.seen != root._writes:
-            return x.primal, x.own_tangent()
-    return x._primal, x._tangent
-
-
-def parts_at(a, level):
-    """The primal and the tangent of an operand at `level`; a Dual of another one is no array."""
-    if type(a) is not Dual:
-        return a, None
-    return parts(a) if a.level is level else (None, None)
-
-
-def is_float64(p):
-    return type(p) is ndarray and p.dtype is FLOAT64
-
-
-def kept(dual, p):
-    """The float64 primal `p` of `dual`, which is copied before the next write to it.
-
-    A small part of a larger array is copied here, so that writes to the rest copy nothing.
-    """
-    view = dual._view
-    if view is None:
-        dual._kept = True
-        return p if p.ndim else p[()]
-    if not p.ndim:
-        return p[()]
-    if 2 * p.size < view.root.size:
-        return p.copy()
-    view.root._kept = True
-    return p

@@ -14,7 +14,7 @@ import pytest
 
 import dualmc as dm
 from dualmc.kernels import stamped
-from dualmc.steps import vectors
+from dualmc.steps.short import vectors
 
 pytest.importorskip("scipy.sparse")
 

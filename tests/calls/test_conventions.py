@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conventions import ROWS, SECOND, TABLE, compiled
-from function_cases import among_dummies
+from oracles import among_dummies
 
 import dualmc as dm
 

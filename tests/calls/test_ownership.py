@@ -12,7 +12,8 @@ import warnings
 
 import numpy as np
 import pytest
-from function_cases import CASES, differences
+from function_cases import CASES
+from oracles import differences
 
 import dualmc as dm
 from dualmc.calls import ownership

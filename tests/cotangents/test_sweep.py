@@ -5,13 +5,13 @@ Oracles are closed forms, complex steps and central differences of the plain fun
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 from dualmc.calls.request import Request
 from dualmc.cotangents import quick_sweep, sweep
 from dualmc.kernels import slot_kernels, stamped
-from dualmc.reverse import Tape
+from dualmc.passes.reverse_pass import Tape
 
 X = np.array([0.5, 1.5, 2.5, 0.25, 0.75, 1.25])
 INF, NAN = np.inf, np.nan

@@ -7,7 +7,7 @@ import copy
 
 import numpy as np
 import pytest
-from function_cases import differences
+from oracles import differences
 
 import dualmc as dm
 from dualmc.derivation.trace import trace

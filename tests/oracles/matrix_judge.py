@@ -1,7 +1,8 @@
 """How the tests of matrix functions judge a case: by plain NumPy only, in every mode."""
 
 import numpy as np
-from function_cases import among_dummies, differences, second_difference, spread
+from oracles import among_dummies, assert_close, differences, second_difference
+from points import complex_of, spread
 
 import dualmc as dm
 
@@ -17,27 +18,9 @@ STACK_SYMMETRIC = B3 @ np.swapaxes(B3, -1, -2) / 4.0
 VECTOR = np.array([0.7, -1.3, 2.1])
 
 
-def complex_of(x):
-    return x * (1.0 + 0.5j) + x**2 * (0.3 - 0.2j)
-
-
 def hermitian_of(x):
     z = complex_of(x)
     return (z + np.conj(np.swapaxes(z, -1, -2))) / 4.0 + 8.0 * np.eye(x.shape[-1])
-
-
-def flattened(parts):
-    """The arrays of a result one after the other, complex ones by their parts."""
-    return np.concatenate([np.ravel(g(p)) for p in parts for g in by_parts(p)])
-
-
-def by_parts(a):
-    return (np.real, np.imag) if a.dtype.kind == "c" else (np.positive,)
-
-
-def assert_close(expected, actual, rtol):
-    scale = max(1.0, np.max(np.abs(expected), initial=0.0))
-    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)
 
 
 def judge_first(f, x, rtol=1e-8):

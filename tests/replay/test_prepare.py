@@ -10,7 +10,8 @@ import warnings
 
 import numpy as np
 import pytest
-from function_cases import CASES, STEP, complex_step, differences, expected_jacobian
+from function_cases import CASES, STEP, expected_jacobian
+from oracles import complex_step, differences
 
 import dualmc as dm
 from dualmc.prepare import Prepared

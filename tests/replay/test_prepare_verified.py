@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 from dualmc.replay.machine import native, schedule

@@ -5,7 +5,7 @@ The oracle is the complex step, for random programs too.
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 

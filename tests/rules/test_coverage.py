@@ -10,6 +10,14 @@ from dualmc import Dual, MissingRuleError
 from dualmc.rules import coverage
 
 ROOT = pathlib.Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+CASES = (
+    "oracles/function_cases/*.py",
+    "oracles/axes_and_shapes.py",
+    "oracles/cases.py",
+    "functions/test_functions.py",
+    "functions/matrices/test_linalg.py",
+)
 FUNCTIONS = coverage.functions()
 KINDS = {name: coverage.kind_of(function) for name, function in FUNCTIONS.items()}
 DIFFERENTIATED = ("element-wise", "selection", "linear", "bilinear", "composite", "in-place")
@@ -82,10 +90,7 @@ def test_no_undispatched_function_drops_a_derivative(name):
 def test_every_differentiated_function_has_a_case(name):
     """Its derivative is compared with an independent oracle in the function or rule tests."""
     function = FUNCTIONS[name]
-    text = "".join(
-        (ROOT / file).read_text()
-        for file in ("function_cases.py", "cases.py", "test_functions.py", "test_linalg.py")
-    )
+    text = "".join(file.read_text() for pattern in CASES for file in TESTS.glob(pattern))
     spellings = {n for n, f in FUNCTIONS.items() if f is function}
     found = [s for s in spellings if re.search(rf"\bnp\.{re.escape(s[6:])}\b", text)]
     assert found, f"no case for {name}"

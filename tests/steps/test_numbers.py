@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 import pytest
-from function_cases import complex_step
+from oracles import complex_step
 
 import dualmc as dm
 from dualmc.kernels import stamped
-from dualmc.steps import numbers
+from dualmc.steps.short import numbers
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
 

@@ -7,7 +7,7 @@ differences of plain NumPy.  The awkward values are those of the conventions.
 
 import numpy as np
 import pytest
-from function_cases import complex_step, differences
+from oracles import complex_step, differences
 
 import dualmc as dm
 from dualmc.kernels import block_kernels, short_kernels, stamped

@@ -10,7 +10,7 @@ import pytest
 
 import dualmc as dm
 from dualmc.duals.levels import Level
-from dualmc.tangents import merging, tangent, union
+from dualmc.tangents import combining, dense_tangent, unions
 
 N = 40  # above the number of inputs that start dense
 
@@ -121,13 +121,13 @@ def test_equal_columns_add_without_a_merge(monkeypatch):
     def refuse(*args):
         raise AssertionError("merged")
 
-    monkeypatch.setattr(union, "merged", refuse)
+    monkeypatch.setattr(combining, "merged", refuse)
     dm.jacobian_fwd(lambda x: x * np.sin(x) + x**2, np.linspace(0.5, 1.5, N))
 
 
 def test_shifted_slices_unite_alike():
     a, b = np.arange(499, dtype=np.int32)[None], np.arange(1, 500, dtype=np.int32)[None]
-    union = merging.union_of(Level(500), a, b)
+    union = unions.union_of(Level(500), a, b)
     assert [[0, -1], [-1, 0]] == union.slots.tolist()
     assert union.few.size == 0
     n = 500
@@ -224,7 +224,7 @@ def test_the_budget_turns_one_pass_into_chunks(monkeypatch):
     whole = dm.jacobian_fwd(f, x)
     assert 1 == len(calls)
     calls.clear()
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 60 * 20 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 60 * 20 * 8)
     assert np.array_equal(whole, dm.jacobian_fwd(f, x))
     # One pass that met the budget, and three of 20 columns.
     assert 4 == len(calls)
@@ -239,7 +239,7 @@ def test_a_chunk_needed_by_an_inner_call_stays_inside_it(monkeypatch):
         outer.append(1)
         return dm.jacobian_fwd(lambda y: (np.cumsum(y) ** 2).sum(), x)
 
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 30 * 30 * 8 - 1)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 30 * 30 * 8 - 1)
     i = np.arange(30)
     y_dot = dm.jvp(gradient, x, np.ones(30))[1]
     # sum_k (sum_{j<=k} y_j)^2 has the Hessian 2 (30 - max(i, j)).

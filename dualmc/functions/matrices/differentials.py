@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, primal_at
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import primal_at
 from dualmc.functions.summing.linear import applied
 from dualmc.kernels.payload import values
 from dualmc.tangents import tape

@@ -10,15 +10,15 @@ import numpy as np
 
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import inverse_where, quiet, rate, spoiled
 from dualmc.functions.matrices.unit_vectors import units
 from dualmc.functions.summing.linear import kept_shape, negative_axes, summed, with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
-from dualmc.steps.short import short_sums
-from dualmc.tangents.tangent import part
+from dualmc.steps.short import sums as short_sums
 
 
 @handles("composite", np.linalg.norm)
@@ -62,7 +62,7 @@ def _power_norm_tangent(x, p, axes, y):
     factor = np.where(is_zero, np.zeros((), factor.dtype), factor)
     t = t.times(np.broadcast_to(factor, x.shape))
     if t.dtype.kind == "c":
-        t = part(t, np.real)
+        t = t.part(np.real)
     return summed(t, axes, y.shape, y.dtype)
 
 

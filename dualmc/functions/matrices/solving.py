@@ -9,7 +9,8 @@ import operator
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of
 from dualmc.functions.matrices.differentials import (
     from_triangle,
     held,

@@ -8,7 +8,8 @@ which is exact in every smooth function that treats them alike.
 import numpy as np
 
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import as_operand, make
+from dualmc.duals.dual import make
+from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.decompositions import phase
 from dualmc.functions.matrices.differentials import (
     antisymmetric,

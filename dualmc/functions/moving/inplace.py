@@ -3,7 +3,8 @@
 import numpy as np
 
 from dualmc.duals import writing
-from dualmc.duals.dual import Dual, as_operand
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand
 from dualmc.duals.views import positions
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values

@@ -6,15 +6,16 @@ numbered one after the other, -1 for every element of a constant.
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
 from dualmc.duals.views import plain_key, positions
 from dualmc.functions.moving.selection import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.recording import record_joined
-from dualmc.steps.short import short_moves
+from dualmc.steps.short import moves as short_moves
 from dualmc.tangents import tape
-from dualmc.tangents.union import are_sparse, chosen, placed, pool
+from dualmc.tangents.combining import are_sparse, chosen, placed, pool
 
 
 class Leaves:

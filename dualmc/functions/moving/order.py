@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand
 from dualmc.duals.views import positions
 from dualmc.errors import missing_case
 from dualmc.functions.moving.selection import gathered, written
@@ -18,8 +19,8 @@ from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import equal_neighbours, generic
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_extremum
-from dualmc.steps.short import short_sums
-from dualmc.tangents.union import add
+from dualmc.steps.short import sums as short_sums
+from dualmc.tangents.combining import add
 
 # Ties of up to this many elements are gathered one by one; more are summed with weights.
 GATHERED_TIES = 8

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.duals.views import positions
 from dualmc.functions.moving.selection import by_position, gathered
 from dualmc.functions.summing.linear import with_primal

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualmc.duals import choices, writing
-from dualmc.duals.dual import Dual, as_array, as_operand, has_tangent, make
+from dualmc.duals.dual import Dual, as_array, make
+from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.duals.views import PartView, plain_key, positions, view_of
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import align, values
 from dualmc.rules.registry import handles, register_one
-from dualmc.steps.short import short_moves
+from dualmc.steps.short import moves as short_moves
 from dualmc.tangents.structure import key_of_call
 from dualmc.tangents.tape import Reshape
 
@@ -43,7 +44,7 @@ def result(y, x, select, batched=None, key=None):
     if batched is None:
         t = t.take_by(key, lambda: select(positions(x.shape)))
     else:
-        t = t.map(batched) if key is None or not t.is_sparse else t.moved(batched, key)
+        t = t.map(batched, key)
     return make(y, t if t.dtype == y.dtype else t.astype(y.dtype), x.level)
 
 

@@ -5,7 +5,8 @@ Of equal elements the first counts, those of the first array before those of the
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 

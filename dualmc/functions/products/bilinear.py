@@ -10,19 +10,20 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at, tangent_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import exact, with_primal
 from dualmc.kernels import block_kernels, buffers, slot_kernels
 from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
-from dualmc.steps.short import short_blocks
-from dualmc.steps.short.short_products import product
-from dualmc.tangents import dense, tangent, tape
+from dualmc.steps.short import blocks as short_blocks
+from dualmc.steps.short.products import product
+from dualmc.tangents import dense, dense_tangent, tape
+from dualmc.tangents.combining import add
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.packed import PackedTangent, packed
-from dualmc.tangents.tangent import DenseTangent, need_block, new_block, rows_tangent
-from dualmc.tangents.union import add
 
 # The second half of a product is added to the first in this many parts, of at least so many bytes.
 PARTS, PART, SMALL_PART = 16, 2**19, 2**17
@@ -129,7 +130,7 @@ def _is_narrow(t, other):
     """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
     if not t.is_sparse or 0 in t.shape or 0 in other.shape:
         return False
-    return not tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
+    return not dense_tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
 
 
 def _contracted(t, other, is_constant):
@@ -176,7 +177,9 @@ def _image(matrix, x):
     if t is None or t.is_recorded or matrix.ndim != 2 or type(x.primal) is not np.ndarray:
         return None
     if t.is_sparse:
-        is_few = t.level.n <= dense.FEW or not tangent.is_wide(t.coef.shape[0] * x.size, t.level.n)
+        is_few = t.level.n <= dense.FEW or not dense_tangent.is_wide(
+            t.coef.shape[0] * x.size, t.level.n
+        )
         return None if is_few else short_blocks.image_of_slots(matrix, x, t)
     if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
         return None

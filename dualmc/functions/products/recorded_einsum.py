@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc.duals.dual import Dual
+from dualmc.duals.recorded import is_float64, kept, parts_at, recorded
 from dualmc.kernels import buffers
 from dualmc.kernels.payload import times, values
-from dualmc.steps.recording import is_float64, kept, parts_at, recorded
 from dualmc.tangents.tape import keep
 
 # The label of the rows that are swept together.

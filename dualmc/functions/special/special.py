@@ -8,7 +8,8 @@ Digital Library of Mathematical Functions (DLMF), https://dlmf.nist.gov, where n
 import numpy as np
 import scipy.special as sc
 
-from dualmc.duals.dual import Dual, as_operand, has_dual, level_of
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual, level_of
 from dualmc.errors import missing_case, missing_rule
 from dualmc.functions.matrices.differentials import held, quiet
 from dualmc.functions.special import special_rare, spherical

@@ -10,7 +10,7 @@ function of half-integer order, which underflows: j and i are summed as their po
 import numpy as np
 import scipy.special as sc
 
-from dualmc.duals.dual import has_dual
+from dualmc.duals.operands import has_dual
 from dualmc.errors import missing_case
 from dualmc.rules.table import Rule, select
 from dualmc.steps.elementwise import push

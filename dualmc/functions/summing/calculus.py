@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, level_of, primal_at
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, level_of, primal_at
 from dualmc.functions.summing.linear import exact, with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand
 from dualmc.functions.summing.linear import valued
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles

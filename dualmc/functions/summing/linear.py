@@ -6,13 +6,14 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, level_of, make, primal_at
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, level_of, primal_at
 from dualmc.functions.moving.selection import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_running_sum, record_sum
-from dualmc.steps.short import short_sums
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.steps.short import sums as short_sums
+from dualmc.tangents.dense_tangent import DenseTangent
 
 
 def negative_axes(axis, ndim):

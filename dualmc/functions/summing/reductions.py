@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from dualmc.duals import views
-from dualmc.duals.dual import Dual, as_operand, has_tangent, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import TangentLostError
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import (
@@ -25,7 +26,7 @@ from dualmc.functions.summing.linear import (
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import REDUCTIONS, handles, name_of
 from dualmc.steps.elementwise import apply
-from dualmc.steps.short import short_sums
+from dualmc.steps.short import sums as short_sums
 
 # --- Products ------------------------------------------------------------------------------------
 

@@ -8,15 +8,15 @@ import math
 import numpy as np
 
 from dualmc.duals import choices
-from dualmc.duals.dual import Dual, as_operand, has_dual, make
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.errors import missing_case
 from dualmc.functions.moving.selection import written
 from dualmc.functions.summing.linear import exact, negative_axes, not_nan, summed, valued
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles
-from dualmc.steps.short import short_sums
-from dualmc.tangents.tangent import part
+from dualmc.steps.short import sums as short_sums
 
 
 def _central(a, axis, ddof, keepdims, where):
@@ -45,7 +45,7 @@ def _var_tangent(a, axis, ddof, keepdims, where, y):
         return None
     t = t.times(factor)
     if a.dtype.kind == "c":
-        t = part(t, np.real)
+        t = t.part(np.real)
     return summed(t, axes, y.shape, y.dtype)
 
 

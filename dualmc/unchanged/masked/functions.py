@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ma
 
 from dualmc.duals import subclasses
-from dualmc.duals.dual import has_tangent
+from dualmc.duals.operands import has_tangent
 from dualmc.errors import missing_rule
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.masked.array import Masked, result, settled

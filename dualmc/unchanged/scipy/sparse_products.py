@@ -11,7 +11,8 @@ import types
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, has_tangent
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.functions.summing.linear import applied, with_primal
 from dualmc.graph.traced import Traced

@@ -9,7 +9,8 @@ import types
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, has_tangent
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.memory import of_plain

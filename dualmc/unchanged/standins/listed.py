@@ -11,13 +11,14 @@ import types
 
 import numpy as np
 
-from dualmc.duals.dual import Dual, as_operand, has_dual
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.graph.record import as_operand as as_traced
 from dualmc.graph.record import has_traced
 from dualmc.rules import registry
 from dualmc.steps.elementwise import apply
 from dualmc.steps.recording import record_unary
-from dualmc.steps.vectors import push_unary
+from dualmc.steps.short.vectors import push_unary
 
 # What is no list, and defers to no other library.
 _PLAIN = frozenset(

@@ -11,7 +11,8 @@ Outside of a derivative call they are the originals.
 import numpy as np
 
 from dualmc.duals import levels, subclasses
-from dualmc.duals.dual import Dual, as_operand, has_dual, make_array
+from dualmc.duals.dual import Dual, make_array
+from dualmc.duals.operands import as_operand, has_dual
 from dualmc.errors import TangentLostError
 from dualmc.functions.summing.linear import exact as exact_of_duals
 from dualmc.graph.nodes import Recorder
@@ -54,7 +55,11 @@ def is_carrier(a):
 
 def looked_at(a):
     """The plain value of `a`, which decides what f does next."""
-    return a.look() if type(a) is Traced else values(a)
+    if type(a) is Traced:
+        return a.look()
+    while hasattr(a, "own_tangent"):
+        a = a.primal
+    return a
 
 
 def value_of(a):

@@ -3,7 +3,6 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from function_cases import differences, spread
 from matrix_judge import (
     A3,
     B3,
@@ -11,12 +10,12 @@ from matrix_judge import (
     STACK_TALL,
     SYMMETRIC,
     TALL,
-    complex_of,
-    flattened,
     hermitian_of,
     judge_first,
     judge_second,
 )
+from oracles import differences, flattened
+from points import complex_of, spread
 
 import dualmc as dm
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from function_cases import differences, spread
+from oracles import differences
+from points import spread
 
 import dualmc as dm
 

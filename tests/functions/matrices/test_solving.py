@@ -3,19 +3,9 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from function_cases import differences
-from matrix_judge import (
-    A3,
-    B3,
-    STACK_TALL,
-    SYMMETRIC,
-    TALL,
-    VECTOR,
-    complex_of,
-    flattened,
-    judge_first,
-    judge_second,
-)
+from matrix_judge import A3, B3, STACK_TALL, SYMMETRIC, TALL, VECTOR, judge_first, judge_second
+from oracles import differences, flattened
+from points import complex_of
 
 import dualmc as dm
 

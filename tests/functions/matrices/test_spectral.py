@@ -3,19 +3,18 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from function_cases import differences, spread
 from matrix_judge import (
     A3,
     B3,
     STACK_SYMMETRIC,
     SYMMETRIC,
     VECTOR,
-    complex_of,
-    flattened,
     hermitian_of,
     judge_first,
     judge_second,
 )
+from oracles import differences, flattened
+from points import complex_of, spread
 
 import dualmc as dm
 

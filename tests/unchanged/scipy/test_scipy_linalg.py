@@ -11,7 +11,8 @@ import dualmc as dm
 pytest.importorskip("scipy")
 
 import scipy.linalg as sl
-from matrix_judge import A3, SYMMETRIC, VECTOR, complex_of, judge_first, judge_second
+from matrix_judge import A3, SYMMETRIC, VECTOR, judge_first, judge_second
+from points import complex_of
 from scipy import linalg
 from scipy.linalg import expm as exponential
 

@@ -14,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from dualmc.duals.dual import as_operand
+from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import held, quiet, solved
 from dualmc.functions.summing.linear import applied, with_primal
 from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix

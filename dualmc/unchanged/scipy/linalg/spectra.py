@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualmc.duals.dual import as_operand, level_of
+from dualmc.duals.operands import as_operand, level_of
 from dualmc.errors import missing_case
 from dualmc.functions.matrices import spectral
 from dualmc.functions.matrices.decompositions import (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualmc.duals.dual import as_operand
+from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
 from dualmc.unchanged.scipy.linalg.table import handles
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualmc.duals.dual import as_operand, level_of
+from dualmc.duals.operands import as_operand, level_of
 from dualmc.errors import missing_case
 from dualmc.functions.matrices.differentials import from_triangle, held, is_active, solved, turned
 from dualmc.functions.matrices.solving import (

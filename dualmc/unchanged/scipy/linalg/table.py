@@ -10,7 +10,8 @@ import functools
 
 import scipy.linalg
 
-from dualmc.duals.dual import Dual, has_dual, has_tangent
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import has_dual, has_tangent
 from dualmc.errors import missing_case
 from dualmc.kernels.payload import values
 

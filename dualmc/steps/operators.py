@@ -1,0 +1,264 @@
+"""The operators of a Dual: the short way where there is one, else the ufunc.
+
+Numbers are rounded as NumPy's scalars are, whose operators are not the ufuncs everywhere.
+"""
+
+import operator
+
+import numpy as np
+
+from dualmc.duals import beside, choices, subclasses, writing
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import (
+    OPERANDS,
+    as_operand,
+    from_objects,
+)
+from dualmc.kernels.payload import values
+from dualmc.steps.accumulating import accumulated
+from dualmc.steps.elementwise import apply
+from dualmc.steps.recording import record_binary, record_unary
+from dualmc.steps.short import scalar_code
+from dualmc.steps.short.plain import tangent_of
+from dualmc.steps.short.vectors import push_binary, push_unary
+from dualmc.tangents.number_tangent import NumberTangent
+
+FLOAT64 = np.dtype(np.float64)
+
+
+def _unary(ufunc):
+    def method(self):
+        y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        return apply(ufunc, self) if y is None else y
+
+    return method
+
+
+def _binary(ufunc, function):
+    """The operator `function`, its reflection and its in-place form."""
+    general = _product if ufunc is np.multiply else apply
+    sign = 1 if ufunc is np.add else -1 if ufunc is np.subtract else 0
+
+    def method(self, other):
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
+        if y is None:
+            if type(other) in OPERANDS:
+                return general(ufunc, self, other)
+            other, y = beside.operator_beside(function, self, other, from_objects)
+            return general(ufunc, self, other) if other is not None else y
+        return y
+
+    def reflected(self, other):
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, other, self)
+        if y is None:
+            if type(other) in OPERANDS:
+                return general(ufunc, other, self)
+            other, y = beside.reflected_beside(function, other, self, from_objects)
+            return general(ufunc, other, self) if other is not None else y
+        return y
+
+    def in_place(self, other):
+        if not self._primal.ndim and not self._writes and self._view is None:  # a number
+            return method(self, other)
+        if type(other) not in OPERANDS:
+            other = as_operand(other)
+        if sign and self._view is not None and accumulated(self, other, sign):
+            return self
+        short = record_binary if self.level.records else push_binary
+        y = short(ufunc, self, other)
+        return writing.assign(self, apply(ufunc, self, other) if y is None else y)
+
+    return method, reflected, in_place
+
+
+def _product(ufunc, a, b):
+    y = apply(ufunc, a, b)
+    return rounded(operator.mul, y, a, b) if y.ndim == 0 else y
+
+
+def _products():
+    """``@``, its reflection and its in-place form."""
+
+    def method(self, other):
+        y = record_binary(np.matmul, self, other) if self.level.records else None
+        if y is None:
+            if type(other) not in OPERANDS:
+                other, y = beside.operator_beside(operator.matmul, self, other, from_objects)
+            return apply(np.matmul, self, other) if other is not None else y
+        return y
+
+    def reflected(self, other):
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.matmul, other, self, from_objects)
+            if other is None:
+                return y
+        return apply(np.matmul, other, self)
+
+    def in_place(self, other):
+        return writing.assign(self, apply(np.matmul, self, as_operand(other)))
+
+    return method, reflected, in_place
+
+
+def _divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.operator_beside(divmod, self, other, from_objects)
+    return apply(np.divmod, self, other) if other is not None else y
+
+
+def _reflected_divmod(self, other):
+    if type(other) not in OPERANDS:
+        other, y = beside.reflected_beside(divmod, other, self, from_objects)
+    return apply(np.divmod, other, self) if other is not None else y
+
+
+def _attach():
+    for name, ufunc in {
+        "add": np.add,
+        "sub": np.subtract,
+        "mul": np.multiply,
+        "truediv": np.divide,
+        "floordiv": np.floor_divide,
+        "mod": np.remainder,
+        "matmul": np.matmul,
+    }.items():
+        if ufunc is np.matmul:
+            method, reflected, in_place = _products()
+        else:
+            method, reflected, in_place = _binary(ufunc, getattr(operator, name))
+        setattr(Dual, f"__{name}__", method)
+        setattr(Dual, f"__r{name}__", reflected)
+        setattr(Dual, f"__i{name}__", in_place)
+    for name, ufunc in {
+        "lt": np.less,
+        "le": np.less_equal,
+        "gt": np.greater,
+        "ge": np.greater_equal,
+        "eq": np.equal,
+        "ne": np.not_equal,
+    }.items():
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
+    Dual.__neg__ = _negated
+    Dual.__pos__ = _unary(np.positive)
+    Dual.__abs__ = _abs
+    Dual.__divmod__ = _divmod
+    Dual.__rdivmod__ = _reflected_divmod
+    Dual.__pow__ = _power
+    Dual.__rpow__ = _reflected_power
+    Dual.__ipow__ = lambda self, other: (
+        _power(self, other)
+        if self.is_number
+        else writing.assign(self, _power(self, as_operand(other)))
+    )
+
+
+def _negated(self):
+    """``-x``, the short way where its rows are plain."""
+    if type(self._tangent) is NumberTangent:
+        y = scalar_code.push_unary(np.negative, self, self._tangent)
+        if y is not None:
+            return y
+    t = None if self.level.records else tangent_of(self)
+    if t is None:
+        y = record_unary(np.negative, self) if self.level.records else None
+        return apply(np.negative, self) if y is None else y
+    rows = t.coef if t.is_sparse else t.scale
+    if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
+        return apply(np.negative, self)
+    return make(np.negative(self._primal), t.like(np.subtract(0.0, rows)), self.level)  # no -0
+
+
+def _abs(self):
+    y = apply(np.absolute, self)
+    if self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
+        # Python's abs of a complex scalar rounds differently from the ufunc's loop.
+        y.replace_primal(np.asarray(abs(self.primal[()])))
+    return y
+
+
+def _comparison(compare, ufunc):
+    def method(self, other):
+        if choices.reporting:
+            choices.passed(ufunc, (self, other))
+        if type(other) not in OPERANDS:  # NumPy compares the numbers, and knows how
+            if subclasses.is_masked(other) or not isinstance(other, np.ndarray):
+                if subclasses.extra(type(other)) is not None:
+                    return NotImplemented
+            return compare(values(self.primal)[()], other)
+        other = as_operand(other)
+        return compare(values(self.primal), values(other) if type(other) is Dual else other)
+
+    return method
+
+
+_SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
+
+
+def _power(self, other):
+    """``x ** p``, with NumPy's own shortcuts for the primal."""
+    y = None
+    if type(other) is int or type(other) is float:
+        if type(self._tangent) is NumberTangent:
+            y = scalar_code.push_power(self, self._tangent, other)
+            if y is not None:
+                return y
+        ufunc = _SHORTCUTS.get(other)
+        if ufunc is not None:
+            if self.level.records:
+                y = record_unary(ufunc, self, other)
+                if y is not None:
+                    return y
+            else:
+                y = push_unary(ufunc, self)
+            if y is None:
+                y = apply(ufunc, self)
+    if y is None:
+        y = push_binary(np.power, self, other)
+    if y is None:
+        if type(other) not in OPERANDS:
+            other, y = beside.operator_beside(operator.pow, self, other, from_objects)
+            if other is None:
+                return y
+        y = apply(np.power, self, other)
+    return rounded(operator.pow, y, self, other) if y.ndim == 0 else y
+
+
+def _reflected_power(self, other):
+    y = push_binary(np.power, other, self)
+    if y is None:
+        if type(other) not in OPERANDS:
+            other, y = beside.reflected_beside(operator.pow, other, self, from_objects)
+            if other is None:
+                return y
+        y = apply(np.power, other, self)
+    return rounded(operator.pow, y, other, self) if y.ndim == 0 else y
+
+
+# Operators that round otherwise for NumPy's scalars than the ufunc does, on some processors: powers
+# of scalars are the C library's, and complex products of scalars are not fused.
+SCALAR_OPERATORS = {np.power: operator.pow, np.multiply: operator.mul}
+
+
+def rounded(function, y, a, b):
+    """The number `y`, rounded as the operator `function` rounds for NumPy's scalars."""
+    if function is operator.mul and y.dtype.kind != "c":
+        return y
+    p, q = (_number_at(x, y.level) for x in (a, b))
+    with np.errstate(all="ignore"):  # the ufunc has warned
+        value = function(p, q)
+    y.replace_primal(value if type(value) is Dual else np.asarray(value, y.dtype))
+    return y
+
+
+def _number_at(x, level):
+    """The primal of an operand at `level`, a scalar if it is a number."""
+    if type(x) is Dual and x.level is level:
+        x = x.primal
+        if type(x) is np.ndarray:
+            return x[()]
+    return x
+
+
+_attach()

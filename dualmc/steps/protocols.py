@@ -1,0 +1,166 @@
+"""NumPy's two protocols: what a ufunc or another function of NumPy does on a Dual.
+
+Ufuncs are propagated through the rule table and its kernels, NumPy's other functions by the
+handlers in `registry.py`.
+"""
+
+import numpy as np
+
+from dualmc.duals import beside, writing
+from dualmc.duals.dual import Dual, make
+from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
+from dualmc.errors import TangentLostError, missing_case, missing_rule
+from dualmc.kernels.payload import values
+from dualmc.rules import registry
+from dualmc.rules.table import RULES
+from dualmc.steps import flat
+from dualmc.steps.elementwise import apply, push
+from dualmc.steps.operators import SCALAR_OPERATORS, rounded
+from dualmc.steps.recording import record_binary, record_unary
+from dualmc.steps.short.vectors import push_binary, push_unary
+
+
+def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
+    if method == "__call__" and not kwargs:
+        if len(inputs) == 1:
+            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        elif len(inputs) == 2 and self.level.records:
+            y = record_binary(ufunc, *inputs)
+        elif len(inputs) == 2 and ufunc is not np.matmul:
+            y = push_binary(ufunc, *inputs)
+        else:
+            y = None
+        if y is None:
+            for a in inputs:
+                if type(a) not in OPERANDS:
+                    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+                    if inputs is None:
+                        return y
+                    break
+            y = apply(ufunc, *inputs)
+        if isinstance(inputs[0], np.generic) and ufunc in SCALAR_OPERATORS and y.ndim == 0:
+            # This is how NumPy hands over its scalars' operators.
+            return rounded(SCALAR_OPERATORS[ufunc], y, *inputs)
+        return y
+    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+    if inputs is None:
+        return y
+    if method != "__call__":
+        if isinstance(kwargs.get("out"), tuple):
+            (kwargs["out"],) = kwargs["out"]
+        entry = registry.REDUCTIONS.get((ufunc, method))
+        if entry is not None:
+            return entry.handler(*inputs, **kwargs)
+        entry = registry.METHODS.get(method)
+        known = registry.UFUNCS.get(ufunc)
+        is_flat = known is not None and known.kind == "flat"
+        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
+        if entry is None:
+            raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
+        return entry.handler(ufunc, *inputs, **kwargs)
+    return _ufunc_with_options(ufunc, inputs, kwargs)
+
+
+def _ufunc_with_options(ufunc, inputs, kwargs):
+    """A ufunc call with ``out=``, ``where=``, ``dtype=``, ... given."""
+    out = kwargs.pop("out", None)
+    where = kwargs.pop("where", True)
+    where = values(where) if type(where) is Dual else where
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if isinstance(out, tuple):
+        raise missing_case(registry.name_of(ufunc), "with several out arrays")
+    # Elements that `where` leaves out are computed too, but neither kept nor warned about.
+    with np.errstate(all=None if where is True else "ignore"):
+        result = _ufunc_result(ufunc, inputs, kwargs)
+    if where is not True:
+        rest = np.zeros(result.shape, result.dtype) if out is None else out
+        result = np.where(where, result, rest)
+    if out is None:
+        return result
+    if type(out) is Dual:
+        return writing.assign(out, result)
+    if type(result) is Dual:
+        if result.own_tangent() is not None:
+            raise TangentLostError(
+                f"{registry.name_of(ufunc)} cannot write a Dual into a plain {out.dtype} array "
+                f"(out=, or an in-place operator such as a += dual). Allocate with "
+                f"numpy.zeros_like(dual), or use a = a + dual."
+            )
+        result = values(result)
+    np.copyto(out, result, casting="same_kind")
+    return out
+
+
+def _ufunc_result(ufunc, inputs, kwargs):
+    if not any(type(a) is Dual for a in inputs):
+        return ufunc(*inputs, **kwargs)
+    if not kwargs:
+        return apply(ufunc, *inputs)
+    rule = RULES.get(ufunc)
+    if rule is not None:
+        return push(rule, ufunc, inputs, kwargs)
+    if ufunc in registry.UFUNCS:
+        return registry.UFUNCS[ufunc].handler(*inputs, **kwargs)
+    if registry.learn(ufunc):
+        return _ufunc_result(ufunc, inputs, kwargs)
+    if not has_tangent([*inputs, *kwargs.values()]):
+        return flat.flat_handler(ufunc)(*inputs, **kwargs)
+    raise missing_rule(registry.name_of(ufunc))
+
+
+# --- NumPy's other functions --------------------------------------------------------------------
+
+_NONE = type(None)
+
+
+def _array_function(self, function, types, args, kwargs):
+    if len(types) > 1 or len(args) > 1 and not types:
+        for kind in types or map(type, args):
+            if kind not in OPERANDS and kind is not _NONE:
+                args, kwargs = beside.function_beside(types, args, kwargs)
+                if args is None:
+                    return NotImplemented
+                break
+    entry = registry.FUNCTIONS.get(function)
+    if entry is not None:
+        if len(args) > 1 and entry.kind in _OF_VALUES:
+            args = _without_blanks(function, args)
+        return entry.handler(*args, **kwargs)
+    if function in registry.CREATION:  # called with like=dual
+        return _created_like(self, function, args, kwargs)
+    if not has_tangent([*args, *kwargs.values()]):
+        return registry.flat_handler(function)(*args, **kwargs)
+    raise missing_rule(registry.name_of(function))
+
+
+# Kinds of functions that take the values of their arguments and return new arrays.
+_OF_VALUES = frozenset({"linear", "bilinear", "composite"})
+
+
+def _without_blanks(function, args):
+    """`args` with plain arrays for Duals without tangent beside others that have one."""
+    if sum(type(a) is Dual for a in args) < 2:
+        return args
+    is_blank = [type(a) is Dual and a.own_tangent() is None for a in args]
+    if not any(is_blank) or sum(type(a) is Dual for a in args) == sum(is_blank):
+        return args
+    out = registry.position_of_out(function)
+    return tuple(
+        a.primal if blank and i != out else a
+        for i, (a, blank) in enumerate(zip(args, is_blank, strict=True))
+    )
+
+
+def _created_like(dual, function, args, kwargs):
+    """``np.zeros(n, like=dual)`` and its kin: a Dual that may be written to."""
+    if has_dual(args):
+        y = args[0] if type(args[0]) is Dual else from_sequence(args[0])
+        dtype = kwargs.get("dtype")
+        return np.copy(y) if dtype is None else y.astype(dtype)
+    y = function(*args, **kwargs)
+    return make(y, None, dual.level) if y.dtype.kind in "fc" else y
+
+
+Dual.__array_ufunc__ = _array_ufunc
+Dual.__array_function__ = _array_function
