@@ -16,7 +16,7 @@ from dualmc.cotangents.sums import pull_matmul
 from dualmc.counting import costs
 from dualmc.counting.kinds import KINDS, is_elementwise
 from dualmc.counting.work import size_of, width
-from dualmc.reverse import ROWS_BUDGET
+from dualmc.passes.reverse_pass import ROWS_BUDGET
 from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
 # Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in
@@ -231,9 +231,3 @@ def seconds(order, inputs, chunk=None):
     if best is None:
         best = forward(order, n, n)
     return {"forward": best, "reverse": reverse(order, m, chunk or min(m, rows_per_sweep(order)))}
-
-
-def winner(order, inputs, chunk=None):
-    """The mode that should be faster for the whole Jacobian, "forward" or "reverse"."""
-    times = seconds(order, inputs, chunk)
-    return min(times, key=times.get)

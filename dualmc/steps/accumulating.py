@@ -12,8 +12,8 @@ from dualmc.duals.writing import Place
 from dualmc.steps.short.plain import FLOAT64, is_plain_tangent
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
-from dualmc.tangents.merging import merged
 from dualmc.tangents.slots import SparseTangent
+from dualmc.tangents.unions import merged
 
 # How many times smaller than the array a view may be; a smaller one is written to by itself.
 SMALL = 64

@@ -21,9 +21,9 @@ from dualmc.steps.recording import record_dot
 from dualmc.steps.short import blocks as short_blocks
 from dualmc.steps.short.products import product
 from dualmc.tangents import dense, dense_tangent, tape
+from dualmc.tangents.combining import add
 from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.packed import PackedTangent, packed
-from dualmc.tangents.union import add
 
 # The second half of a product is added to the first in this many parts, of at least so many bytes.
 PARTS, PART, SMALL_PART = 16, 2**19, 2**17
