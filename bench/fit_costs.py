@@ -1,4 +1,4 @@
-"""What the units of `dualmc.predict` cost on this machine, and how far that carries over.
+"""What the units of `dualmc.counting.predict` cost on this machine, and how far that carries over.
 
 Measures the cells of forward_vs_reverse.py, fits the constants to the times of all modes (least
 squares of the logarithms, near the present constants where the cells do not tell), and prints them

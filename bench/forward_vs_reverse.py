@@ -10,7 +10,7 @@ a sparse map.
 A mode that would take longer than 0.8 s (--quick: 0.2 s) is timed on some of its rows or columns
 and extrapolated: the table marks it by ~, the CSV by the share that was timed.  Prints the table
 with a progress bar (on stderr, by tqdm where it is installed), writes the CSV and a figure (by
-matplotlib), and ends with how often the prediction of `dualmc.predict` is right.
+matplotlib), and ends with how often the prediction of `dualmc.counting.predict` is right.
 
     python bench/forward_vs_reverse.py [--quick] [--output bench/results] [--functions mlp ...]
 """
