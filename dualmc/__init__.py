@@ -24,26 +24,7 @@ from dualmc.errors import (
 )
 from dualmc.explain import Explanation, explain
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
-from dualmc.functions import (  # noqa: F401
-    composite,
-    creation,
-    extended,
-    fitting,
-    fourier,
-    kinds,
-    methods,
-    parts,
-)
-from dualmc.functions.matrices import decompositions, norms, solving, spectral  # noqa: F401
-from dualmc.functions.moving import joining, order, padding, selection, sets  # noqa: F401
-from dualmc.functions.products import bilinear, einsum  # noqa: F401
-from dualmc.functions.summing import (  # noqa: F401
-    calculus,
-    histograms,
-    linear,
-    reductions,
-    statistics,
-)
+from dualmc.functions import kinds, methods  # noqa: F401
 from dualmc.implicit import custom_root
 from dualmc.kinks import kinks
 from dualmc.prepare import Prepared, prepare

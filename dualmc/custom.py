@@ -10,7 +10,7 @@ import numpy as np
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at, tangent_at
 from dualmc.duals.subclasses import more_than_array
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal
 from dualmc.graph.record import record
 from dualmc.graph.traced import Traced
 from dualmc.rules.registry import UFUNCS, name_of

@@ -10,8 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import real
-from dualmc.functions.moving.selection import written
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal, written
 from dualmc.rules.registry import handles
 from dualmc.tangents import tangent
 

@@ -10,12 +10,7 @@ import functools
 import numpy as np
 
 from dualmc.duals.dual import Dual
-from dualmc.functions import creation, parts  # noqa: F401
-from dualmc.functions.moving import joining, selection  # noqa: F401
-
-# Whose handlers these are.
-from dualmc.functions.products import bilinear  # noqa: F401
-from dualmc.functions.summing import statistics  # noqa: F401
+from dualmc.functions import families  # noqa: F401 (whose handlers these are)
 from dualmc.rules.registry import FUNCTIONS, Entry
 
 ARRAYS = (

@@ -22,7 +22,7 @@ import numpy as np
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual, make
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal
 from dualmc.kernels.payload import values
 from dualmc.tangents.tangent import DenseTangent
 from dualmc.tangents.tape import keep

@@ -11,7 +11,9 @@ import scipy.special as sc
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, has_dual, level_of
 from dualmc.errors import missing_case, missing_rule
+from dualmc.functions.axes import kept_shape, negative_axes
 from dualmc.functions.matrices.differentials import held, quiet
+from dualmc.functions.results import with_primal
 from dualmc.functions.special import special_rare, spherical
 from dualmc.functions.special.special_series import (
     MILLS,
@@ -25,7 +27,6 @@ from dualmc.functions.special.special_series import (
     scaled_slope,
     sinhc_derivative,
 )
-from dualmc.functions.summing.linear import kept_shape, negative_axes, with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.derived import Derived
 from dualmc.rules.higher import first_power_partial
