@@ -88,7 +88,6 @@ def turned_ties(y, axis=-1):
 
 # --- Maximum and minimum -------------------------------------------------------------------------
 
-
 # Ties of up to this many elements are gathered one by one; more are summed with weights.
 GATHERED_TIES = 8
 
