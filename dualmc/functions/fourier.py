@@ -27,7 +27,7 @@ def _fitted(a, length, axis):
 
 
 def _transformed(transform, transposed, a, axis, y, is_complex_linear):
-    """The Dual for ``y = transform(a)`` along one negative axis; see `linear.applied`."""
+    """The Dual for ``y = transform(a)`` along one negative axis; see `results.applied`."""
     t = a.own_tangent()
     length = a.shape[axis]
     if (
