@@ -20,6 +20,7 @@ import pathlib
 import sys
 
 import numpy as np
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 

@@ -16,6 +16,7 @@ import sys
 import tracemalloc
 
 import numpy as np
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.kernels import buffers, stamped

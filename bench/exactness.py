@@ -11,19 +11,18 @@ status 1 if an error is beyond what its case allows.
 """
 
 import argparse
-import pathlib
 import sys
 
 import numpy as np
+from tools.checkout import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "oracles")]
+sys.path.insert(0, str(ROOT / "tests" / "oracles"))
 
-import higher_judge  # noqa: E402
-from cases import CASES, by_array, by_kernel, errors_in_ulps, samples  # noqa: E402
+import higher_judge
+from cases import CASES, by_array, by_kernel, errors_in_ulps, samples
 
-from dualmc.kernels import stamped  # noqa: E402
-from dualmc.rules.table import RULES  # noqa: E402
+from dualmc.kernels import stamped
+from dualmc.rules.table import RULES
 
 HEADER = ("function", "d/d", "array", "kernel", "allowed", "worst at", "samples", "note")
 HIGHER = ("function", "by", "relative error", "worst at")

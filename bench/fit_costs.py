@@ -15,6 +15,7 @@ from functools import partial
 import forward_vs_reverse as bench
 import numpy as np
 from scipy.optimize import least_squares
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.counting import predict

@@ -1,6 +1,6 @@
 """How fast are gradients: `gradient` against the function itself and against autograd.
 
-For each scalar function of `gradient_problems.py`, after checking the gradient against autograd's,
+For each scalar function of `problems/scalar.py`, after checking the gradient against autograd's,
 prints the time of `gradient` in units of f's, and that of ``autograd.grad`` (the same code, with
 ``autograd.numpy`` for ``numpy``) in units of `gradient`'s: median and quartiles of the paired
 ratios of interleaved rounds.  At the end the geometric mean of the latter, whose goal is 5.
@@ -10,21 +10,19 @@ ratios of interleaved rounds.  At the end the geometric mean of the latter, whos
 
 import argparse
 import math
-import os
 import statistics
 import sys
 import time
 
-# One thread for all, unless the caller says otherwise.
-for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+from tools import checkout, threads  # noqa: F401  (before NumPy)
 
-import autograd  # noqa: E402
-import autograd.numpy  # noqa: E402
-import numpy as np  # noqa: E402
-from gradient_problems import PROBLEMS  # noqa: E402
+# isort: split
+import autograd
+import autograd.numpy
+import numpy as np
+from problems.scalar import PROBLEMS
 
-import dualmc as dm  # noqa: E402
+import dualmc as dm
 
 GOAL = 5.0
 # Seconds that one sample takes at least.

@@ -17,6 +17,7 @@ import tracemalloc
 
 import numpy as np
 from scipy import sparse
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.kernels import buffers

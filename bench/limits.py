@@ -7,7 +7,7 @@ and checked before it is timed:
   and a triad (a = b + s c) of arrays that no cache holds?
 - blas: three dense layers, 512 wide: how much beyond the products of matrices themselves?
 - byhand: the structured problems, beside a Numba loop that an expert would write for each, its
-  pattern known beforehand (handwritten.py)
+  pattern known beforehand (problems/handwritten.py)
 - nonzeros: is the cost per nonzero of a sparse Jacobian the same for 10^4 and 10^6 inputs?
 
     python bench/limits.py [--questions blas ...] [--rounds 9]
@@ -19,15 +19,14 @@ import argparse
 import sys
 from functools import partial
 
-import threads  # before NumPy
+from tools import checkout, threads  # noqa: F401  (before NumPy)
 
 # isort: split
-import handwritten
 import numba
 import numpy as np
-from problems import PROBLEMS
-from reference import Judge
-from timing import Ratio, geometric_mean, interleave, time_text
+from problems import PROBLEMS, handwritten
+from tools.reference import Judge
+from tools.timing import Ratio, geometric_mean, interleave, time_text
 
 import dualmc as dm
 

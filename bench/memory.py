@@ -26,12 +26,12 @@ import sys
 import tracemalloc
 from dataclasses import dataclass
 
-import threads  # before NumPy
+from tools import checkout, threads  # noqa: F401  (before NumPy)
 
 # isort: split
 import numpy as np
 from problems import PROBLEMS
-from reference import Judge
+from tools.reference import Judge
 
 import dualmc as dm
 from dualmc.kernels import buffers

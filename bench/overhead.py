@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-import threads  # before NumPy
+from tools import checkout, threads  # noqa: F401  (before NumPy)
 
 # isort: split
 import numpy as np

@@ -1,9 +1,9 @@
 """dualmc beside its peers: how long does a Jacobian of plain NumPy code take, and what must change?
 
-Times every way of `adapters.py` on the problems of `problems.py`, interleaved in one process, each
-Jacobian checked before it is timed against derivatives that share nothing with either side.
+Times every way of `tools/adapters.py` on the problems of `problems/`, interleaved in one process,
+each Jacobian checked before it is timed against derivatives that share nothing with either side.
 Prints a line per problem and size, in multiples of the time of f itself; what every first call
-(tracing, compiling, graphs) took goes to the CSV.  Ends with the goals of `goals.py`.
+(tracing, compiling, graphs) took goes to the CSV.  Ends with the goals of `tools/goals.py`.
 
 dualmc differentiates f as it is written.  The page that is written says for every peer whether it
 could run f with only the import of `np` swapped, or needed a twin without assignment, or neither.
@@ -21,16 +21,15 @@ import time
 import warnings
 from dataclasses import dataclass, field, replace
 
-import threads  # before NumPy
+from tools import checkout, threads  # noqa: F401  (before NumPy)
 
 # isort: split
-import goals
 import numpy as np
-import pages
-from adapters import DUALMC, PEERS, WAYS, Unsuited
 from problems import PROBLEMS
-from reference import Judge
-from timing import Ratio, interleave, time_text
+from tools import goals, pages
+from tools.adapters import DUALMC, PEERS, WAYS, Unsuited
+from tools.reference import Judge
+from tools.timing import Ratio, interleave, time_text
 
 # Problems and sizes of a quick run: every kind, and the ends of every goal.
 QUICK_PROBLEMS = (

@@ -12,6 +12,8 @@ import statistics
 import subprocess
 import sys
 
+from tools.checkout import ROOT
+
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 FIRST = """
 import time
@@ -34,7 +36,7 @@ def seconds(code):
     # An installed package has its bytecode on disk.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=env, cwd=ROOT)
     return float(out.stdout)
 
 

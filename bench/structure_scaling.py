@@ -14,6 +14,7 @@ import time
 import tracemalloc
 
 import numpy as np
+from tools import checkout  # noqa: F401
 
 import dualmc as dm
 from dualmc.kernels import buffers

@@ -1,4 +1,6 @@
-"""What several test files share."""
+"""What several test files share, and `--sample N`: every Nth test, the same ones in every run."""
+
+import zlib
 
 import numpy as np
 import pytest
@@ -8,3 +10,31 @@ import pytest
 def rng():
     """A generator that gives every test the same numbers, in whatever order they run."""
     return np.random.default_rng(20260101)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--sample", type=int, default=1, metavar="N", help="run every Nth test, by its name's hash"
+    )
+
+
+def is_sampled(name, config):
+    return zlib.crc32(name.encode()) % config.getoption("--sample") == 0
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_generate_tests(metafunc):
+    """Drops cases before they are made into items, which is most of what collecting takes."""
+    yield
+    calls = getattr(metafunc, "_calls", [])
+    name = f"{metafunc.definition.nodeid}[%s]"
+    kept = [call for call in calls if is_sampled(name % call.id, metafunc.config)]
+    calls[:] = kept or calls[:1]  # without any, pytest would take f for a test of no parameters
+
+
+def pytest_collection_modifyitems(config, items):
+    sampled = [item for item in items if is_sampled(item.nodeid, config)]
+    if len(sampled) < len(items):
+        chosen = set(sampled)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = sampled

@@ -1,28 +1,18 @@
 """The benchmarks' own parts: problems, their forms under other namespaces, the clock's arithmetic.
 
-Oracles: the complex step and extrapolated differences (bench/reference.py), checked here on closed
-forms first; Jacobians written by hand; numbers computed on paper.
+Oracles: the complex step and extrapolated differences (bench/tools/reference.py), checked here on
+closed forms first; Jacobians written by hand; numbers computed on paper.
 """
 
-import pathlib
-import sys
-
+import benches
 import numpy as np
 import pytest
 
 import dualmc as dm
 
-BENCH = str(pathlib.Path(__file__).parents[2] / "bench")
-sys.path.insert(0, BENCH)
-try:
-    import goals
-    import handwritten
-    import namespaces
-    import reference
-    import timing
-    from problems import PROBLEMS, Case
-finally:
-    sys.path.remove(BENCH)
+with benches.importable():
+    from problems import PROBLEMS, Case, handwritten
+    from tools import goals, namespaces, reference, timing
 
 
 def problems(belongs=lambda problem: True):

@@ -6,10 +6,9 @@ buffers that it keeps are let go of.
 
 import gc
 import math
-import pathlib
-import sys
 import tracemalloc
 
+import benches
 import numpy as np
 import pytest
 
@@ -18,12 +17,8 @@ from dualmc.kernels import buffers
 
 pytest.importorskip("scipy.sparse")
 
-BENCH = str(pathlib.Path(__file__).parents[2] / "bench")
-sys.path.insert(0, BENCH)
-try:
+with benches.importable():
     from problems import PROBLEMS
-finally:
-    sys.path.remove(BENCH)
 
 
 def peak_of(call):

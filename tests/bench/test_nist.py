@@ -1,25 +1,22 @@
 """Fits of NIST's reference data: the derivatives of the models, the data, the fits.
 
-The models and the reader are those of bench/nist.py.
+The models and the reader are those of bench/problems/regression.py.
 """
 
-import importlib.util
-import pathlib
 import types
 from functools import partial
 
+import benches
 import mpmath
 import numpy as np
 import pytest
 
 import dualmc as dm
 
-PATH = pathlib.Path(__file__).parents[2] / "bench" / "nist.py"
-_spec = importlib.util.spec_from_file_location("bench_nist", PATH)
-nist = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(nist)
+with benches.importable():
+    from problems import regression
 
-SETS = {name: nist.DataSet(name) for name in nist.MODELS}
+SETS = {name: regression.DataSet(name) for name in regression.MODELS}
 # Parameters and observations as NIST's web pages list them, not as the reader finds them.
 SIZES = {
     "Misra1a": (2, 14), "Chwirut2": (3, 54), "Chwirut1": (3, 214), "Lanczos3": (6, 24),
@@ -78,7 +75,7 @@ def test_file_parses(name):
 
 
 def test_every_file_has_a_model():
-    assert sorted(path.stem for path in nist.DATA.glob("*.dat")) == sorted(nist.MODELS)
+    assert sorted(path.stem for path in regression.DATA.glob("*.dat")) == sorted(regression.MODELS)
 
 
 def test_digits_are_of_the_worst_parameter():

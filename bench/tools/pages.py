@@ -2,11 +2,11 @@
 
 import csv
 
-import goals
 import numpy as np
-import threads
-from adapters import PEERS, WAYS
-from timing import Ratio, geometric_mean, time_text
+
+from tools import goals, threads
+from tools.adapters import PEERS, WAYS
+from tools.timing import Ratio, geometric_mean, time_text
 
 PANELS = (
     ("local structure, n >= 100", goals.is_local, "sparse"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from problems_local import bundle_shape
+
+from problems.local import bundle_shape
 
 
 @dataclass(frozen=True)

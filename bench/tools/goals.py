@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from timing import Ratio, geometric_mean
+from tools.timing import Ratio, geometric_mean
 
 
 def is_local(row):

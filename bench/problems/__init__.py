@@ -7,11 +7,13 @@ libraries whose arrays cannot be assigned to.  Kinds say what the Jacobian looks
 - local: every output reads a few inputs, or the output is a sum of such terms;
 - dense: every output reads all inputs, or most;
 - small: systems of fixed size, too small for structure to matter.
+
+`PROBLEMS` has them by name; beside them lie the problems of single scripts: `scalar.py` and
+`mixture.py` (gradients), `sized.py` (n inputs, m outputs), `regression.py` (NIST's fits), and
+`handwritten.py`, the Jacobians that an expert would write.
 """
 
-import problems_dense  # noqa: F401
-import problems_local  # noqa: F401
-import problems_small  # noqa: F401
-from problem import PROBLEMS, Case, Problem
+from problems import dense, local, small  # noqa: F401
+from problems.problem import PROBLEMS, Case, Problem
 
 __all__ = ["PROBLEMS", "Case", "Problem"]

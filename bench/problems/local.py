@@ -7,7 +7,8 @@ Sources: extended Rosenbrock (Moré, Garbow, Hillstrom 1981, and the sum of the 
 import math
 
 import numpy as np
-from problem import Case, problem
+
+from problems.problem import Case, problem
 
 # --- Element by element, and sums of local terms -------------------------------------------------
 

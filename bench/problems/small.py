@@ -5,9 +5,10 @@ Solvers" (Mazzia, Magherini 2008) states them; models and data of NIST's Statist
 Datasets.
 """
 
-import nist
 import numpy as np
-from problem import Case, problem
+
+from problems import regression
+from problems.problem import Case, problem
 
 
 def listed(f):
@@ -124,7 +125,7 @@ def pleiades(n):
 
 def nist_case(name):
     """The residuals of one of NIST's fits at the first starting point."""
-    data = nist.DataSet(name)
+    data = regression.DataSet(name)
     model, t, y = data.model, data.x, data.y
     return Case(lambda b: model(b, t) - y, data.starts[0].copy())
 

@@ -13,10 +13,10 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import namespaces
 import numpy as np
 
 import dualmc as dm
+from tools import namespaces
 
 
 class Unsuited(Exception):

@@ -6,7 +6,8 @@ Williams (2006), equation 5.8.
 """
 
 import numpy as np
-from problem import Case, problem
+
+from problems.problem import Case, problem
 
 
 def normal(rng, *shape):

@@ -1,0 +1,1 @@
+"""What several scripts share: the clock, the judge, the peers, the pages they write."""
