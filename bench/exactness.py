@@ -19,7 +19,8 @@ from tools.checkout import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "oracles"))
 
 import higher_judge
-from cases import CASES, by_array, by_kernel, errors_in_ulps, samples
+from cases import CASES
+from ulps import by_array, by_kernel, errors_in_ulps, samples
 
 from dualmc.kernels import stamped
 from dualmc.rules.table import RULES

@@ -16,7 +16,7 @@ from dualmc.graph.traced import Traced
 from dualmc.rules.registry import UFUNCS, name_of
 from dualmc.rules.table import RULES, Rule
 from dualmc.tangents import tape
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
 

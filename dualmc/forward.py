@@ -14,7 +14,7 @@ from dualmc.duals.choices import meetings
 from dualmc.duals.levels import open_level
 from dualmc.functions.matrices.splitting import numbers_of, resolved
 from dualmc.kernels import buffers
-from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.tangents.dense_tangent import ChunkNeeded
 from dualmc.unchanged import adapt
 
 

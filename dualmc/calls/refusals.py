@@ -12,7 +12,7 @@ import warnings
 from dualmc import errors
 from dualmc.duals import levels
 from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
-from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.tangents.dense_tangent import ChunkNeeded
 from dualmc.unchanged.copies.as_is import FOREIGN
 from dualmc.unchanged.copies.namespace import Namespace
 

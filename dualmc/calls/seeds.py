@@ -13,8 +13,8 @@ from dualmc.graph.record import has_traced
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import KERNEL_DTYPES, flat, is_plain
 from dualmc.tangents import csr, dense, tape
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DENSE_INPUTS, DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 

@@ -1,9 +1,9 @@
 """Quick sweeps of one float64 cotangent: the commonest pullbacks with as little Python as possible.
 
-`pullbacks.py` serves every sweep, of many rows, of any dtype, of Duals, with care for zeros; what
-it inspects costs more than the arithmetic on small arrays.  Here all steps are float64 and there is
-one cotangent: an array of the step's shape, or a number that stands for an array of equal ones.
-Large arrays, and steps that have no short way here, take the pullbacks of `pullbacks.py`.
+The pullbacks serve every sweep, of many rows, of any dtype, of Duals, with care for zeros; what
+they inspect costs more than the arithmetic on small arrays.  Here all steps are float64 and there
+is one cotangent: an array of the step's shape, or a number that stands for an array of equal ones.
+Large arrays, and steps that have no short way here, take the pullbacks themselves.
 
 The steps wait in a heap, the latest first, until all that was made of them has been swept: what
 does not reach the output is never met, and needs not be told apart beforehand.
@@ -14,9 +14,24 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from dualmc.cotangents import pullbacks
-from dualmc.cotangents.quick import QUICK_ALONE, QUICK_PAIRS
-from dualmc.cotangents.sweep import PLAIN, NotQuick, Sweep, is_finite, summed, unbroadcast
+from dualmc.cotangents.elementwise import (
+    pull_elementwise,
+    pull_multiplied,
+    pull_scaled,
+    pull_times,
+    pull_unary,
+)
+from dualmc.cotangents.moves import (
+    is_same_memory,
+    pull_broadcast,
+    pull_parts,
+    pull_reshaped,
+    pull_slice,
+    pull_view,
+)
+from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
+from dualmc.cotangents.sums import pull_matmul, pull_running_sum, pull_sum
+from dualmc.cotangents.sweep import PLAIN, UNIFORM, NotQuick, Sweep, is_finite, summed, unbroadcast
 from dualmc.errors import forget
 from dualmc.kernels import buffers
 
@@ -156,7 +171,7 @@ def general(node, bar, sweep):
     is_owned = node in sweep.own
     if type(bar) is not ndarray:
         bar, is_owned = np.float64(bar), False
-        if node.shape and node.pull not in pullbacks.UNIFORM:
+        if node.shape and node.pull not in UNIFORM:
             bar, is_owned = sweep.full(bar, node), True
     node.pull(node, bar, is_owned, sweep)
 
@@ -173,7 +188,7 @@ def _reduced(part, shape, parent):
     return part * (math.prod(shape) / max(1, math.prod(parent.shape)))
 
 
-@short_for(pullbacks.pull_scaled)
+@short_for(pull_scaled)
 def scaled(node, bar, sweep):
     shape = node.shape
     for parent, c in zip(node.parents, node.data):  # noqa: B905
@@ -181,7 +196,7 @@ def scaled(node, bar, sweep):
         _add(sweep, parent, part if c == 1.0 else -part if c == -1.0 else part * c)
 
 
-@short_for(pullbacks.pull_multiplied)
+@short_for(pull_multiplied)
 def multiplied(node, bar, sweep):
     b, a = node.data
     if _is_large(bar, a):
@@ -191,7 +206,7 @@ def multiplied(node, bar, sweep):
     _add(sweep, u, a * bar)
 
 
-@short_for(pullbacks.pull_times)
+@short_for(pull_times)
 def times(node, bar, sweep):
     factors, _ = node.data
     shape = node.shape
@@ -209,7 +224,7 @@ def times(node, bar, sweep):
         _add(sweep, parent, part)
 
 
-@short_for(pullbacks.pull_unary)
+@short_for(pull_unary)
 def unary(node, bar, sweep):
     rule, x, y = node.data
     if rule.quick is not None and not _is_large(bar, y):
@@ -223,7 +238,7 @@ def unary(node, bar, sweep):
     _add(sweep, node.parents[0], part)
 
 
-@short_for(pullbacks.pull_elementwise)
+@short_for(pull_elementwise)
 def elementwise(node, bar, sweep):
     function, _, _, primals, y, argnums = node.data
     quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
@@ -242,7 +257,7 @@ def elementwise(node, bar, sweep):
         _add(sweep, parent, part)
 
 
-@short_for(pullbacks.pull_slice)
+@short_for(pull_slice)
 def part(node, bar, sweep):
     (parent,) = node.parents
     key = node.data
@@ -267,7 +282,7 @@ def part(node, bar, sweep):
         own.add(parent)
 
 
-@short_for(pullbacks.pull_view)
+@short_for(pull_view)
 def view(node, bar, sweep):
     (parent,) = node.parents
     shape = parent.shape
@@ -275,32 +290,32 @@ def view(node, bar, sweep):
         return general(node, bar, sweep)
     whole = np.empty(shape)
     seen = node.data(whole[None])
-    if not pullbacks.is_same_memory(seen, whole):
+    if not is_same_memory(seen, whole):
         return general(node, bar, sweep)
     seen[...] = bar  # every element is written
     _put(sweep, parent, whole, True)
 
 
-@short_for(pullbacks.pull_reshaped)
+@short_for(pull_reshaped)
 def reshaped(node, bar, sweep):
     (parent,) = node.parents
     _add(sweep, parent, bar.reshape(parent.shape) if type(bar) is ndarray else bar)
 
 
-@short_for(pullbacks.pull_broadcast)
+@short_for(pull_broadcast)
 def broadcast(node, bar, sweep):
     (parent,) = node.parents
     _add(sweep, parent, _reduced(bar, node.shape, parent))
 
 
-@short_for(pullbacks.pull_parts)
+@short_for(pull_parts)
 def parts(node, bar, sweep):
     is_array = type(bar) is ndarray
     for parent, key in zip(node.parents, node.data):  # noqa: B905
         _add(sweep, parent, bar[key] if is_array else bar)
 
 
-@short_for(pullbacks.pull_sum)
+@short_for(pull_sum)
 def spread(node, bar, sweep):
     (parent,) = node.parents
     if type(bar) is not ndarray:
@@ -318,14 +333,14 @@ def spread(node, bar, sweep):
     _add(sweep, parent, whole)
 
 
-@short_for(pullbacks.pull_running_sum)
+@short_for(pull_running_sum)
 def running_sum(node, bar, sweep):
     if type(bar) is not ndarray or bar.ndim != 1:
         return general(node, bar, sweep)
     _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1])
 
 
-@short_for(pullbacks.pull_matmul)
+@short_for(pull_matmul)
 def product(node, bar, sweep):
     a, b, shape_a, shape_b, _ = node.data
     t, u = node.parents

@@ -1,7 +1,7 @@
 """The reverse sweep: cotangents carried from an output back along the tape.
 
-A step of the tape is a `tape.Var`: its parents, what was kept of it, and one of the pullbacks of
-`pullbacks.py`, which adds to the parents' cotangents what the step's own cotangent contributes.
+A step of the tape is a `tape.Var`: its parents, what was kept of it, and one of the pullbacks,
+which adds to the parents' cotangents what the step's own cotangent contributes.
 
 A cotangent has the shape of its array, after a leading axis of k where k rows are swept at once; a
 number may stand for an array of equal ones where one row is swept.  For complex arrays the pairing

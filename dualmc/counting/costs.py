@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents.moves import pull_written
 from dualmc.counting.elements import sources
 from dualmc.counting.kinds import KINDS, is_moved
 from dualmc.counting.work import Patterns, Work, nonzeros, size_of, width
@@ -56,7 +56,7 @@ def _contributions(node):
     if not is_moved(node):
         return [(p, 1) for p in node.parents if p is not None]
     parents = [p for p in node.parents if p is not None]
-    if node.pull is pullbacks.pull_written:
+    if node.pull is pull_written:
         return [(p, 1) for p in parents]
     found = []
     for parent, index in zip(parents, sources(node), strict=True):

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents.elementwise import pull_cast, pull_elementwise, pull_part, pull_scaled
+from dualmc.cotangents.moves import (
+    pull_broadcast,
+    pull_gather,
+    pull_joined,
+    pull_parts,
+    pull_reshaped,
+    pull_slice,
+    pull_written,
+)
 from dualmc.counting.work import Work, nonzeros, size_of, united
 
 # --- Element-wise functions ----------------------------------------------------------------------
@@ -10,12 +19,12 @@ from dualmc.counting.work import Work, nonzeros, size_of, united
 
 def _multiplied(node):
     """Per parent, whether its partial is something other than 1 or -1."""
-    if node.pull is pullbacks.pull_scaled:
+    if node.pull is pull_scaled:
         return [abs(c) != 1 for c in node.data]
-    if node.pull is pullbacks.pull_elementwise:
+    if node.pull is pull_elementwise:
         _, partials, _, _, _, argnums = node.data
         return [callable(partials[i]) or abs(partials[i]) != 1 for i in argnums]
-    if node.pull in (pullbacks.pull_cast, pullbacks.pull_part):
+    if node.pull in (pull_cast, pull_part):
         return [False]
     return [True for _ in node.parents]
 
@@ -47,7 +56,7 @@ def elementwise_structured(node, patterns):
 
 def sources(node):
     """For a step that moves elements: per parent, where its elements went (-1: not from there)."""
-    if node.pull is pullbacks.pull_joined:
+    if node.pull is pull_joined:
         index, _ = node.data
         index = index.reshape(-1)
         found, start = [], 0
@@ -56,14 +65,14 @@ def sources(node):
             found.append(np.where(here, index - start, -1))
             start += size_of(parent)
         return found
-    if node.pull is pullbacks.pull_parts:
+    if node.pull is pull_parts:
         found = []
         for parent, key in zip(node.parents, node.data, strict=True):
             index = np.full(node.shape, -1)
             index[key] = np.arange(size_of(parent)).reshape(parent.shape)
             found.append(index.reshape(-1))
         return found
-    if node.pull is pullbacks.pull_written:
+    if node.pull is pull_written:
         old, new = node.parents
         where = node.data.positions().reshape(-1)
         from_old, from_new = np.arange(size_of(node)), np.full(size_of(node), -1)
@@ -72,13 +81,13 @@ def sources(node):
         return [i for p, i in ((old, from_old), (new, from_new)) if p is not None]
     (parent,) = node.parents
     positions = np.arange(size_of(parent)).reshape(parent.shape)
-    if node.pull is pullbacks.pull_gather:
+    if node.pull is pull_gather:
         return [node.data.reshape(-1)]
-    if node.pull is pullbacks.pull_reshaped:
+    if node.pull is pull_reshaped:
         return [positions.reshape(-1)]
-    if node.pull is pullbacks.pull_slice:
+    if node.pull is pull_slice:
         return [positions[node.data].reshape(-1)]
-    if node.pull is pullbacks.pull_broadcast:
+    if node.pull is pull_broadcast:
         return [np.broadcast_to(positions, node.shape).reshape(-1)]
     return [node.data(positions[None])[0].reshape(-1)]
 

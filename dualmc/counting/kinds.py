@@ -3,7 +3,26 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents.elementwise import (
+    pull_cast,
+    pull_elementwise,
+    pull_multiplied,
+    pull_part,
+    pull_scaled,
+    pull_times,
+    pull_unary,
+)
+from dualmc.cotangents.moves import (
+    pull_broadcast,
+    pull_gather,
+    pull_joined,
+    pull_parts,
+    pull_reshaped,
+    pull_slice,
+    pull_view,
+    pull_written,
+)
+from dualmc.cotangents.sums import pull_linear, pull_local, pull_matmul, pull_running_sum, pull_sum
 from dualmc.counting.elements import elementwise, elementwise_structured, moved, moved_structured
 from dualmc.counting.products import (
     factored,
@@ -48,26 +67,26 @@ def _moved(name):
 
 
 KINDS = {
-    pullbacks.pull_scaled: _elementwise(_combined),
-    pullbacks.pull_times: _elementwise("multiply"),
-    pullbacks.pull_unary: _elementwise(lambda node: node.data[0].function.__name__),
-    pullbacks.pull_multiplied: _elementwise("multiply"),
-    pullbacks.pull_elementwise: _elementwise(lambda node: node.data[0].__name__),
-    pullbacks.pull_part: _elementwise(lambda node: node.data.__name__),
-    pullbacks.pull_cast: _elementwise("astype"),
-    pullbacks.pull_view: _moved("view"),
-    pullbacks.pull_reshaped: _moved("view"),
-    pullbacks.pull_slice: _moved("index"),
-    pullbacks.pull_gather: _moved("take"),
-    pullbacks.pull_joined: _moved("join"),
-    pullbacks.pull_parts: _moved("join"),
-    pullbacks.pull_written: _moved("assign"),
-    pullbacks.pull_broadcast: _moved("broadcast"),
-    pullbacks.pull_sum: Kind("sum", summed, summed_structured),
-    pullbacks.pull_running_sum: Kind("cumsum", running, running_structured),
-    pullbacks.pull_linear: Kind("transform", whole, whole_structured),
-    pullbacks.pull_matmul: Kind("matmul", product, product_structured),
-    pullbacks.pull_local: Kind("custom", whole, whole_structured),
+    pull_scaled: _elementwise(_combined),
+    pull_times: _elementwise("multiply"),
+    pull_unary: _elementwise(lambda node: node.data[0].function.__name__),
+    pull_multiplied: _elementwise("multiply"),
+    pull_elementwise: _elementwise(lambda node: node.data[0].__name__),
+    pull_part: _elementwise(lambda node: node.data.__name__),
+    pull_cast: _elementwise("astype"),
+    pull_view: _moved("view"),
+    pull_reshaped: _moved("view"),
+    pull_slice: _moved("index"),
+    pull_gather: _moved("take"),
+    pull_joined: _moved("join"),
+    pull_parts: _moved("join"),
+    pull_written: _moved("assign"),
+    pull_broadcast: _moved("broadcast"),
+    pull_sum: Kind("sum", summed, summed_structured),
+    pull_running_sum: Kind("cumsum", running, running_structured),
+    pull_linear: Kind("transform", whole, whole_structured),
+    pull_matmul: Kind("matmul", product, product_structured),
+    pull_local: Kind("custom", whole, whole_structured),
     pull_einsum: Kind("einsum", product, product_structured),
     pull_solved: Kind("solve", solved, matrix_structured),
     pull_cholesky: Kind("cholesky", factored, matrix_structured),

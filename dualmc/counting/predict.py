@@ -10,12 +10,14 @@ modelled are caches (a number costs the same wherever it lies), the formulas of 
 import math
 from collections import Counter
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents.elementwise import pull_elementwise, pull_unary
+from dualmc.cotangents.moves import pull_broadcast, pull_reshaped, pull_slice, pull_view
+from dualmc.cotangents.sums import pull_matmul
 from dualmc.counting import costs
 from dualmc.counting.kinds import KINDS, is_elementwise
 from dualmc.counting.work import size_of, width
 from dualmc.reverse import ROWS_BUDGET
-from dualmc.tangents.tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
 # Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in
 # all modes and fits these numbers to the times; on an AMD EPYC core with OpenBLAS on one thread.
@@ -54,7 +56,7 @@ def cost(units):
 
 # Steps that show the elements of an array elsewhere.
 VIEWS = (
-    pullbacks.pull_view, pullbacks.pull_reshaped, pullbacks.pull_slice, pullbacks.pull_broadcast
+    pull_view, pull_reshaped, pull_slice, pull_broadcast
 )  # fmt: skip
 
 
@@ -153,9 +155,9 @@ def _called_units(node, passes):
 def _value_units(node):
     """What f itself computes in a step."""
     units = Counter({"value": size_of(node)})
-    if node.pull in (pullbacks.pull_unary, pullbacks.pull_elementwise):
+    if node.pull in (pull_unary, pull_elementwise):
         units["function value"] = size_of(node)
-    if node.pull is pullbacks.pull_matmul:
+    if node.pull is pull_matmul:
         units["vector product"] = KINDS[node.pull].work(node)[0].products
     return units
 
@@ -176,7 +178,7 @@ def _dense_units(node, n, passes):
 def _filled_units(node, n, work):
     """A step from slots to a block of n columns."""
     units = Counter({"number": n * size_of(node), "slot": work.multiplications + work.additions})
-    if node.pull is pullbacks.pull_matmul and size_of(node) > 1:
+    if node.pull is pull_matmul and size_of(node) > 1:
         units["transposed number"] = work.products
     return units
 

@@ -15,7 +15,7 @@ from dualmc.derivation.formulas import LONGEST, Writer
 from dualmc.derivation.notation.symbols import ONE, ZERO, Expr, substitute
 from dualmc.derivation.partials import Partial, TooLarge, partials_of
 from dualmc.graph.nodes import Graph, Node
-from dualmc.graph.record import stacked
+from dualmc.graph.returning import stacked
 
 # Numbers that one accumulation may hold.
 LARGEST = 2**23

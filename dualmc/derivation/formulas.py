@@ -27,7 +27,7 @@ from dualmc.derivation.notation.symbols import (
 from dualmc.derivation.partials import Partial, is_elementwise, place_of
 from dualmc.errors import forget
 from dualmc.graph.nodes import Node, Slot, fill, name_of_function
-from dualmc.graph.record import same, stacked, written
+from dualmc.graph.returning import same, stacked, written
 from dualmc.rules.table import RULES
 
 # Row vectors of up to this many entries are written out.

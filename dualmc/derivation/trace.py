@@ -11,9 +11,10 @@ from dualmc.calls.seeds import as_input, check_argnums, numbers_of
 from dualmc.duals.dual import Dual
 from dualmc.duals.levels import guarded, watching
 from dualmc.errors import TangentLostError
-from dualmc.graph import operators  # noqa: F401  (gives Traced its protocols)
+from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.nodes import Graph, Node, Recorder, give_names, reached
-from dualmc.graph.record import as_operand, record, same
+from dualmc.graph.record import as_operand, record
+from dualmc.graph.returning import same
 from dualmc.graph.traced import Traced
 
 

@@ -26,7 +26,7 @@ from dualmc.errors import KinkWarning
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import KINKS
 from dualmc.rules.registry import name_of
-from dualmc.tangents.tangent import DenseTangent, need_block
+from dualmc.tangents.dense_tangent import DenseTangent, need_block
 
 # Of the largest entry of the same column: what rounding may make of a choice that cancels.
 ROUNDING = 1e-11

@@ -17,7 +17,7 @@ from dualmc.duals import conversions, levels
 from dualmc.duals.elements import CARRIERS
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import FUNCTIONS
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 ndarray = np.ndarray
 

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import pull_slice
+from dualmc.cotangents.moves import pull_slice
 from dualmc.duals import choices, levels
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
@@ -20,9 +20,9 @@ from dualmc.duals.views import (
     view_of,
 )
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent, of_slots
 from dualmc.tangents.structure import content_of, key_of
-from dualmc.tangents.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
@@ -191,7 +191,7 @@ def _element(t, path, is_owned, is_plain):
     key = key_of(path[1:]) if t.is_sparse else None
     if is_owned:
         return t.copied(lambda a: a[path], key)
-    return t.map(lambda a: a[path]) if key is None else t.moved(lambda a: a[path], key)
+    return t.map(lambda a: a[path], key)
 
 
 def _taken(dual, key):

@@ -12,7 +12,6 @@ import numpy as np
 from dualmc.duals import levels
 from dualmc.duals.dual import make
 from dualmc.kernels.payload import values
-from dualmc.tangents import tangent
 from dualmc.tangents.structure import key_of
 
 
@@ -127,7 +126,7 @@ class View:
             if 2 * math.prod(shape) < root.size:
                 return t.copied(self.batched, key)
             root._owned = False
-        return t.map(self.batched) if key is None else t.moved(self.batched, key)
+        return t.map(self.batched, key)
 
     def _derive_recorded(self, shape):
         """On a tape: the last step of what the array it was taken from is now."""
@@ -150,7 +149,7 @@ class View:
         if self.key is not None:
             return t.slice(self.key, shape)
         if self.batched_step is not None:
-            return t.map(self.batched_step, shape)
+            return t.map(self.batched_step, None, shape)
         return t.take(self.select_step(positions(t.shape)))
 
 
@@ -219,7 +218,7 @@ class PartView:
 
     def derive(self, shape):
         t = self.base.own_tangent()
-        return None if t is None else tangent.part(t, self.part)
+        return None if t is None else t.part(self.part)
 
     def set(self, key, value):
         base = self.base

@@ -8,11 +8,11 @@ pass it by.
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import pull_scaled
+from dualmc.cotangents.elementwise import pull_scaled
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels.payload import values
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DenseTangent
 from dualmc.tangents.tape import Var
 
 FLOAT64 = np.dtype(np.float64)

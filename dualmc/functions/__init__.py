@@ -1,8 +1,8 @@
 """One file per family of NumPy functions: each handler is written once for every kind of tangent.
 
 In comes a call on Duals, by the tables that the handlers fill (`rules/registry.py`); out goes the
-Dual with NumPy's own value.  May use `steps/` and below; the order of the families is a contract in
-`setup.cfg`.  In reading order: `results.py`, `axes.py` (what handlers share), `moving/`, `summing/`,
-`products/`, `matrices/`, `creation.py`, `composite.py`, `complex_numbers.py`, `polynomials.py`,
-`fourier.py`, `families.py` (all these), `kinds.py` (numbers or arrays), `methods.py`, `special/`.
+Dual with NumPy's own value.  May use `steps/` and below; the families stand in an order, a contract
+in `setup.cfg`: `results.py` and `axes.py` (shared), `moving/`, `summing/`, `products/`,
+`matrices/`, `creation.py`, `composite.py`, `complex_numbers.py`, `polynomials.py`, `fourier.py`,
+`families.py` (all these), `kinds.py` (numbers or arrays), `methods.py`, `special/`.
 """

@@ -14,7 +14,6 @@ from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.rules.table import RULES
 from dualmc.steps.elementwise import push
-from dualmc.tangents.tangent import part
 
 
 def _complex_absolute(x):
@@ -35,7 +34,7 @@ def conjugate(x):
     if x.dtype.kind != "c":
         return push(RULES[np.conjugate], np.conjugate, (x,))
     t = x.own_tangent()
-    return make(np.conjugate(x.primal), None if t is None else part(t, np.conj), x.level)
+    return make(np.conjugate(x.primal), None if t is None else t.part(np.conj), x.level)
 
 
 @handles("composite", np.sign)
@@ -68,7 +67,7 @@ def _part(function, x):
         return x
     if x.is_number:
         t = x.own_tangent()
-        return make(function(x.primal), None if t is None else part(t, function), x.level)
+        return make(function(x.primal), None if t is None else t.part(function), x.level)
     return make(function(x.primal), None, x.level, views.PartView(x, function))
 
 

@@ -12,7 +12,7 @@ from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import real
 from dualmc.functions.results import applied, with_primal, written
 from dualmc.rules.registry import handles
-from dualmc.tangents import tangent
+from dualmc.tangents import dense_tangent
 
 
 def _fitted(a, length, axis):
@@ -34,7 +34,7 @@ def _transformed(transform, transposed, a, axis, y, is_complex_linear):
         is_complex_linear
         and t is not None
         and t.is_sparse
-        and not tangent.is_wide(t.coef.shape[0] * length, t.level.n)
+        and not dense_tangent.is_wide(t.coef.shape[0] * length, t.level.n)
     ):
         matrix = transform(np.eye(length, dtype=a.dtype), -1)
         found = np.moveaxis(np.matmul(np.moveaxis(a, axis, -1), matrix), -1, axis)

@@ -7,7 +7,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, level_of, primal_at
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 
 def written(out, y):

@@ -1,10 +1,5 @@
-"""What is done to a Traced becomes a node: recording, views and writes.
+"""What is done to a Traced becomes a node, if it depends on the inputs; and what operands are."""
 
-Only what depends on the inputs is recorded.  A write is recorded as a function that returns the
-array after it; a view that is written to writes to the array that it is a part of.
-"""
-
-import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,134 +10,104 @@ from dualmc.duals import elements, subclasses
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import OPERANDS
 from dualmc.graph import events
-from dualmc.graph.nodes import Node, Output, Recorder, Slot, UfuncMethod, fill, name_of_function
+from dualmc.graph.nodes import Node, Output, Recorder, Slot, fill, name_of_function
+from dualmc.graph.returning import stacked
 from dualmc.graph.traced import Traced
-
-# --- Functions that write, as functions that return ----------------------------------------------
-
-
-def _buffer(a: Any, *others: Any) -> Any:
-    """A copy of `a` that the function may write into: a Dual if any argument is one."""
-    for other in (a, *others):
-        if type(other) is Dual:
-            if type(a) is Dual:
-                return a.copy()  # type: ignore[attr-defined]
-            out = np.zeros(np.shape(a), np.result_type(a, other.dtype), like=other)
-            out[...] = a
-            return out
-    return np.array(a)
-
-
-def written(a: Any, key: Any, value: Any) -> Any:
-    """`a` after ``a[key] = value``."""
-    out = _buffer(a, value)
-    out[key] = value
-    return out
-
-
-@functools.cache
-def returning(function: Callable) -> Callable:
-    """A function that writes into its first argument, as one that returns the result."""
-
-    def result(a: Any, *args: Any, **options: Any) -> Any:
-        out = _buffer(a, *args, *options.values())
-        function(out, *args, **options)
-        return out
-
-    result.__name__ = name_of_function(function)
-    result.writes = function  # type: ignore[attr-defined]
-    return result
-
-
-@functools.cache
-def ufunc_at(ufunc: np.ufunc) -> Callable:
-    return returning(UfuncMethod(ufunc, "at"))
-
-
-def stacked(*items: Any) -> Any:
-    """A list that a function returns: the array of its entries."""
-    return np.stack(items)
-
-
-def same(a: Any) -> Any:
-    """The identity, for a function that returns its argument."""
-    return np.copy(a)
-
-
-events.CERTAIN.update({operator.getitem: (0,), written: (0, 2), stacked: None, same: None})
-
 
 # --- Recording -----------------------------------------------------------------------------------
 
 
-def record(function: Callable, args: tuple, options: dict) -> Any:
-    """Call `function` on the values; what depends on the inputs becomes a node."""
-    found: list[Traced] = []
-    full = tuple(_template(a, found) for a in args)
-    full_options = {key: _template(a, found) for key, a in options.items()}
-    recorder = found[0]._recorder
-    nodes = [t.node for t in found]
-    if any(t._recorder is not recorder for t in found):
-        raise TypeError(
-            "explain cannot be called inside a function that is itself being explained: their "
-            "arrays met in one operation."
-        )
-    # NumPy's own scalars for numbers, so that NumPy tells what is a number of the result.
-    values = [t.node.value[()] if t.is_number else t.node.value for t in found]
-    # Constants go into the template as they are; slots remain for what depends on the inputs.
-    active = [i for i, t in enumerate(found) if not t.is_constant]
-    operands = tuple(nodes[i] for i in active)
-    is_flat = recorder.whole and all(t.is_flat for t in found)
+class _Call:
+    """A call with Traced among its arguments: what becomes of its operands and its results."""
 
-    def made(y: Any, function: Callable = function) -> Node | None:
+    def __init__(self, function: Callable, args: tuple, options: dict) -> None:
+        found: list[Traced] = []
+        self.args = tuple(template(a, found) for a in args)
+        self.options = {key: template(a, found) for key, a in options.items()}
+        self.found = found
+        self.recorder = found[0]._recorder
+        self.nodes = [t.node for t in found]
+        if any(t._recorder is not self.recorder for t in found):
+            raise TypeError(
+                "explain cannot be called inside a function that is itself being explained: their "
+                "arrays met in one operation."
+            )
+        # NumPy's own scalars for numbers, so that NumPy tells what is a number of the result.
+        self.values = [t.node.value[()] if t.is_number else t.node.value for t in found]
+        # Constants go into the template as they are; slots remain for what depends on the inputs.
+        self.active = [i for i, t in enumerate(found) if not t.is_constant]
+        self.is_flat = self.recorder.whole and all(t.is_flat for t in found)
+
+    def node(self, y: Any, function: Callable) -> Node | None:
         """The node of this call, or of one of its results; None where it depends on nothing."""
-        if not active:
+        if not self.active:
             return None
-        slots = {i: Slot(k) for k, i in enumerate(active)}
-        rest = [slots.get(i, node.value) for i, node in enumerate(nodes)]
+        recorder = self.recorder
+        slots = {i: Slot(k) for k, i in enumerate(self.active)}
+        rest = [slots.get(i, node.value) for i, node in enumerate(self.nodes)]
         # Traced operands that are constants stay themselves; other constants are copied.
-        call = tuple(fill(_kept(a, recorder), rest) for a in full)
-        call_options = {key: fill(_kept(a, recorder), rest) for key, a in full_options.items()}
-        node = recorder.node(function, call, call_options, operands, y)
-        if is_flat:
+        args = tuple(fill(_kept(a, recorder), rest) for a in self.args)
+        options = {key: fill(_kept(a, recorder), rest) for key, a in self.options.items()}
+        operands = tuple(self.nodes[i] for i in self.active)
+        node = recorder.node(function, args, options, operands, y)
+        if self.is_flat:
             recorder.flat.add(node.serial)
         return node
 
-    try:
-        y = recorder.call(
-            function,
-            tuple(fill(a, values) for a in full),
-            {key: fill(a, values) for key, a in full_options.items()},
-        )
-    except Exception as error:
-        if recorder.whole:
-            events.note_error(recorder, made(None), error)
-        raise
-
-    def wrapped(y: Any, node: Node | None, function: Callable = function) -> Any:
+    def result(self, y: Any, node: Node | None, function: Callable) -> Any:
+        """What the user gets of the result `y`, a view of an operand where NumPy gave one."""
         if node is not None:
             node.value = np.asarray(y)
         place = owner = None
         if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
-            for i, t in enumerate(found):
-                if np.may_share_memory(y, values[i]):
-                    place, owner = _general_place(function, full, full_options, found, i), t
+            for i, t in enumerate(self.found):
+                if np.may_share_memory(y, self.values[i]):
+                    place, owner = self.place(i, function), t
                     if function is operator.getitem:
-                        place = _view_place(full[1])
+                        place = KeyPlace(self.args[1])
                     break
-        return wrap(recorder, node, y, place, owner)
+        return wrap(self.recorder, node, y, place, owner)
 
+    def place(self, i: int, function: Callable) -> Callable:
+        """Takes the same view of another array in the place of operand `i`."""
+        found = self.found
+
+        def place(owner: Any) -> Any:
+            others = found if isinstance(owner, Traced) else [t.value for t in found]
+            given = [
+                owner if t is found[i] else other for t, other in zip(found, others, strict=True)
+            ]
+            filled = {key: fill(a, given) for key, a in self.options.items()}
+            return function(*(fill(a, given) for a in self.args), **filled)
+
+        return place
+
+
+def record(function: Callable, args: tuple, options: dict) -> Any:
+    """Call `function` on the values; what depends on the inputs becomes a node."""
+    call = _Call(function, args, options)
+    recorder, values = call.recorder, call.values
+    try:
+        y = recorder.call(
+            function,
+            tuple(fill(a, values) for a in call.args),
+            {key: fill(a, values) for key, a in call.options.items()},
+        )
+    except Exception as error:
+        if recorder.whole:
+            events.note_error(recorder, call.node(None, function), error)
+        raise
     y = _floating(y)
-    whole = made(y)
+    whole = call.node(y, function)
     if whole is not None and recorder.whole:
         events.note_result(recorder, whole, y)
     if isinstance(y, (tuple, list)):
         parts = []
         for i, part in enumerate(y):
             part, output = _floating(part), Output(function, i)
-            parts.append(wrapped(part, made(part, output), output))
+            parts.append(call.result(part, call.node(part, output), output))
         return parts if isinstance(y, list) else _as_tuple(y, parts)
-    return wrapped(y, whole)
+    return call.result(y, whole, function)
 
 
 def _floating(y: Any) -> Any:
@@ -158,7 +123,7 @@ def _as_tuple(y: tuple, parts: list) -> tuple:
     return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
 
 
-def _template(a: Any, found: list[Traced]) -> Any:
+def template(a: Any, found: list[Traced]) -> Any:
     """`a` with a `Slot` for every Traced in it, which are added to `found`."""
     if isinstance(a, Traced):
         found.append(a)
@@ -170,9 +135,9 @@ def _template(a: Any, found: list[Traced]) -> Any:
         )
     if isinstance(a, np.ndarray) and a.dtype == object:
         a = as_operand(a)
-        return _template(a, found) if isinstance(a, Traced) else a
+        return template(a, found) if isinstance(a, Traced) else a
     if type(a) in (list, tuple):
-        return type(a)(_template(item, found) for item in a)
+        return type(a)(template(item, found) for item in a)
     return a
 
 
@@ -207,7 +172,7 @@ def constant(recorder: Recorder, y: Any, is_array: bool = True) -> Traced:
     return Traced(recorder, recorder.input(np.asarray(y)), is_array)
 
 
-class _view_place:
+class KeyPlace:
     """Takes ``owner[key]``."""
 
     def __init__(self, key: Any) -> None:
@@ -215,34 +180,6 @@ class _view_place:
 
     def __call__(self, owner: Any) -> Any:
         return owner[self.key]
-
-
-def _is_place(place: Any, key: Any) -> bool:
-    return isinstance(place, _view_place) and _is_simple(key) and repr(place.key) == repr(key)
-
-
-def _general_place(function: Callable, args: tuple, options: dict, found: list, i: int) -> Callable:
-    """Takes the same view of another array in the place of operand `i`."""
-
-    def place(owner: Any) -> Any:
-        others = found if isinstance(owner, Traced) else [t.value for t in found]
-        given = [owner if t is found[i] else other for t, other in zip(found, others, strict=True)]
-        filled = {key: fill(a, given) for key, a in options.items()}
-        return function(*(fill(a, given) for a in args), **filled)
-
-    return place
-
-
-def _index_of(place: Callable, owner: Traced) -> Any:
-    """The index of a view in its owner."""
-    if isinstance(place, _view_place):
-        return place.key
-    if owner.ndim == 0:
-        return ...
-    # In the memory order of the owner, which some functions look at; some convert to floats.
-    positions = np.empty_like(owner.value, dtype=np.int64)
-    positions[...] = np.arange(owner.size).reshape(owner.shape)
-    return np.unravel_index(np.asarray(place(positions)).astype(np.int64), owner.shape)
 
 
 def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
@@ -322,62 +259,3 @@ def first(a: Any) -> Traced | None:
     if isinstance(a, np.ndarray) and a.dtype == object:
         return next((item for item in a.flat if isinstance(item, Traced)), None)
     return None
-
-
-# --- Views and writes ----------------------------------------------------------------------------
-
-
-def rebind(self: Traced, new: Traced) -> None:
-    """Take the node of `new`: a write.  The array that this is a view of is written too."""
-    node, view = new.node, self
-    if node.shape != self.node.shape:
-        raise ValueError(
-            f"cannot write an array of shape {node.shape} into one of shape {self.shape}"
-        )
-    self._node = node
-    while view._owner is not None:
-        owner = view._owner
-        assert view._place is not None
-        whole = record(
-            written, (owner, _index_of(view._place, owner), Traced(view._recorder, view._node)), {}
-        )
-        owner._node = view._seen = whole.node
-        view = owner
-
-
-def get(self: Traced, key: Any) -> Any:
-    """``self[key]``; the same node for the same simple key."""
-    is_simple = _is_simple(key)
-    mark = (self.node, self.is_number, repr(key)) if is_simple else None
-    found = self._recorder.indexed.get(mark) if mark else None
-    if found is None:
-        y = record(operator.getitem, (self, key), {})
-        if mark and isinstance(y, Traced):
-            self._recorder.indexed[mark] = y._node
-        return y
-    if not np.may_share_memory(found.value, self.value):
-        return Traced(self._recorder, found, "Ellipsis" in repr(key))
-    return wrap(self._recorder, found, found.value, _view_place(key), self)
-
-
-def put(self: Traced, key: Any, value: Any) -> None:
-    """``self[key] = value``."""
-    value = as_operand(value)
-    if isinstance(value, Traced) and value._owner is self and value.node is value._node:
-        # ``y[i] += v`` has already been written by the view y[i].
-        if value._seen is self._node and _is_place(value._place, key):
-            return
-    check_writable(self)
-    new = record(written, (self, key, value), {})
-    rebind(self, new if isinstance(new, Traced) else constant(self._recorder, new))
-
-
-def check_writable(self: Traced) -> None:
-    if self._owner is not None and not self.value.flags.writeable:
-        raise ValueError("assignment destination is read-only")
-
-
-def _is_simple(key: Any) -> bool:
-    if isinstance(key, tuple):
-        return all(_is_simple(k) for k in key)
-    return key is None or key is Ellipsis or type(key) in (int, slice)

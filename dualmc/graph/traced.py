@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.duals import conversions
 from dualmc.duals.elements import CARRIERS
 from dualmc.errors import TangentLostError
 from dualmc.graph.nodes import Node, Recorder
 
 
 class Traced:
-    """An array that records what is done to it.
-
-    Its protocols, operators and methods are attached by `operators.py`.
-    """
+    """An array that records what is done to it: `ATTACHED`, below, says where."""
 
     __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen", "_is_array")
     __array_priority__ = 2000.0
@@ -129,9 +127,7 @@ class Traced:
     # --- conversions: the value alone decides, or the derivative would be lost -------------------
 
     def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of unsized object")
-        return self.shape[0]
+        return conversions.length(self)
 
     def __bool__(self) -> bool:
         if self._recorder.whole and self.dtype.kind != "b":
@@ -140,9 +136,7 @@ class Traced:
         return bool(self.look())
 
     def __iter__(self) -> Any:
-        if not self.shape:
-            raise TypeError("iteration over a 0-d array")
-        return (self[i] for i in range(self.shape[0]))
+        return conversions.iterator(self)
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self == value))
@@ -192,4 +186,29 @@ class Traced:
         raise TypeError("A Traced cannot be pickled: it belongs to a call of explain or trace.")
 
 
+# What else it can do, by the file that gives it to the class; to `methods.py` belongs a method for
+# every function of `table.py` too, the names of which NumPy's loops over objects look for.
+ATTACHED = {
+    "graph/views.py": "__getitem__ __setitem__",
+    "graph/protocols.py": "__array_ufunc__ __array_function__",
+    "graph/operators.py": """
+        __add__ __sub__ __mul__ __truediv__ __floordiv__ __mod__ __matmul__ __pow__ __divmod__
+        __and__ __or__ __xor__ __radd__ __rsub__ __rmul__ __rtruediv__ __rfloordiv__ __rmod__
+        __rmatmul__ __rpow__ __rdivmod__ __rand__ __ror__ __rxor__ __iadd__ __isub__ __imul__
+        __itruediv__ __ifloordiv__ __imod__ __imatmul__ __ipow__ __iand__ __ior__ __ixor__
+        __invert__ __neg__ __pos__ __abs__ __lt__ __le__ __gt__ __ge__ __eq__ __ne__
+    """,
+    "graph/methods.py": """
+        reshape transpose ravel flatten flat squeeze swapaxes diagonal
+        copy astype view item tolist conj conjugate
+        take compress choose repeat searchsorted nonzero sort argsort partition argpartition
+        sum prod mean std var cumsum cumprod max min argmax argmin all any trace dot clip round
+        fill put rint floor ceil trunc sign
+    """,
+    "unchanged/attributes.py": """
+        shape dtype strides base data ctypes device to_device setflags resize
+        byteswap getfield setfield tobytes tofile dump dumps __bytes__ __dlpack__ __dlpack_device__
+        __array_namespace__ as_integer_ratio is_integer hex
+    """,
+}
 CARRIERS.add(Traced)

@@ -13,7 +13,7 @@ from dualmc.duals.levels import guarded, open_level
 from dualmc.errors import forget
 from dualmc.graph import events
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import ChunkNeeded, DenseTangent
+from dualmc.tangents.dense_tangent import ChunkNeeded, DenseTangent
 
 # Whole numbers that a float64 holds exactly.
 EXACT = 2**53

@@ -14,7 +14,7 @@ import numpy as np
 from dualmc.calls import refusals
 from dualmc.calls.request import call_f
 from dualmc.duals.levels import guarded, running
-from dualmc.graph import operators  # noqa: F401  (operators give Traced its protocols)
+from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.events import Handling, loud_errors, note_finite
 from dualmc.graph.nodes import Node, Recorder
 from dualmc.graph.record import as_operand

@@ -7,7 +7,7 @@ operators of a Dual both arrive here.
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import pull_elementwise, pull_scaled, pull_times
+from dualmc.cotangents.elementwise import pull_elementwise, pull_scaled, pull_times
 from dualmc.duals import choices, levels, weak
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import (

@@ -10,18 +10,16 @@ import math
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import (
+from dualmc.cotangents.elementwise import (
     pull_elementwise,
-    pull_matmul,
     pull_multiplied,
-    pull_parts,
-    pull_running_sum,
     pull_scaled,
-    pull_sum,
     pull_times,
     pull_unary,
 )
-from dualmc.cotangents.quick import Unary
+from dualmc.cotangents.moves import pull_parts
+from dualmc.cotangents.quick_partials import Unary
+from dualmc.cotangents.sums import pull_matmul, pull_running_sum, pull_sum
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.recorded import is_float64, kept, parts, recorded
 from dualmc.kernels import buffers

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import flat, take_slots
-from dualmc.tangents import tangent
+from dualmc.tangents import dense_tangent
 from dualmc.tangents.slots import SparseTangent
 
 # Elements that may differ from all others before each is looked at by itself.
@@ -169,7 +169,7 @@ def _finished(level, union, coef):
     if col.ndim != 2:
         coef = coef.reshape(col.shape)
     out = SparseTangent(level, coef, col)
-    return out.to_dense() if tangent.is_wide(col.shape[0], level.n) else out
+    return out.to_dense() if dense_tangent.is_wide(col.shape[0], level.n) else out
 
 
 def _merged_duals(t, u, sign, union):

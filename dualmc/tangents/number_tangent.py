@@ -8,8 +8,8 @@ numbers stay in Python, and the arrays that every other step expects are made wh
 import numpy as np
 
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DenseTangent, need_block
 
 FLOAT64 = np.dtype(np.float64)
 # Inputs beyond which a number is better off with arrays.

@@ -11,7 +11,7 @@ import numpy as np
 from dualmc.kernels import buffers
 from dualmc.kernels.payload import align, gather_rows, scale_rows, values
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 # Rows that are looked at first, and the part of all that may be other than zero.
 SAMPLE = 64
@@ -99,9 +99,6 @@ class PackedTangent(DenseTangent):
     def coefficients(self):
         return self.scale
 
-    def coefficient_rows(self):
-        return self.rows.shape[1]
-
     def with_rows(self, rows):
         return self.like(rows if rows.shape == self.index.shape else rows.reshape(self.index.shape))
 
@@ -110,7 +107,7 @@ class PackedTangent(DenseTangent):
         out.whole = self.whole
         return out
 
-    def map(self, function, shape=None):
+    def map(self, function, key=None, shape=None):
         index, scale = function(self.index), self.scale
         is_unit = dense.is_unit(scale)
         scale = dense.unit(index.shape[1:], scale.dtype) if is_unit else function(scale)

@@ -20,8 +20,8 @@ from dualmc.kernels.payload import (
     scale_rows,
     take_slots,
 )
-from dualmc.tangents import tangent
-from dualmc.tangents.tangent import DenseTangent, need_block, new_block
+from dualmc.tangents import dense_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
 
 # Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
@@ -54,7 +54,6 @@ class SparseTangent:
         return is_zero(self.coef).all(axis=0)
 
     def dense(self):
-        """The full block, (n, *S)."""
         k = self.level.n
         if is_plain(self.coef):
             block = new_block(self.level, k, self.shape, self.dtype)
@@ -80,57 +79,42 @@ class SparseTangent:
     def to_dense(self):
         return DenseTangent(self.level, self.dense())
 
-    def like(self, rows):
-        """The tangent with coefficients `rows` of the same shape."""
-        return SparseTangent(self.level, rows, self.col)
-
-    def map(self, function, shape=None):
-        """`function`, which must treat the leading axis as a batch, on `coef` and `col` alike."""
-        return SparseTangent(self.level, function(self.coef), function(self.col))
-
-    def moved(self, function, key):
-        """`map`, where `key` tells what the function does: it is not done to `col` again."""
+    def map(self, function, key=None, shape=None):
+        if key is None:
+            return SparseTangent(self.level, function(self.coef), function(self.col))
         col = self.level.structures.moved(self.col, function, key)
         return SparseTangent(self.level, function(self.coef), col)
 
     def copied(self, function, key):
-        """A copy of `map`, for arrays that may be written; `key` as in `moved`, or None."""
         coef = function(self.coef).copy()
         if key is None or id(self.col) not in self.level.structures.held:
             return SparseTangent(self.level, coef, function(self.col).copy())
         return SparseTangent(self.level, coef, self.level.structures.moved(self.col, function, key))
 
     def reshaped(self, shape):
-        return self.moved(lambda a: a.reshape((a.shape[0], *shape)), ("reshape", shape))
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)), ("reshape", shape))
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        return self.moved(lambda a: align(a, shape), ("broadcast", shape))
-
-    def with_coef(self, coef):
-        return SparseTangent(self.level, coef, self.col)
+        return self.map(lambda a: align(a, shape), ("broadcast", shape))
 
     def coefficients(self):
-        """What an element-wise function changes, (w, *S)."""
         return self.coef
 
-    def coefficient_rows(self):
-        return self.coef.shape[0]
+    def like(self, rows):
+        return SparseTangent(self.level, rows, self.col)
 
     def with_rows(self, rows):
-        """The tangent with its coefficients replaced by `rows`, (w, size)."""
         coef = rows if rows.shape == self.coef.shape else rows.reshape(self.coef.shape)
         return SparseTangent(self.level, coef, self.col)
 
     def times(self, factor, is_constant=False):
-        """Times a factor of shape S, () or a number."""
         if isinstance(factor, (float, int)):
-            return self.with_coef(scale_rows(self.coef, np.asarray(factor, self.dtype)))
-        return self.with_coef(scale_rows(self.coef, factor, is_constant))
+            factor = np.asarray(factor, self.dtype)
+        return self.like(scale_rows(self.coef, factor, is_constant))
 
     def take(self, index):
-        """Elements at flat positions `index` (any shape); -1 gives one without derivative."""
         if is_plain(self.coef):
             i = np.ascontiguousarray(index.reshape(-1), np.int64)
             return self._taken(i, index.shape, _rows_at(self.col, i, -1, index.shape))
@@ -144,7 +128,6 @@ class SparseTangent:
         return SparseTangent(self.level, _rows_at(self.coef, i, 0, shape), col)
 
     def take_by(self, key, find):
-        """``take(find())``, where `key` tells all of it: neither index nor columns anew."""
         if key is None or not is_plain(self.coef):
             return self.take(find())
         structures = self.level.structures
@@ -164,20 +147,23 @@ class SparseTangent:
             return self
         if dtype not in KERNEL_DTYPES:
             return self.to_dense().astype(dtype)
-        return self.with_coef(self.coef.astype(dtype))
+        return self.like(self.coef.astype(dtype))
 
     def sum(self, axes):
-        """Sum over `axes` (negative, of S).  Few slots per result stay sparse."""
+        # Few slots per result stay sparse.
         shape = self.shape
         kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
         length = math.prod(shape[a] for a in axes)
         w = self.coef.shape[0]
         if length == 0 or math.prod(kept) == 0:
             return None
-        if tangent.is_wide(w * length, self.level.n):
+        if dense_tangent.is_wide(w * length, self.level.n):
             return self._sum_dense(axes, kept)
         compacted = summed_slots(self.level, self.col, axes)
         return compacted.apply(self.level, _terms(self.coef, axes))
+
+    def part(self, function):
+        return self.like(np.copy(function(self.coef)))
 
     def _sum_dense(self, axes, kept):
         if not is_plain(self.coef):
@@ -244,7 +230,7 @@ class Compacted:
         else:
             out = self._of_duals(coef.reshape((slots, size)), width)
         found = SparseTangent(level, out.reshape(self.col.shape), self.col)
-        return found.to_dense() if tangent.is_wide(width, level.n) else found
+        return found.to_dense() if dense_tangent.is_wide(width, level.n) else found
 
     def _of_duals(self, rows, width):
         out = np.zeros((width, rows.shape[1]), rows.dtype)

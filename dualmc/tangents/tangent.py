@@ -1,242 +1,129 @@
-"""Dense tangents: a block with the basis axis first, and a lazy element-wise factor.
+"""The interface of tangents: what every kind can do, whatever it stores.
 
-A tangent is the Jacobian of an array with respect to the seeded inputs, stored as it is: dense as
-here, or sparse with the few inputs that each element depends on (`slots.py`).  Functions on
-tangents return new ones and never write into an argument.
+A tangent stands for the Jacobian J of an array of shape S with respect to the k seeded inputs: a
+block, (k, *S), whose entry [c, i] is the derivative of element i by input c.  No kind need store
+it so:
 
-The arrays inside are ndarrays, or Duals of an outer level when derivatives are nested; the kernels
-serve the first, the same formulas in `np.*` the second.  The policy that switches between the two
-forms is in `is_wide` and `new_block`.
+- `slots.SparseTangent`: per element the few inputs it depends on, and the derivatives by them;
+- `number_tangent.NumberTangent`: the same of one number, in tuples;
+- `dense_tangent.DenseTangent`: the block, times a factor per element that is applied late;
+- `packed.PackedTangent`: of such a block the rows that are not zero;
+- `tape.Var`: nothing but how it was made, to be swept in reverse.
+
+All rules and all handlers of functions are written in the steps of `Tangent`.  Each is linear in J
+and acts on its rows alike, so that its transpose is a pullback of the sweep.  (The rules of the
+functions that are not linear enter as factors of `times`.)
+
+Ownership: a step never writes into its tangent or its arguments, and its result may share memory
+with both.  What `copied` gives shares none and may be written into; `union.put` alone does that.
+
+The arrays inside are ndarrays, or Duals of an outer level when derivatives are nested.
+
+Sums, joins and writes take several tangents, which may be of different kinds: they are functions,
+in `union.py`.
 """
 
-import math
-
-import numpy as np
-
-from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import align, gather_rows, is_plain, is_zero, scale_rows, values
-from dualmc.tangents import dense
-
-FLOAT64 = np.dtype(np.float64)
-# Bytes that one dense block may take before the driver works in chunks of columns instead.
-MEMORY_BUDGET = 2**28
-# Inputs up to this many start dense: a (16, *S) block costs less than bookkeeping.
-DENSE_INPUTS = 16
+from typing import Protocol
 
 
-class ChunkNeeded(BaseException):
-    """A dense block of `level` would pass the budget; run again with `columns` at a time.
+class Tangent(Protocol):
+    """The steps of every kind; J is the block that the tangent stands for, J' that of the result.
 
-    Not an `Exception`, so that a user's ``except Exception`` inside f does not swallow it.
+    Strong zeros: an entry of J that is exactly 0 says that there is no dependence, and stays 0
+    whatever multiplies it, an infinity or a NaN as well.
     """
 
-    def __init__(self, level, columns):
-        super().__init__(f"{columns} columns at a time")
-        self.level = level
-        self.columns = columns
-        level.chunk = columns  # should f catch this all the same
-        level.refusals = level.refusals or []
-
-
-def new_block(level, k, shape, dtype):
-    """Zeros of shape (k, *shape), if the memory budget allows them."""
-    need_block(level, (k, *shape), dtype)
-    return dense.zeros(k, shape, dtype)
-
-
-def need_block(level, shape, dtype):
-    """Raise `ChunkNeeded` if a block of `shape` (k first) would pass the memory budget."""
-    need = math.prod(shape) * np.dtype(dtype).itemsize
-    if need > MEMORY_BUDGET and shape[0] > 1 and level.serial > 0:
-        raise ChunkNeeded(level, max(1, int(shape[0] * MEMORY_BUDGET / need)))
-
-
-def is_wide(width, n):
-    """Whether elements with `width` slots of `n` inputs are better off dense."""
-    return width > max(8, n // 4)
-
-
-class DenseTangent:
-    """`block`, (k, *S), times a lazy element-wise factor `scale`, (1, *S) (None: 1)."""
-
-    __slots__ = ("level", "block", "scale", "finite")
-    is_sparse = False
-    is_recorded = False
-
-    def __init__(self, level, block, scale=None, finite=None):
-        self.level = level
-        self.block = block
-        self.scale = scale
-        self.finite = finite  # whether the block is, or None: not looked at yet
-
-    def is_finite(self):
-        """Whether the block is finite, so that a factor of 0 gives 0."""
-        if self.finite is None:
-            self.finite = dense.is_finite(values(self.block))
-        return self.finite
-
-    @property
-    def shape(self):
-        return self.block.shape[1:]
-
-    @property
-    def dtype(self):
-        return self.block.dtype if self.scale is None else self.scale.dtype
+    is_sparse: bool  # whether it stores slots, `coef` and `col`
+    is_recorded: bool  # whether it is on a tape
+    shape: tuple  # S
+    dtype: object
 
     def is_zero(self):
-        return is_zero(self.dense()).all(axis=0)
-
-    def dense(self):
-        """The full block, the factor applied once and remembered."""
-        if self.has_factor():
-            need_block(self.level, self.block.shape, self.scale.dtype)
-            block = _scaled_few(self.block, self.scale)
-            if block is not None:
-                self.block, self.scale = block, dense.unit(self.shape, block.dtype)
-            elif dense.fits(self.block, self.scale):
-                self.block = dense.scaled(self.block, self.scale)
-                self.scale = dense.unit(self.shape, self.block.dtype)
-            else:
-                self.block, self.scale = (
-                    scale_rows(self.block, self.scale.reshape(self.shape)),
-                    None,
-                )
-            self.finite = None
-        return self.block
-
-    def has_factor(self):
-        """Whether there is a factor that is still to be applied."""
-        return self.scale is not None and not dense.is_unit(self.scale)
+        """Where all of ``J[:, i]`` is exactly 0, a mask of shape S; on a tape nowhere."""
 
     def to_dense(self):
-        return self
+        """The same J, stored as a block; on a tape the tangent itself."""
 
-    def stored(self):
-        """What `dense.py` reads the block from, without the factor."""
-        return self.block
+    # --- Moves: every element of the result is one of the tangent's, or without derivative ------
 
-    def coefficients(self):
-        """What an element-wise function changes: the lazy factor, (1, *S)."""
-        if self.scale is None:
-            return np.ones((1, *self.block.shape[1:]), self.block.dtype)
-        return self.scale
+    def map(self, function, key=None, shape=None):
+        """``J' = function(J)``, for a `function` that moves elements and lets a leading axis be.
 
-    def coefficient_rows(self):
-        return self.block.shape[0]
-
-    def with_rows(self, rows):
-        shape = (1, *self.block.shape[1:])
-        rows = rows if rows.shape == shape else rows.reshape(shape)
-        return DenseTangent(self.level, self.block, rows, self.finite)
-
-    def like(self, rows):
-        return DenseTangent(self.level, self.block, rows, self.finite)
-
-    def map(self, function, shape=None):
-        return self._moved(function(self.block), function)
+        It is called with arrays (w, *S) of any w and dtype and gives (w, *S').  `key`, hashable,
+        tells all that it does, so that what it makes of columns is remembered; None: it has no
+        name.  `shape` is S', where that is known.
+        """
 
     def copied(self, function, key):
-        """A copy of `map`, for arrays that may be written."""
-        return self.map(lambda a: function(a).copy())
+        """`map` into memory of its own, which may be written into."""
 
     def reshaped(self, shape):
-        return self.map(lambda a: a.reshape((a.shape[0], *shape)))
+        """``J' = J.reshape(k, *shape)``."""
 
     def broadcast(self, shape):
-        if self.shape == shape:
-            return self
-        return self._moved(align(self.block, shape), lambda a: align(a, shape))
-
-    def _moved(self, block, function):
-        """The tangent whose block is `block`, the factor moved likewise by `function`."""
-        scale = self.scale
-        if scale is not None:
-            is_unit = dense.is_unit(scale)
-            scale = dense.unit(block.shape[1:], scale.dtype) if is_unit else function(scale)
-        return DenseTangent(self.level, block, scale, self.finite or None)
-
-    def times(self, factor, is_constant=False):
-        if isinstance(factor, (float, int)):
-            factor = np.asarray(factor, self.dtype)
-        if is_constant and not self.is_finite() and not values(factor).all():
-            factor = np.broadcast_to(factor, self.shape)
-            return DenseTangent(self.level, scale_rows(self.dense(), factor, True))
-        rows = scale_rows(self.coefficients(), factor, is_constant)
-        return DenseTangent(self.level, self.block, rows, self.finite)
+        """J repeated along new and along short axes, as `numpy.broadcast_to` repeats arrays."""
 
     def take(self, index):
-        block = self.block
-        need_block(self.level, (block.shape[0], *index.shape), block.dtype)
-        arrays = (block,) if self.scale is None else (block, self.scale)
-        if block.shape[0] <= dense.FEW and is_plain(*arrays) and math.prod(self.shape):
-            return self._taken_few(index)
-        is_fit = dense.fits(block) and math.prod(self.shape)
-        taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
-        return self._moved(taken, lambda a: gather_rows(a, index))
-
-    def _taken_few(self, index):
-        """The same for plain blocks of few directions."""
-        k = self.block.shape[0]
-        block = self.block.reshape((k, math.prod(self.shape))).take(index, 1, mode="wrap")
-        scale = self.scale
-        if (index < 0).any():
-            block[:, index < 0] = 0
-        if scale is not None:
-            if dense.is_unit(scale):
-                scale = dense.unit(index.shape, scale.dtype)
-            else:
-                scale = scale.reshape((1, -1)).take(index, 1, mode="wrap")
-        return DenseTangent(self.level, block, scale, self.finite or None)
+        """``J'[c, ...] = J.reshape(k, -1)[c, index]``, and 0 where `index`, of any shape, is -1."""
 
     def take_by(self, key, find):
-        return self.take(find())
+        """``take(find())``; `key` (or None) tells all of the index, which is not found again."""
 
-    def astype(self, dtype):
-        if self.dtype == dtype:
-            return self
-        return DenseTangent(self.level, self.dense().astype(dtype))
+    # --- Arithmetic -------------------------------------------------------------------------------
+
+    def times(self, factor, is_constant=False):
+        """``J' = J * factor``, for a number, an array of shape () or S, or a Dual of such.
+
+        A number takes the tangent's dtype; arrays widen it.  With `is_constant` the factor does not
+        depend on the inputs, and its exact zeros give zeros beside an infinite derivative too.
+        """
 
     def sum(self, axes):
-        shape = self.shape
-        if math.prod(shape) == 0:
-            return None
-        if not self.has_factor():
-            return DenseTangent(self.level, self.block.sum(axis=axes))
-        if len(axes) == len(shape) and is_plain(self.block, self.scale):
-            k = self.block.shape[0]
-            with np.errstate(all="ignore"):
-                total = self.block.reshape(k, -1) @ self.scale.reshape(-1)
-            if np.isfinite(total).all():
-                return DenseTangent(self.level, total)
-        if dense.fits(self.block, self.scale):
-            return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
-        return DenseTangent(self.level, self.dense().sum(axis=axes))
+        """The sum of J over `axes`, which count S from its end; None where there is nothing."""
+
+    def astype(self, dtype):
+        """J in another real or complex `dtype`."""
+
+    def part(self, function):
+        """``J' = function(J)`` for `numpy.real`, `imag` or `conj`."""
 
 
-def _scaled_few(block, scale):
-    """``scale * block`` of few directions and float64 numbers; None: not here."""
-    if type(block) is not np.ndarray or type(scale) is not np.ndarray:
-        return None
-    if block.dtype is not FLOAT64 or scale.dtype is not FLOAT64 or block.shape[0] > dense.FEW:
-        return None
-    if not block.flags.carray:
-        block = buffers.contiguous(block) if block.nbytes > buffers.LARGE else block.copy()
-    out = buffers.empty_like(block)
-    k = block.shape[0]
-    size = scale.size
-    stamped.multiply(block.reshape((k, size)), scale.reshape(size), out.reshape((k, size)))
-    return out
+class Computed(Tangent, Protocol):
+    """Tangents that hold numbers, of a `level` that does not record: all but those on a tape.
+
+    ``J = L(coefficients)``, where L is linear and lets element i depend on ``coefficients[:, i]``
+    alone: a factor per element is a factor of the coefficients.
+    """
+
+    level: object
+
+    def dense(self):
+        """J as an array, (k, *S), which the tangent may go on using."""
+
+    def coefficients(self):
+        """What an element-wise function changes, (w, *S)."""
+
+    def like(self, rows):
+        """``J' = L(rows)``, for `rows` of the shape of `coefficients`."""
+
+    def with_rows(self, rows):
+        """The same for `rows` that may be flat, (w, size)."""
 
 
-def rows_tangent(level, block, finite=None):
-    """A dense tangent with its factor from the start, so that element-wise steps find it there."""
-    return DenseTangent(level, block, dense.unit(block.shape[1:], block.dtype), finite)
+class Recorded(Tangent, Protocol):
+    """Tangents on a tape: what they note as one step, where others go through their arrays."""
 
+    def plus(self, other):
+        """``J' = J + J_other``."""
 
-def part(t, function):
-    """The real or imaginary part, or the conjugate, of a complex tangent."""
-    if t.is_recorded:
-        return t.part(function)
-    if t.is_sparse:
-        return t.with_coef(np.copy(function(t.coef)))
-    return DenseTangent(t.level, np.copy(function(t.dense())))
+    def slice(self, key, shape):
+        """`map` by basic indices `key`, a tuple, with the result's `shape`."""
+
+    def running_sum(self, axis):
+        """Running sums of J along `axis`, which counts S from its end."""
+
+    def linear(self, transposed, y):
+        """The tangent of the array `y`, a linear function A of the whole array.
+
+        `transposed` takes a cotangent of y, (*y.shape), to A^T of it, (*S), rows of them likewise.
+        """

@@ -2,7 +2,7 @@
 
 A `Var` stands where a tangent stands in a Dual of a level that records.  It takes the same few
 linear steps (scale, add, take, sum, ...) that every rule and every handler is written in, and
-notes each with its pullback in `pullbacks.py`: reverse mode is forward mode transposed, so that one
+notes each with its pullback (`cotangents/`): reverse mode is forward mode transposed, so that one
 table of rules and one handler per function serve both.
 
 There is no list of steps: each Var knows its parents, and what no output was made of is freed at
@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from dualmc.cotangents import pullbacks
+from dualmc.cotangents import elementwise, moves, sums
 from dualmc.kernels import buffers
 
 next_serial = itertools.count().__next__
@@ -47,70 +47,72 @@ class Var:
     def to_dense(self):
         return self
 
-    def map(self, function, shape=None):
-        """`function`, which moves the elements of arrays with a leading axis."""
+    def map(self, function, key=None, shape=None):
         if type(function) is Reshape:
-            return Var(pullbacks.pull_reshaped, (self,), None, function.shape, self.dtype)
+            return Var(moves.pull_reshaped, (self,), None, function.shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
-        return Var(pullbacks.pull_view, (self,), function, shape, self.dtype)
+        return Var(moves.pull_view, (self,), function, shape, self.dtype)
+
+    def copied(self, function, key):
+        return self.map(function)
 
     def reshaped(self, shape):
-        return self.map(lambda a: a.reshape((a.shape[0], *shape)), shape)
+        return self.map(lambda a: a.reshape((a.shape[0], *shape)), None, shape)
 
     def slice(self, key, shape):
         """A part by basic indices."""
         if Ellipsis not in key:
             key = (*key, Ellipsis)
         if self.dtype is FLOAT64:
-            return step(pullbacks.pull_slice, (self,), key, shape)
-        return Var(pullbacks.pull_slice, (self,), key, shape, self.dtype)
+            return step(moves.pull_slice, (self,), key, shape)
+        return Var(moves.pull_slice, (self,), key, shape, self.dtype)
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        return Var(pullbacks.pull_broadcast, (self,), None, shape, self.dtype)
+        return Var(moves.pull_broadcast, (self,), None, shape, self.dtype)
 
     def times(self, factor, is_constant=False):
         if isinstance(factor, (float, int)):
-            return Var(pullbacks.pull_scaled, (self,), (factor,), self.shape, self.dtype)
+            return Var(elementwise.pull_scaled, (self,), (factor,), self.shape, self.dtype)
         shape = np.broadcast_shapes(self.shape, factor.shape)
         dtype = np.result_type(self.dtype, factor.dtype)
-        return Var(pullbacks.pull_times, (self,), ((factor,), is_constant), shape, dtype)
+        return Var(elementwise.pull_times, (self,), ((factor,), is_constant), shape, dtype)
 
     def plus(self, other):
         dtype = np.result_type(self.dtype, other.dtype)
-        return Var(pullbacks.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
+        return Var(elementwise.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
 
     def take_by(self, key, find):
         return self.take(find())
 
     def take(self, index):
-        return Var(pullbacks.pull_gather, (self,), index, index.shape, self.dtype)
+        return Var(moves.pull_gather, (self,), index, index.shape, self.dtype)
 
     def astype(self, dtype):
         dtype = np.dtype(dtype)
         if self.dtype == dtype:
             return self
-        return Var(pullbacks.pull_cast, (self,), None, self.shape, dtype)
+        return Var(elementwise.pull_cast, (self,), None, self.shape, dtype)
 
     def sum(self, axes):
         shape = self.shape
         if math.prod(shape) == 0:
             return None
         kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
-        return Var(pullbacks.pull_sum, (self,), axes, kept, self.dtype)
+        return Var(sums.pull_sum, (self,), axes, kept, self.dtype)
 
     def running_sum(self, axis):
-        return Var(pullbacks.pull_running_sum, (self,), axis, self.shape, self.dtype)
+        return Var(sums.pull_running_sum, (self,), axis, self.shape, self.dtype)
 
     def linear(self, transposed, y):
         """The tangent of `y`, a linear function of the whole array, by its transpose."""
-        return Var(pullbacks.pull_linear, (self,), transposed, y.shape, y.dtype)
+        return Var(sums.pull_linear, (self,), transposed, y.shape, y.dtype)
 
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
-        return Var(pullbacks.pull_part, (self,), function, self.shape, dtype)
+        return Var(elementwise.pull_part, (self,), function, self.shape, dtype)
 
 
 FLOAT64 = np.dtype(np.float64)
@@ -161,17 +163,17 @@ class Pool:
     def take(self, index):
         total = sum(size for _, size in self.parts)
         parents = tuple(t for t, _ in self.parts)
-        return Var(pullbacks.pull_joined, parents, (index, total), index.shape, self.dtype)
+        return Var(moves.pull_joined, parents, (index, total), index.shape, self.dtype)
 
 
 def joined(parents, keys, y):
     """The tangent of `y`, of which `parents` are the parts at `keys`."""
-    return Var(pullbacks.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
+    return Var(moves.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
 
 
 def written(t, shape, place, u, dtype):
     """`t` with the elements at `place` replaced by those of `u`; see `union.put`."""
-    return Var(pullbacks.pull_written, (t, u), place, shape, dtype)
+    return Var(moves.pull_written, (t, u), place, shape, dtype)
 
 
 def matmul(t, u, a, b, y):
@@ -179,12 +181,12 @@ def matmul(t, u, a, b, y):
     p = None if u is None else a
     q = None if t is None else b
     data = (p, q, np.shape(a), np.shape(b), t is None or u is None)
-    return Var(pullbacks.pull_matmul, (t, u), data, y.shape, y.dtype)
+    return Var(sums.pull_matmul, (t, u), data, y.shape, y.dtype)
 
 
 def local(tangents, blocks, y):
     """The tangent of `y` by its Jacobian, one block (x.size, y.size) per tangent."""
-    return Var(pullbacks.pull_local, tuple(tangents), tuple(blocks), y.shape, y.dtype)
+    return Var(sums.pull_local, tuple(tangents), tuple(blocks), y.shape, y.dtype)
 
 
 # --- What is kept of operands --------------------------------------------------------------------

@@ -10,11 +10,11 @@ import numpy as np
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import fits_kernel, flat, is_plain
 from dualmc.tangents import dense, tape
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.merging import merged, union_of
 from dualmc.tangents.packed import PackedTangent
 from dualmc.tangents.slots import SparseTangent
 from dualmc.tangents.structure import content_of, key_of
-from dualmc.tangents.tangent import DenseTangent, need_block, new_block, rows_tangent
 
 # Small writes to one array, and elements of it, up to which each leaves a structure of its own.
 FEW_WRITES = 8
@@ -38,7 +38,7 @@ def add(t, u):
         return t.plus(u)
     if t.is_sparse and u.is_sparse:
         if t.col is u.col:
-            return t.with_coef(summed_arrays(t.coef, u.coef))
+            return t.like(summed_arrays(t.coef, u.coef))
         return merged(t, u)
     if t.is_sparse or u.is_sparse:
         t, u = (u, t) if t.is_sparse else (t, u)
@@ -113,7 +113,7 @@ def chosen(level, condition, t, u, shape, dtype):
         return None
     t, u = (x if x is None else x.broadcast(shape) for x in (t, u))
     if t is not None and u is not None and t.col is u.col:
-        return t.with_coef(np.where(condition, t.coef, u.coef).astype(dtype, copy=False))
+        return t.like(np.where(condition, t.coef, u.coef).astype(dtype, copy=False))
     width = max(x.coef.shape[0] for x in (t, u) if x is not None)
     coef = np.where(condition, *(_padded(x and x.coef, width, 0) for x in (t, u)))
     coef = coef.astype(dtype, copy=False)

@@ -21,7 +21,7 @@ import types
 import numpy as np
 
 from dualmc.unchanged import foreign
-from dualmc.unchanged.copies import mentions
+from dualmc.unchanged.copies import uses
 from dualmc.unchanged.copies.as_is import DISPATCHER, FOREIGN
 from dualmc.unchanged.copies.world import World
 from dualmc.unchanged.scipy import sparse_products
@@ -59,7 +59,7 @@ def _argument(f, a):
     if isinstance(a, type):
         return adapted(a) if a.__flags__ & ON_HEAP else a
     if isinstance(a, _FUNCTIONS):
-        return _world("").adapt(a) if mentions.is_named(f, a) else a
+        return _world("").adapt(a) if uses.is_named(f, a) else a
     return sparse_products.view_of(a)
 
 

@@ -13,7 +13,7 @@ import scipy.special
 
 import dualmc as dm
 from dualmc.duals import levels
-from dualmc.tangents import tangent
+from dualmc.tangents import dense_tangent
 
 X = np.array([3.0, 0.5])
 
@@ -279,5 +279,5 @@ def test_a_request_for_chunks_that_f_swallows(monkeypatch):
 
     x = np.linspace(-0.01, 0.01, 20)
     expected = A @ (A / np.cosh(A @ x)[:, None] ** 2)
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 1000)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 1000)
     np.testing.assert_allclose(dm.jacobian_fwd(f, x), expected, rtol=1e-12)

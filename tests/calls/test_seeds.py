@@ -8,8 +8,8 @@ import pytest
 import dualmc as dm
 from dualmc.calls import seeds
 from dualmc.duals import levels
-from dualmc.tangents import tangent
-from dualmc.tangents.tangent import ChunkNeeded
+from dualmc.tangents import dense_tangent
+from dualmc.tangents.dense_tangent import ChunkNeeded
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -373,7 +373,7 @@ def check_passes(passes, n, columns):
 def test_a_block_beyond_the_budget_falls_back_to_chunks(monkeypatch, n, columns, is_sparse):
     """A pass or two are given up; then as many columns at a time as the budget holds."""
     m = 30
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", columns * m * 8 + 7)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", columns * m * 8 + 7)
     x = np.linspace(0.5, 1.5, n)
     f = Counter(dense_rows(m))
     y, J = dm.value_and_jacobian_fwd(f, x, sparse=is_sparse)
@@ -387,7 +387,7 @@ def test_a_block_beyond_the_budget_falls_back_to_chunks(monkeypatch, n, columns,
 
 
 def test_a_budget_of_less_than_one_column_still_gives_the_result(monkeypatch):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 1)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 1)
     x = np.linspace(0.5, 1.5, 6)
     f = Counter(dense_rows(4))
     J = dm.jacobian_fwd(f, x)
@@ -407,7 +407,7 @@ def test_a_budget_of_less_than_one_column_still_gives_the_result(monkeypatch):
     ],
 )
 def test_a_chunk_size_beyond_the_budget_is_reduced(monkeypatch, chunk_size, columns):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 4 * 30 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 4 * 30 * 8)
     x = np.linspace(0.5, 1.5, 20)
     f = Counter(dense_rows(30))
     J = dm.jacobian_fwd(f, x, chunk_size=chunk_size)
@@ -417,7 +417,7 @@ def test_a_chunk_size_beyond_the_budget_is_reduced(monkeypatch, chunk_size, colu
 
 def test_a_structure_that_stays_sparse_needs_no_chunks(monkeypatch):
     """A dense block would be 40 * 40 * 8 bytes; three slots per element never ask for one."""
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 2000)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 2000)
     u = np.linspace(-1.0, 1.0, 40)
     f = Counter(burgers)
     for is_sparse in (True, False):
@@ -443,7 +443,7 @@ def test_a_later_chunk_may_be_the_one_that_is_too_wide(monkeypatch):
     expected[np.arange(30), np.arange(30)] = 2 * x[:30]
     for i in range(30, 60):
         expected[:, i] = np.cos(np.arange(m) * i)
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 12 * m * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 12 * m * 8)
     for is_sparse in (False, True):
         counter = Counter(f)
         J = dm.jacobian_fwd(counter, x, chunk_size=30, sparse=is_sparse)
@@ -456,7 +456,7 @@ def test_a_later_chunk_may_be_the_one_that_is_too_wide(monkeypatch):
 
 
 def test_a_pass_given_up_runs_finally_blocks_but_no_handlers(monkeypatch):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 10 * 30 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 10 * 30 * 8)
     left, handled = [], []
 
     def f(x):
@@ -477,7 +477,7 @@ def test_a_pass_given_up_runs_finally_blocks_but_no_handlers(monkeypatch):
 
 def test_a_pass_given_up_leaves_arguments_and_results_as_they_were(monkeypatch):
     """f writes into its argument before the pass is given up."""
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 10 * 30 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 10 * 30 * 8)
 
     def f(x):
         x *= 2.0
@@ -491,7 +491,7 @@ def test_a_pass_given_up_leaves_arguments_and_results_as_they_were(monkeypatch):
 
 
 def test_several_arguments_beyond_the_budget(monkeypatch):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 4 * 30 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 4 * 30 * 8)
     a, b = np.linspace(0.5, 1.0, 7), np.linspace(1.0, 1.5, 6)
     f = Counter(lambda a, b: dense_rows(30)(np.concatenate([a, b])))
     expected = dense_rows_by_hand(30, np.concatenate([a, b]))
@@ -504,7 +504,7 @@ def test_several_arguments_beyond_the_budget(monkeypatch):
 
 
 def test_the_auxiliary_output_of_a_pass_given_up_is_not_returned(monkeypatch):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 10 * 30 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 10 * 30 * 8)
     count = iter(range(100))
 
     def f(x):
@@ -538,7 +538,7 @@ def test_nested_calls_beyond_the_budget(monkeypatch):
     for budget in (100_000, 10_000, 3_000, 1_000, 200, 1):
         outer.clear()
         inner.clear()
-        monkeypatch.setattr(tangent, "MEMORY_BUDGET", budget)
+        monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", budget)
         actual = dm.jacobian_fwd(gradient, x)
         np.testing.assert_allclose(actual, H, rtol=1e-11, atol=1e-12)
         # Every outer pass is one call of the gradient; those after the last one given up cover n.
@@ -552,7 +552,7 @@ def test_nested_calls_beyond_the_budget(monkeypatch):
 
 def test_jvp_and_hand_made_duals_know_no_budget(monkeypatch):
     """One direction cannot be cut into fewer; hand-made Duals have no driver to ask."""
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 10)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 10)
     x = np.linspace(0.5, 1.5, 20)
     y, y_dot = dm.jvp(dense_rows(30), x, x)
     np.testing.assert_allclose(y_dot, dense_rows_by_hand(30, x) @ x, rtol=1e-12, atol=1e-12)
@@ -575,7 +575,7 @@ def test_custom_rules_beyond_the_budget(monkeypatch):
         return primals[0] ** 2, 2 * primals[0] * tangents[0]
 
     x = np.linspace(0.5, 1.5, 20)
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 10 * 20 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 10 * 20 * 8)
     f = Counter(squared)
     J = dm.jacobian_fwd(f, x, sparse=True)
     np.testing.assert_allclose(J.toarray(), np.diag(2 * x), rtol=1e-15)

@@ -1,4 +1,4 @@
-"""What a Dual can do is written in `dual.py`: in its class, or in the list below that."""
+"""What a Dual and a Traced can do is written in one file each: in the class, or listed below it."""
 
 import json
 import subprocess
@@ -55,3 +55,15 @@ def test_what_is_attached_to_a_dual_is_listed():
     from dualmc.duals.dual import ATTACHED
 
     assert _attached("Dual", "dualmc.duals.dual") == _listed(ATTACHED)
+
+
+def test_what_is_attached_to_a_traced_is_listed():
+    from dualmc.graph.traced import ATTACHED
+    from dualmc.rules.table import RULES
+
+    found, listed = _attached("Traced", "dualmc.graph.traced"), _listed(ATTACHED)
+    of_rules = {function.__name__ for function in RULES}
+    methods = set(found.pop("graph/methods.py"))
+    named = set(listed.pop("graph/methods.py"))
+    assert found == listed
+    assert named <= methods <= named | of_rules

@@ -12,7 +12,7 @@ import pytest
 import dualmc as dm
 from dualmc.calls.seeds import seed_direction
 from dualmc.duals.levels import Level, finished, innermost, manual_level, open_level
-from dualmc.tangents import tangent
+from dualmc.tangents import dense_tangent
 
 
 def test_serials_rise_in_order_of_opening():
@@ -196,7 +196,7 @@ def test_a_failing_call_closes_its_level(call, error):
 
 
 def test_a_pass_that_is_run_again_in_chunks_closes_its_level(monkeypatch):
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 1000)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 1000)
     f, seen = level_seen(lambda x: np.sin(np.ones((30, 30)) @ x))
     dm.jacobian_fwd(f, np.ones(30))
     assert len(seen) > 1

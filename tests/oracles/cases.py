@@ -4,31 +4,42 @@ One `Case` per row of `rules.RULES`.  Derivatives are closed forms evaluated by 
 values of the floating-point arguments; edge rows are written by hand from the conventions of the
 library.  Nothing here is read from the rule table, so a wrong rule cannot agree with itself.
 
-How an error is counted (`error_in_ulps`):
-- in units in the last place of the exact derivative, rounded to the result's own format;
-- past the largest finite number inf is expected (the largest number itself, if that close);
-- below the smallest normal number any result is accepted that is as small: a subnormal
-  derivative may be flushed to zero or keep fewer digits, but never becomes NaN or normal;
-- a derivative that is exactly 0 must be exactly 0.
 Domains end where the function itself overflows: there a derivative may be inf or 0 too early.
 """
 
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from typing import NamedTuple
 
-import mpmath
 import numpy as np
 from mpmath import mp
+from sampling import (
+    ANGLES,
+    CLOSE_PAIR,
+    HUGE,
+    MODERATE_PAIR,
+    POSITIVE,
+    RATIO_PAIR,
+    TINY,
+    WIDE,
+    WIDE_PAIR,
+    exponent,
+    linked,
+    multiples,
+    near,
+    one,
+    pair,
+    scaled,
+    shifted,
+    signed,
+    spread,
+    uniform,
+    whole,
+)
 
-DIGITS = 60
 INF = math.inf
 NAN = math.nan
-# Sampling limits: normal numbers whose reciprocal is normal too.
-TINY = 1e-300
-HUGE = 1e300
 
 
 class Case(NamedTuple):
@@ -60,99 +71,6 @@ class Case(NamedTuple):
     @property
     def argument_names(self):
         return ("x",) if len(self.derivatives) == 1 else ("a", "b")
-
-
-# --- Sampling ------------------------------------------------------------------------------------
-
-
-def spread(low, high):
-    """Positive, uniform in the logarithm."""
-    return lambda rng, n: np.exp(rng.uniform(math.log(low), math.log(high), n)).clip(low, high)
-
-
-def signed(low, high):
-    """Both signs, uniform in the logarithm."""
-    return lambda rng, n: spread(low, high)(rng, n) * rng.choice([-1.0, 1.0], n)
-
-
-def uniform(low, high):
-    return lambda rng, n: rng.uniform(low, high, n)
-
-
-def near(point, low, high, sides=(-1.0, 1.0)):
-    """`point` plus or minus offsets from `low` to `high`, uniform in their logarithm."""
-    return lambda rng, n: point + spread(low, high)(rng, n) * rng.choice(sides, n)
-
-
-def multiples(step, low, high):
-    """Whole multiples of `step`, as close as floats come, from `low` to `high` of them."""
-    return lambda rng, n: step * np.rint(signed(low, high)(rng, n))
-
-
-def one(sampler):
-    """A region of one argument."""
-    return lambda rng, n: (sampler(rng, n),)
-
-
-def pair(a, b):
-    """A region of two independent arguments."""
-    return lambda rng, n: (a(rng, n), b(rng, n))
-
-
-def linked(a, relation):
-    """A region whose second argument is ``relation(rng, first)``."""
-
-    def region(rng, n):
-        first = a(rng, n)
-        return first, np.asarray(relation(rng, first), float)
-
-    return region
-
-
-def shifted(shift):
-    """b = a + a number drawn from `shift`."""
-    return lambda rng, a: a + shift(rng, a.size)
-
-
-def scaled(ratio):
-    """b = a * a number drawn from `ratio`, kept inside the normal range."""
-
-    def relation(rng, a):
-        with np.errstate(over="ignore"):
-            b = a * ratio(rng, a.size)
-        return np.sign(b) * np.abs(b).clip(TINY, HUGE)
-
-    return relation
-
-
-def exponent(logarithm):
-    """b such that log(|a|**b) is drawn from `logarithm`."""
-
-    def relation(rng, a):
-        with np.errstate(all="ignore"):
-            b = logarithm(rng, a.size) / np.log(np.abs(a))
-        return np.where(np.isfinite(b), b, 3.0)
-
-    return relation
-
-
-def whole(relation):
-    """The same relation, b rounded to an integer."""
-    return lambda rng, a: np.rint(relation(rng, a))
-
-
-WIDE = one(signed(TINY, HUGE))
-POSITIVE = one(spread(TINY, HUGE))
-WIDE_PAIR = pair(signed(TINY, HUGE), signed(TINY, HUGE))
-MODERATE_PAIR = pair(signed(1e-3, 1e3), signed(1e-3, 1e3))
-CLOSE_PAIR = linked(signed(TINY, HUGE), scaled(near(1.0, 1e-15, 0.5)))
-RATIO_PAIR = linked(signed(1e-150, 1e150), scaled(signed(1e-20, 1e20)))
-ANGLES = [
-    WIDE,
-    one(uniform(-10, 10)),
-    one(multiples(math.pi / 2, 1, 1e6)),
-    one(multiples(math.pi / 2, 1e6, 1e18)),
-]
 
 
 # --- Derivatives that are not a line of mpmath ----------------------------------------------------
@@ -715,103 +633,3 @@ CASES = [
 ]
 
 CASE_OF = {case.function: case for case in CASES}
-
-
-# --- Measuring -----------------------------------------------------------------------------------
-
-
-class Samples(NamedTuple):
-    """Arguments of one case, and the exact derivative with respect to one of them."""
-
-    arguments: tuple
-    exact: list
-    # What the error is counted in; the exact values themselves unless the case says otherwise.
-    size: list
-
-
-@cache
-def arguments(function, count, seed, dtype="float64"):
-    """`count` draws from each region of a case, as arrays of `dtype`."""
-    case = CASE_OF[function]
-    rng = np.random.default_rng([seed, len(case.name), *case.name.encode()])
-    drawn = [region(rng, count) for region in case.domain]
-    columns = [np.concatenate(column) for column in zip(*drawn, strict=True)]
-    columns = [_fit(column, np.finfo(dtype)) for column in columns]
-    usable = np.logical_and.reduce([np.isfinite(column) for column in columns])
-    return tuple(column[usable] for column in columns)
-
-
-def _fit(x, limits):
-    """`x` as floats of one format: exponents it cannot hold are divided by 8 (308 becomes 38)."""
-    if x.dtype.kind == "i":
-        return x
-    size = np.abs(x)
-    fits = (size >= limits.tiny) & (size <= limits.max) | ~np.isfinite(x) | (x == 0)
-    return np.where(fits, x, np.sign(x) * size**0.125).astype(limits.dtype)
-
-
-@cache
-def samples(function, argnum, count, seed=0, dtype="float64"):
-    """Draws of a case with the exact derivative; poles, met by rounding, are edge rows."""
-    case = CASE_OF[function]
-    columns = arguments(function, count, seed, dtype)
-    exact, size, kept = [], [], []
-    with mp.workdps(DIGITS):
-        for i, row in enumerate(zip(*columns, strict=True)):
-            xs = [mp.mpf(float(x)) for x in row]
-            try:
-                value = case.derivatives[argnum](*xs)
-            except ZeroDivisionError:
-                continue
-            if isinstance(value, mpmath.mpc):
-                continue  # outside the real domain after rounding
-            kept.append(i)
-            exact.append(value)
-            size.append(value if case.size is None else case.size(*xs))
-    return Samples(tuple(c[kept] for c in columns), exact, size)
-
-
-def error_in_ulps(got, exact, size, dtype="float64"):
-    """Error of the float `got` against the mpf `exact`; see the module's docstring."""
-    limits = np.finfo(dtype)
-    top, tiny, eps = float(limits.max), float(limits.tiny), float(limits.eps)
-    if mpmath.isnan(exact) or math.isnan(got):
-        return 0.0 if mpmath.isnan(exact) and math.isnan(got) else INF
-    if math.isinf(got):
-        return 0.0 if exact * math.copysign(1.0, got) > top * (1 - 4 * eps) else INF
-    if exact == 0:
-        return 0.0 if got == 0 else INF
-    if abs(size) < tiny:
-        return 0.0 if abs(got) <= tiny else INF
-    with mp.workdps(DIGITS):
-        _, power = mp.frexp(abs(size))
-        return float(abs(mp.mpf(got) - exact) / mp.ldexp(1, power - 1 - limits.nmant))
-
-
-def errors_in_ulps(got, known, dtype="float64"):
-    """`error_in_ulps` of an array against `Samples`."""
-    got = np.broadcast_to(got, len(known.exact)).tolist()
-    triples = zip(got, known.exact, known.size, strict=True)
-    return np.array([error_in_ulps(*triple, dtype) for triple in triples])
-
-
-def by_array(rule, function, argnum, columns):
-    """The partial as one NumPy expression on whole arrays."""
-    partial = rule.partials[argnum]
-    with np.errstate(all="ignore"):
-        y = function(*columns)
-        return partial(*columns, y) if callable(partial) else np.full(y.shape, partial, y.dtype)
-
-
-def by_kernel(rule, function, argnum, columns, kernels):
-    """The partial as the compiled kernel gives it, times a coefficient of 1."""
-    with np.errstate(all="ignore"):
-        y = function(*columns)
-    ones = np.ones((1, y.size), y.dtype)
-    out = np.empty_like(ones)
-    if len(columns) == 1:
-        kernels.push_one(function, rule.partials[argnum])(*columns, y, ones, out)
-    else:
-        kernel = kernels.push_two(function, argnum, rule.partials[argnum])
-        kernel(columns[0], 1, columns[1], 1, y, ones, out)
-    return out[0]

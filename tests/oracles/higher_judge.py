@@ -10,8 +10,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from cases import arguments
 from mpmath import mp, mpc
+from ulps import arguments
 
 import dualmc as dm
 

@@ -8,9 +8,9 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
-from cases import (
-    CASE_OF,
-    CASES,
+from cases import CASE_OF, CASES
+from mpmath import mp
+from ulps import (
     DIGITS,
     arguments,
     by_array,
@@ -19,7 +19,6 @@ from cases import (
     errors_in_ulps,
     samples,
 )
-from mpmath import mp
 
 import dualmc as dm
 from dualmc.kernels import stamped

@@ -122,21 +122,3 @@ def test_minimizers_of_constants_run():
         return x * optimize.minimize(lambda t: np.sum((t - 1) ** 2), np.zeros(2)).x
 
     np.testing.assert_allclose(dm.jacobian_fwd(f, np.ones(2)), np.eye(2), rtol=1e-6)
-
-
-# --- squareform ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", [dm.jacobian_fwd, dm.jacobian_rev])
-def test_squareform(mode):
-    from scipy.spatial.distance import squareform
-
-    x = np.array([1.0, 2.0, 3.0])
-    J = mode(lambda x: squareform(x), x)
-    expected = np.zeros((3, 3, 3))
-    for k, (i, j) in enumerate([(0, 1), (0, 2), (1, 2)]):
-        expected[i, j, k] = expected[j, i, k] = 1.0
-    assert np.array_equal(expected, J)
-    assert np.array_equal(np.eye(3), mode(lambda x: squareform(squareform(x)), x))
-    with pytest.raises(ValueError, match="Incompatible vector size"):
-        mode(lambda x: squareform(x), np.ones(4))

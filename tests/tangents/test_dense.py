@@ -13,8 +13,8 @@ from dualmc.duals import levels
 from dualmc.duals.dual import make
 from dualmc.kernels import block_kernels
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DenseTangent
 
 K = 20  # more directions than those that stay first in memory
 DTYPES = (np.float64, np.float32)

@@ -10,7 +10,7 @@ import pytest
 
 import dualmc as dm
 from dualmc.duals.levels import Level
-from dualmc.tangents import merging, tangent, union
+from dualmc.tangents import dense_tangent, merging, union
 
 N = 40  # above the number of inputs that start dense
 
@@ -224,7 +224,7 @@ def test_the_budget_turns_one_pass_into_chunks(monkeypatch):
     whole = dm.jacobian_fwd(f, x)
     assert 1 == len(calls)
     calls.clear()
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 60 * 20 * 8)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 60 * 20 * 8)
     assert np.array_equal(whole, dm.jacobian_fwd(f, x))
     # One pass that met the budget, and three of 20 columns.
     assert 4 == len(calls)
@@ -239,7 +239,7 @@ def test_a_chunk_needed_by_an_inner_call_stays_inside_it(monkeypatch):
         outer.append(1)
         return dm.jacobian_fwd(lambda y: (np.cumsum(y) ** 2).sum(), x)
 
-    monkeypatch.setattr(tangent, "MEMORY_BUDGET", 30 * 30 * 8 - 1)
+    monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 30 * 30 * 8 - 1)
     i = np.arange(30)
     y_dot = dm.jvp(gradient, x, np.ones(30))[1]
     # sum_k (sum_{j<=k} y_j)^2 has the Hessian 2 (30 - max(i, j)).

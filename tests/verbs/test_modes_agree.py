@@ -7,7 +7,7 @@ from oracles import among_dummies
 
 import dualmc as dm
 from dualmc.calls import seeds
-from dualmc.tangents import slots, structure, tangent
+from dualmc.tangents import dense_tangent, slots, structure
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_mode = pytest.mark.parametrize(
@@ -248,13 +248,13 @@ POLICIES = ["never wide", "always wide", "sort many slots", "dense start", "smal
 @pytest.fixture(params=POLICIES)
 def policy(request, monkeypatch):
     if request.param in ("never wide", "sort many slots", "always wide"):
-        monkeypatch.setattr(tangent, "is_wide", lambda w, n: request.param == "always wide")
+        monkeypatch.setattr(dense_tangent, "is_wide", lambda w, n: request.param == "always wide")
     if request.param == "sort many slots":
         monkeypatch.setattr(slots, "INSERTION_SLOTS", 1)
     if request.param == "dense start":
         monkeypatch.setattr(seeds, "DENSE_INPUTS", 10**9)
     if request.param == "small memory budget":
-        monkeypatch.setattr(tangent, "MEMORY_BUDGET", 500)
+        monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 500)
     structure.forget()  # what was found under another policy
     yield request.param
     structure.forget()

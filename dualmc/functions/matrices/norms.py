@@ -19,7 +19,6 @@ from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
 from dualmc.steps.short import sums as short_sums
-from dualmc.tangents.tangent import part
 
 
 @handles("composite", np.linalg.norm)
@@ -63,7 +62,7 @@ def _power_norm_tangent(x, p, axes, y):
     factor = np.where(is_zero, np.zeros((), factor.dtype), factor)
     t = t.times(np.broadcast_to(factor, x.shape))
     if t.dtype.kind == "c":
-        t = part(t, np.real)
+        t = t.part(np.real)
     return summed(t, axes, y.shape, y.dtype)
 
 

@@ -15,7 +15,8 @@ import functools
 
 import numpy as np
 
-from dualmc.cotangents.pullbacks import product, pull_sum, pull_times
+from dualmc.cotangents.elementwise import pull_times
+from dualmc.cotangents.sums import product, pull_sum
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.recorded import is_float64, kept, parts, parts_at, recorded
 from dualmc.functions.matrices.differentials import solve_rows

@@ -8,7 +8,7 @@ import numpy as np
 
 from dualmc.duals.dual import Dual, make
 from dualmc.functions.results import applied
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 # What rounding leaves of a coefficient that is 0, relative to the others.
 VANISHING = 1e-8

@@ -36,7 +36,7 @@ def result(y, x, select, batched=None, key=None):
     if batched is None:
         t = t.take_by(key, lambda: select(positions(x.shape)))
     else:
-        t = t.map(batched) if key is None or not t.is_sparse else t.moved(batched, key)
+        t = t.map(batched, key)
     return make(y, t if t.dtype == y.dtype else t.astype(y.dtype), x.level)
 
 

@@ -13,9 +13,9 @@ from dualmc.duals.dual import make
 from dualmc.kernels import block_kernels, buffers, slot_kernels
 from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
 from dualmc.steps.short import blocks as short_blocks
-from dualmc.tangents import dense, tangent
+from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.packed import PackedTangent
-from dualmc.tangents.tangent import DenseTangent, need_block, new_block, rows_tangent
 
 
 def contracted(t, other, is_constant):
@@ -60,7 +60,7 @@ def _is_narrow(t, other):
     """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
     if not t.is_sparse or 0 in t.shape or 0 in other.shape:
         return False
-    return not tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
+    return not dense_tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
 
 
 def _contracted_slots(t, other, is_constant):
@@ -130,7 +130,9 @@ def image(matrix, x):
     if t is None or t.is_recorded or matrix.ndim != 2 or type(x.primal) is not np.ndarray:
         return None
     if t.is_sparse:
-        is_few = t.level.n <= dense.FEW or not tangent.is_wide(t.coef.shape[0] * x.size, t.level.n)
+        is_few = t.level.n <= dense.FEW or not dense_tangent.is_wide(
+            t.coef.shape[0] * x.size, t.level.n
+        )
         return None if is_few else short_blocks.image_of_slots(matrix, x, t)
     if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
         return None

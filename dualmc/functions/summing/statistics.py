@@ -17,7 +17,6 @@ from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles
 from dualmc.steps.short import sums as short_sums
-from dualmc.tangents.tangent import part
 
 
 def _central(a, axis, ddof, keepdims, where):
@@ -46,7 +45,7 @@ def _var_tangent(a, axis, ddof, keepdims, where, y):
         return None
     t = t.times(factor)
     if a.dtype.kind == "c":
-        t = part(t, np.real)
+        t = t.part(np.real)
     return summed(t, axes, y.shape, y.dtype)
 
 

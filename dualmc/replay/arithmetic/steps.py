@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.graph.events import has_slot, is_certain
 from dualmc.graph.nodes import Output, Slot, UfuncMethod, fill, name_of_function
-from dualmc.graph.record import returning, same, stacked, written
+from dualmc.graph.returning import returning, same, stacked, written
 from dualmc.replay.arithmetic import slots, writes
 from dualmc.replay.arithmetic.arrays import (
     Array,

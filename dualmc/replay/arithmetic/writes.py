@@ -12,7 +12,7 @@ import numpy as np
 
 from dualmc.graph.events import has_slot
 from dualmc.graph.nodes import Slot
-from dualmc.graph.record import written
+from dualmc.graph.returning import written
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.arithmetic.arrays import each, routed
 

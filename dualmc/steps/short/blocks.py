@@ -13,7 +13,7 @@ from dualmc.kernels import block_kernels, buffers
 from dualmc.kernels.payload import flat, line
 from dualmc.steps.short.plain import FLOAT64, is_plain_sparse, places
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import need_block, rows_tangent
+from dualmc.tangents.dense_tangent import need_block, rows_tangent
 
 CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
 

@@ -13,9 +13,9 @@ from numpy import asarray, ndarray
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import SHORT_JOINS
 from dualmc.tangents import dense
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 UNIT = dense.unit((), FLOAT64)

@@ -16,7 +16,7 @@ from numpy import empty, ndarray
 from dualmc.kernels import buffers, slot_kernels
 from dualmc.kernels.payload import flat
 from dualmc.tangents import dense
-from dualmc.tangents.tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent
 
 FLOAT64 = np.dtype(np.float64)
 # Entries of a block beyond which the general way is as fast or faster.

@@ -18,10 +18,10 @@ from dualmc.steps.short.plain import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.tangents import dense, tangent
+from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.dense_tangent import need_block, rows_tangent
 from dualmc.tangents.packed import packed
 from dualmc.tangents.slots import SparseTangent, summed_slots
-from dualmc.tangents.tangent import need_block, rows_tangent
 from dualmc.tangents.union import add
 
 # Multiplications beyond which BLAS is faster.
@@ -100,7 +100,7 @@ def _stays_sparse(t, length, n):
     """Whether sums of so many elements keep their few slots, or there is no tangent."""
     if t is None:
         return True
-    return is_plain_sparse(t) and not tangent.is_wide(t.coef.shape[0] * length, n)
+    return is_plain_sparse(t) and not dense_tangent.is_wide(t.coef.shape[0] * length, n)
 
 
 def _dot_of_slots(p, t, q, u, function, level):
@@ -173,7 +173,7 @@ def _half_of_slots(t, other, parts, is_left, is_constant, shape):
     t = SparseTangent(level, out, compacted.col)
     if t.shape != shape:
         t = t.reshaped(shape)
-    return t.to_dense() if tangent.is_wide(out.shape[0], level.n) else t
+    return t.to_dense() if dense_tangent.is_wide(out.shape[0], level.n) else t
 
 
 def _rows_or_nothing(t, shape):

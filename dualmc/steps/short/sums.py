@@ -22,10 +22,10 @@ from dualmc.steps.short.plain import (
     rows_of_slots,
     tangent_of,
 )
-from dualmc.tangents import dense, tangent
+from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.dense_tangent import need_block
 from dualmc.tangents.number_tangent import of_slots
 from dualmc.tangents.slots import SparseTangent, summed_slots
-from dualmc.tangents.tangent import need_block
 
 _add = np.add.reduce
 
@@ -95,7 +95,7 @@ def _sum_of_slots(t, parts, axis, shape, factor):
     coef, col = t.coef, t.col
     before, length, after = parts
     level, w = t.level, coef.shape[0]
-    if not tangent.is_wide(w * length, level.n):
+    if not dense_tangent.is_wide(w * length, level.n):
         t = _sum_of_few_slots(t, parts, axis, factor)
         return t if t.shape == shape else t.reshaped(shape)
     need_block(level, (level.n, *shape), FLOAT64)
@@ -119,7 +119,7 @@ def _sum_of_few_slots(t, parts, axis, factor):
     coef = flat(t.coef).reshape((t.coef.shape[0], *parts))
     short_kernels.compact_middle(coef, compacted.order, compacted.target, factor, out)
     total = SparseTangent(level, out.reshape(col.shape), col)
-    return total.to_dense() if tangent.is_wide(col.shape[0], level.n) else total
+    return total.to_dense() if dense_tangent.is_wide(col.shape[0], level.n) else total
 
 
 def product_along(a, axis, keepdims):

@@ -1,7 +1,5 @@
 """Views of modules: the user's, adapted as they are looked up; NumPy and math with stand-ins."""
 
-import dis
-import functools
 import importlib
 import math
 import sys
@@ -122,24 +120,9 @@ class Replica(types.ModuleType):
         if name in ("ma", "testing") and self.__dualmc_original__ is np:  # imported here, by NumPy
             foreign.register()
             return self.__dualmc_world__.modules.view_of(value)
-        if value is np.ndarray and _is_used(sys._getframe(1)):
+        if value is np.ndarray and uses.is_used(sys._getframe(1)):
             return STANDINS[value]
         return value
-
-
-def _is_used(frame):
-    """Whether what `frame` loads just now is called, asked for an attribute or matched."""
-    return _is_used_at(frame.f_code, frame.f_lasti)
-
-
-@functools.lru_cache(256)
-def _is_used_at(code, offset):
-    steps = list(dis.get_instructions(code))
-    i = next(i for i, step in enumerate(steps) if step.offset == offset)
-    before, after = steps[i - 1 : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
-    is_called = any("NULL" in step.argrepr or step.opname == "PUSH_NULL" for step in before)
-    used = ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL")
-    return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
 
 
 def _inside(name, held):

@@ -1,4 +1,4 @@
-"""Which global names code only calls: there a function of NumPy may be another, nobody can tell.
+"""What the code of f does with names: it only calls what it finds there, or has a name for it.
 
 ``np.exp([t, 1.0])`` can be a function that looks for Duals in lists first.  Code that holds
 ``np.exp`` itself, to compare it (``act is np.exp``) or to hand it on, must find NumPy's own.  A
@@ -14,6 +14,9 @@ import numpy as np
 # What marks a renamed name: no identifier holds it.
 MARK = "\u2039called\u203a"
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
+
+
+# --- Names that code only calls ------------------------------------------------------------------
 
 
 def renamed(code, names, has_substitute):
@@ -154,3 +157,69 @@ def _path_held(steps, i, value, has_substitute):
         path.append(after.argval)
         i += 1
         is_called = is_called or after.opname == "LOAD_METHOD" or "NULL" in after.argrepr
+
+
+def is_used(frame):
+    """Whether what `frame` loads just now is called, asked for an attribute or matched."""
+    return _is_used_at(frame.f_code, frame.f_lasti)
+
+
+@functools.lru_cache(256)
+def _is_used_at(code, offset):
+    steps = list(dis.get_instructions(code))
+    i = next(i for i, step in enumerate(steps) if step.offset == offset)
+    before, after = steps[i - 1 : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
+    is_called = any("NULL" in step.argrepr or step.opname == "PUSH_NULL" for step in before)
+    used = ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL")
+    return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]
+
+
+# --- Names for a function ------------------------------------------------------------------------
+
+
+def is_named(f, function):
+    """Whether f, or a function that it names in turn, has a name for `function`."""
+    codes, seen = _codes_of(f), set()
+    while codes:
+        code, space, closed = codes.pop()
+        if code in seen:
+            continue
+        seen.add(code)
+        for inner in code.co_consts:
+            if type(inner) is types.CodeType:
+                codes.append((inner, space, closed))
+        for name in (*code.co_names, *code.co_freevars):
+            value = closed.get(name, space.get(name))
+            if value is function:
+                return True
+            if type(value) is types.FunctionType:
+                codes += _codes_of(value)
+        if function.__name__ in code.co_names and _is_of_library(function):
+            return True
+    return False
+
+
+def _codes_of(f):
+    """The code of `f`, with its global names and what its closure holds."""
+    while not isinstance(f, types.FunctionType):
+        inner = getattr(f, "func", getattr(f, "__func__", None))
+        if inner is None:
+            inner = type(f).__dict__.get("__call__")
+            if not isinstance(inner, types.FunctionType):
+                return []
+        f = inner
+    closed = dict(zip(f.__code__.co_freevars, _contents(f), strict=True))
+    return [(f.__code__, f.__globals__, closed)]
+
+
+def _contents(f):
+    for cell in f.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not assigned yet
+            yield None
+
+
+def _is_of_library(function):
+    """Whether it is an attribute of a module of NumPy's or Python's, as ``np.zeros``."""
+    return not isinstance(function, types.FunctionType) or hasattr(np, function.__name__)

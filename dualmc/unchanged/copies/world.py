@@ -7,13 +7,13 @@ import types
 import numpy as np
 
 from dualmc.unchanged.copies.as_is import DATA, DISPATCHER, MARK, is_foreign
-from dualmc.unchanged.copies.classes import Classes
+from dualmc.unchanged.copies.classes import Classes, Super, instance, method
 from dualmc.unchanged.copies.functions import Functions
 from dualmc.unchanged.copies.modules import Modules
 from dualmc.unchanged.copies.namespace import Namespace
-from dualmc.unchanged.copies.objects import Super, dispatcher, instance, method, partial, vectorized
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.kinds import BUILTINS, TypeOf, unbound
 from dualmc.unchanged.standins.table import STANDINS
 
@@ -53,22 +53,20 @@ class World:
             if MARK in value.__dict__:
                 return value
             if "registry" in value.__dict__ and hasattr(value, "dispatch"):
-                return dispatcher(self, value)
+                return self._dispatcher(value)
             if not is_root and is_foreign(value.__globals__.get("__name__"), self.root):
                 return value
             return self.functions.copy_of(value)
         if value is np.ndarray:  # see `Replica`
             return value
-        if kind is types.BuiltinFunctionType:
-            return STANDINS.get(value, value)
-        if kind is DISPATCHER:  # NumPy's functions that have a C implementation of the protocol
+        if kind is types.BuiltinFunctionType or kind is DISPATCHER:
             return STANDINS.get(value, value)
         if kind is types.ModuleType:
             return self.modules.view_of(value)
         if kind is types.MethodType:
             return method(self, value)
         if kind is functools.partial:
-            return partial(self, value)
+            return self._partial(value)
         if kind is np.ufunc:
             return value
         if kind is types.MethodDescriptorType and value.__objclass__ is np.ndarray:
@@ -76,7 +74,7 @@ class World:
         if kind is type or isinstance(value, type):
             return STANDINS.get(value) or self.classes.view_of(value)
         if kind is np.vectorize:
-            return vectorized(self, value)
+            return self._vectorized(value)
         inner = getattr(kind, "__module__", "")
         if inner == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
             return self.adapt(value.__wrapped__)
@@ -87,6 +85,26 @@ class World:
         if inner.startswith("numba.") and hasattr(value, "py_func"):
             return self.adapt(value.py_func)
         return instance(self, value)
+
+    def _partial(self, value):
+        func = self.adapt(value.func)
+        args = tuple(self.adapt(a) for a in value.args)
+        keywords = {k: self.adapt(v) for k, v in value.keywords.items()}
+        return functools.partial(func, *args, **keywords)
+
+    def _dispatcher(self, value):
+        """``functools.singledispatch``, by the type that a Dual stands for."""
+        type_of = self.builtins["type"]
+
+        @functools.wraps(value)
+        def dispatching(*args, **kwargs):
+            return self.adapt(value.dispatch(type_of(args[0])))(*args, **kwargs)
+
+        return dispatching
+
+    def _vectorized(self, value):
+        options = value.otypes, None, value.excluded, value.cache, value.signature
+        return vectorize(self.adapt(value.pyfunc), *options)
 
     def called(self, value, held=frozenset()):
         """What `value` is replaced by where code only calls it, or what it finds in it.

@@ -10,8 +10,7 @@ import numpy as np
 from scipy.spatial import distance
 
 from dualmc.graph.traced import Traced
-from dualmc.kernels.payload import values
-from dualmc.unchanged.standins.table import has_carrier, operand
+from dualmc.unchanged.standins.table import has_carrier, operand, value_of
 
 
 @functools.wraps(distance.squareform)
@@ -22,8 +21,7 @@ def squareform(X, force="no", checks=True):
     if type(X) is Traced and X.ndim == 2 and checks:  # what SciPy's checks look at
         bool(np.all(X == X.T))
         bool(np.all(np.diagonal(X) == 0))
-    plain = X.value if type(X) is Traced else values(X)
-    plain = distance.squareform(plain, force, checks)
+    plain = distance.squareform(value_of(X), force, checks)
     if plain.ndim == 1:
         return X[np.triu_indices(X.shape[0], 1)]
     index = distance.squareform(np.arange(1, X.size + 1))

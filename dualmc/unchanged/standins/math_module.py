@@ -18,7 +18,43 @@ from dualmc.unchanged.standins.table import (
     is_carrier,
     looked_at,
     operand,
-)
+    stands_for,
+)  # fmt: skip
+
+# --- Functions of numbers ------------------------------------------------------------------------
+
+
+def _special(name):
+    try:
+        import scipy.special
+    except ImportError:
+        raise ImportError(
+            f"The derivative of math.{name.replace('gammaln', 'lgamma')} needs SciPy. Install it "
+            f"with: pip install dualmc[sparse]"
+        ) from None
+    return getattr(scipy.special, name)
+
+
+TWO_OVER_ROOT_PI = 1.1283791670955126
+ERF = Rule((lambda x, y: TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
+ERFC = Rule((lambda x, y: -TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
+_OF_THE_SAME_NAME = """
+    sqrt exp expm1 exp2 log1p log2 log10 sin cos tan sinh cosh tanh fabs copysign cbrt degrees
+    radians fmod
+""".split()
+_FORMULAS = {name: getattr(np, name) for name in _OF_THE_SAME_NAME} | {
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power,
+    "log": lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base),
+    "hypot": lambda *xs: np.linalg.norm(np.stack([operand(x) for x in xs])),
+    "remainder": lambda x, y: x - y * np.rint(values(x) / values(y)),
+    "ldexp": lambda x, i: np.ldexp(x, operator.index(i)),
+    "erf": lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)),
+    "erfc": lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)),
+    "gamma": lambda x: _special("gamma")(x),
+    "lgamma": lambda x: _special("gammaln")(x),
+    "fma": lambda x, y, z: x * y + z,
+}  # fmt: skip
 
 
 def _exact_float(function, formula, *args):
@@ -28,11 +64,7 @@ def _exact_float(function, formula, *args):
     return exact(function, formula, *args)
 
 
-def _register_math(name, formula):
-    original = getattr(math, name, None)
-    if original is None:  # a later Python's
-        return
-
+def _of_numbers(name, original, formula):
     def standin(*args):
         args = [opened(a) for a in args]
         if not any(map(is_carrier, args)):
@@ -47,140 +79,100 @@ def _register_math(name, formula):
 
     standin.__name__ = name
     standin.__doc__ = original.__doc__
-    STANDINS[original] = standin
+    return standin
 
 
-def _register_math_functions():
-    for name in """
-        sqrt exp expm1 exp2 log1p log2 log10 sin cos tan sinh cosh tanh fabs copysign cbrt degrees
-        radians fmod
-    """.split():
-        _register_math(name, getattr(np, name))
-    for name, ufunc in {
-        "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
-        "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "pow": np.power,
-    }.items():  # fmt: skip
-        _register_math(name, ufunc)
-    _register_math(
-        "log", lambda x, base=None: np.log(x) if base is None else np.log(x) / np.log(base)
-    )
-    _register_math("hypot", lambda *xs: _norm(xs))
-    _register_math("remainder", lambda x, y: x - y * np.rint(values(x) / values(y)))
-    _register_math("ldexp", lambda x, i: np.ldexp(x, operator.index(i)))
-    _register_math("erf", lambda x: push(ERF, np.frompyfunc(math.erf, 1, 1), (x,)))
-    _register_math("erfc", lambda x: push(ERFC, np.frompyfunc(math.erfc, 1, 1), (x,)))
-    _register_math("gamma", lambda x: _special("gamma")(x))
-    _register_math("lgamma", lambda x: _special("gammaln")(x))
-    _register_math("fma", lambda x, y, z: x * y + z)
-    for name in ("isnan", "isinf", "isfinite"):
-        _register_test(name, getattr(np, name))
-    for name in ("isclose", "ulp"):
-        _register_values(name)
+for _name, _formula in _FORMULAS.items():
+    if hasattr(math, _name):  # some are a later Python's
+        _original = getattr(math, _name)
+        STANDINS[_original] = _of_numbers(_name, _original, _formula)
 
 
-def _norm(xs):
-    return np.linalg.norm(np.stack([operand(x) for x in xs]))
+# --- What is asked of values, and parts of a number ----------------------------------------------
 
 
-TWO_OVER_ROOT_PI = 1.1283791670955126
-ERF = Rule((lambda x, y: TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
-ERFC = Rule((lambda x, y: -TWO_OVER_ROOT_PI * np.exp(-x * x),), kernel=False)
-
-
-def _special(name):
-    try:
-        import scipy.special
-    except ImportError:
-        raise ImportError(
-            f"The derivative of math.{name.replace('gammaln', 'lgamma')} needs SciPy. Install it "
-            f"with: pip install dualmc[sparse]"
-        ) from None
-    return getattr(scipy.special, name)
-
-
-def _register_values(name):
-    original = getattr(math, name)
-
+def _of_values(original):
     def standin(*args, **kwargs):
         args = [looked_at(a) for a in args]
         return original(*args, **kwargs)
 
-    STANDINS[original] = standin
+    return standin
 
 
-def _register_parts():
-    """Functions of one number that give two, or its neighbour."""
-
-    def modf(x):
-        return np.modf(x) if is_carrier(x) else math.modf(x)
-
-    def frexp(x):  # x / 2**e, and the whole number e
-        if not is_carrier(x):
-            return math.frexp(x)
-        _, e = math.frexp(looked_at(x))
-        return np.ldexp(x, -e), e
-
-    def nextafter(x, y, **kwargs):  # moves with x
-        if not is_carrier(x):
-            return math.nextafter(x, looked_at(y), **kwargs)
-        return exact(lambda a, b: nextafter(a, b, **kwargs), lambda a, b: a * 1.0, x, y)
-
-    for standin in (modf, frexp, nextafter):
-        STANDINS[getattr(math, standin.__name__)] = standin
-
-
-def _register_test(name, ufunc):
-    original = getattr(math, name)
-
+def _test(original, ufunc):
     def standin(x):
         return bool(ufunc(x)) if type(x) is Traced and not x.ndim else original(looked_at(x))
 
-    STANDINS[original] = standin
+    return standin
 
 
-def _register_sequences():
-    def total(iterable):
-        items = list(iterable)
-        if not has_carrier(items):
-            return math.fsum(items)
-        return _exact_float(lambda *xs: total(xs), lambda *xs: sum(xs), *items)
+STANDINS |= {original: _of_values(original) for original in (math.isclose, math.ulp)}
+for _ufunc in (np.isnan, np.isinf, np.isfinite):
+    _original = getattr(math, _ufunc.__name__)
+    STANDINS[_original] = _test(_original, _ufunc)
 
-    def product(iterable, *, start=1):
-        for item in iterable:
-            start = start * item
-        return start
 
-    def distance(p, q):
+@stands_for(math.modf)
+def modf(x):
+    return np.modf(x) if is_carrier(x) else math.modf(x)
+
+
+@stands_for(math.frexp)
+def frexp(x):
+    """x / 2**e, and the whole number e."""
+    if not is_carrier(x):
+        return math.frexp(x)
+    _, e = math.frexp(looked_at(x))
+    return np.ldexp(x, -e), e
+
+
+@stands_for(math.nextafter)
+def nextafter(x, y, **kwargs):
+    """It moves with x."""
+    if not is_carrier(x):
+        return math.nextafter(x, looked_at(y), **kwargs)
+    return exact(lambda a, b: nextafter(a, b, **kwargs), lambda a, b: a * 1.0, x, y)
+
+
+# --- Functions of sequences ----------------------------------------------------------------------
+
+
+@stands_for(math.fsum)
+def fsum(iterable):
+    items = list(iterable)
+    if not has_carrier(items):
+        return math.fsum(items)
+    return _exact_float(lambda *xs: fsum(xs), lambda *xs: sum(xs), *items)
+
+
+@stands_for(math.prod)
+def prod(iterable, *, start=1):
+    for item in iterable:
+        start = start * item
+    return start
+
+
+def _of_two(original, formula):
+    """A function of two sequences, by a formula of their pairs."""
+
+    def standin(p, q, /):
         p, q = list(p), list(q)
         if not has_carrier([p, q]):
-            return math.dist(p, q)
+            return original(p, q)
         if len(p) != len(q):
-            raise ValueError("both points must have the same number of dimensions")
+            return original(p, q)  # raises
         n = len(p)
         return _exact_float(
-            lambda *both: distance(both[:n], both[n:]),
-            lambda *both: _norm([a - b for a, b in zip(both[:n], both[n:], strict=True)]),
+            lambda *both: standin(both[:n], both[n:]),
+            lambda *both: formula(zip(both[:n], both[n:], strict=True)),
             *p, *q,
         )  # fmt: skip
 
-    def sum_of_products(p, q, /):
-        p, q = list(p), list(q)
-        if not has_carrier([p, q]):
-            return math.sumprod(p, q)
-        n = len(p)
-        return _exact_float(
-            lambda *both: sum_of_products(both[:n], both[n:]),
-            lambda *both: sum(a * b for a, b in zip(both[:n], both[n:], strict=True)),
-            *p, *q,
-        )  # fmt: skip
-
-    for name, standin in (
-        ("fsum", total), ("prod", product), ("dist", distance), ("sumprod", sum_of_products),
-    ):  # fmt: skip
-        if hasattr(math, name):  # some are a later Python's
-            STANDINS[getattr(math, name)] = standin
+    return standin
 
 
-_register_math_functions()
-_register_parts()
-_register_sequences()
+STANDINS[math.dist] = _of_two(
+    math.dist, lambda pairs: np.linalg.norm(np.stack([operand(a - b) for a, b in pairs]))
+)
+if hasattr(math, "sumprod"):  # a later Python's
+    STANDINS[math.sumprod] = _of_two(math.sumprod, lambda pairs: sum(a * b for a, b in pairs))

@@ -55,7 +55,11 @@ def is_carrier(a):
 
 def looked_at(a):
     """The plain value of `a`, which decides what f does next."""
-    return a.look() if type(a) is Traced else values(a)
+    if type(a) is Traced:
+        return a.look()
+    while hasattr(a, "own_tangent"):
+        a = a.primal
+    return a
 
 
 def value_of(a):

@@ -92,14 +92,6 @@ def test_explain_and_compare():
     assert dm.compare(lambda x, S: S @ x, X, S).m == 2
 
 
-def test_numbers_with_derivatives_are_not_stored():
-    S = sparse.csr_array(A)
-    for f in (lambda x: S * x[0], lambda x: S.multiply(x), lambda x: sparse.diags_array(x)):
-        for mode in (dm.jacobian_fwd, dm.jacobian_rev, dm.explain):
-            with pytest.raises(dm.MissingRuleError, match="stored in a SciPy sparse matrix"):
-                mode(f, X)
-
-
 # --- Solves --------------------------------------------------------------------------------------
 
 INVERSE = np.linalg.inv(A)

@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 
 import dualmc as dm
 
-FUZZ = pathlib.Path(__file__).parents[1] / "oracles" / "fuzz_compiled.py"
+FUZZ = pathlib.Path(__file__).parents[2] / "oracles" / "fuzz_compiled.py"
 TABLE = {"square": squareform}
 X = np.array([1.0, 2.0, 3.0])
 
@@ -65,6 +65,12 @@ def test_what_squareform_checks_is_a_guard():
     np.testing.assert_array_equal(prepared([2.0, 2.0]), [[1.0, 0.0]])
     with pytest.raises(ValueError, match="symmetric"):
         prepared([2.0, 3.0])
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_vector_of_another_size(mode):
+    with pytest.raises(ValueError, match="Incompatible vector size"):
+        MODES[mode](FORMS["array"], np.ones(4))
 
 
 def test_squareform_of_objects():
