@@ -30,12 +30,13 @@ import numpy as np
 from problems.sized import FUNCTIONS
 
 import dualmc as dm
-from dualmc import forward
 from dualmc.calls import seeds
+from dualmc.calls.outputs import Piece
 from dualmc.calls.request import Request
 from dualmc.counting import predict
 from dualmc.duals.levels import open_level
-from dualmc.reverse import Tape
+from dualmc.passes import forward_pass
+from dualmc.passes.reverse_pass import Tape
 
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)
 QUICK_SIZES = (1, 16, 256, 4096)
@@ -60,8 +61,8 @@ class Dense:
         self.step = min(CHUNK, self.total)
 
     def whole(self):
-        _, pieces, _ = forward.passes(self.request, is_sparse=False)
-        return forward.joined(pieces, False)
+        _, pieces, _ = forward_pass.passes(self.request, is_sparse=False)
+        return forward_pass.joined(pieces, False)
 
     def part(self, count):
         """The first `count` columns."""
@@ -72,7 +73,7 @@ class Dense:
         (x,) = self.request.xs
         with open_level(stop - start) as level:
             out, _ = self.request.call([seeds.seed(x, level, -start, False)], level)
-            return seeds.Piece(out, level, x.dtype).columns()
+            return Piece(out, level, x.dtype).columns()
 
 
 class Reverse:

@@ -30,7 +30,7 @@ from problems.mixture import COMPONENTS, DIMENSION, arrays, loops, parameters
 
 import dualmc as dm
 from dualmc.calls.request import Request
-from dualmc.reverse import Tape
+from dualmc.passes.reverse_pass import Tape
 
 ARGNUMS = (0, 1, 2)
 

@@ -9,25 +9,13 @@ array([[0.        , 0.        ],
 import importlib
 from typing import Any
 
-from dualmc.calls import names, ownership
-from dualmc.check import JacobianCheck, check_jacobian
-from dualmc.compare import Comparison, compare
-from dualmc.custom import custom_jvp, rule
-from dualmc.duals import indexing, writing  # noqa: F401
+# isort: off
+from dualmc.functions import tables  # noqa: F401  (first: the tables fill as it is imported)
 from dualmc.duals.dual import Dual
-from dualmc.errors import (
-    KinkError,
-    KinkWarning,
-    MissingRuleError,
-    RefusalSwallowedWarning,
-    TangentLostError,
-)
-from dualmc.explain import Explanation, explain
+from dualmc.unchanged import attributes  # noqa: F401  (likewise)
+from dualmc.unchanged.copies.as_is import as_is
+from dualmc.calls import names, ownership
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
-from dualmc.functions import kinds, methods  # noqa: F401
-from dualmc.implicit import custom_root
-from dualmc.kinks import kinks
-from dualmc.prepare import Prepared, prepare
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -36,11 +24,22 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
-from dualmc.steps import flat, operators, protocols  # noqa: F401
-
-# The tables fill themselves when their modules are imported.
-from dualmc.unchanged import attributes  # noqa: F401
-from dualmc.unchanged.copies.as_is import as_is
+from dualmc.custom import custom_jvp, rule
+from dualmc.implicit import custom_root
+from dualmc.prepare import Prepared, prepare
+from dualmc.compare import compare
+from dualmc.counting.comparison import Comparison
+from dualmc.explain import Explanation, explain
+from dualmc.check import JacobianCheck, check_jacobian
+from dualmc.kinks import kinks
+from dualmc.errors import (
+    KinkError,
+    KinkWarning,
+    MissingRuleError,
+    RefusalSwallowedWarning,
+    TangentLostError,
+)
+# isort: on
 
 if ownership.IS_ON:
     ownership.install()

@@ -4,6 +4,8 @@ The judge calls f as it is, on copies of plain numbers: an f that takes another 
 looks at types, or catches refusals) has another value there, which is compared first.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import seeds, watch
+from dualmc.calls import watch
+from dualmc.calls.options import Argnums
+from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
-from dualmc.forward import joined, passes
+from dualmc.passes.forward_pass import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
 WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
@@ -85,7 +89,7 @@ def _bracket(index: tuple) -> str:
 
 
 def check_jacobian(
-    f: Callable, *args: Any, argnums: int | tuple[int, ...] = 0, rtol: float = 1e-7
+    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
@@ -151,7 +155,7 @@ def check_jacobian(
     return other if other is not None else _judged(plain, J, y.shape, rtol)
 
 
-def _other_value(plain: "_Plain", y: Any, rtol: float) -> JacobianCheck | None:
+def _other_value(plain: _Plain, y: Any, rtol: float) -> JacobianCheck | None:
     """What to report where f on plain numbers gives another value than y; None if it does not."""
     with np.errstate(all="ignore"):
         found = plain.value()
@@ -237,7 +241,7 @@ class _Plain:
         if isinstance(out, np.ndarray) and out.dtype == object:  # of np.frompyfunc
             kind = complex if any(isinstance(v, complex) for v in out.flat) else float
             out = out.astype(kind)
-        return np.array(seeds.as_output(out, "check_jacobian"))
+        return np.array(as_output(out, "check_jacobian"))
 
     def step(self, j: int) -> float:
         return STEP * max(1.0, abs(self.x[j]))

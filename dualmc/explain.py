@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import watch
+from dualmc.calls.options import check_argnums
 from dualmc.calls.request import Request
-from dualmc.calls.seeds import check_argnums
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import Content
 from dualmc.derivation.notation.blocks import text_of

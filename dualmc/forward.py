@@ -1,30 +1,32 @@
 """Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `jvp`, `derivative`."""
 
-import itertools
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, seeds, watch
-from dualmc.calls.request import Request, call_f, check_callable, scalar
-from dualmc.duals import choices, levels
+from dualmc.calls import names, signatures, watch
+from dualmc.calls.inputs import as_input
+from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.request import Request, check_callable, scalar
+from dualmc.duals import levels
 from dualmc.duals.choices import meetings
-from dualmc.duals.levels import open_level
 from dualmc.functions.matrices.splitting import numbers_of, resolved
 from dualmc.kernels import buffers
-from dualmc.tangents.dense_tangent import ChunkNeeded
+from dualmc.passes.forward_pass import along, joined, passes
 from dualmc.unchanged import adapt
 
 
+@signatures.jacobian
 def jacobian_fwd(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -86,13 +88,14 @@ def jacobian_fwd(
     return (J, aux) if has_aux else J
 
 
+@signatures.value_and_jacobian
 def value_and_jacobian_fwd(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -176,8 +179,8 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{len(tangents)} tangents."
         )
     given = primals
-    xs = [seeds.as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
-    x_dots = [seeds.as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
+    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
+    x_dots = [as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
         if x.shape != x_dot.shape:
             raise ValueError(
@@ -191,39 +194,14 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             return jvp_of(caller, f, primals, tangents)
     if meetings.split is not None:
         split = meetings.split
-        y, y_dot = _along(
+        y, y_dot = along(
             caller, split.stretched(f, range(len(xs)), adapt.adapted), xs, x_dots, given
         )
         return y, split.undone(y_dot)
-    y, y_dot = _along(caller, f, xs, x_dots, given)
+    y, y_dot = along(caller, f, xs, x_dots, given)
     if meetings.met:
         y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
     return y, y_dot
-
-
-@levels.trimming
-def _along(caller, f, xs, x_dots, given):
-    level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
-    is_varied = choices.again(level) if level.kinked or level.chosen else None
-    if is_varied is not None:
-        with choices.looking(is_varied):
-            _, other, other_dot = _looked_along(caller, f, xs, x_dots, given)
-        if is_varied:
-            y_dot = choices.agreed(y_dot, other_dot, 0)
-        else:
-            y = other
-    return scalar(y), scalar(y_dot)
-
-
-def _looked_along(caller, f, xs, x_dots, given):
-    with open_level(1) as level:
-        duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]
-        for i, x in enumerate(xs):
-            if not x.shape:
-                duals[i] = seeds.as_given(duals[i], given[i])
-        y = seeds.as_output(call_f(f, duals, level), caller)
-        piece = seeds.Piece(y, level, xs[0].dtype)
-        return level, piece.primal, piece.columns()[..., 0]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
@@ -252,7 +230,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     if unknown:
         names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
-    shape = seeds.as_input(x, "derivative", "x").shape
+    shape = as_input(x, "derivative", "x").shape
     if shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
@@ -284,7 +262,7 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    outside = len(levels._running.levels)
+    outside = len(levels.stack.levels)
     try:
         y, pieces, aux = passes(request)
     except MemoryError as error:
@@ -299,111 +277,3 @@ def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
     return scalar(y), request.split(columns, y.shape), aux
-
-
-def joined(pieces, sparse):
-    """The columns of all passes side by side."""
-    if sparse:
-        return seeds.import_sparse("").hstack(pieces, format="csr")
-    whole = _whole(pieces, sum(piece.shape[-1] for piece in pieces))
-    return np.concatenate(pieces, axis=-1) if whole is None else whole
-
-
-def _whole(pieces, n):
-    """The one array, (*S, n), that all pieces are views of; None: they have memory of their own."""
-    wholes = {id(piece.base): piece.base for piece in pieces if type(piece) is np.ndarray}
-    whole = wholes.popitem()[1] if len(wholes) == 1 else None
-    return None if whole is None or whole.shape != (*pieces[0].shape[:-1], n) else whole
-
-
-def _laid(columns, pieces, start, n):
-    """The columns of one of several passes as a view of one array for all, (*S, n)."""
-    if type(columns) is not np.ndarray:
-        return columns
-    shape = (*columns.shape[:-1], n)
-    whole = _whole(pieces, n) if pieces else np.empty(shape, columns.dtype)
-    if whole is None or whole.dtype != columns.dtype:
-        return columns
-    part = whole[..., start : start + columns.shape[-1]]
-    part[...] = columns
-    return part
-
-
-def passes(request, is_sparse=None):
-    """Call f once per chunk of columns; the value, the pieces of the Jacobian, and aux.
-
-    `is_sparse` overrides the policy on how tangents start.
-    """
-    n = sum(request.sizes)
-    step = max(n, 1) if request.chunk_size is None else request.chunk_size
-    if is_sparse is None:
-        is_sparse = seeds.starts_sparse(n, request.sparse)
-    pieces = []
-    first = first_aux = None
-    start = 0
-    while start < n or not pieces:
-        width = min(step, n - start)
-        found = _pass(request, start, width, is_sparse)
-        if type(found) is int:
-            step = found
-            continue
-        y, columns, aux = found
-        if width == n:
-            buffers.trim()
-            return y, [columns], aux
-        if pieces and columns.shape[:-1] != pieces[0].shape[:-1]:
-            raise ValueError(
-                f"{request.caller} calls f once per chunk of columns, and f returned shape "
-                f"{y.shape} after shape {first.shape}. f must be a function of its arguments alone."
-            )
-        if not pieces:
-            first, first_aux = y, aux
-        pieces.append(_laid(columns, pieces, start, n))
-        del found, columns
-        start += width
-        buffers.trim()
-    return first, pieces, first_aux
-
-
-def _pass(request, start, width, is_sparse, looks_again=True):
-    """One call of f, for `width` columns from `start` on: its value, the columns, and aux.
-
-    If these would pass the memory budget, how many columns do not.
-    """
-    xs = request.xs
-    with open_level(width) as level:
-        if len(xs) == 1:
-            inputs = [seeds.seed(xs[0], level, -start, is_sparse)]
-            dtype = xs[0].dtype
-        else:
-            offsets = itertools.accumulate(request.sizes, initial=-start)
-            inputs = [
-                seeds.seed(x, level, offset, is_sparse)
-                for x, offset in zip(xs, offsets, strict=False)
-            ]
-            dtype = np.result_type(*(x.dtype for x in xs))
-        try:
-            out, aux = request.call(inputs, level)
-            piece = seeds.Piece(out, level, dtype)
-            columns = piece.rows(request.caller) if request.sparse else piece.columns()
-        except ChunkNeeded as need:
-            if need.level is not level:
-                raise
-            return min(need.columns, width - 1)
-    found = piece.primal, columns, aux
-    if looks_again and (level.kinked or level.chosen):
-        is_varied = choices.again(level)
-        if is_varied is not None:
-            with choices.looking(is_varied):
-                other = _pass(request, start, width, is_sparse, False)
-            return _agreed(found, other, is_varied)
-    return found
-
-
-def _agreed(found, other, is_varied):
-    """What `_pass` returns of two looks."""
-    if type(other) is int:
-        return other
-    if is_varied:
-        return found[0], choices.agreed(found[1], other[1], -1), found[2]
-    return other[0], found[1], other[2]

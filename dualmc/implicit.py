@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import seeds
 from dualmc.calls.options import check_flag
+from dualmc.calls.outputs import import_sparse
 from dualmc.duals.dual import Dual
-from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at
+from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
 from dualmc.functions.results import applied, with_primal
@@ -70,7 +70,7 @@ class custom_root:
                     f"it as custom_root(residual, solver)."
                 )
         if check_flag("sparse", sparse, "custom_root"):
-            seeds.import_sparse("custom_root")
+            import_sparse("custom_root")
         functools.update_wrapper(self, solver, updated=())
         self.residual = residual
         self.solver = solver
@@ -155,7 +155,7 @@ class custom_root:
                 f"custom_root: the residual must return a number or an array of real numbers; it "
                 f"returned {_named(r)}."
             )
-        return as_operand(r) if not isinstance(r, (list, tuple)) else seeds.from_sequence(r)
+        return as_operand(r) if not isinstance(r, (list, tuple)) else from_sequence(r)
 
 
 def _kind(a: Any) -> str:

@@ -1,5 +1,7 @@
 """`prepare`: a function's Jacobian as machine code, for those who call it again and again."""
 
+from __future__ import annotations
+
 import copy
 import math
 import threading
@@ -11,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import names, watch
+from dualmc.calls.options import Argnums, Layout, Of, Sparse
+from dualmc.calls.outputs import import_sparse
 from dualmc.calls.request import Request, scalar
-from dualmc.calls.seeds import import_sparse
 from dualmc.kernels.stamped import HAS_COMPILER
 from dualmc.replay import copying, fresh_calls, recorded_derivatives
 from dualmc.replay.guards.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
@@ -53,11 +56,11 @@ class Prepared:
         self,
         f: Callable,
         args: tuple,
-        argnums: int | tuple[int, ...],
-        sparse: bool | str,
-        layout: str,
+        argnums: Argnums,
+        sparse: Sparse,
+        layout: Layout,
         max_seconds: float | None = None,
-        of: str = "jacobian",
+        of: Of = "jacobian",
     ) -> None:
         fresh_calls.check(of, args, argnums, sparse, layout)
         request = Request("prepare", f, args, argnums, None, sparse, layout, False)
@@ -106,13 +109,13 @@ class Prepared:
         """What a Prepared of `f` with these options is made of."""
         return (f, self._point, *self._options.values(), self._max_seconds, self._of)
 
-    def __copy__(self) -> "Prepared":
+    def __copy__(self) -> Prepared:
         """One that has the same machine code, and counts its own calls."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__, _lock=threading.Lock(), replays=0, fresh_calls=0)
         return other
 
-    def __deepcopy__(self, memo: dict) -> "Prepared":
+    def __deepcopy__(self, memo: dict) -> Prepared:
         f = copy.deepcopy(self._f, memo)
         if f is self._f:  # functions are not copied
             return copy.copy(self)
@@ -312,11 +315,11 @@ def _seconds(limit: Any) -> float | None:
 def prepare(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    argnums: Argnums = 0,
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     max_seconds: float | None = None,
-    of: str = "jacobian",
+    of: Of = "jacobian",
     **unknown: Any,
 ) -> Prepared:
     """A derivative of `f` as machine code, to be called again and again at other points.

@@ -4,7 +4,8 @@ f runs once and is recorded; its output is swept back once per row of the Jacobi
 time.
 """
 
-import functools
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,30 +13,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, seeds, watch
-from dualmc.calls.request import Request, call_f, check_callable, scalar
-from dualmc.cotangents import quick_sweep, sweep
-from dualmc.duals import choices, levels
+from dualmc.calls import names, signatures, watch
+from dualmc.calls.inputs import as_input, is_sparse_matrix
+from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.outputs import as_output
+from dualmc.calls.request import Request, scalar
+from dualmc.cotangents import sweep
+from dualmc.duals import levels
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import Dual, make
-from dualmc.duals.levels import open_level
+from dualmc.duals.dual import Dual
 from dualmc.functions.matrices.splitting import numbers_of, resolved
-from dualmc.kernels import buffers
-from dualmc.tangents.tape import leaf
+from dualmc.passes.reverse_pass import FLOAT64, Tape, swept, taped
 from dualmc.unchanged import adapt
 
-# Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
-ROWS_BUDGET = 2**24
-FLOAT64 = np.dtype(np.float64)
 
-
+@signatures.jacobian
 def jacobian_rev(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -84,13 +83,14 @@ def jacobian_rev(
     return (J, aux) if has_aux else J
 
 
+@signatures.value_and_jacobian
 def value_and_jacobian_rev(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
-    layout: str = "numerator",
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -125,10 +125,11 @@ def value_and_jacobian_rev(
     return ((y, aux), J) if has_aux else (y, J)
 
 
+@signatures.gradient
 def gradient(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -160,10 +161,11 @@ def gradient(
     return (g, aux) if has_aux else g
 
 
+@signatures.value_and_gradient
 def value_and_gradient(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     has_aux: bool = False,
     **unknown: Any,
 ) -> Any:
@@ -195,6 +197,7 @@ def value_and_gradient(
     return ((y, aux), g) if has_aux else (y, g)
 
 
+@signatures.pullback
 def vjp(
     f: Callable,
     primals: ArrayLike | tuple,
@@ -236,14 +239,14 @@ def vjp(
         names.refuse_keywords("vjp", unknown)
     is_tuple = isinstance(primals, tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not seeds.is_sparse_matrix(a))
+    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
-            tape = _taped(request)
+            tape = taped(request)
     else:
-        tape = _taped(request)
+        tape = taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
     met = meetings.met, meetings.is_hidden
 
@@ -252,12 +255,12 @@ def vjp(
 
         def total(*xs):
             out = adapt.adapted(f)(*xs)
-            return np.sum(seeds.as_output(out[0] if has_aux else out, "vjp") * y_bar)
+            return np.sum(as_output(out[0] if has_aux else out, "vjp") * y_bar)
 
         return gradient_of("vjp", total, args, argnums, False)[1]
 
     def pullback(y_bar: ArrayLike) -> Any:
-        y_bar = seeds.as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
+        y_bar = as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
         if y_bar.shape != tape.value.shape:
             raise ValueError(
                 f"pullback needs a cotangent of shape {tape.value.shape} like f(x), got "
@@ -285,116 +288,6 @@ def _copied(aux):
     return aux.copy() if isinstance(aux, (np.ndarray, Dual)) else aux
 
 
-class Tape:
-    """One recorded call of f."""
-
-    other: Any = None  # where an inner call met a kink: the tape of another look at f
-
-    def __init__(self, request: Request, looks_again: bool = True) -> None:
-        with open_level(0, records=True) as level:
-            seeded = [seeds.seed_recorded(x, level) for x in request.xs]
-            y, aux = request.call([dual for dual, _ in seeded], level)
-            self._hold([var for _, var in seeded], y, aux, level)
-        if looks_again and (level.kinked or level.chosen):
-            self._look_again(level, lambda: Tape(request, False))
-
-    @classmethod
-    def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
-        """The tape of a call that differentiates a plain float64 array, its first argument."""
-        check_callable(f, caller)
-        x = args[0]
-        with open_level(0, records=True) as level:
-            var = leaf(x)
-            dual = make(np.array(x), var, level)
-            dual._writes = 1  # what has no dimensions is an array here: see `make_array`
-            y = call_f(f, (dual, *args[1:]), level)
-            tape = cls.__new__(cls)
-            tape._hold([var], seeds.as_output(y, caller), None, level)
-        if looks_again and (level.kinked or level.chosen):
-            tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
-        return tape
-
-    def _look_again(self, level, record):
-        is_varied = choices.again(level)
-        if is_varied is None:
-            return
-        with choices.looking(is_varied):
-            other = record()
-        if is_varied:
-            self.other = other
-        else:
-            self.value, self.aux = other.value, other.aux
-
-    def _hold(self, inputs, y, aux, level):
-        self.inputs = inputs
-        self.aux = aux
-        if type(y) is Dual and y.level is level:
-            self.value, self.output = y.primal, y.own_tangent()
-        else:
-            self.value, self.output = y, None
-
-    @functools.cached_property
-    def order(self) -> list:
-        """The part of the tape that is swept."""
-        return [] if self.output is None else sweep.reachable(self.output)
-
-    def gradients(self) -> list:
-        """The inputs' cotangents where the value is one number, of whatever shape."""
-        found: Any = NotImplemented
-        if self.output is not None and type(self.value) is np.ndarray:
-            one = 1.0 if self.value.ndim == 0 else np.ones(self.value.shape)
-            found = quick_sweep.pulled(self.output, one, self.inputs)
-        if type(found) is not list:
-            ones = np.ones(self.value.shape, self.value.dtype)
-            found = self.swept(ones, (), None, found is None)
-            found = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
-        return found if self.other is None else _agreed(found, self.other.gradients(), ())
-
-    def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
-        """The inputs' cotangents, (*lead, *x.shape) each, for `y_bar`, (*lead, *y.shape).
-
-        With `first`, `y_bar` is the rows of the identity from that one on.
-        """
-        found: Any = NotImplemented
-        others = None if self.other is None else self.other.pull(y_bar.copy(), lead, first)
-        is_plain = type(self.value) is type(y_bar) is np.ndarray and y_bar.dtype is FLOAT64
-        if is_plain and not lead and first is None and self.output is not None:
-            bar = y_bar if y_bar.ndim else y_bar.item()
-            found = quick_sweep.pulled(self.output, bar, self.inputs)
-        if type(found) is not list:
-            found = self.swept(y_bar, lead, first, found is None)
-        return found if others is None else _agreed(found, others, lead)
-
-    def swept(self, y_bar: Any, lead: tuple, first: int | None, is_careful: bool) -> list:
-        """The same by the sweep that serves every dtype, many rows, and Duals."""
-        if self.output is None:
-            return [np.zeros(lead + var.shape, var.dtype) for var in self.inputs]
-        swept = sweep.pulled(self.order, y_bar, lead, self.inputs, first, is_careful)
-        found = []
-        for var, (bar, is_owned) in zip(self.inputs, swept, strict=True):
-            if bar is None:
-                bar = np.zeros(lead + var.shape, var.dtype)
-            elif not isinstance(bar, sweep.PLAIN):
-                bar = bar if is_owned else bar.copy()
-            elif is_owned and type(bar) is np.ndarray and buffers.is_tight(bar):
-                np.add(bar, 0.0, bar)  # no -0 among the results
-            else:  # which share memory with nothing, one another included
-                bar = np.add(bar, 0.0)
-            found.append(bar)
-        return found
-
-    def rows_per_sweep(self):
-        """How many rows are swept together, so that the largest cotangent stays in the cache."""
-        order = self.order or self.other.order
-        largest = max(math.prod(var.shape) * var.dtype.itemsize for var in order)
-        return max(1, ROWS_BUDGET // max(1, largest))
-
-
-def _agreed(found, others, lead):
-    """The inputs' cotangents, NaN where another look at f gave others."""
-    return [choices.agreed(bar, other, len(lead)) for bar, other in zip(found, others, strict=True)]
-
-
 def _jacobian(request):
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
@@ -402,9 +295,9 @@ def _jacobian(request):
     if meetings.split is not None:
         split = meetings.split
         f, count = split.swept(request.f, request.numbers, request.has_aux, adapt.adapted)
-        y, J, aux = _swept(request.of(f))
+        y, J, aux = swept(request.of(f))
         return y, split.undone(J, count), aux
-    y, J, aux = _swept(request)
+    y, J, aux = swept(request)
     if meetings.met:
         J = resolved(
             J,
@@ -413,72 +306,6 @@ def _jacobian(request):
             request.layout == "denominator",
         )
     return y, J, aux
-
-
-@levels.trimming
-def _taped(request):
-    return Tape(request)
-
-
-@levels.trimming
-def _swept(request):
-    tape = Tape(request)
-    y = tape.value
-    dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
-    n, m = sum(request.sizes), math.prod(y.shape)
-    if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
-        rows = [np.zeros((m, size), dtype) for size in request.sizes]
-        parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
-    else:
-        parts = _rows(request, tape, m, dtype)
-    return scalar(y), request.result(parts, y.shape), tape.aux
-
-
-def _rows(request, tape, m, dtype):
-    """The Jacobian's rows, per argument (m, x.size), swept in chunks."""
-    step = request.chunk_size or tape.rows_per_sweep()
-    chunks = [[] for _ in request.xs]
-    out = None
-    for start in range(0, m, step):
-        k = min(step, m - start)
-        y_bar = np.zeros((k, m), dtype)
-        y_bar[np.arange(k), start + np.arange(k)] = 1
-        bars = _pulled(tape, y_bar, start)
-        rows = [
-            np.reshape(bar.astype(dtype, copy=False), (k, size))
-            for bar, size in zip(bars, request.sizes, strict=True)
-        ]
-        if k < m and not request.sparse and all(type(r) is np.ndarray for r in rows):
-            if out is None:
-                out = [np.empty((m, size), dtype) for size in request.sizes]
-            for whole, part in zip(out, rows, strict=True):
-                whole[start : start + k] = part
-            continue
-        for found, part in zip(chunks, rows, strict=True):
-            found.append(request.sparse_rows(part) if request.sparse else part)
-    if out is not None:
-        return out
-    if request.sparse:
-        stack = seeds.import_sparse("").vstack
-        return [stack(found, format="csr") if len(found) > 1 else found[0] for found in chunks]
-    return [np.concatenate(found) if len(found) > 1 else found[0] for found in chunks]
-
-
-def _pulled(tape, y_bar, first):
-    """The inputs' cotangents for the rows of the identity, (k, m), from the `first` on.
-
-    One row is swept without its axis.
-    """
-    shape = tape.value.shape
-    k = y_bar.shape[0]
-    lead = () if k == 1 else (k,)
-    y_bar = y_bar.reshape(lead + shape)
-    first = None if y_bar.size == 1 else first
-    if y_bar.dtype.kind != "c":
-        return tape.pull(y_bar, lead, first)
-    # Of a complex output, 1 and -i select the real and the imaginary part.
-    real, imaginary = tape.pull(y_bar, lead), tape.pull(y_bar * -1j, lead)
-    return [a + 1j * b for a, b in zip(real, imaginary, strict=True)]
 
 
 @levels.trimming

@@ -4,6 +4,8 @@ The reverse sweep of a gradient runs on the Duals of an outer forward call, so t
 the gradient is the Hessian, as sparse as f is locally coupled.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,18 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, watch
+from dualmc.calls import names, signatures, watch
+from dualmc.calls.options import Argnums, Sparse
 from dualmc.calls.request import Request, check_callable, scalar
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
 
 
+@signatures.hessian
 def hessian(
     f: Callable,
     *args: Any,
-    argnums: int | tuple[int, ...] = 0,
+    argnums: Argnums = 0,
     chunk_size: int | None = None,
-    sparse: bool | str = False,
+    sparse: Sparse = False,
     **unknown: Any,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.

@@ -1,4 +1,4 @@
-"""What `dir` lists of the package, and what to say of a name that it does not have."""
+"""What to say of a name that the package does not have, and of an option that a call has not."""
 
 from typing import NoReturn
 
@@ -46,7 +46,7 @@ def missing(name: str, known: list[str]) -> NoReturn:
     hint = ELSEWHERE.get(name)
     if hint is None:
         hint = _close(name, known)
-    said = f" Use {hint}." if hint else " See dir(dualmc)."
+    said = f" Did you mean {hint}?" if hint else " See dir(dualmc)."
     raise AttributeError(f"module 'dualmc' has no attribute {name!r}.{said}", name=name)
 
 

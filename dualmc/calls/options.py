@@ -1,9 +1,16 @@
 """The options of the public functions: what each may be, and a sentence for what it may not."""
 
+from typing import Literal, TypeAlias, get_args
+
 import numpy as np
 
+Argnums: TypeAlias = int | tuple[int, ...]
+Layout: TypeAlias = Literal["numerator", "denominator"]
+Format: TypeAlias = Literal["csr", "csc", "coo"]
+Sparse: TypeAlias = bool | Format
+Of: TypeAlias = Literal["jacobian", "gradient", "hessian", "jvp", "vjp", "hvp"]
 # The sparse formats in which a Jacobian is handed back.
-FORMATS = ("csr", "csc", "coo")
+FORMATS = get_args(Format)
 
 
 def format_of(sparse, caller):
@@ -37,3 +44,41 @@ def wrong(name, value, needs, caller):
 
 def _listed(words):
     return ", ".join(f'"{word}"' for word in words)
+
+
+def check_argnums(argnums, count, caller):
+    """`argnums` as a tuple of positions, and whether it was given as one."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return (argnums,), False
+    given = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not given:
+        raise ValueError(f"{caller}: argnums must name at least one argument, got ().")
+    numbers = []
+    for a in given:
+        if isinstance(a, bool) or not isinstance(a, (int, np.integer)):
+            raise TypeError(
+                f"{caller}: argnums must be an int or a tuple of ints, got argnums={argnums!r}."
+            )
+        if not -count <= a < count:
+            raise ValueError(
+                f"{caller}: argnums={argnums!r} is out of range: f is called with {count} "
+                f"positional argument{'s' * (count != 1)}, numbered from 0."
+            )
+        numbers.append(int(a) % count)
+    if len(numbers) != len(frozenset(numbers)):
+        raise ValueError(f"{caller}: argnums={argnums!r} names an argument twice.")
+    return tuple(numbers), isinstance(argnums, (tuple, list))
+
+
+def check_chunk_size(chunk_size, caller):
+    if chunk_size is None:
+        return None
+    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)):
+        raise TypeError(
+            f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size!r}."
+        )
+    if chunk_size < 1:
+        raise ValueError(
+            f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size}."
+        )
+    return int(chunk_size)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc.calls import refusals, seeds
+from dualmc.calls import refusals
+from dualmc.calls.seeds import seed_direction
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual
@@ -116,8 +117,7 @@ def found(request, directions=None):
             inputs = request.xs
             for level in (outer, inner):
                 inputs = [
-                    seeds.seed_direction(x, v, level)
-                    for x, v in zip(inputs, directions, strict=True)
+                    seed_direction(x, v, level) for x, v in zip(inputs, directions, strict=True)
                 ]
             with np.errstate(all="ignore"):
                 request.call(inputs, inner)

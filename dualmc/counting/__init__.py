@@ -1,7 +1,7 @@
 """What each mode costs for a recorded function: the inside of `compare`.
 
 In come the steps of a tape and its inputs; out go multiplications, additions and predicted seconds,
-and tables of them.  It may use `reverse` and the rooms below it.  In reading order: `work`,
-`elements`, `products`, `kinds` (one table of all steps), `costs` (the whole graph), `predict`,
-`report`.
+measured ones, and tables of them.  It may use `passes` and the rooms below it.  In reading order:
+`work`, `elements`, `products`, `kinds` (one table of all steps), `costs` (the whole graph),
+`predict`; `report`, `comparison` (what is found), `chain`, `measuring`.
 """

@@ -16,7 +16,7 @@ from dualmc.cotangents.sums import pull_matmul
 from dualmc.counting import costs
 from dualmc.counting.kinds import KINDS, is_elementwise
 from dualmc.counting.work import size_of, width
-from dualmc.reverse import ROWS_BUDGET
+from dualmc.passes.reverse_pass import ROWS_BUDGET
 from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
 # Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in

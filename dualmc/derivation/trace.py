@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls.request import call_f, check_callable
-from dualmc.calls.seeds import as_input, check_argnums, numbers_of
+from dualmc.calls.calling import call_f
+from dualmc.calls.inputs import as_input
+from dualmc.calls.options import check_argnums
+from dualmc.calls.outputs import numbers_of
+from dualmc.calls.request import check_callable
 from dualmc.duals.dual import Dual
 from dualmc.duals.levels import guarded, watching
 from dualmc.errors import TangentLostError

@@ -74,20 +74,20 @@ class open_level:
         self.level = Level(n, records=records)
 
     def __enter__(self):
-        _running.levels.append(self.level)
+        stack.levels.append(self.level)
         return self.level
 
     def __exit__(self, kind, error, traceback):
         level = self.level
         level.open = False
         level.structures.latest = None
-        _running.levels.remove(level)
+        stack.levels.remove(level)
 
 
 @contextmanager
 def running(recorder):
     """`recorder` stands where a level stands: new arrays are its own while f runs."""
-    levels = _running.levels
+    levels = stack.levels
     levels.append(recorder)
     try:
         yield recorder
@@ -95,29 +95,31 @@ def running(recorder):
         levels.remove(recorder)
 
 
-class _Running(threading.local):
+class _Stack(threading.local):
+    """The levels and recorders of the calls that run in this thread, outermost first."""
+
     def __init__(self):
         self.levels = []
         self.watchers = []
 
 
-_running = _Running()
+stack = _Stack()
 
 
 def current():
     """The level (or recorder) of the innermost call that runs in this thread, or None."""
-    running = _running.levels
+    running = stack.levels
     return running[-1] if running else None
 
 
 def mark():
     """Where the calls that run in this thread stand: what `close_beyond` takes."""
-    return len(_running.levels)
+    return len(stack.levels)
 
 
 def close_beyond(mark):
     """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
-    levels = _running.levels
+    levels = stack.levels
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
@@ -126,24 +128,24 @@ def close_beyond(mark):
 @contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
-    outside, watchers = mark(), len(_running.watchers)
+    outside, watchers = mark(), len(stack.watchers)
     try:
         yield
     except BaseException:
         close_beyond(outside)
-        del _running.watchers[watchers:]
+        del stack.watchers[watchers:]
         raise
 
 
 def running_here():
     """The levels and recorders of the calls that run in this thread, outermost first."""
-    return _running.levels + _running.watchers
+    return stack.levels + stack.watchers
 
 
 @contextmanager
 def watching(recorder):
     """`recorder` notes what is refused while f runs; new arrays are not its own."""
-    watchers = _running.watchers
+    watchers = stack.watchers
     watchers.append(recorder)
     try:
         yield recorder
@@ -190,7 +192,7 @@ def trimming(function):
     An interrupt may come while a level closes: it is closed here then.
     """
 
-    running = _running
+    running = stack
 
     @functools.wraps(function)
     def run(*args):

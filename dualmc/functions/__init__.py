@@ -4,5 +4,5 @@ In comes a call on Duals, by the tables that the handlers fill (`rules/registry.
 Dual with NumPy's own value.  May use `steps/` and below; the families stand in an order, a contract
 in `setup.cfg`: `results.py` and `axes.py` (shared), `moving/`, `summing/`, `products/`,
 `matrices/`, `creation.py`, `composite.py`, `complex_numbers.py`, `polynomials.py`, `fourier.py`,
-`families.py` (all these), `kinds.py` (numbers or arrays), `methods.py`, `special/`.
+`kinds.py` (numbers or arrays), `methods.py`, `user_rules.py`, `special/`; `tables.py` (all these).
 """

@@ -10,7 +10,12 @@ import functools
 import numpy as np
 
 from dualmc.duals.dual import Dual
-from dualmc.functions import families  # noqa: F401 (whose handlers these are)
+
+# Whose handlers these are.
+from dualmc.functions import complex_numbers, composite, creation  # noqa: F401
+from dualmc.functions.moving import joining, selection  # noqa: F401
+from dualmc.functions.products import bilinear  # noqa: F401
+from dualmc.functions.summing import statistics  # noqa: F401
 from dualmc.rules.registry import FUNCTIONS, Entry
 
 ARRAYS = (

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from dualmc.calls.seeds import import_sparse
+from dualmc.calls.outputs import import_sparse
 from dualmc.graph import events
 from dualmc.graph.nodes import Recorder, called
 from dualmc.replay import calls, certain

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import refusals
-from dualmc.calls.request import call_f
+from dualmc.calls.calling import call_f
 from dualmc.duals.levels import guarded, running
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.events import Handling, loud_errors, note_finite

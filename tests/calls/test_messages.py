@@ -3,7 +3,6 @@
 import abc
 import collections
 import math
-import sys
 
 import numba
 import numpy as np
@@ -109,27 +108,6 @@ def test_the_advice_is_in_the_text_of_the_error():
         dm.jacobian_fwd(lambda x: signal.lfilter([1.0, 0.5], [1.0, 0.2], x), np.ones(4))
     except Exception as error:
         assert "custom_jvp" in str(error) and __file__ in str(error)
-
-
-@pytest.mark.parametrize(
-    ("name", "use"),
-    [
-        ("jacfwd", "jacobian_fwd"), ("jacrev", "jacobian_rev"), ("grad", "gradient"),
-        ("hess", "hessian"), ("value_and_grad", "value_and_gradient"), ("gradcheck", "check_jac"),
-        ("jacobian_fdw", "jacobian_fwd"), ("Dul", "Dual"), ("qqq", r"dir\(dualmc\)"),
-    ],
-)  # fmt: skip
-def test_names_of_other_libraries(name, use):
-    with pytest.raises(AttributeError, match=f"no attribute '{name}'.*{use}"):
-        getattr(dm, name)
-    assert not hasattr(dm, name)
-
-
-def test_dir_lists_what_is_public():
-    assert set(dm.__all__) <= set(dir(dm))
-    assert {n for n in dir(dm) if not n.startswith("_")} == {*dm.__all__, "numpy"}
-    assert dm.numpy is sys.modules["dualmc.numpy"]
-    assert dm.__doc__ and dm.__version__
 
 
 CALLS = {

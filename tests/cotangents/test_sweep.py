@@ -11,7 +11,7 @@ import dualmc as dm
 from dualmc.calls.request import Request
 from dualmc.cotangents import quick_sweep, sweep
 from dualmc.kernels import slot_kernels, stamped
-from dualmc.reverse import Tape
+from dualmc.passes.reverse_pass import Tape
 
 X = np.array([0.5, 1.5, 2.5, 0.25, 0.75, 1.25])
 INF, NAN = np.inf, np.nan

@@ -10,7 +10,7 @@ import pytest
 import dualmc as dm
 from dualmc.calls.request import Request
 from dualmc.counting import costs
-from dualmc.reverse import Tape
+from dualmc.passes.reverse_pass import Tape
 
 
 def counted(f, *args, argnums=0):

@@ -7,7 +7,7 @@ import pytest
 
 from dualmc.calls.request import Request
 from dualmc.counting import predict
-from dualmc.reverse import ROWS_BUDGET, Tape
+from dualmc.passes.reverse_pass import ROWS_BUDGET, Tape
 
 
 def recorded(f, x):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from oracles import complex_step, differences
-from reverse_judge import assert_close, judge
-from test_hypothesis import (
+from drawn_programs import (
     squash,
 )
+from oracles import complex_step, differences
+from reverse_judge import assert_close, judge
 
 import dualmc as dm
 from dualmc import reverse

@@ -1,12 +1,7 @@
 """Random programs on the tape, and random compositions: the two modes are transposes."""
 
 import numpy as np
-from function_cases import CASES, STEP
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from oracles import complex_step
-from reverse_judge import assert_close, judge
-from test_hypothesis import (
+from drawn_programs import (
     actions,
     arrays_and_keys,
     play,
@@ -15,6 +10,11 @@ from test_hypothesis import (
     run,
     squash,
 )
+from function_cases import CASES, STEP
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracles import complex_step
+from reverse_judge import assert_close, judge
 
 import dualmc as dm
 

@@ -1,28 +1,20 @@
 """Second order: `hessian` and `hvp` against closed forms and against plain NumPy."""
 
-import re
 import tracemalloc
 
 import mpmath
 import numpy as np
 import pytest
 import scipy.sparse
+from expecting import raises
 from function_cases import CASES, STEP
+from nested_functions import rosenbrock
 from oracles import among_dummies, complex_step, differences, second_difference
 
 import dualmc as dm
 
 X3 = np.array([0.5, 1.5, 2.5])
 A = np.random.default_rng(4).normal(size=(5, 5))
-
-
-def raises(error, sentence):
-    """Matches `sentence` literally, except that ``...`` stands for anything."""
-    return pytest.raises(error, match=".*".join(map(re.escape, sentence.split("..."))))
-
-
-def rosenbrock(x):
-    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def rosenbrock_diagonals(x):

@@ -38,12 +38,12 @@ def note(is_hidden=False):
 
     `is_hidden` says that a product with an exact 0 may hide what is not known.
     """
-    meetings.met = max(meetings.met, len(levels._running.levels))
+    meetings.met = max(meetings.met, len(levels.stack.levels))
     meetings.is_hidden |= is_hidden
 
 
 def is_nested():
-    return len(levels._running.levels) > 1
+    return len(levels.stack.levels) > 1
 
 
 class Split:
@@ -80,7 +80,7 @@ class Split:
 
         A sweep meets what inner calls have divided by e before it meets the e of its inputs.
         """
-        running = sum(level not in self.levels for level in levels._running.levels)
+        running = sum(level not in self.levels for level in levels.stack.levels)
         power = max(0, self.depth - 1 - running)
         g = self.stretched(f, numbers, adapted)
 

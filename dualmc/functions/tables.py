@@ -1,7 +1,16 @@
-"""Every family of functions: what is imported here puts its handlers into the tables."""
+"""The tables of functions and methods, full: all files that write rows of them are imported."""
 
 # ruff: noqa: F401
-from dualmc.functions import complex_numbers, composite, creation, fourier, polynomials
+from dualmc.duals import indexing, writing
+from dualmc.functions import (
+    complex_numbers,
+    composite,
+    creation,
+    fourier,
+    kinds,
+    methods,
+    polynomials,
+)
 from dualmc.functions.matrices import (
     determinants,
     factors,
@@ -12,7 +21,6 @@ from dualmc.functions.matrices import (
     spectral,
 )
 from dualmc.functions.moving import (
-    inplace,
     joining,
     order,
     padding,
@@ -23,3 +31,4 @@ from dualmc.functions.moving import (
 )
 from dualmc.functions.products import bilinear, einsum
 from dualmc.functions.summing import calculus, histograms, reductions, statistics, sums
+from dualmc.steps import flat, operators, protocols

@@ -1,0 +1,198 @@
+"""What f returned: as a Dual or a plain array, as columns of the Jacobian, aux free of Duals."""
+
+import math
+
+import numpy as np
+
+from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
+from dualmc.duals import elements, levels, subclasses, weak
+from dualmc.duals.dual import Dual
+from dualmc.duals.operands import as_operand, from_objects, from_sequence, has_dual
+from dualmc.kernels import buffers, slot_kernels, stamped
+from dualmc.kernels.payload import flat, is_plain
+from dualmc.tangents import csr, dense
+
+
+def as_output(y, caller):
+    """What f returned, as a Dual or a plain array."""
+    if type(y) is not Dual:
+        if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
+            hint = " Did f forget its return statement?" if y is None else ""
+            raise TypeError(
+                f"{caller} needs f to return a number, an array, or a list or tuple of those; "
+                f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
+            )
+        if is_sparse_matrix(y):
+            raise TypeError(
+                f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
+                f"returned a {type(y).__name__}. Return its entries, e.g. with .toarray()."
+            )
+        if isinstance(y, (list, tuple)):
+            y = _stacked(y, caller)
+        else:
+            y = as_operand(numbers_of(y, caller))
+    if type(y) is Dual:
+        if not y.level.open:
+            raise levels.finished()
+        return weak.strong(y) if weak.state.made else y
+    y = np.asarray(y)
+    if y.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{caller} needs f to return numbers; f returned an array of dtype {y.dtype}."
+        )
+    return y
+
+
+def numbers_of(y, caller):
+    """The numbers of an output; what would mean more is refused, a matrix means no more."""
+    if isinstance(y, np.matrix):
+        return y.view(np.ndarray)
+    if subclasses.is_masked(y):
+        if not np.any(y.mask):
+            return y.data
+        raise TypeError(
+            f"{caller} needs f to return numbers; f returned a masked array, some elements of "
+            f"which have none. Return y.filled(0), y.compressed() or a reduction of it."
+        )
+    found = subclasses.more_than_array(y)
+    if found is not None:
+        raise TypeError(
+            f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
+            f"returned a {type(found).__name__}, whose class means more. Return its numbers, e.g. "
+            f"numpy.asarray(y)."
+        )
+    return y
+
+
+def _stacked(y, caller):
+    _check_numbers(y, caller)
+    try:
+        return from_sequence(y)
+    except ValueError as error:
+        raise ValueError(
+            f"{caller} needs f to return arrays of one shape; f returned a "
+            f"{type(y).__name__} that is ragged. ({error})"
+        ) from None
+
+
+def _check_numbers(y, caller):
+    """Every entry of a nest of lists must be a number, an array of numbers or a Dual."""
+    for item in y:
+        if isinstance(item, (list, tuple)):
+            _check_numbers(item, caller)
+        elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
+            if not has_dual(item):
+                raise TypeError(
+                    f"{caller} needs f to return numbers; f returned a list that holds a "
+                    f"{type(item).__name__}."
+                )
+
+
+def primal_of(y, level):
+    """The value of an output, with the Duals of outer calls kept."""
+    return y.primal if type(y) is Dual and y.level is level else y
+
+
+def strip(aux, level):
+    """`aux` with the Duals of `level` replaced by their values."""
+    if type(aux) is Dual:
+        return primal_of(aux, level)
+    if isinstance(aux, dict):
+        return {key: strip(value, level) for key, value in aux.items()}
+    if isinstance(aux, (list, tuple)):
+        items = [strip(item, level) for item in aux]
+        return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
+    if type(aux) in subclasses.MASKED:
+        return np.ma.array(strip(aux.data, level), mask=aux.mask)
+    if isinstance(aux, np.ndarray) and aux.dtype == object and has_dual(aux):
+        if subclasses.is_foreign(aux):
+            return elements.with_entries(aux, lambda a: strip(a, level))
+        return strip(from_objects(aux), level)
+    if type(aux) is elements.Number:
+        return strip(aux.carrier, level)
+    return aux
+
+
+class Piece:
+    """The columns of one pass: a primal, and the tangent of the output (None: all zero)."""
+
+    __slots__ = ("primal", "tangent", "k", "dtype")
+
+    def __init__(self, y, level, dtype):
+        self.primal = primal_of(y, level)
+        self.tangent = y.own_tangent() if type(y) is Dual and y.level is level else None
+        self.k = level.n
+        y_dtype = self.primal.dtype
+        self.dtype = y_dtype if y_dtype.kind in "fc" else dtype
+
+    def columns(self):
+        """The Jacobian's columns, dense, (*S, k)."""
+        t, shape = self.tangent, self.primal.shape
+        if t is None:
+            return np.zeros((*shape, self.k), self.dtype)
+        if t.is_sparse and is_plain(t.coef):
+            out = np.zeros((math.prod(shape), self.k), t.dtype)
+            slot_kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
+            return out.reshape((*shape, self.k))
+        if not t.is_sparse and 0 < self.k <= dense.FEW:
+            out = _scaled_columns(t.block, t.scale)
+            if out is not None:
+                return out
+        block = t.dense()
+        return dense.columns(block) if type(block) is np.ndarray else np.moveaxis(block, 0, -1)
+
+    def rows(self, caller):
+        """The same columns as a `scipy.sparse.csr_array`, (size, k)."""
+        sparse = import_sparse(caller)
+        t, size = self.tangent, math.prod(self.primal.shape)
+        if t is None:
+            return sparse.csr_array((size, self.k), dtype=csr.storable(self.dtype))
+        if not t.is_sparse:
+            block = t.dense()
+            if not is_plain(block):
+                raise nested_sparse(caller)
+            return csr.matrix_of_rows(self.columns().reshape(size, self.k), sparse.csr_array)
+        if not is_plain(t.coef):
+            raise nested_sparse(caller)
+        return csr.matrix_of(t, size, self.k, sparse.csr_array)
+
+
+def _scaled_columns(block, scale):
+    """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
+    if not are_float64(block, scale):
+        return None
+    if not block.flags.c_contiguous:
+        block = buffers.contiguous(block)
+    if not scale.flags.c_contiguous:
+        scale = buffers.contiguous(scale)
+    k, shape = block.shape[0], block.shape[1:]
+    out = np.empty((*shape, k))
+    if len(shape) == 1:
+        stamped.scaled_columns(block, scale[0], out)
+    else:
+        stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
+    return out
+
+
+def are_float64(a, b):
+    """Whether both are plain float64 arrays."""
+    kind = np.ndarray
+    return type(a) is kind and type(b) is kind and a.dtype is FLOAT64 and b.dtype is FLOAT64
+
+
+def nested_sparse(caller):
+    return TypeError(
+        f"{caller}: sparse=True cannot hold the Duals of an outer derivative call. Use "
+        f"sparse=False inside, and sparse=True in the outermost call."
+    )
+
+
+def import_sparse(caller):
+    try:
+        import scipy.sparse
+    except ImportError:
+        raise ImportError(
+            f"{caller}: sparse=True returns a scipy.sparse.csr_array and needs SciPy. "
+            f"Install it with: pip install dualmc[sparse]"
+        ) from None
+    return scipy.sparse

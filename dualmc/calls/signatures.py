@@ -1,0 +1,199 @@
+"""What the public functions give for which options, as type checkers read it.
+
+A decorator of this file hands its function back as it is; the protocol that it names says what
+comes back: one array for an int `argnums`, a tuple of them for a tuple; matrices of SciPy's for
+``sparse=``; aux beside the rest for ``has_aux=True``.  Inside another derivative call Duals stand
+where it says arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualmc.calls.options import Argnums, Format, Layout, Sparse
+
+if TYPE_CHECKING:
+    from scipy.sparse import sparray
+
+F: TypeAlias = Callable[..., Any]
+Array: TypeAlias = NDArray[Any]
+Number: TypeAlias = "np.floating[Any]"
+Several: TypeAlias = tuple[int, ...] | list[int]
+No: TypeAlias = Literal[False]
+Yes: TypeAlias = Literal[True]
+Asked: TypeAlias = Literal[True] | Format
+"""Of the option `sparse`: a matrix."""
+
+
+class Pass(TypedDict, total=False):
+    """Options that do not change what kind of result comes back."""
+
+    chunk_size: int | None
+    layout: Layout
+
+
+class Chunks(TypedDict, total=False):
+    chunk_size: int | None
+
+
+# fmt: off
+
+
+class Jacobian(Protocol):
+    """J, or (J, aux)."""
+
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: No = False,
+                 **options: Unpack[Pass]) -> Array: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[Array, Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: No = False, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[Array, ...]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: No = False, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[Array, ...], Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: No = False,
+                 **options: Unpack[Pass]) -> sparray: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[sparray, Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[sparray, ...]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[sparray, ...], Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
+
+
+class ValueAndJacobian(Protocol):
+    """(y, J), or ((y, aux), J)."""
+
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[Any, Array]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], Array]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: No = False, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[Any, tuple[Array, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: No = False, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], tuple[Array, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[Any, sparray]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], sparray]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: No = False,
+                 **options: Unpack[Pass]) -> tuple[Any, tuple[sparray, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: Yes,
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], tuple[sparray, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
+
+
+class Gradient(Protocol):
+    """g, or (g, aux)."""
+
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: No = False) -> Array: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: Yes) -> tuple[Array, Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several,
+                 has_aux: No = False) -> tuple[Array, ...]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several,
+                 has_aux: Yes) -> tuple[tuple[Array, ...], Any]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False) -> Any: ...
+
+
+class ValueAndGradient(Protocol):
+    """(y, g), or ((y, aux), g)."""
+
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0,
+                 has_aux: No = False) -> tuple[Number, Array]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0,
+                 has_aux: Yes) -> tuple[tuple[Number, Any], Array]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several,
+                 has_aux: No = False) -> tuple[Number, tuple[Array, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several,
+                 has_aux: Yes) -> tuple[tuple[Number, Any], tuple[Array, ...]]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False) -> Any: ...
+
+
+class Hessian(Protocol):
+    """H, a tuple of tuples for a tuple of `argnums`."""
+
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False,
+                 **options: Unpack[Chunks]) -> Array: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: No = False,
+                 **options: Unpack[Chunks]) -> tuple[tuple[Array, ...], ...]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked,
+                 **options: Unpack[Chunks]) -> sparray: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked,
+                 **options: Unpack[Chunks]) -> tuple[tuple[sparray, ...], ...]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 **options: Unpack[Chunks]) -> Any: ...
+
+
+class Pullback(Protocol):
+    """(y, pullback), or (y, pullback, aux)."""
+
+    @overload
+    def __call__(self, f: F, primals: Any, *more: Any, has_aux: No = False) -> tuple[Any, F]: ...
+    @overload
+    def __call__(self, f: F, primals: Any, *more: Any, has_aux: Yes) -> tuple[Any, F, Any]: ...
+
+
+# fmt: on
+
+
+def jacobian(verb: F) -> Jacobian:
+    return verb
+
+
+def value_and_jacobian(verb: F) -> ValueAndJacobian:
+    return verb
+
+
+def gradient(verb: F) -> Gradient:
+    return verb
+
+
+def value_and_gradient(verb: F) -> ValueAndGradient:
+    return verb
+
+
+def hessian(verb: F) -> Hessian:
+    return verb
+
+
+def pullback(verb: F) -> Pullback:
+    return verb
