@@ -1,4 +1,4 @@
-"""Every example in the README and in a docstring runs and prints what it says."""
+"""Every example on a page or in a docstring runs and prints what it says; the paths exist."""
 
 import doctest
 import importlib
@@ -7,10 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+import walk
 
 import dualmc
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+NAMES = ("README.md", "CONTRIBUTING.md", "tests/README.md", "bench/README.md")
+PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
+WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(dualmc.__path__, "dualmc.")
@@ -18,9 +23,15 @@ MODULES = [
 ]
 
 
-def test_readme_examples():
-    done = doctest.testfile(str(README), module_relative=False, encoding="utf-8")
-    assert done.attempted > 20
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
+def test_examples(page):
+    options = {"encoding": "utf-8", "optionflags": doctest.ELLIPSIS}
+    done = doctest.testfile(str(page), module_relative=False, **options)
+    assert done.attempted > (20 if page == README else 0)
     assert done.failed == 0
 
 
@@ -37,6 +48,32 @@ def test_public_function_has_an_example(name):
         assert re.search(r"^ *>>> ", public.__doc__, re.MULTILINE), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_paths_exist(page):
+    """Links, and paths in backticks: from the root, the page's folder, or that of the last path."""
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    folders = [ROOT, page.parent, ROOT]
+    for path in re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))[ `]", text):
+        found = [folder / path for folder in folders if (folder / path).exists()]
+        if found:
+            folders[2] = found[-1].parent
+        elif path != "__init__.py":
+            missing.append(path)
+    assert missing == []
+
+
+def test_walk_is_that_of_the_call():
+    """The files that CONTRIBUTING.md names on the way of a call are first entered in its order."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## ")[2]
+    entered = [path for path, _ in walk.example()]
+    told = [path for path in re.findall(r"`dualmc/([\w/]+\.py)`", section) if path in entered]
+    firsts = [entered.index(path) for path in dict.fromkeys(told)]
+    assert len(firsts) > 8
+    assert firsts == sorted(firsts)
+
+
 def test_readme_has_exactly_two_commands():
     """One to run and one to test, each a line that makes its own environment; CI calls them."""
     blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
@@ -45,3 +82,7 @@ def test_readme_has_exactly_two_commands():
     assert all(line.startswith("python3 -m venv ") for line in commands)
     assert commands[0].endswith("-m dualmc")
     assert commands[1].endswith("-m pytest -n auto")
+
+
+def test_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 230

@@ -14,23 +14,8 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from dualmc.cotangents.elementwise import (
-    pull_elementwise,
-    pull_multiplied,
-    pull_scaled,
-    pull_times,
-    pull_unary,
-)
-from dualmc.cotangents.moves import (
-    is_same_memory,
-    pull_broadcast,
-    pull_parts,
-    pull_reshaped,
-    pull_slice,
-    pull_view,
-)
+from dualmc.cotangents import elementwise, moves, sums
 from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
-from dualmc.cotangents.sums import pull_matmul, pull_running_sum, pull_sum
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, NotQuick, Sweep, is_finite, summed, unbroadcast
 from dualmc.errors import forget
 from dualmc.kernels import buffers
@@ -115,7 +100,7 @@ def pulled(output, bar, inputs):
                     continue
                 bar = known.pop(node)
                 if pull not in _STEPS or type(bar) is ndarray and bar.nbytes >= LARGE:
-                    general(node, bar, sweep)
+                    _general(node, bar, sweep)
                 else:
                     _STEPS[pull](node, bar, sweep)
             return [_result(known.get(var), var, sweep) for var in inputs]
@@ -142,19 +127,6 @@ def _result(bar, var, sweep):
     return np.add(bar, _ZERO, bar if is_ours else np.empty(var.shape))
 
 
-_STEPS: dict = {}
-
-
-def short_for(pull):
-    """Decorator: the function below is the short way of the pullback `pull`."""
-
-    def register(step):
-        _STEPS[pull] = step
-        return step
-
-    return register
-
-
 def _add(sweep, parent, part):
     """Add `part` to the cotangent of `parent`."""
     known = sweep.known
@@ -166,7 +138,7 @@ def _add(sweep, parent, part):
         known[parent] = have + part
 
 
-def general(node, bar, sweep):
+def _general(node, bar, sweep):
     """The pullback that serves every sweep."""
     is_owned = node in sweep.own
     if type(bar) is not ndarray:
@@ -188,32 +160,29 @@ def _reduced(part, shape, parent):
     return part * (math.prod(shape) / max(1, math.prod(parent.shape)))
 
 
-@short_for(pull_scaled)
-def scaled(node, bar, sweep):
+def _scaled(node, bar, sweep):
     shape = node.shape
     for parent, c in zip(node.parents, node.data):  # noqa: B905
         part = bar if parent.shape == shape else _reduced(bar, shape, parent)
         _add(sweep, parent, part if c == 1.0 else -part if c == -1.0 else part * c)
 
 
-@short_for(pull_multiplied)
-def multiplied(node, bar, sweep):
+def _multiplied(node, bar, sweep):
     b, a = node.data
     if _is_large(bar, a):
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     t, u = node.parents
     _add(sweep, t, b * bar)
     _add(sweep, u, a * bar)
 
 
-@short_for(pull_times)
-def times(node, bar, sweep):
+def _times(node, bar, sweep):
     factors, _ = node.data
     shape = node.shape
     if type(bar) is not ndarray and shape and any(f.shape != shape for f in factors):
         bar = sweep.full(np.float64(bar), node)
     elif _is_large(bar, factors[0]):
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     for parent, factor in zip(node.parents, factors):  # noqa: B905
         if parent.shape == shape:
             part = factor * bar
@@ -224,8 +193,7 @@ def times(node, bar, sweep):
         _add(sweep, parent, part)
 
 
-@short_for(pull_unary)
-def unary(node, bar, sweep):
+def _unary(node, bar, sweep):
     rule, x, y = node.data
     if rule.quick is not None and not _is_large(bar, y):
         part = rule.quick.small(bar, x, y)
@@ -234,16 +202,15 @@ def unary(node, bar, sweep):
         rule.kernel(x.reshape(-1), y.reshape(-1), bar.reshape(1, -1), part)
         part = part.reshape(node.shape)
     else:
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     _add(sweep, node.parents[0], part)
 
 
-@short_for(pull_elementwise)
-def elementwise(node, bar, sweep):
+def _elementwise(node, bar, sweep):
     function, _, _, primals, y, argnums = node.data
     quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
     if quick is None or _is_large(bar, y) or function is not np.divide and not is_finite(y):
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     shape = node.shape
     if shape and type(bar) is not ndarray:
         bar = sweep.full(np.float64(bar), node)
@@ -257,8 +224,7 @@ def elementwise(node, bar, sweep):
         _add(sweep, parent, part)
 
 
-@short_for(pull_slice)
-def part(node, bar, sweep):
+def _part(node, bar, sweep):
     (parent,) = node.parents
     key = node.data
     known, own = sweep.known, sweep.own
@@ -282,48 +248,43 @@ def part(node, bar, sweep):
         own.add(parent)
 
 
-@short_for(pull_view)
-def view(node, bar, sweep):
+def _view(node, bar, sweep):
     (parent,) = node.parents
     shape = parent.shape
     if parent in sweep.known or type(bar) is not ndarray or bar.size != math.prod(shape):
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     whole = np.empty(shape)
     seen = node.data(whole[None])
-    if not is_same_memory(seen, whole):
-        return general(node, bar, sweep)
+    if not moves.is_same_memory(seen, whole):
+        return _general(node, bar, sweep)
     seen[...] = bar  # every element is written
     _put(sweep, parent, whole, True)
 
 
-@short_for(pull_reshaped)
-def reshaped(node, bar, sweep):
+def _reshaped(node, bar, sweep):
     (parent,) = node.parents
     _add(sweep, parent, bar.reshape(parent.shape) if type(bar) is ndarray else bar)
 
 
-@short_for(pull_broadcast)
-def broadcast(node, bar, sweep):
+def _broadcast(node, bar, sweep):
     (parent,) = node.parents
     _add(sweep, parent, _reduced(bar, node.shape, parent))
 
 
-@short_for(pull_parts)
-def parts(node, bar, sweep):
+def _parts(node, bar, sweep):
     is_array = type(bar) is ndarray
     for parent, key in zip(node.parents, node.data):  # noqa: B905
         _add(sweep, parent, bar[key] if is_array else bar)
 
 
-@short_for(pull_sum)
-def spread(node, bar, sweep):
+def _spread(node, bar, sweep):
     (parent,) = node.parents
     if type(bar) is not ndarray:
         _add(sweep, parent, bar)
         return
     shape, axes = parent.shape, node.data
     if 8 * math.prod(shape) >= LARGE:
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     ndim = len(shape)
     if bar.ndim < ndim:
         kept = [1 if i - ndim in axes else n for i, n in enumerate(shape)]
@@ -333,20 +294,18 @@ def spread(node, bar, sweep):
     _add(sweep, parent, whole)
 
 
-@short_for(pull_running_sum)
-def running_sum(node, bar, sweep):
+def _running_sum(node, bar, sweep):
     if type(bar) is not ndarray or bar.ndim != 1:
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1])
 
 
-@short_for(pull_matmul)
-def product(node, bar, sweep):
+def _product(node, bar, sweep):
     a, b, shape_a, shape_b, _ = node.data
     t, u = node.parents
     steps = _PRODUCTS.get((len(shape_a), len(shape_b)))
     if steps is None:
-        return general(node, bar, sweep)
+        return _general(node, bar, sweep)
     if node.shape and type(bar) is not ndarray:
         bar = sweep.full(np.float64(bar), node)
     if t is not None:
@@ -361,4 +320,21 @@ _PRODUCTS = {
     (2, 1): (lambda bar, b: bar[:, None] * b, lambda bar, a: bar.dot(a)),
     (1, 2): (lambda bar, b: b.dot(bar), lambda bar, a: a[:, None] * bar),
     (2, 2): (lambda bar, b: bar.dot(b.T), lambda bar, a: a.T.dot(bar)),
+}
+
+# The short way of each pullback that has one.
+_STEPS = {
+    elementwise.pull_scaled: _scaled,
+    elementwise.pull_multiplied: _multiplied,
+    elementwise.pull_times: _times,
+    elementwise.pull_unary: _unary,
+    elementwise.pull_elementwise: _elementwise,
+    moves.pull_slice: _part,
+    moves.pull_view: _view,
+    moves.pull_reshaped: _reshaped,
+    moves.pull_broadcast: _broadcast,
+    moves.pull_parts: _parts,
+    sums.pull_sum: _spread,
+    sums.pull_running_sum: _running_sum,
+    sums.pull_matmul: _product,
 }

@@ -9,7 +9,7 @@ from dualmc.duals.dual import Dual, make_array
 from dualmc.duals.operands import as_operand
 from dualmc.duals.views import PartView, is_basic, plain_key, positions
 from dualmc.errors import TangentLostError
-from dualmc.tangents import union
+from dualmc.tangents import combining
 from dualmc.tangents.structure import content_of, key_of
 
 
@@ -166,7 +166,7 @@ def _write_tangent(dual, key, t):
         if t.shape != selected:
             t = _fit(t, selected)
     is_small = 64 * math.prod(selected) < math.prod(shape)
-    root._tangent = union.put(
+    root._tangent = combining.put(
         root._tangent, shape, place, t, root.level, dtype, root._owned, is_small, root._writes
     )
     root._owned = True

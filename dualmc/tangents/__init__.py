@@ -4,5 +4,5 @@ In come the seeds of a call and the linear steps of its rules; out go tangents, 
 blocks, matrices in rows, or what a sweep starts from.  It may use `cotangents` and the rooms below.
 In reading order: `tangent` (the interface, a page), the kinds `slots` (by `structure`, what is
 remembered of columns), `dense_tangent` (by `dense`, its blocks), `packed`, `number_tangent` and
-`tape`, then several into one, `merging` and `union`, and `csr`, the way out to SciPy.
+`tape`, then several into one, `unions` and `combining`, and `csr`, the way out to SciPy.
 """

@@ -15,12 +15,12 @@ and acts on its rows alike, so that its transpose is a pullback of the sweep.  (
 functions that are not linear enter as factors of `times`.)
 
 Ownership: a step never writes into its tangent or its arguments, and its result may share memory
-with both.  What `copied` gives shares none and may be written into; `union.put` alone does that.
+with both.  What `copied` gives may be written into, which `combining.put` alone does.
 
 The arrays inside are ndarrays, or Duals of an outer level when derivatives are nested.
 
 Sums, joins and writes take several tangents, which may be of different kinds: they are functions,
-in `union.py`.
+in `combining.py`.
 """
 
 from typing import Protocol
@@ -30,7 +30,8 @@ class Tangent(Protocol):
     """The steps of every kind; J is the block that the tangent stands for, J' that of the result.
 
     Strong zeros: an entry of J that is exactly 0 says that there is no dependence, and stays 0
-    whatever multiplies it, an infinity or a NaN as well.
+    whatever multiplies it, an infinity or a NaN as well.  (In a sweep so does an exact 0 of the
+    cotangent, which the transposed steps multiply in their turn.)
     """
 
     is_sparse: bool  # whether it stores slots, `coef` and `col`

@@ -154,7 +154,7 @@ def leaf(x):
 
 
 class Pool:
-    """The elements of several tangents, numbered one after the other; see `union.pool`."""
+    """The elements of several tangents, numbered one after the other; see `combining.pool`."""
 
     def __init__(self, parts, dtype):
         self.parts = parts
@@ -172,7 +172,7 @@ def joined(parents, keys, y):
 
 
 def written(t, shape, place, u, dtype):
-    """`t` with the elements at `place` replaced by those of `u`; see `union.put`."""
+    """`t` with the elements at `place` replaced by those of `u`; see `combining.put`."""
     return Var(moves.pull_written, (t, u), place, shape, dtype)
 
 

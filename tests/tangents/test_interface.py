@@ -15,7 +15,7 @@ import pytest
 import dualmc.tangents
 from dualmc.cotangents import sweep
 from dualmc.duals.levels import Level
-from dualmc.tangents import dense, tape, union
+from dualmc.tangents import combining, dense, tape
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.packed import PackedTangent
@@ -379,8 +379,8 @@ def together(first, second, shape):
 def test_sums_of_two(first, second):
     for shape in SHAPES if "number" not in (first, second) else [()]:
         t, u, J, H = together(first, second, shape)
-        check(union.add(t, u), J + H)
-        check(union.add(t, t), 2 * J)
+        check(combining.add(t, u), J + H)
+        check(combining.add(t, t), 2 * J)
 
 
 @pytest.mark.parametrize("first, second", PAIRS)
@@ -390,9 +390,9 @@ def test_pools_of_two(first, second):
     level = Level(0, records=True) if t.is_recorded else t.level
     k, n = len(J), int(np.prod(shape))
     rows = np.concatenate([J.reshape(k, n), np.zeros((k, 2)), H.reshape(k, n)], axis=1)
-    pool = union.pool(level, [(t, n), (None, 2), (u, n)], np.dtype(np.float64))
+    pool = combining.pool(level, [(t, n), (None, 2), (u, n)], np.dtype(np.float64))
     if t.is_recorded:  # None has no place of its own among what is recorded
-        pool = union.pool(level, [(t, n), (u, n)], np.dtype(np.float64))
+        pool = combining.pool(level, [(t, n), (u, n)], np.dtype(np.float64))
         rows = np.concatenate([J.reshape(k, n), H.reshape(k, n)], axis=1)
     index = np.arange(rows.shape[1])[::-1].reshape(-1, 2)
     check(pool.take(index), rows[:, index])
@@ -407,7 +407,7 @@ STEPS = {
     "sum": lambda t: t.sum((-1,)) if t.shape else t,
     "dense": lambda t: t.dense(),
     "like": lambda t: t.like(t.coefficients()),
-    "add": lambda t: union.add(t, t.times(2.0)),
+    "add": lambda t: combining.add(t, t.times(2.0)),
 }
 
 
@@ -430,7 +430,7 @@ def test_steps_write_into_nothing(kind):
 def test_what_is_copied_may_be_written(kind, key):
     t, J = made(kind, (2, 3), np.float64)
     copy = t.copied(backwards, key)
-    whole = union.put(copy, (6,), _Everywhere(), None, t.level, J.dtype, True, False, 0)
+    whole = combining.put(copy, (6,), _Everywhere(), None, t.level, J.dtype, True, False, 0)
     assert not rows_of(whole).any()
     check(t, J)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dualmc as dm
 from dualmc.duals.levels import Level
-from dualmc.tangents import csr, merging, slots, structure
+from dualmc.tangents import csr, slots, structure, unions
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -240,7 +240,7 @@ def test_the_second_call_finds_all_structure(monkeypatch):
     def refuse(*args):
         raise AssertionError("found anew")
 
-    monkeypatch.setattr(merging, "_united", refuse)
+    monkeypatch.setattr(unions, "_united", refuse)
     monkeypatch.setattr(slots, "Compacted", refuse)
     monkeypatch.setattr(csr, "_sources", refuse)
     monkeypatch.setattr(csr, "_filled", refuse)
@@ -324,9 +324,9 @@ def test_unions_of_random_structures(seed, width_a, width_b, size):
     f, g = rng.integers(-3, 4, (2, size)).astype(float)
     for _ in range(2):
         for sum_, expected in (
-            (merging.merged(t, u), dense(t) + dense(u)),
-            (merging.merged(t, u, -1), dense(t) - dense(u)),
-            (merging.merged_products(t, f, u, g), dense(t) * f + dense(u) * g),
+            (unions.merged(t, u), dense(t) + dense(u)),
+            (unions.merged(t, u, -1), dense(t) - dense(u)),
+            (unions.merged_products(t, f, u, g), dense(t) * f + dense(u) * g),
         ):
             found = dense(sum_) if sum_.is_sparse else sum_.dense()
             np.testing.assert_array_equal(found, expected)

@@ -10,7 +10,7 @@ import pytest
 
 import dualmc as dm
 from dualmc.duals.levels import Level
-from dualmc.tangents import dense_tangent, merging, union
+from dualmc.tangents import combining, dense_tangent, unions
 
 N = 40  # above the number of inputs that start dense
 
@@ -121,13 +121,13 @@ def test_equal_columns_add_without_a_merge(monkeypatch):
     def refuse(*args):
         raise AssertionError("merged")
 
-    monkeypatch.setattr(union, "merged", refuse)
+    monkeypatch.setattr(combining, "merged", refuse)
     dm.jacobian_fwd(lambda x: x * np.sin(x) + x**2, np.linspace(0.5, 1.5, N))
 
 
 def test_shifted_slices_unite_alike():
     a, b = np.arange(499, dtype=np.int32)[None], np.arange(1, 500, dtype=np.int32)[None]
-    union = merging.union_of(Level(500), a, b)
+    union = unions.union_of(Level(500), a, b)
     assert [[0, -1], [-1, 0]] == union.slots.tolist()
     assert union.few.size == 0
     n = 500

@@ -15,7 +15,7 @@ from dualmc.rules.registry import handles, register_one
 from dualmc.steps.recording import record_joined
 from dualmc.steps.short import moves as short_moves
 from dualmc.tangents import tape
-from dualmc.tangents.union import are_sparse, chosen, placed, pool
+from dualmc.tangents.combining import are_sparse, chosen, placed, pool
 
 
 class Leaves:

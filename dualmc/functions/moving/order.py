@@ -20,7 +20,7 @@ from dualmc.rules.kink_table import equal_neighbours, generic
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_extremum
 from dualmc.steps.short import sums as short_sums
-from dualmc.tangents.union import add
+from dualmc.tangents.combining import add
 
 # --- Sorting -------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from dualmc.functions.results import valued, written
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import equal_neighbours
 from dualmc.rules.registry import handles
-from dualmc.tangents.union import add
+from dualmc.tangents.combining import add
 
 
 def _quantile(function, a, q, axis, keepdims, skip_nan, **options):

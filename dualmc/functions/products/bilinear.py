@@ -13,8 +13,8 @@ from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
 from dualmc.steps.short.products import product
 from dualmc.tangents import dense, tape
+from dualmc.tangents.combining import add
 from dualmc.tangents.packed import packed
-from dualmc.tangents.union import add
 
 
 @handles("bilinear", np.matmul)

@@ -20,9 +20,9 @@ from dualmc.steps.short.plain import (
 )
 from dualmc.steps.short.spread import spread
 from dualmc.tangents import dense
+from dualmc.tangents.combining import pool
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.union import pool
 
 _NUMBERS = frozenset({float, int, np.float64})
 

@@ -19,10 +19,10 @@ from dualmc.steps.short.plain import (
     tangent_of,
 )
 from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.combining import add
 from dualmc.tangents.dense_tangent import need_block, rows_tangent
 from dualmc.tangents.packed import packed
 from dualmc.tangents.slots import SparseTangent, summed_slots
-from dualmc.tangents.union import add
 
 # Multiplications beyond which BLAS is faster.
 PRODUCTS = 2**13

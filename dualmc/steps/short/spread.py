@@ -27,8 +27,8 @@ from dualmc.steps.short.plain import (
 )
 from dualmc.steps.short.vectors import push_binary
 from dualmc.tangents import dense
+from dualmc.tangents.combinings import merged_products
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
-from dualmc.tangents.merging import merged_products
 from dualmc.tangents.slots import SparseTangent
 
 # Ufuncs that round once, whose results do not depend on how their operands lie in memory.

@@ -19,8 +19,8 @@ from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short import numbers, scalar_code
 from dualmc.steps.short.blocks import CODES, push_pair
 from dualmc.tangents import dense
+from dualmc.tangents.combinings import merged, merged_products
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
-from dualmc.tangents.merging import merged, merged_products
 from dualmc.tangents.number_tangent import NumberTangent
 
 FLOAT64 = np.dtype(np.float64)
