@@ -11,9 +11,9 @@ from dualmc.duals.views import PartView
 from dualmc.duals.writing import Place
 from dualmc.steps.short.plain import FLOAT64, is_plain_tangent
 from dualmc.tangents import dense
-from dualmc.tangents.combinings import merged
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.slots import SparseTangent
+from dualmc.tangents.unions import merged
 
 # How many times smaller than the array a view may be; a smaller one is written to by itself.
 SMALL = 64

@@ -27,8 +27,8 @@ from dualmc.rules.table import RULES, Rule
 from dualmc.steps import flat
 from dualmc.steps.short.spread import push_spread
 from dualmc.tangents.combining import add, is_same_slots
-from dualmc.tangents.combinings import merged, merged_products
 from dualmc.tangents.tape import Var, keep, snapshot
+from dualmc.tangents.unions import merged, merged_products
 
 FLOAT64 = np.dtype(np.float64)
 FLOAT32 = np.dtype(np.float32)

@@ -10,11 +10,11 @@ import numpy as np
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import fits_kernel, flat, is_plain
 from dualmc.tangents import dense, tape
-from dualmc.tangents.combinings import merged, union_of
 from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.packed import PackedTangent
 from dualmc.tangents.slots import SparseTangent
 from dualmc.tangents.structure import content_of, key_of
+from dualmc.tangents.unions import merged, union_of
 
 # Small writes to one array, and elements of it, up to which each leaves a structure of its own.
 FEW_WRITES = 8

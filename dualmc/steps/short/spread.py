@@ -27,9 +27,9 @@ from dualmc.steps.short.plain import (
 )
 from dualmc.steps.short.vectors import push_binary
 from dualmc.tangents import dense
-from dualmc.tangents.combinings import merged_products
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.slots import SparseTangent
+from dualmc.tangents.unions import merged_products
 
 # Ufuncs that round once, whose results do not depend on how their operands lie in memory.
 _EXACT = frozenset({np.add, np.subtract, np.multiply, np.divide})

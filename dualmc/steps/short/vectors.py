@@ -19,9 +19,9 @@ from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short import numbers, scalar_code
 from dualmc.steps.short.blocks import CODES, push_pair
 from dualmc.tangents import dense
-from dualmc.tangents.combinings import merged, merged_products
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.number_tangent import NumberTangent
+from dualmc.tangents.unions import merged, merged_products
 
 FLOAT64 = np.dtype(np.float64)
 LARGE = buffers.LARGE
