@@ -3,7 +3,6 @@
 Registered when their modules have been imported by somebody: dualmc itself never imports them.
 """
 
-import functools
 import importlib.util
 import sys
 import types
@@ -19,7 +18,7 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 SOURCES = {
     "numpy.ma": "dualmc.unchanged.masked.functions",
     "numpy.testing": "dualmc.unchanged.standins.assertions",
-    "scipy.special": "dualmc.functions.special.special",
+    "scipy.special": "dualmc.functions.special.handlers",
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
@@ -74,5 +73,11 @@ def learn(ufunc):
     return ufunc in RULES or ufunc in registry.UFUNCS
 
 
+def masked_code():
+    from dualmc.unchanged.masked import methods  # which needs numpy.ma
+
+    return methods
+
+
 registry.LATE.append(learn)
-beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.methods")
+beside.masked_code = masked_code
