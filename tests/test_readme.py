@@ -64,6 +64,12 @@ def test_paths_exist(page):
     assert missing == []
 
 
+def test_every_room_is_in_the_picture():
+    picture = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1]
+    rooms = {path.parent.name for path in (ROOT / "dualmc").glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"(\w+)/", picture))
+
+
 def test_walk_is_that_of_the_call():
     """The files that CONTRIBUTING.md names on the way of a call are first entered in its order."""
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## ")[2]

@@ -24,6 +24,10 @@ def _density_gamma(a, x):
     return np.exp(sc.xlogy(a - 1.0, x) - x - sc.gammaln(a))
 
 
+def _density_chi_square(v, x):
+    return 0.5 * _density_gamma(0.5 * v, 0.5 * x)
+
+
 def _density_beta(a, b, x):
     return np.exp(sc.xlogy(a - 1.0, x) + sc.xlog1py(b - 1.0, -x) - sc.betaln(a, b))
 
@@ -42,6 +46,9 @@ GAMMA = {
     "gammaincc": (refused("gammaincc", "a"), lambda a, x, y: -_density_gamma(a, x)),
     "gammaincinv": (refused("gammaincinv", "a"), lambda a, p, y: 1.0 / _density_gamma(a, y)),
     "gammainccinv": (refused("gammainccinv", "a"), lambda a, p, y: -1.0 / _density_gamma(a, y)),
+    "chdtr": (refused("chdtr", "v"), lambda v, x, y: _density_chi_square(v, x)),
+    "chdtrc": (refused("chdtrc", "v"), lambda v, x, y: -_density_chi_square(v, x)),
+    "chdtri": (refused("chdtri", "v"), lambda v, p, y: -1.0 / _density_chi_square(v, y)),
     "beta": (
         lambda a, b, y: y * (sc.psi(a) - sc.psi(a + b)),
         lambda a, b, y: y * (sc.psi(b) - sc.psi(a + b)),

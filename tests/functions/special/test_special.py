@@ -93,6 +93,13 @@ OTHERS = {
     "gammaincc": (
         lambda x: sc.gammaincc(2.5, x), lambda x: mp.gammainc(2.5, x, regularized=True), POSITIVE,
     ),
+    "chdtr": (
+        lambda x: sc.chdtr(3.0, x), lambda x: mp.gammainc(1.5, 0, x / 2, regularized=True),
+        POSITIVE[:-1],
+    ),
+    "chdtrc": (
+        lambda x: sc.chdtrc(3.0, x), lambda x: mp.gammainc(1.5, x / 2, regularized=True), POSITIVE,
+    ),
     "beta": (lambda a: sc.beta(a, 2.5), lambda a: mp.beta(a, 2.5), POSITIVE),
     "betaln": (lambda b: sc.betaln(0.7, b), lambda b: mp.log(mp.beta(0.7, b)), POSITIVE),
     "betainc": (
@@ -365,6 +372,7 @@ def test_special_functions_of_the_module_math():
     [
         ("jv", lambda x: sc.jv(x, 1.0)),
         ("gammainc", lambda x: sc.gammainc(x, 1.0)),
+        ("chdtr", lambda x: sc.chdtr(x, 1.0)),
         ("betainc", lambda x: sc.betainc(1.0, x, 0.5)),
         ("hyp2f1", lambda x: sc.hyp2f1(x, 1.0, 2.0, 0.5)),
         ("eval_legendre", lambda x: sc.eval_legendre(x, 0.5)),

@@ -106,6 +106,7 @@ def test_inverses():
     p = np.array([0.2, 0.6, 0.9])
     for inverse, function in (
         (lambda p: sc.stdtrit(4.0, p), lambda t: sc.stdtr(4.0, t)),
+        (lambda p: sc.chdtri(4.0, p), lambda x: sc.chdtrc(4.0, x)),
         (sc.kolmogi, sc.kolmogorov),
     ):
         np.testing.assert_allclose(
