@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import watch
-from dualmc.calls.options import check_argnums
 from dualmc.calls.request import Request
 from dualmc.derivation.chain_rule import Derivation
-from dualmc.derivation.content import Content
+from dualmc.derivation.content import blocks_of
 from dualmc.derivation.notation.blocks import text_of
 from dualmc.derivation.notation.latex import latex_of
 from dualmc.derivation.notation.page import fragment_of, page_of
-from dualmc.derivation.notation.text import Printer, equals
+from dualmc.derivation.notation.symbols import equals
+from dualmc.derivation.notation.text import Text
 from dualmc.derivation.partials import LARGEST, Partial
-from dualmc.derivation.trace import is_numeric, trace
+from dualmc.derivation.trace import differentiated, trace
 from dualmc.forward import jacobian_fwd
 from dualmc.graph.nodes import Graph
 
@@ -104,7 +104,7 @@ class Explanation:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The intermediate variables, with their partials."""
-        printer, writer = Printer(), self.derivation.writer
+        printer, writer = Text(), self.derivation.writer
         found = []
         for node in self.graph.nodes:
             partials = []
@@ -128,7 +128,7 @@ class Explanation:
         jacobian = None
         if self.graph.output.size * sum(x.size for x in self.graph.inputs) <= COMPARED:
             jacobian = {x: self.jacobian[x.name] for x in self.graph.inputs}
-        return Content(self.derivation, jacobian).blocks()
+        return blocks_of(self.derivation, jacobian)
 
     def __repr__(self) -> str:
         return f"<Explanation: {len(self.graph.nodes)} operations>"
@@ -230,10 +230,7 @@ def explain(
     dy/dx = 2*x*cos(x^2) = 0.313017
     """
     graph = trace(f, *args, argnums=argnums, names=names)
-    if argnums is None:
-        numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
-    else:
-        numbers, _ = check_argnums(argnums, len(args), "explain")
+    numbers = differentiated(args, argnums)
     if watch.watched and watch.is_due():
         watch.look(Request("explain", f, args, numbers, None, False, "numerator", False))
     kept = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
-import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,21 +13,12 @@ import numpy as np
 
 from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums, Layout, Of, Sparse
-from dualmc.calls.outputs import import_sparse
 from dualmc.calls.request import Request, scalar
-from dualmc.kernels.stamped import HAS_COMPILER
-from dualmc.replay import copying, fresh_calls, recorded_derivatives
-from dualmc.replay.guards.arguments import are_plain, arguments_of, inputs_of, key_of, with_memory
-from dualmc.replay.guards.outside import made_within
-from dualmc.replay.path import GUARDED, PRODUCTS, Path
-from dualmc.replay.program import NotReplayable
-from dualmc.replay.verify import verified
+from dualmc.replay import copying, fresh_calls
+from dualmc.replay.arithmetic.derivatives import PRODUCTS
+from dualmc.replay.path import Path
+from dualmc.replay.paths import Paths
 
-# Ways through f that are kept as machine code.
-PATHS = 8
-# How many times each a replay and a fresh call are timed, where either may be faster, and how many
-# times longer the replay may take.
-TRIALS, SLOWER = 5, 1.2
 FLOAT64 = np.dtype(np.float64)
 
 
@@ -70,33 +60,35 @@ class Prepared:
         self._max_seconds = _seconds(max_seconds)
         self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._of = of
-        self._active = request.numbers
+        self._fresh = functools.partial(fresh_calls.FRESH[of], f)
         self._is_direct = (
             len(request.xs) == 1
             and not request.is_tuple
             and layout == "numerator"
             and request.format in (None, "csr")
         )
-        self._paths: list[tuple[tuple, Path]] = []
-        self._lock = threading.Lock()
-        self._misses = 0
-        self._guarded = 0  # which of GUARDED is tried first
         self.replays = 0
         self.fresh_calls = 0
-        self.reason: str | None = None
-        self._refusal: str | None = None  # of a way that was met later
-        self._short: Path | None = None  # one vector in, an array out
-        self._add_path(args, self._paths)
+        paths = self._paths = Paths(
+            request, of, self._fresh, self._options, self._max_seconds, self._is_direct
+        )
+        paths.add(args, paths.kept)
+        self._short = paths.short  # one vector in, an array out
 
     @property
     def paths(self) -> int:
-        return len(self._paths)
+        return len(self._paths.kept)
+
+    @property
+    def reason(self) -> str | None:
+        return self._paths.reason
 
     def __repr__(self) -> str:
         name = getattr(self._f, "__name__", type(self._f).__name__)
         if self.reason is not None:
             return f"<Prepared {name}: not replayed, since {self.reason}>"
-        other = "" if self._refusal is None else f"; another way not replayed: {self._refusal}"
+        refusal = self._paths.refusal
+        other = "" if refusal is None else f"; another way not replayed: {refusal}"
         return (
             f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
             f"{self.replays} replays, {self.fresh_calls} fresh calls{other}>"
@@ -112,7 +104,8 @@ class Prepared:
     def __copy__(self) -> Prepared:
         """One that has the same machine code, and counts its own calls."""
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _lock=threading.Lock(), replays=0, fresh_calls=0)
+        paths = copy.copy(self._paths)
+        other.__dict__.update(self.__dict__, _paths=paths, replays=0, fresh_calls=0)
         return other
 
     def __deepcopy__(self, memo: dict) -> Prepared:
@@ -151,37 +144,17 @@ class Prepared:
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
         is_watched = watch.watched and watch.is_due()
-        found = None if is_watched else self._replayed(args, with_value)
+        paths = self._paths
+        found = None if is_watched else paths.replayed(args, with_value)
+        if self._short is not paths.short:
+            with paths.lock:
+                self._short = paths.short
         if found is None:
             self.fresh_calls += 1
-            return fresh_calls.FRESH[self._of](self._f, args, with_value, **self._options)
+            return self._fresh(args, with_value, **self._options)
         self.replays += 1
-        return found
-
-    def _replayed(self, args: tuple, with_value: bool) -> tuple[Any, Any] | None:
-        """The result of the first path that holds at `args`; a new path where none does."""
-        is_known = False
-        paths = self._paths
-        for key, path in paths:
-            inputs = inputs_of(key, args)
-            if inputs is None or not path.check(args):
-                continue
-            try:
-                found = path.value_and_entries(inputs) if with_value else path(inputs)
-                if found is not None and not path.is_verified:
-                    self._verify(path, key, args)
-            except NotReplayable as problem:
-                self._drop(path, str(problem))
-                continue
-            if found is not None:
-                return self._shaped(path, *found) if with_value else self._shaped(path, None, found)
-            is_known = is_known or path.held
-        if is_known or self.reason is not None or not are_plain(args, self._active):
-            return None
-        self._misses += 1
-        if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
-            self._add_path(args, paths)
-        return None
+        path, made = found
+        return self._shaped(path, *made) if with_value else self._shaped(path, None, made)
 
     def _shaped(self, path: Path, y: Any, entries: np.ndarray) -> tuple[Any, Any]:
         y = None if y is None else y.reshape(path.value_shape)
@@ -202,108 +175,6 @@ class Prepared:
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
         return request.split(J, path.shape)
-
-    # --- Paths -----------------------------------------------------------------------------------
-
-    def _add_path(self, args: tuple, known: list) -> None:
-        """Record f at `args`, make machine code of it and compare the two Jacobians there."""
-        with self._lock:
-            if self._paths is not known:  # another thread was here meanwhile
-                return
-            try:
-                if not are_plain(args, self._active):
-                    raise NotReplayable("it is given other numbers than float64")
-                if not HAS_COMPILER:
-                    raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
-                key = key_of(args, self._active)
-                path, path.outside = made_within(
-                    self._f, args, key, lambda catches: self._recorded(key, args, catches)
-                )
-                path.check = path.outside.check
-                if path.is_mixed and not self._is_faster(path, key, args):
-                    raise NotReplayable("a fresh call is faster")
-                if path.asks_memory and (key := with_memory(key, args)) is None:
-                    raise NotReplayable("it asks how an argument lies in memory, not as its copy")
-            except NotReplayable as problem:
-                self._refuse(str(problem))
-            except Exception as problem:
-                # What f does with Duals decides; this only says why it is not replayed.
-                self._refuse(f"recording it raised {type(problem).__name__}: {problem}")
-            else:
-                self._paths = [(key, path), *known][:PATHS]
-                self._choose_short()
-
-    def _recorded(self, key: tuple, args: tuple, catches: bool) -> Path:
-        """A verified path at `args`: one that holds at these very numbers."""
-        traced = [i for i, wanted in enumerate(key) if wanted is not None]
-        inputs = inputs_of(key, args)
-        f = recorded_derivatives.reached(self._f)
-        for guarded in GUARDED[self._guarded :]:
-            path = Path(
-                f, args, traced, self._active, self._request.sparse, guarded,
-                self._max_seconds, self._of, catches,
-            )  # fmt: skip
-            if path(inputs) is not None or path.held:
-                break
-            self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
-        else:
-            kink = " (or a second derivative has a kink there)" if self._of == "hessian" else ""
-            raise NotReplayable(
-                f"it goes another way in its replay, at the very point recorded{kink}"
-            )
-        self._verify(path, key, args)
-        return path
-
-    def _choose_short(self) -> None:
-        """The latest path, if a call with one vector need not look any further."""
-        key, path = self._paths[0] if self._paths else ((), None)
-        is_short = self._is_direct and len(key) == 1 and path is not None and path.is_verified
-        self._short = path if is_short else None
-
-    def _drop(self, path: Path, reason: str) -> None:
-        with self._lock:
-            self._paths = [pair for pair in self._paths if pair[1] is not path]
-            self._refuse(reason)
-            self._choose_short()
-
-    def _refuse(self, reason: str) -> None:
-        if not self._paths:
-            self.reason = reason
-        else:
-            self._refusal = reason
-
-    def _is_faster(self, path: Path, key: tuple, args: tuple) -> bool:
-        """Whether a replay is not clearly slower than a fresh call: the least of some of each."""
-        inputs = inputs_of(key, args)
-        times: list[list[float]] = [[], []]
-        for _ in range(TRIALS):
-            start = time.perf_counter()
-            path(inputs)
-            middle = time.perf_counter()
-            fresh_calls.FRESH[self._of](self._f, args, False, **self._options)
-            times[0].append(middle - start)
-            times[1].append(time.perf_counter() - middle)
-        return min(times[0]) < SLOWER * min(times[1])
-
-    def _verify(self, path: Path, key: tuple, args: tuple) -> None:
-        """Compare `path` with fresh calls at `args` and near by."""
-        options = {**self._options, "layout": "numerator", "argnums": tuple(self._active)}
-        if self._of == "hessian":  # by one argument, or it was refused
-            options["argnums"] = self._active[0]
-
-        def fresh(inputs: list) -> tuple[Any, Any]:
-            at = arguments_of(key, args, inputs)
-            y, parts = fresh_calls.FRESH[self._of](self._f, at, True, **options)
-            parts = parts if type(parts) is tuple else (parts,)
-            if path.is_sparse:
-                return y, import_sparse("prepare").hstack(parts, format="csr")
-            columns = [math.prod(shape) for shape in path.input_shapes]
-            rows = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
-            return y, np.concatenate(rows, axis=1)
-
-        inputs = inputs_of(key, args)
-        assert inputs is not None
-        path.is_verified = verified(path, fresh, inputs)
 
 
 def _seconds(limit: Any) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.derivation.notation.blocks import Table, table_text
-from dualmc.derivation.notation.text import Printer
+from dualmc.derivation.notation.text import Text
 from dualmc.document.example import Example
 from dualmc.document.examples import EXAMPLES
 
@@ -71,4 +71,4 @@ def _written(jacobian: Any) -> str:
     J = np.asarray(jacobian) + 0.0  # -0. + 0. is 0.
     if J.ndim == 0:
         return f"{J:.6g}"
-    return Printer().matrix([[f"{entry:.5g}" for entry in row] for row in np.atleast_2d(J)])
+    return Text().matrix([[f"{entry:.5g}" for entry in row] for row in np.atleast_2d(J)])

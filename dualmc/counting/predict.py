@@ -231,9 +231,3 @@ def seconds(order, inputs, chunk=None):
     if best is None:
         best = forward(order, n, n)
     return {"forward": best, "reverse": reverse(order, m, chunk or min(m, rows_per_sweep(order)))}
-
-
-def winner(order, inputs, chunk=None):
-    """The mode that should be faster for the whole Jacobian, "forward" or "reverse"."""
-    times = seconds(order, inputs, chunk)
-    return min(times, key=times.get)

@@ -1,4 +1,4 @@
-"""The chain rule carried out on a recorded graph, in both orders, as numbers and as formulas.
+"""The chain rule carried out on a recorded graph, in both orders.
 
 Forward: ``du/dx`` for every node, from x to y.  Reverse: ``dy/du`` for every node, from y to x.
 Both are the same sum over the paths; they differ in what is multiplied first.
@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.derivation.forms import Form, compose, elementwise, listed, plus
-from dualmc.derivation.formulas import LONGEST, Writer
-from dualmc.derivation.notation.symbols import ONE, ZERO, Expr, substitute
+from dualmc.derivation.formulas import Writer
 from dualmc.derivation.partials import Partial, TooLarge, partials_of
 from dualmc.graph.nodes import Graph, Node
-from dualmc.graph.returning import stacked
 
 # Numbers that one accumulation may hold.
 LARGEST = 2**23
@@ -130,80 +127,6 @@ class Derivation:
             partial = self.partials[node][slot]
             total = partial.matrix() if total is None else partial.push(total)
         return total
-
-    # --- formulas --------------------------------------------------------------------------------
-
-    def form_along(self, path: Sequence[tuple[Node, int]]) -> Form:
-        """The same product as a formula in the intermediates."""
-        total = Form(ONE)
-        for node, slot in path:
-            form, _ = self.writer.partial(self.partials[node][slot])
-            total = compose(form, total)
-        return total
-
-    def combined(self, x: Node) -> Form | None:
-        """``dy/dx`` as a formula in the intermediates, by forward accumulation."""
-        found = {x: Form(ONE)}
-        for node in self.graph.nodes:
-            parts = self.partials[node]
-            if not any(p.operand in found for p in parts):
-                continue
-            total = self._listed(node, parts, found)
-            if total is None:
-                for partial in parts:
-                    if partial.operand not in found:
-                        continue
-                    part = compose(self.writer.partial(partial)[0], found[partial.operand])
-                    total = part if total is None else plus(total, part)
-            if total is None or total.size > LONGEST:
-                return None
-            found[node] = total
-        return found.get(self.graph.output)
-
-    def _listed(self, node: Node, parts: list[Partial], found: dict[Node, Form]) -> Form | None:
-        """A list of numbers has as rows the derivatives of its entries."""
-        if node.function is not stacked or any(p.operand.shape for p in parts):
-            return None
-        if len(node.args) != len(parts):
-            return None
-        none = Form(ZERO)
-        return listed([found.get(p.operand, none) for p in parts])
-
-    def closed(self) -> dict[str, Expr] | None:
-        """Every intermediate as a formula in the inputs; None if one grows too long."""
-        found = {x.name: self.writer.symbol(x) for x in self.graph.inputs}
-        for node in self.graph.nodes:
-            e = self.writer.tidy(node, [found[operand.name] for operand in node.operands])
-            if e.size > LONGEST:
-                return None
-            found[node.name] = e
-        return found
-
-    def substituted(self, form: Form, values: dict[str, Expr]) -> Form | None:
-        """A formula in the inputs alone; None if it grows too long."""
-        out = Form(substitute(form.coefficient, values))
-        for factor in form.factors:
-            if factor.op in ("diagonal", "row", "column"):
-                e = substitute(factor.args[0], values)
-                next_ = (
-                    elementwise(e, factor.op) if factor.args[0].is_array else Form(ONE, (factor,))
-                )
-            else:
-                next_ = Form(ONE, (_replaced(factor, values),))
-            out = compose(out, next_)
-            if out.size > LONGEST:
-                return None
-        return out
-
-
-def _replaced(e: Expr, values: dict[str, Expr]) -> Expr:
-    """`substitute`, except in the names of derivatives."""
-    if e.op in ("derivative", "partial"):
-        return e
-    if e.op in ("symbol", "entries", "rows", "list", "transpose"):
-        return substitute(e, values)
-    args = [_replaced(a, values) if isinstance(a, Expr) else a for a in e.args]
-    return Expr(e.op, *args, is_array=e.is_array)
 
 
 def relative_difference(a: Any, b: Any) -> float:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dualmc.derivation.chain_rule import Derivation
-from dualmc.derivation.notation.symbols import Expr
-from dualmc.derivation.notation.text import WHOLE, value
+from dualmc.derivation.notation.printer import WHOLE
+from dualmc.derivation.notation.symbols import Expr, value
 from dualmc.derivation.partials import Partial
+from dualmc.derivation.substitution import closed, combined
 from dualmc.graph.nodes import Node
 
 # Rows of a table shown whole; of longer ones the first and the last.
@@ -35,8 +36,8 @@ class Pieces:
         )
         is_short = 0 < len(self.graph.nodes) <= COMBINED
         is_combined = is_short and self.has_partials
-        self.forms = {x: derivation.combined(x) for x in self.graph.inputs} if is_combined else {}
-        self.closed = derivation.closed() if is_short else None
+        self.forms = {x: combined(derivation, x) for x in self.graph.inputs} if is_combined else {}
+        self.closed = closed(derivation) if is_short else None
 
     @property
     def has_partials(self) -> bool:
@@ -97,3 +98,8 @@ class Pieces:
     def rows(self, items: Sequence[Any], row: Callable) -> list[Any]:
         left_out = f"... {len(items) - 2 * ENDS:,} more ..."
         return [(left_out,) if item is None else row(item) for item in self.shown(items)]
+
+
+def collected(op: str, items: Sequence[Expr]) -> Expr:
+    """The operation on the items; one item is itself."""
+    return items[0] if len(items) == 1 else Expr(op, *items)

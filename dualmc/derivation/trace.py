@@ -62,13 +62,7 @@ def trace(
     check_callable(f, "explain")
     if not args:
         raise TypeError("explain needs the point of evaluation: explain(f, x).")
-    if argnums is None:
-        numbers = tuple(i for i, a in enumerate(args) if is_numeric(a))
-        if not numbers:
-            as_input(args[0], "explain", "x" if len(args) == 1 else "argument 0")
-            raise TypeError("explain needs an argument that is a number or an array of numbers.")
-    else:
-        numbers, _ = check_argnums(argnums, len(args), "explain")
+    numbers = differentiated(args, argnums)
     names = names_of_arguments(f, len(args)) if names is None else _checked(names, len(args))
     recorder = Recorder()
     inputs = []
@@ -96,6 +90,17 @@ def trace(
     return graph
 
 
+def differentiated(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The positions of the arguments to differentiate by."""
+    if argnums is not None:
+        return check_argnums(argnums, len(args), "explain")[0]
+    numbers = tuple(i for i, a in enumerate(args) if _is_numeric(a))
+    if not numbers:
+        as_input(args[0], "explain", "x" if len(args) == 1 else "argument 0")
+        raise TypeError("explain needs an argument that is a number or an array of numbers.")
+    return numbers
+
+
 def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
     """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
     try:
@@ -121,7 +126,7 @@ def _surroundings(f: Callable) -> dict[str, Any]:
     return {name: a for name, a in names.items() if type(a) is np.ndarray}
 
 
-def is_numeric(a: Any) -> bool:
+def _is_numeric(a: Any) -> bool:
     try:
         as_input(a, "explain", "x")
     except (TypeError, ValueError):

@@ -1,6 +1,13 @@
-"""A function recorded once and replayed as machine code; the public door is `dualmc.prepare`.
+"""The inside of `dualmc.prepare`: a function recorded once and replayed as machine code.
 
-In reading order: `program` records f; `arrays` are what its steps compute, with every movement of
-elements resolved beforehand; `slots` are their tangents; `steps` turns the program into arrays and
-tangents; `schedule` groups the arithmetic into loops; `native` makes machine code of them.
+In: f, a point, and which derivative.  Out: its entries at other points, by machine code where f
+would do just the same there; else nothing, and the caller differentiates f afresh.
+
+In reading order: `recording/` runs f once, to a program; `guards/` says whether arguments and what
+f reads elsewhere are what they were; `arithmetic/` turns the program into arrays and tangents;
+`machine/` makes loops and code of these; `result` lays out the Jacobian; `decisions` sees whether f
+would decide as it did; `verify` compares with fresh calls; `path` is one way through f, `paths` all
+of them; `fresh_calls` and `copying` are for calls without machine code, and for copies.
+
+It may use `forward`, `reverse` and `second`, and all below these.
 """

@@ -5,9 +5,13 @@ some at which the replay's guards hold.  Two right programs differ by rounding, 
 how much is seen from fresh calls at points that differ by rounding.
 """
 
+import math
+
 import numpy as np
 
-from dualmc.replay.program import NotReplayable
+from dualmc.calls.outputs import import_sparse
+from dualmc.replay.guards.arguments import arguments_of, inputs_of
+from dualmc.replay.recording.program import NotReplayable
 
 # Difference of an entry from a fresh one, relative to the largest of its row.
 TOLERANCE = 1e-8
@@ -17,14 +21,31 @@ STEPS = (1e-2, 1e-4, 1e-7)
 ROUNDINGS, ROUNDED = 3, 32.0
 
 
-def verified(path, fresh, inputs):
-    """Whether `path` could be compared anywhere; ``fresh(inputs)`` is (value, rows by columns).
+def verify(path, fresh, key, args):
+    """Compare `path` with fresh calls at `args` and near by, and note whether that could be done.
+
+    ``fresh(args)`` is the value and the Jacobian, by each of the arguments differentiated.
 
     Raises
     ------
     NotReplayable
-        Where it disagrees.
+        Where they disagree.
     """
+
+    def rows(inputs):
+        y, parts = fresh(arguments_of(key, args, inputs))
+        parts = parts if type(parts) is tuple else (parts,)
+        if path.is_sparse:
+            return y, import_sparse("prepare").hstack(parts, format="csr")
+        columns = [math.prod(shape) for shape in path.input_shapes]
+        blocks = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
+        return y, np.concatenate(blocks, axis=1)
+
+    path.is_verified = _is_verified(path, rows, inputs_of(key, args))
+
+
+def _is_verified(path, fresh, inputs):
+    """Whether `path` could be compared anywhere; ``fresh(inputs)`` is (value, rows by columns)."""
     is_seen = _agrees(path, fresh, inputs, "where it was recorded")
     generator = np.random.default_rng(1)
     for step in STEPS:

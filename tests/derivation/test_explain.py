@@ -1,20 +1,15 @@
-"""The derivation: the document's tables, both orders, and its text, LaTeX and HTML."""
+"""The derivation: the document's tables, both orders, and what is too long or too large."""
 
-import html.parser
 import math
 import re
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc import __main__ as command_line
-from dualmc.derivation.notation.page import svg_of
-from dualmc.document.neuron import activation, loss
+from dualmc.document.examples import SAMPLES, TARGETS, X0, W, X
+from dualmc.document.neuron import loss
 from dualmc.explain import explain
-
-X0 = 1.3
 
 
 def equations(explanation):
@@ -219,9 +214,6 @@ def test_the_tables_of_section_4(f, args, expected):
 
 # --- 5 and 6: the neuron and its loss ------------------------------------------------------------
 
-W = np.array([0.5, -2.0, 3.0])
-X = np.array([1.25, 0.25, -1.75])
-
 
 @pytest.mark.parametrize(("b", "is_active"), [(6.0, 1), (5.125, 0), (-7.0, 0)])
 def test_the_neuron(b, is_active):
@@ -238,12 +230,6 @@ def test_the_neuron(b, is_active):
     np.testing.assert_array_equal(e.jacobian["b"], is_active)
     assert "dy/dw = (1 if w . x + b > 0 else 0) * x^T = " in last(e)
     assert f"dy/db = 1 if w . x + b > 0 else 0 = {is_active}" in last(e)
-
-
-SAMPLES = np.array(
-    [[1.0, 0.0, 1.0], [0.25, 1.5, -1.0], [2.0, 4.0, 0.0], [0.0, 3.0, 0.0], [0.5, 1.25, 0.4375]]
-)
-TARGETS = np.array([2.0, 1.5, 0.5, 3.0, 4.0])
 
 
 def test_the_loss():
@@ -390,182 +376,7 @@ def test_long_formulas_are_left_out():
     assert f"dy/dx = {float(dm.derivative(f, 0.3)):.6g}" in last(e)
 
 
-# --- Text, LaTeX, HTML ---------------------------------------------------------------------------
-
-EXAMPLES = {
-    "sin(x^2)": (lambda x: np.sin(x**2), (X0,)),
-    "ln(sin(x^3)^2)": (lambda x: np.log(np.sin(x**3) ** 2), (X0,)),
-    "x + x^2": (lambda x: x + x**2, (X0,)),
-    "sin(x + x^2)": (lambda x: np.sin(x + x**2), (X0,)),
-    "[ln(x^2), sin(3x)]": (lambda x: [np.log(x**2), np.sin(3 * x)], (X0,)),
-    "neuron": (activation, (W, 6.0, X)),
-    "loss": (loss, (W, 6.0, SAMPLES, TARGETS)),
-    "tanh": (lambda A, x: np.tanh(A @ x), (SAMPLES, W)),
-    "roots": (lambda x, n: np.sqrt(abs(x)) / x**n + np.where(x > 0, x, 1e-9), (X0, 3)),
-    "parts": (lambda x: np.concatenate([x[1:], x[:1] * 2]).reshape(2, -1), ([1.0, 2.0],)),
-}
-
-every_example = pytest.mark.parametrize("name", list(EXAMPLES))
-
-
-def of(name):
-    f, args = EXAMPLES[name]
-    return explain(f, *args)
-
-
-class Checker(html.parser.HTMLParser):
-    """Every element is closed in its turn."""
-
-    VOID = frozenset({"meta", "br", "hr", "link"})
-
-    def __init__(self):
-        super().__init__()
-        self.stack, self.errors, self.seen = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        if not self.stack or self.stack.pop() != tag:
-            self.errors.append(tag)
-
-
-@every_example
-def test_pages_are_well_formed_and_self_contained(name):
-    page = of(name).html()
-    checker = Checker()
-    checker.feed(page)
-    assert checker.errors == []
-    assert checker.stack == []
-    assert "DOCTYPE html" in page
-    for tag, attributes in checker.seen:
-        assert tag not in ("script", "link", "img", "iframe")
-        assert not {"src", "href"} & set(attributes)
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
-
-
-@every_example
-def test_mathml_and_svg_are_xml(name):
-    page = of(name).html()
-    formulas = re.findall(r"<math.*?</math>", page, re.DOTALL)
-    assert len(formulas) > 5
-    arity = {"mfrac": 2, "msup": 2, "msub": 2, "msubsup": 3}
-    known = {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mtable", "mtr", "mtd", "msqrt"}
-    for formula in formulas:
-        tree = ET.fromstring(formula)
-        for element in tree.iter():
-            assert element.tag in known | set(arity)
-            if element.tag in arity:
-                assert len(element) == arity[element.tag]
-            if element.tag in ("mi", "mn", "mtext"):
-                assert len(element) == 0 and element.text
-    (svg,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    ET.fromstring(svg)
-
-
-@every_example
-def test_boxes_and_labels_do_not_overlap(name):
-    (picture,) = (b for b in of(name)._blocks if type(b).__name__ == "Picture")
-    layout = picture.layout
-    items = {id(item): item for edge in layout.edges for item in edge if item.kind != "gap"}
-    items = list(items.values())
-    for i, a in enumerate(items):
-        assert 0 <= a.x - a.width / 2 and a.x + a.width / 2 <= layout.width
-        assert 0 <= a.y - a.height / 2 and a.y + a.height / 2 <= layout.height
-        for b in items[:i]:
-            apart_x = abs(a.x - b.x) >= (a.width + b.width) / 2
-            apart_y = abs(a.y - b.y) >= (a.height + b.height) / 2
-            assert apart_x or apart_y, (a.lines, b.lines)
-    assert svg_of(layout).count("<rect") == len(layout.boxes)
-
-
-def test_wide_graphs_run_from_top_to_bottom():
-    def layout(n):
-        def f(x):
-            for _ in range(n):
-                x = np.sin(x)
-            return x
-
-        (picture,) = (b for b in explain(f, 1.0)._blocks if type(b).__name__ == "Picture")
-        return picture.layout
-
-    assert layout(2).is_wide
-    assert layout(2).width > layout(2).height
-    assert not layout(20).is_wide
-    assert layout(20).width < layout(20).height
-
-
-@every_example
-def test_latex_is_balanced(name):
-    source = of(name).latex()
-    depth = 0
-    for mark in re.findall(r"\\.|[{}]", source, re.DOTALL):
-        depth += {"{": 1, "}": -1}.get(mark, 0)
-        assert depth >= 0
-    assert depth == 0
-    assert re.findall(r"\\.|\$", source).count("$") % 2 == 0
-    assert source.count(r"\left") == source.count(r"\right")
-    opened = re.findall(r"\\begin\{(\w+)\}", source)
-    assert sorted(opened) == sorted(re.findall(r"\\end\{(\w+)\}", source))
-    assert source.isascii()
-
-
-def test_latex_shows_the_document_s_formulas(nested):
-    source = nested.latex()
-    assert r"\frac{d u_{1}}{d x}" in source
-    assert r"\frac{6 \, x^{2} \, \cos\left(x^{3}\right)}{\sin\left(x^{3}\right)}" in source
-
-
-def test_hostile_names_are_escaped():
-    class Hostile:
-        """A function with a name and arguments that are markup."""
-
-        __name__ = "<script>alert(1)</script>&"
-        names = ("<b>x</b>", "a_{%$#}")
-
-        def __call__(self, x, a):
-            return np.sin(x) * a
-
-    e = explain(Hostile(), 1.0, 2.0)
-    page = e.html()
-    assert "<b>" not in page
-    assert "<script" not in page
-    assert "&lt;b&gt;" in page
-    checker = Checker()
-    checker.feed(page)
-    assert checker.errors == [] and checker.stack == []
-    source = e.latex()
-    assert r"\%" in source and r"\$" in source and r"\#" in source
-
-
-def test_the_graph_s_names_are_escaped():
-    e = explain(lambda x: np.sin(x), 1.0, names=["<i>&"])
-    (svg,) = re.findall(r"<svg.*?</svg>", e.html(), re.DOTALL)
-    assert "<i>" not in svg
-    ET.fromstring(svg)
-
-
-def test_saved_by_suffix(tmp_path, nested):
-    for suffix, start in ((".html", "<!DOCTYPE"), (".tex", r"\documentclass"), (".txt", "Deriv")):
-        path = tmp_path / f"derivation{suffix}"
-        nested.save(path)
-        assert path.read_text(encoding="utf-8").startswith(start)
-    nested.save(str(tmp_path / "again.html"))
-    with pytest.raises(ValueError, match=r"writes .html, .tex or .txt files; got '.*x.pdf'"):
-        nested.save(tmp_path / "x.pdf")
-
-
-def test_shown_in_notebooks_and_printed(nested):
-    fragment = nested._repr_html_()
-    assert "<html" not in fragment and "<body" not in fragment
-    assert fragment.startswith('<div class="dualmc">')
-    assert str(nested) == nested.text()
-    assert repr(nested) == "<Explanation: 4 operations>"
+# --- Arguments ----------------------------------------------------------------------------------
 
 
 def test_the_arguments_are_kept_as_they_were():
@@ -575,83 +386,10 @@ def test_the_arguments_are_kept_as_they_were():
     np.testing.assert_array_equal(e.jacobian["x"], [2.0, 4.0])
 
 
-def test_names_for_the_arguments():
-    e = explain(lambda a, b: a * b, 2.0, 3.0, names=["alpha", "w_hat"])
-    assert equations(e) == ["y = alpha*w_hat"]
-    assert r"\alpha" in e.latex()
-    assert "<mi>α</mi>" in e.html()
-
-
 def test_single_precision():
     e = explain(lambda x: np.sin(x) * 2, np.float32(1.0))
     assert e.jacobian["x"].dtype == np.float32
     assert float(e.steps[0].partials[0].value) == pytest.approx(math.cos(1.0), rel=1e-6)
-
-
-# --- The command line ----------------------------------------------------------------------------
-
-
-def status_of(*arguments):
-    try:
-        return command_line.main(arguments)
-    except SystemExit as leave:
-        return leave.code
-
-
-def test_command_prints_the_derivation(capsys):
-    assert status_of("explain", "log(sin(x**3)**2)", "--at", "x=1.3") == 0
-    out = capsys.readouterr().out
-    assert out.startswith("Derivation of y = ln(sin(x^3)^2)\n")
-    assert out.endswith("dy/dx = 6*x^2*cos(x^3)/sin(x^3) = -7.33443\n")
-
-
-def test_command_with_several_variables(capsys):
-    arguments = ["explain", "max(0, w @ x + b)", "--at", "w=[1, 2]", "x=[3, 4]", "--at", "b=0.5"]
-    assert status_of(*arguments, "--by", "b", "w") == 0
-    out = capsys.readouterr().out
-    assert "at b = 0.5, w = [1, 2]" in out
-    assert "dy/dw = (1 if w . x + b > 0 else 0) * x^T = [3  4]" in out
-    assert "dy/dx" not in out
-
-
-def test_command_writes_files(tmp_path, capsys):
-    for name, start in (("e.html", "<!DOCTYPE"), ("e.tex", r"\documentclass"), ("e", "Deriv")):
-        path = tmp_path / name
-        assert status_of("explain", "sin(x**2)", "--at", "x=1.2", "--output", str(path)) == 0
-        assert path.read_text(encoding="utf-8").startswith(start)
-    assert capsys.readouterr().out == ""
-    assert status_of("explain", "sin(x**2)", "--at", "x=1.2", "--format", "latex") == 0
-    assert capsys.readouterr().out.startswith(r"\documentclass")
-    arguments = [
-        "explain",
-        "dualmc.document.neuron:activation",
-        "--at",
-        "w=[1,2]",
-        "b=1",
-        "x=[3,4]",
-    ]
-    assert status_of(*arguments, "--format", "html") == 0
-    assert "</html>" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["sin(x**2)"], "no value for x"),
-        (["sin(x^2)", "--at", "x=1"], "write ** for a power"),
-        (["x", "--at", "x=1", "--by", "q"], "'q' is no variable of it; there are: x."),
-        (["3"], "has no variables"),
-        (["x[5]", "--at", "x=[1, 2]"], "index 5 is out of bounds"),
-        (["x * 1j", "--at", "x=1"], ""),
-        (["x", "--at", "x=1", "--output", "/no/such/folder/e.html"], "argument --output"),
-    ],
-)
-def test_command_refuses(arguments, message, capsys):
-    assert status_of("explain", *arguments) == 2
-    assert message in capsys.readouterr().err
-
-
-# --- Errors --------------------------------------------------------------------------------------
 
 
 def test_errors_name_explain():

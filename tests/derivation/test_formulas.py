@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from formula_judge import evaluate
 
 import dualmc as dm
 from dualmc.derivation.forms import Form, compose, elementwise, listed, plus
-from dualmc.derivation.formulas import TEXTBOOK, elementwise_formula
-from dualmc.derivation.notation.compact import Compact
+from dualmc.derivation.notation.printer import digits, parts_of_name
 from dualmc.derivation.notation.symbols import (
     ONE,
     ZERO,
@@ -19,7 +19,6 @@ from dualmc.derivation.notation.symbols import (
     apply,
     call,
     divide,
-    evaluate,
     expr,
     multiply,
     negative,
@@ -29,7 +28,8 @@ from dualmc.derivation.notation.symbols import (
     subtract,
     symbol,
 )
-from dualmc.derivation.notation.text import Printer, digits, parts_of_name
+from dualmc.derivation.notation.text import Compact, Text
+from dualmc.derivation.textbook import TEXTBOOK, elementwise_formula
 from dualmc.explain import explain
 from dualmc.rules.table import RULES
 
@@ -37,7 +37,7 @@ X, Y, U = symbol("x"), symbol("y"), symbol("u1")
 
 
 def text(e):
-    return Printer().write(e)
+    return Text().write(e)
 
 
 # --- Tidying -------------------------------------------------------------------------------------

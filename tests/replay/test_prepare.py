@@ -14,12 +14,11 @@ from function_cases import CASES, STEP, expected_jacobian
 from oracles import complex_step, differences
 
 import dualmc as dm
-from dualmc.prepare import Prepared
-from dualmc.replay import budget
 from dualmc.replay.arithmetic import scalars
 from dualmc.replay.arithmetic.arrays import constant, each, given, reduced, routed, strong
 from dualmc.replay.machine import native
 from dualmc.replay.machine.schedule import Memory, plan
+from dualmc.replay.recording import budget
 
 rng = np.random.default_rng(7)
 A = rng.normal(size=(4, 4))
@@ -459,7 +458,7 @@ def _written_where(x):
 @pytest.mark.parametrize("name", CALLED)
 def test_steps_without_loops_are_called(name, sparse, monkeypatch):
     f = CALLED[name]
-    monkeypatch.setattr(Prepared, "_is_faster", lambda *_: True)
+    monkeypatch.setattr("dualmc.replay.paths._is_faster", lambda *_: True)
     points = np.random.default_rng(5).permuted(np.tile([0.1, 0.4, 0.7, 1.3], (4, 1)), axis=1)
     prepared = dm.prepare(f, points[0], sparse=sparse)
     for x in points:
@@ -470,7 +469,7 @@ def test_steps_without_loops_are_called(name, sparse, monkeypatch):
 
 
 def test_a_called_step_that_makes_another_shape_is_another_way(monkeypatch):
-    monkeypatch.setattr(Prepared, "_is_faster", lambda *_: True)
+    monkeypatch.setattr("dualmc.replay.paths._is_faster", lambda *_: True)
     prepared = dm.prepare(lambda x: np.sin(x[x > 0.5]), [0.1, 0.7, 0.9])
     for x in ([0.1, 0.7, 0.9], [0.6, 0.7, 0.9], [0.6, 0.1, 0.9], [0.9, 0.9, 0.9]):
         kept = np.array(x) > 0.5
@@ -479,7 +478,7 @@ def test_a_called_step_that_makes_another_shape_is_another_way(monkeypatch):
 
 
 def test_a_called_step_that_raises_does_so_in_a_fresh_call(monkeypatch):
-    monkeypatch.setattr(Prepared, "_is_faster", lambda *_: True)
+    monkeypatch.setattr("dualmc.replay.paths._is_faster", lambda *_: True)
     prepared = dm.prepare(lambda x: np.linalg.inv(np.diag(x)), [1.0, 2.0])
     with pytest.raises(np.linalg.LinAlgError, match="Singular"):
         prepared([0.0, 1.0])
@@ -487,7 +486,7 @@ def test_a_called_step_that_raises_does_so_in_a_fresh_call(monkeypatch):
 
 
 def test_what_is_faster_afresh_is_run_afresh(monkeypatch):
-    monkeypatch.setattr(Prepared, "_is_faster", lambda *_: False)
+    monkeypatch.setattr("dualmc.replay.paths._is_faster", lambda *_: False)
     with pytest.warns(UserWarning, match="since a fresh call is faster"):
         prepared = dm.prepare(np.sort, np.ones(3))
     assert prepared.reason == "a fresh call is faster"

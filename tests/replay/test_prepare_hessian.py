@@ -5,7 +5,6 @@ Where second derivatives cannot be replayed, the reason says of what.
 
 import copy
 import pickle
-import sys
 import warnings
 
 import numpy as np
@@ -233,4 +232,4 @@ def test_options_without_a_meaning_are_refused(options, words):
 @pytest.fixture(autouse=True)
 def always_replayed(monkeypatch):
     """Also where a fresh call is faster."""
-    monkeypatch.setattr(sys.modules["dualmc.prepare"], "SLOWER", 1e9)
+    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)

@@ -4,7 +4,6 @@ Oracles are the derivatives of the roots and limits, by the implicit function th
 """
 
 import math
-import sys
 import warnings
 
 import numpy as np
@@ -13,8 +12,8 @@ import pytest
 import dualmc as dm
 from dualmc.graph.nodes import Recorder, UfuncMethod, called
 from dualmc.replay.arithmetic import scalars
-from dualmc.replay.program import trace_program
-from dualmc.replay.rounding import machine
+from dualmc.replay.arithmetic.rounding import machine
+from dualmc.replay.recording.program import trace_program
 
 
 def until_equal(step, v):
@@ -97,7 +96,7 @@ def test_and_is_right_everywhere_else(name):
 
 def test_what_neither_rounding_repeats_is_guarded_by_numpy(monkeypatch):
     """Sums and products of many numbers: the machine code has another order than NumPy."""
-    monkeypatch.setattr(sys.modules["dualmc.prepare"], "SLOWER", 1e9)
+    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)
     A = np.random.default_rng(5).uniform(0.5, 1.0, (40, 40)) / 80
     f = lambda b: until_equal(lambda v: A @ np.tanh(v) + b[0], np.ones(40))[0]  # noqa: E731
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.replay import budget
 from dualmc.replay.machine import schedule
+from dualmc.replay.recording import budget
 
 
 def burgers(u):
@@ -129,7 +129,7 @@ def test_a_long_loop_is_split_and_right():
     n = 700
     prepared = dm.prepare(recurrence(n), np.array([0.5, 0.2]))
     assert prepared.reason is None
-    plan = prepared._paths[0][1].code.plan
+    plan = prepared._paths.kept[0][1].code.plan
     lengths = [len(leaves) for loops in plan.loops.values() for _, leaves in loops]
     assert max(lengths) <= schedule.LONGEST and sum(lengths) > 3 * schedule.LONGEST
     x = np.array([0.7, -0.9])
@@ -230,7 +230,7 @@ def test_seconds_are_a_limit_for_the_compiler(monkeypatch):
 
 def test_the_time_of_a_later_value_begins_with_it():
     prepared = dm.prepare(np.sinh, np.ones(3), max_seconds=100.0)
-    prepared._paths[0][1]._budget.start -= 1000.0
+    prepared._paths.kept[0][1]._budget.start -= 1000.0
     y, _ = prepared.value_and_jacobian(np.ones(3))
     np.testing.assert_allclose(y, np.sinh(1.0))
     assert prepared.reason is None

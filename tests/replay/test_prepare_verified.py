@@ -12,7 +12,7 @@ import pytest
 from oracles import complex_step
 
 import dualmc as dm
-from dualmc.replay.machine import native, schedule
+from dualmc.replay.machine import loops, schedule
 
 SUMS = {
     "a-scan-and-a-sum": (
@@ -79,8 +79,8 @@ def test_an_error_that_vanishes_at_the_recorded_point_is_found(monkeypatch):
 
     def doubled(sinks):
         out = original(sinks)
-        for loops in out.loops.values():
-            for _, leaves in loops:
+        for together in out.loops.values():
+            for _, leaves in together:
                 leaves.extend(leaf for leaf in list(leaves) if leaf.op == "copy")
         return out
 
@@ -94,11 +94,11 @@ def test_an_error_that_vanishes_at_the_recorded_point_is_found(monkeypatch):
 def test_an_error_of_the_value_is_found(monkeypatch):
     """The program with the value is compared before its first result is given away."""
     prepared = dm.prepare(np.sinh, np.ones(2))
-    original = native.Code._scalar
+    original = loops.operation
     monkeypatch.setattr(
-        native.Code,
-        "_scalar",
-        lambda self, op, v: original(self, "cosh" if op == "sinh" else op, v),
+        loops,
+        "operation",
+        lambda builder, op, v: original(builder, "cosh" if op == "sinh" else op, v),
     )
     x = np.array([0.5, 2.0])
     y, J = prepared.value_and_jacobian(x)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualmc.derivation.notation.symbols import Expr
-from dualmc.derivation.notation.text import Printer
+from dualmc.derivation.notation.text import Text
 
 Cell = Any  # str, Expr, or a tuple of them
 
@@ -48,7 +48,7 @@ class Picture:
 
 def text_of(blocks: Sequence[Any]) -> str:
     """The blocks as plain text."""
-    printer = Printer()
+    printer = Text()
     parts = [part for block in blocks if (part := _text(block, printer))]
     return "\n\n".join(parts)
 
@@ -57,7 +57,7 @@ def flatten(cell: Cell) -> tuple[Any, ...]:
     return cell if isinstance(cell, tuple) else (cell,)
 
 
-def _cell(cell: Cell, printer: Printer) -> str:
+def _cell(cell: Cell, printer: Text) -> str:
     pieces = [p if isinstance(p, str) else printer.write(p) for p in flatten(cell)]
     if not any("\n" in p for p in pieces):
         return "".join(pieces)
@@ -77,7 +77,7 @@ def _beside(pieces: list[str]) -> list[str]:
     ]
 
 
-def _text(block: Any, printer: Printer) -> str:
+def _text(block: Any, printer: Text) -> str:
     if isinstance(block, Heading):
         line = _cell(block.text, printer)
         mark = {1: "=", 2: "-"}.get(block.level)
@@ -104,7 +104,7 @@ def _indented(text: str) -> str:
 
 def table_text(table: Table) -> str:
     """Columns of equal width under their header; a cell may have several lines."""
-    printer = Printer()
+    printer = Text()
     rows = [[_cell(c, printer).split("\n") for c in row] for row in table.rows]
     header = [[h] for h in table.header]
     full = [row for row in [header, *rows] if len(row) == len(header)]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from dualmc.derivation.notation.blocks import (
@@ -15,23 +14,16 @@ from dualmc.derivation.notation.blocks import (
     flatten,
 )
 from dualmc.derivation.notation.layout import Layout, side
+from dualmc.derivation.notation.printer import Printer, parts_of_name
 from dualmc.derivation.notation.symbols import Expr
-from dualmc.derivation.notation.text import COMPARISONS, Printer, digits, parts_of_name
+from dualmc.derivation.notation.typeset import GREEK, Typeset
 
-GREEK = frozenset(
-    """
-    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon phi chi psi omega
-    """.split()
-)
 _NAMED = frozenset("sin cos tan sinh cosh tanh exp ln max min arcsin arccos arctan log det".split())
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}",
 }  # fmt: skip
-_COMPARISONS = {"<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "and": r"\wedge",
-                "or": r"\vee"}  # fmt: skip
 
 PREAMBLE = r"""\documentclass{article}
 \usepackage[margin=2cm]{geometry}
@@ -51,23 +43,41 @@ def escaped(text: str) -> str:
     return re.sub(r"[^\x20-\x7e]", "?", r"$\to$".join(parts))
 
 
-class LatexPrinter(Printer):
+class LatexPrinter(Typeset):
     """Formulas in LaTeX's mathematics."""
 
     ellipsis = r"\dots"
-
-    def group(self, text: str) -> str:
-        return rf"\left({text}\right)"
+    thin, dot, elementwise = r" \, ", r" \cdot ", r" \odot "
+    ones = r"\mathbf{1}"
+    transposed = "%s^{T}"
+    comparisons = Printer.comparisons | {
+        "le": r"\le", "ge": r"\ge", "ne": r"\ne", "eq": "=", "and": r"\wedge", "or": r"\vee",
+    }  # fmt: skip
+    templates = {
+        "divide": (r"\frac{%s}{%s}", 0, 0),
+        "power": ("%s^{%s}", 7, 0),
+        "derivative": (r"\frac{d %s}{d %s}", 0, 0),
+        "partial": (r"\frac{\partial %s}{\partial %s}", 0, 0),
+        "diagonal": (r"\mathrm{diag}\left(%s\right)", 0),
+    }
+    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5)}
 
     def word(self, text: str) -> str:
         return rf"\text{{{escaped(text)}}}"
 
-    def comparison(self, op: str) -> str:
-        sign = COMPARISONS.get(op, op)
-        return _COMPARISONS.get(sign, sign)
+    def fence(self, left: str, inner: str, right: str) -> str:
+        return rf"\left{left}{inner}\right{right}"
 
-    def on_number(self, x: Fraction) -> str:
-        return _figures(digits(x))
+    def figures(self, text: str) -> str:
+        mantissa, _, exponent = text.partition("e")
+        return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else text
+
+    def table(self, rows: list[list[str]]) -> str:
+        lines = r" \\ ".join(map(" & ".join, rows))
+        return rf"\begin{{bmatrix}}{lines}\end{{bmatrix}}"
+
+    def vector(self, entries: list[str]) -> str:
+        return self.fence("[", r",\ ".join(entries), "]")
 
     def on_symbol(self, name: str) -> str:
         if name == "inf":
@@ -78,50 +88,12 @@ class LatexPrinter(Printer):
         text = _name(base)
         return f"{text}_{{{index if index.isdigit() else _name(index)}}}" if index else text
 
-    def entry(self, x: Any) -> str:
-        return self.ellipsis if x is None else _figures(digits(x))
-
-    def on_value(self, numbers: Any) -> str:
-        if numbers.array.ndim == 0:
-            return _figures(digits(numbers.array))
-        return super().on_value(numbers)
-
-    def vector(self, entries: list[str]) -> str:
-        return r"\left[" + r",\ ".join(entries) + r"\right]"
-
-    def matrix(self, rows: list[list[str]]) -> str:
-        lines = [" & ".join(_figures(x) for x in row) for row in rows]
-        return r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}"
-
-    def on_multiply(self, *factors: Expr) -> str:
-        text = self.write(factors[0], 4)
-        for before, factor in zip(factors, factors[1:], strict=False):
-            right = self.write(factor, 4 if factor.op == "divide" else 5)
-            if before.is_array and factor.is_array:
-                sign = r" \odot "
-            elif is_dotted(before, factor, self):
-                sign = r" \cdot "
-            else:
-                sign = r" \, "
-            text += sign + right
-        return text
-
-    def on_divide(self, a: Expr, b: Expr) -> str:
-        return rf"\frac{{{self.write(a)}}}{{{self.write(b)}}}"
-
-    def tightness(self, e: Expr) -> int:
-        return 5 if e.op == "divide" else super().tightness(e)
-
-    def on_power(self, a: Expr, b: Expr) -> str:
-        return f"{self.write(a, 7)}^{{{self.write(b)}}}"
-
     def on_call(self, name: str, *args: Expr) -> str:
         if name == "sqrt":
             return rf"\sqrt{{{self.write(args[0])}}}"
         if name in ("absolute", "fabs"):
-            return rf"\left|{self.write(args[0])}\right|"
-        inner = r",\ ".join(map(self.write, args))
-        return f"{_function(name)}\\left({inner}\\right)"
+            return self.fence("|", self.write(args[0]), "|")
+        return _function(name) + self.group(r",\ ".join(map(self.write, args)))
 
     def on_option(self, key: str, a: Expr) -> str:
         return rf"\mathrm{{{escaped(key)}}}={self.write(a)}"
@@ -138,65 +110,8 @@ class LatexPrinter(Printer):
         text = rf"\text{{ with }} [\text{{{escaped(key)}}}] = "
         return f"{self.write(a, 7)}{text}{self.write(b)}"
 
-    def on_list(self, *items: Expr) -> str:
-        lines = r" \\ ".join(map(self.write, items))
-        return rf"\begin{{bmatrix}}{lines}\end{{bmatrix}}"
-
-    def on_derivative(self, y: Expr, x: Expr) -> str:
-        return rf"\frac{{d {self.write(y)}}}{{d {self.write(x)}}}"
-
-    def on_partial(self, y: Expr, x: Expr) -> str:
-        return rf"\frac{{\partial {self.write(y)}}}{{\partial {self.write(x)}}}"
-
-    def on_chain(self, *factors: Expr) -> str:
-        sign = r" \cdot " if any(f.op == "value" for f in factors) else r" \, "
-        return sign.join(self.write(f, 5) for f in factors)
-
-    def on_diagonal(self, e: Expr) -> str:
-        return rf"\mathrm{{diag}}\left({self.write(e)}\right)"
-
-    def on_column(self, e: Expr) -> str:
-        return r"\mathbf{1}" if e.op == "number" else self.write(e)
-
-    def on_transpose(self, e: Expr) -> str:
-        return r"\mathbf{1}^{T}" if e.op == "number" else f"{self.write(e, 7)}^{{T}}"
-
-    def on_scaled(self, coefficient: Expr, matrix: Expr) -> str:
-        return rf"{self.write(coefficient, 4)} \, {self.write(matrix, 4)}"
-
-    def on_product(self, *factors: Expr) -> str:
-        return r" \, ".join(self.write(f, 5) for f in factors)
-
-    def on_dot(self, a: Expr, b: Expr) -> str:
-        return rf"{self.write(a, 5)} \cdot {self.write(b, 5)}"
-
-    def on_entries(self, *items: Expr) -> str:
-        return r"\begin{bmatrix}" + " & ".join(map(self.write, items)) + r"\end{bmatrix}"
-
-    def on_rows(self, *rows: Expr) -> str:
-        lines = [" & ".join(map(self.write, row.args)) for row in rows]
-        return r"\begin{bmatrix}" + r" \\ ".join(lines) + r"\end{bmatrix}"
-
     def on_unit(self, k: str) -> str:
         return f"e_{{{k}}}^{{T}}"
-
-
-def is_dotted(a: Expr, b: Expr, printer: Printer) -> bool:
-    """Whether a product needs a dot: numbers would run together, a name would seem to be called."""
-    is_grouped = printer.tightness(b) < 5
-    return starts_with_number(b) or (is_grouped and a.op in ("symbol", "power"))
-
-
-def starts_with_number(e: Expr) -> bool:
-    while e.op in ("power", "multiply"):
-        e = e.args[0]
-    return e.op == "number"
-
-
-def _figures(text: str) -> str:
-    """A number with its exponent as a power of ten."""
-    mantissa, _, exponent = text.partition("e")
-    return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else text
 
 
 def _name(name: str) -> str:

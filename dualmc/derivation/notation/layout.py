@@ -9,8 +9,8 @@ part in the ordering like boxes, so nothing overlaps.
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualmc.derivation.notation.compact import Compact
-from dualmc.derivation.notation.text import digits
+from dualmc.derivation.notation.printer import digits
+from dualmc.derivation.notation.text import Compact
 from dualmc.graph.nodes import Graph, Node
 
 # Width of a character and height of a line, for a monospaced font of 13 pixels.

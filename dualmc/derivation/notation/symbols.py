@@ -115,6 +115,25 @@ ZERO, ONE = number(0), number(1)
 PI = symbol("pi")
 
 
+class Numbers:
+    """An array as part of a formula."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.asarray(array)
+
+    def __str__(self) -> str:
+        return f"array {id(self)}"
+
+
+def value(array: Any) -> Expr:
+    """The formula that is an array of plain numbers."""
+    return Expr("value", Numbers(array), is_array=False)
+
+
+def equals(*sides: Expr) -> Expr:
+    return Expr("equals", *sides)
+
+
 # --- Products ------------------------------------------------------------------------------------
 
 
@@ -295,33 +314,3 @@ _REBUILD: dict[str, Callable[..., Expr]] = {
     "call": call,
     "where": lambda c, a, b: a if a.key == b.key else Expr("where", c, a, b),
 }
-
-_EVALUATED: dict[str, Callable[..., Any]] = {
-    "add": lambda *a: sum(a[1:], a[0]),
-    "subtract": lambda a, b: a - b,
-    "multiply": lambda *a: np.prod(np.stack(np.broadcast_arrays(*a)), axis=0),
-    "divide": np.divide,
-    "power": np.power,
-    "negative": np.negative,
-    "where": np.where,
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "eq": np.equal,
-    "ne": np.not_equal,
-    "and": np.logical_and,
-    "or": np.logical_or,
-}
-
-
-def evaluate(e: Expr, values: dict[str, Any]) -> Any:
-    """The value of a formula made of element-wise functions, where symbols have these values."""
-    if e.op == "number":
-        return float(e.args[0])
-    if e.op == "symbol":
-        constants = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
-        return values[e.args[0]] if e.args[0] in values else constants[e.args[0]]
-    args = [evaluate(a, values) for a in e.args if isinstance(a, Expr)]
-    function = getattr(np, e.args[0]) if e.op == "call" else _EVALUATED[e.op]
-    return function(*args)

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS, is_whole_or_half, whole_or_half
+from dualmc.replay.recording.program import NotReplayable
 
 _serials = itertools.count()
 
@@ -38,6 +38,11 @@ class Leaf:
         self.is_bool = is_bool
         self.serial = next(_serials)
         self.copied = None
+
+    @property
+    def arrays(self):
+        """The operands, without their positions."""
+        return [a for a, _ in self.operands] if self.kind == "reduce" else self.operands
 
 
 class Array(NDArrayOperatorsMixin):
@@ -81,6 +86,16 @@ class Array(NDArrayOperatorsMixin):
         which = np.zeros(self.size, np.int64) if self.which is None else self.which
         return which, np.arange(self.size) if self.index is None else self.index
 
+    def constants(self):
+        """Positions of the elements that are constant, and their values as floats."""
+        which, index = self.wires()
+        at, values = [np.zeros(0, np.int64)], [np.zeros(0)]
+        for number, leaf in enumerate(self.leaves):
+            if leaf.kind == "const":
+                at.append(np.flatnonzero(which == number))
+                values.append(leaf.data[index[at[-1]]])
+        return np.concatenate(at), np.concatenate(values)
+
     def reshape(self, shape):
         out = Array(shape, self.leaves, self.which, self.index)
         out._const = self._const
@@ -117,6 +132,18 @@ def given(number, shape):
 
 def as_array(a):
     return a if type(a) is Array else constant(a)
+
+
+def needed_leaves(arrays):
+    """The leaves that `arrays` are made of, in the order in which they were made."""
+    seen: dict = {}
+    stack = [leaf for a in arrays for leaf in a.leaves]
+    while stack:
+        leaf = stack.pop()
+        if leaf.serial not in seen:
+            seen[leaf.serial] = leaf
+            stack.extend(inner for a in leaf.arrays for inner in a.leaves)
+    return [seen[serial] for serial in sorted(seen)]
 
 
 # --- Arithmetic ----------------------------------------------------------------------------------
@@ -170,7 +197,7 @@ def strong(op, *operands):
 
 
 def _simplified(op, a, b=None, c=None):
-    """What `op` comes to where an operand is 0 or 1, to the bit; None: nothing simpler."""
+    """What `op` comes to with constants such as 0 and 1, to the bit; None: nothing simpler."""
     if op == "multiply":
         for one, other in ((a, b), (b, a)):
             if _all(one, 1.0):
@@ -184,6 +211,10 @@ def _simplified(op, a, b=None, c=None):
             return broadcast(b, np.broadcast_shapes(a.shape, b.shape))
     elif op == "divide" and _all(b, 1.0):
         return broadcast(a, np.broadcast_shapes(a.shape, b.shape))
+    elif op == "power" and b.const is not None and b.size and (b.const == b.const[0]).all():
+        p = float(b.const[0])
+        if is_whole_or_half(p):  # products and roots; the machine code rounds them so
+            return broadcast(whole_or_half(a, p), np.broadcast_shapes(a.shape, b.shape))
     elif op == "negative" and a.which is None and a.index is None and a.leaves[0].op == "negative":
         return a.leaves[0].operands[0].reshape(a.shape)
     return None

@@ -1,5 +1,5 @@
 """The arithmetic that loops are made of: for every operation its NumPy form, used to fold
-constants, and the kinds of numbers it takes and gives.  `native.py` has the machine's form.
+constants, and the kinds of numbers it takes and gives; `machine/operations.py` has the machine's.
 
 `UFUNCS` says what a ufunc is in these: the name of an operation, or a formula in `np.*`.
 """
@@ -31,16 +31,19 @@ SCALARS = {
 _FLOAT1 = (
     "negative absolute sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan "
     "sinh cosh tanh arcsinh arccosh arctanh cbrt floor ceil trunc rint sign"
-)
-_FLOAT2 = "add subtract multiply divide power arctan2 hypot copysign fmod maximum minimum fmax fmin"
-_TESTS1 = "isnan isinf isfinite"
-_TESTS2 = "less less_equal greater greater_equal equal not_equal"
+).split()
+_FLOAT2 = (
+    "add subtract multiply divide power arctan2 hypot copysign fmod maximum minimum fmax fmin"
+).split()
+_TESTS1 = ("isnan", "isinf", "isfinite")
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 UFUNCS: dict = {
     np.square: "square",
     np.reciprocal: "reciprocal",
     np.signbit: "signbit",
     np.fabs: "absolute",
+    np.float_power: "power",
     np.positive: "copy",
     np.conjugate: "copy",
     np.logical_not: "not",
@@ -56,9 +59,9 @@ UFUNCS: dict = {
 
 def _register():
     for names, takes, gives in (
-        (_FLOAT1, "f", "f"), (_FLOAT2, "ff", "f"), (_TESTS1, "f", "b"), (_TESTS2, "ff", "b"),
+        (_FLOAT1, "f", "f"), (_FLOAT2, "ff", "f"), (_TESTS1, "f", "b"), (COMPARISONS, "ff", "b"),
     ):  # fmt: skip
-        for name in names.split():
+        for name in names:
             ufunc = getattr(np, name)
             SCALARS[name] = Scalar(ufunc, takes, gives)
             UFUNCS[ufunc] = name
@@ -90,25 +93,13 @@ def _logaddexp2(a, b):
     return np.where(big == small, big + 1.0, big + more)
 
 
-def power(a, b):
-    """Small whole and half exponents as products and roots; in general the power function."""
-    exponent = b.const if hasattr(b, "const") else np.asarray(b, float).reshape(-1)
-    base_varies = hasattr(a, "const") and a.const is None
-    if exponent is not None and exponent.size and base_varies:
-        p = float(exponent[0])
-        if (exponent == p).all() and is_whole_or_half(p):
-            return whole_or_half(a, p)
-    from dualmc.replay.arithmetic.arrays import each
-
-    return each("power", a, b)
-
-
 def is_whole_or_half(p):
     """Whether a power p is made of products and a root."""
     return abs(p) <= 16 and 2 * p == int(2 * p)
 
 
 def whole_or_half(a, p):
+    """``a**p`` of such a power."""
     if p < 0:
         return 1.0 / whole_or_half(a, -p)
     n = int(p)
@@ -128,8 +119,6 @@ UFUNCS.update(
         np.remainder: _remainder,
         np.logaddexp: _logaddexp,
         np.logaddexp2: _logaddexp2,
-        np.power: power,
-        np.float_power: power,
         np.deg2rad: lambda a: a * DEGREE,
         np.radians: lambda a: a * DEGREE,
         np.rad2deg: lambda a: a * RADIAN,

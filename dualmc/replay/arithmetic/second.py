@@ -5,37 +5,25 @@ of it only; ties are handed out, as numbers that are finite where there is none.
 formulas lose digits, or conventions, when they are differentiated again are not replayed.
 """
 
-import math
-
 import numpy as np
 
 from dualmc.graph.nodes import name_of_function
 from dualmc.replay.arithmetic import slots
-from dualmc.replay.arithmetic.arrays import Array, as_array, broadcast, each
-from dualmc.replay.arithmetic.steps import Pair, contracted, elementwise, sum_over
-from dualmc.replay.machine.schedule import needed_leaves
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.arithmetic.arrays import Array, as_array, broadcast, each, needed_leaves
+from dualmc.replay.arithmetic.pairs import Pair
+from dualmc.replay.arithmetic.products import contracted
+from dualmc.replay.arithmetic.scalars import COMPARISONS
+from dualmc.replay.recording.program import NotReplayable
 from dualmc.rules.table import RULES
 
 _FLAT = frozenset(
     "number truth signbit not and or xor isnan isinf isfinite floor ceil trunc rint sign".split()
 )
-_COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal".split())
 # By name: the rule of the ufunc, whose partials are smooth and keep their digits.
 _SMOOTH = frozenset(
     "negative sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh arcsin arccos arctan "
     "arcsinh arccosh arctanh add subtract multiply divide square reciprocal".split()
 )
-
-
-def gradient_array(pair, columns):
-    """The derivatives of a single number, one per column, as an Array."""
-    if pair.tangent is None:
-        return as_array(np.zeros(columns))
-    t = slots.as_block(pair.tangent, slots.columns_of(pair.tangent))
-    source = np.full(columns, -1)
-    source[t.cols] = np.arange(t.cols.size)
-    return slots.taken(t.coef, source)
 
 
 class Differentiated:
@@ -77,8 +65,7 @@ class Differentiated:
             return None
         if leaf.kind == "each":
             return self._each(leaf)
-        parts = [a for a, _ in leaf.operands] if leaf.kind == "reduce" else leaf.operands
-        tangents = [self._wired(a) for a in parts]
+        tangents = [self._wired(a) for a in leaf.arrays]
         if all(t is None for t in tangents):
             return None
         if leaf.kind == "reduce" and leaf.op == "add":
@@ -102,7 +89,7 @@ class Differentiated:
         if op == "select":
             return slots.chosen(leaf.operands[0], *tangents[1:])
         self._note_ties(op, leaf.operands)
-        if op in _FLAT or op in _COMPARISONS:
+        if op in _FLAT or op in COMPARISONS:
             return None
         if op == "absolute":
             return slots.scaled(tangents[0], each("sign", leaf.operands[0]))
@@ -116,7 +103,7 @@ class Differentiated:
 
     def _note_ties(self, op, operands):
         """NaN where `op` has a kink, 0 elsewhere."""
-        for a in operands if op in _COMPARISONS else ():
+        for a in operands if op in COMPARISONS else ():
             inner = a.leaves[0]
             if len(a.leaves) == 1 and inner.op in ("maximum", "minimum"):
                 # Which of two it is: they meet where the two do, not where it is one of them.
@@ -124,9 +111,9 @@ class Differentiated:
                 return
         if op in ("absolute", "sign", "truth", "signbit"):
             is_tie = each("equal", operands[0], 0.0)
-        elif op in _COMPARISONS and _is_same(*operands):  # a test for NaN
+        elif op in COMPARISONS and _is_same(*operands):  # a test for NaN
             return
-        elif op in _COMPARISONS or op in ("maximum", "minimum"):
+        elif op in COMPARISONS or op in ("maximum", "minimum"):
             is_tie = each("equal", *operands)
         else:
             return
@@ -149,55 +136,3 @@ def _by_rule(ufunc, leaf, tangents):
         factor = broadcast(as_array(partial), shape)
         total = slots.added(total, slots.scaled(tangents[i], factor))
     return total
-
-
-def along(vector):
-    """Seeds of a single column: the derivative in the direction `vector`."""
-
-    def seed(size, first):
-        coef = slots.taken(vector, np.arange(first, first + size))
-        return slots.Slots([(np.zeros(size, np.int32), coef)])
-
-    return seed
-
-
-def _hessian(pair, program, positions, budget, vector=None):
-    if len(positions) != 1:
-        raise NotReplayable("Hessians by several arguments are not replayed")
-    x = program.inputs[positions[0]]
-    gradient = gradient_array(_number(pair), x.size)
-    seed = slots.seeded if vector is None else along(vector)
-    second = Differentiated({positions[0]: 0}, budget, seed)
-    tangent = second.tangent(gradient)
-    y = Pair(gradient.reshape(x.shape), tangent)
-    return y, y.array, second.ties
-
-
-def _gradient(pair, program, positions, budget, vector):
-    y = _number(pair)
-    return y, y.array, []
-
-
-def _along(pair, program, positions, budget, vector):
-    return pair, pair.array, []  # f was seeded along the vector
-
-
-def _weighted(pair, program, positions, budget, vector):
-    """The number ``sum(vector * y)``, whose gradient is the product."""
-    flat = Pair(pair.array.reshape((vector.size,)), pair.tangent)
-    terms = elementwise(np.multiply, [flat, Pair(vector)])
-    return sum_over(terms, (0,)), pair.array, []
-
-
-def _number(pair):
-    if math.prod(pair.shape) != 1:
-        raise NotReplayable(f"it returns an array of shape {pair.shape}, not a number")
-    return Pair(pair.array.reshape(()), pair.tangent)
-
-
-# By the name of a derivative: from the `Pair` of the output to that of which it is the Jacobian,
-# the value that goes with it, and the ties to be asked.
-DERIVED = {
-    "jacobian": _along, "gradient": _gradient, "hessian": _hessian,
-    "jvp": _along, "vjp": _weighted, "hvp": _hessian,
-}  # fmt: skip

@@ -14,7 +14,8 @@ from dualmc.graph.events import has_slot
 from dualmc.graph.nodes import Slot
 from dualmc.graph.returning import written
 from dualmc.replay.arithmetic import slots
-from dualmc.replay.arithmetic.arrays import each, routed
+from dualmc.replay.arithmetic.arrays import constant, routed
+from dualmc.replay.arithmetic.pairs import Pair
 
 
 class Written:
@@ -38,8 +39,8 @@ class Written:
         self.starts.append(self.end)
         self.end += a.size
 
-    def read(self, make, key=...):
-        """``make(array, tangent)`` of what `key` selects."""
+    def read(self, key=...):
+        """The `Pair` of what `key` selects."""
         source = self.source[key]
         flat = np.asarray(source).reshape(-1)
         if flat.size <= 4:
@@ -54,7 +55,7 @@ class Written:
         if flat.size:
             local = flat - starts[rank] + np.cumsum([0, *sizes[:-1]])[rank]
         y = routed([pair.array for pair in pairs], local, np.shape(source))
-        return make(y, slots.moved([pair.tangent for pair in pairs], sizes, local))
+        return Pair(y, slots.moved([pair.tangent for pair in pairs], sizes, local))
 
 
 def is_write(node):
@@ -81,7 +82,37 @@ def is_read(node):
 
 def begun(pair):
     """A `Written` that nobody has written into yet."""
-    a = pair.array
-    if a.is_bool:
-        pair = type(pair)(each("number", a), pair.tangent)
-    return Written([pair], [0], np.arange(a.size).reshape(a.shape), a.size)
+    size = pair.array.size
+    return Written([pair.numbers()], [0], np.arange(size).reshape(pair.shape), size)
+
+
+def operand_of(node, pairs):
+    """The `Pair` of a node, by those of the nodes before it; without one it is constant."""
+    found = pairs.get(node)
+    if type(found) is Written:
+        found = found.read()
+    return Pair(constant(node.value)) if found is None else found
+
+
+def written_or_read(node, pairs, left):
+    """A write, kept as a `Written`, or what is read of one; None: `node` is neither."""
+    if is_read(node):
+        whole = pairs.get(node.operands[0])
+        return whole.read(node.args[1]) if type(whole) is Written else None
+    if not is_write(node):
+        return None
+    base, key, value = node.args
+    if type(base) is Slot:
+        before = node.operands[base]
+        whole = pairs.get(before)
+        if type(whole) is not Written:
+            whole = begun(operand_of(before, pairs))
+        elif left[before] > 1:  # somebody else reads this version later
+            whole = whole.copy()
+    else:
+        whole = begun(Pair(constant(np.asarray(base, float))))
+    if type(value) is Slot:
+        whole.write(key, operand_of(node.operands[value], pairs).numbers())
+    else:
+        whole.write(key, Pair(constant(np.asarray(value, float))))
+    return whole

@@ -1,10 +1,9 @@
-"""Single values of a snapshot: numbers, dates, arrays, buffers, and the state of objects.
+"""Single values of a snapshot: numbers, dates, arrays and buffers.
 
 A match is a function of another value, and of a dict for its use, that says if it is the same.
 """
 
 import array
-import collections
 import ctypes
 import datetime
 import decimal
@@ -13,8 +12,6 @@ import inspect
 import logging
 import marshal
 import pathlib
-import pickle
-import random
 import re
 import sys
 import threading
@@ -143,83 +140,6 @@ def _same_bytes(a, copy):
     if not a.flags.c_contiguous:
         a = np.array(a, order="C")
     return _memcmp(a.ctypes.data, copy.ctypes.data, copy.nbytes) == 0
-
-
-def reader(value):
-    """A function that gives the state of a random generator."""
-    if isinstance(value, random.Random):
-        return value.getstate
-    generator = getattr(value, "bit_generator", None) or getattr(value, "_bit_generator", value)
-    return lambda: pickle.dumps(generator.state)
-
-
-RANDOM = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
-
-
-# --- Objects of Python classes -------------------------------------------------------------------
-
-_BASES = (list, tuple, dict, set, frozenset, str, bytes, int, float, complex, bytearray,
-          collections.deque, BaseException)  # fmt: skip
-
-
-def is_python_class(kind):
-    """Whether objects of `kind` are what `_state` says: no C code keeps a state of its own."""
-    for base in kind.__mro__:
-        if base is object or base in _BASES:
-            continue
-        if not base.__flags__ & 1 << 9:  # made by C code
-            return base.__basicsize__ == object.__basicsize__ or issubclass(base, BaseException)
-        parent = base.__base__
-        if parent is not None and base.__basicsize__ - parent.__basicsize__ > 8 * (
-            len(_slots(base)) + 2
-        ):
-            return False
-    return True
-
-
-def _slots(kind):
-    slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
-
-
-_ABSENT = "<absent>"
-
-
-def state_of(value):
-    """All that makes an object of a Python class what it is."""
-    found = [getattr(value, "__dict__", None)]
-    for kind in type(value).__mro__:
-        for name in _slots(kind):
-            if name not in ("__dict__", "__weakref__"):
-                if name.startswith("__") and not name.endswith("__"):
-                    name = f"_{kind.__name__.lstrip('_')}{name}"
-                found.append(getattr(value, name, _ABSENT))
-    for base in _BASES:
-        if isinstance(value, base):
-            found.append(_content(base, value))
-            break
-    return tuple(found)
-
-
-def _content(base, value):
-    if base is dict:
-        return tuple((k, dict.__getitem__(value, k)) for k in dict.__iter__(value))
-    if base is BaseException:
-        return value.args
-    if base in (str, bytes, int, float, complex):
-        return base(value)
-    return tuple(base.__iter__(value))
-
-
-def contents(f):
-    """What the variables of f's closure hold."""
-    found = []
-    for cell in f.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:
-            found.append(_ABSENT)
-    return tuple(found)
 
 
 def buffer(book, value):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc.replay.arithmetic.arrays import Array, as_steps, step_of
+from dualmc.replay.arithmetic.arrays import Array, as_steps, needed_leaves, step_of
 
 # Leaves that one loop computes, and so one function of machine code: the time to compile it grows
 # faster than its length.
@@ -28,14 +28,14 @@ class Send(NamedTuple):
 class Memory:
     """A stretch of the working memory, or an array that the caller gets (`name`)."""
 
-    __slots__ = ("name", "size", "offset", "start", "start_offset", "done")
+    __slots__ = ("name", "size", "offset", "start", "once", "done")
 
-    def __init__(self, size, name="work", start=None):
+    def __init__(self, size, name="work", start=None, once=None):
         self.name = name
         self.size = size
         self.offset = None  # in the working memory
         self.start = start  # what it holds before each run, for sums
-        self.start_offset = None  # of that in the table of constants
+        self.once = once  # what it holds when the working memory is made
         self.done = -1  # the phase after which it is complete
 
 
@@ -119,52 +119,27 @@ def _read_across(loops, out):
             ]
 
 
-def _parts_of(leaf):
-    if leaf.kind == "reduce":
-        return [a for a, _ in leaf.operands]
-    return leaf.operands
-
-
-def needed_leaves(arrays):
-    """The leaves that `arrays` are made of, in the order in which they were made."""
-    seen: dict = {}
-    stack = [leaf for a in arrays for leaf in a.leaves]
-    while stack:
-        leaf = stack.pop()
-        if leaf.serial in seen:
-            continue
-        seen[leaf.serial] = leaf
-        stack.extend(inner for a in _parts_of(leaf) for inner in a.leaves)
-    return [seen[serial] for serial in sorted(seen)]
-
-
 def _place(leaf, out):
     """Settle the phase of `leaf` and how its operands are read."""
     if leaf.kind == "reduce":
         neutral = {"add": 0.0, "maximum": -np.inf, "minimum": np.inf}[leaf.op]
         start = np.full(leaf.size, neutral)
         for a, target in leaf.operands:
-            _add_constants(a, target, leaf.op, start)
+            add_constants(a, target, leaf.op, start)
         memory = out.kept[leaf.serial] = Memory(leaf.size, start=start)
         out.memories.append(memory)
         for a, target in leaf.operands:
             _send(a, memory, target, leaf.op, out)
         out.phase[leaf.serial] = memory.done
-    elif leaf.kind == "product":
-        reads = [_read_all(a, out) for a in leaf.operands]
+    elif leaf.kind in ("product", "call"):
+        is_call = leaf.kind == "call"
+        reads = [_read_whole(a, out) if is_call else _read_all(a, out) for a in leaf.operands]
         phase = max((_phase_of(r) for r in reads), default=-1) + 1
         memory = out.kept[leaf.serial] = Memory(leaf.size)
         memory.done = phase
         out.memories.append(memory)
-        out.products.setdefault(phase, []).append((leaf, reads))
-        out.phase[leaf.serial] = phase
-    elif leaf.kind == "call":
-        reads = [_read_whole(a, out) for a in leaf.operands]
-        phase = max((_phase_of(r) for r in reads), default=-1) + 1
-        memory = out.kept[leaf.serial] = Memory(leaf.size)
-        memory.done = phase
-        out.memories.append(memory)
-        out.calls.setdefault(phase, []).append((leaf, reads))
+        found = out.calls if is_call else out.products
+        found.setdefault(phase, []).append((leaf, reads))
         out.phase[leaf.serial] = phase
     elif leaf.kind == "each":
         phase = 0
@@ -177,14 +152,20 @@ def _place(leaf, out):
         out.reads[leaf.serial] = [_read(a, leaf, phase, out) for a in leaf.operands]
 
 
-def _add_constants(a, target, op, start):
-    """Constant elements of a reduction, taken in beforehand."""
-    which, index = a.wires()
+def add_constants(a, target, op, start):
+    """Take the constant elements of `a` into `start`, where `target` says."""
     combine = {"add": np.add, "maximum": np.maximum, "minimum": np.minimum}[op]
-    for number, inner in enumerate(a.leaves):
-        if inner.kind == "const":
-            here = (which == number) & (target >= 0)
-            combine.at(start, target[here], inner.data[index[here]].astype(float))
+    at, values = a.constants()
+    goal = target[at]
+    combine.at(start, goal[goal >= 0], values[goal >= 0])
+
+
+def constants_in(a):
+    """The constant elements of `a`, 0 elsewhere."""
+    out = np.zeros(a.size)
+    at, values = a.constants()
+    out[at] = values
+    return out
 
 
 def _is_here(a, leaf):
@@ -253,14 +234,9 @@ def _pool(a, out):
     key = (tuple(leaf.serial for leaf in a.leaves), a.which.tobytes(), a.index.tobytes())
     memory = out.pools.get(key)
     if memory is None:
-        memory = out.pools[key] = Memory(a.size)
-        memory.start = None
+        memory = out.pools[key] = Memory(a.size, once=constants_in(a))
         out.memories.append(memory)
         _send(a, memory, np.arange(a.size), "set", out)
-        fixed = np.zeros(a.size)
-        _add_constants(a, np.arange(a.size), "add", fixed)
-        out.pools[key] = memory
-        memory.start_offset = ("once", fixed)
     return memory
 
 

@@ -12,6 +12,11 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.levels import guarded, open_level
 from dualmc.errors import forget
 from dualmc.graph import events
+from dualmc.graph.nodes import name_of_function
+from dualmc.replay.arithmetic import slots
+from dualmc.replay.arithmetic.arrays import Array, Leaf, each, taken
+from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair
+from dualmc.replay.recording.program import NotReplayable
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import ChunkNeeded, DenseTangent
 
@@ -94,3 +99,30 @@ class Call:
             rows = out[self.rows : self.rows * (1 + self.k)].reshape(*self.shape, self.k)
             rows[...] = 0.0 if tangent is None else np.moveaxis(tangent, 0, -1)
         return True
+
+
+def check_of(event, operands):
+    """The array whose making asks `event`; nobody reads it."""
+    check = Check(event)
+    return Array((1,), (Leaf("call", check.size, check, tuple(pair.array for pair in operands)),))
+
+
+def as_call(node, operands, is_flat):
+    """The step run by NumPy, on Duals: the `Pair` of its result."""
+    active = [i for i, pair in enumerate(operands) if pair.tangent is not None and not is_flat]
+    cols = np.zeros(0, np.int32)
+    if active:
+        cols = np.unique(np.concatenate([slots.columns_of(operands[i].tangent) for i in active]))
+    largest = max([node.size, *(operands[i].array.size for i in active)])
+    if largest * cols.size > LARGEST_STEP:
+        raise NotReplayable(f"the tangents of {name_of_function(node.function)} are too large")
+    arrays = [pair.array for pair in operands]
+    arrays += [slots.as_block(operands[i].tangent, cols).coef for i in active]
+    call = Call(node, active, cols.size)
+    whole = Array((call.size,), (Leaf("call", call.size, call, tuple(arrays)),))
+    y = taken(whole, np.arange(call.rows), node.shape)
+    y = each("truth", y) if node.value.dtype.kind == "b" else y
+    if not active:
+        return Pair(y, None, whole)
+    block = slots.Block(cols, taken(whole, np.arange(call.rows, call.rows * (1 + cols.size))))
+    return Pair(y, block, whole)

@@ -2,7 +2,7 @@
 
 import time
 
-from dualmc.replay.program import NotReplayable
+from dualmc.replay.recording.program import NotReplayable
 
 # Steps that are recorded, and operations that they may come to: what the compiler takes some ten
 # seconds for.

@@ -77,14 +77,32 @@ def trace_program(
     loud = loud_errors()
     if loud is not None:
         raise NotReplayable(f"it is prepared under {loud}, where values decide whether it raises")
+    inputs, call = _inputs(args, traced, active, recorder)
+    nodes = [call[i]._node for i in traced]
+    try:
+        with guarded(), running(recorder):
+            y = call_f(f, call, recorder)
+            _check_nothing_caught(recorder)
+            output = _output(y, recorder)
+    except Exception as error:
+        if recorder.refusal is not None:
+            raise NotReplayable(recorder.refusal) from error
+        raise
+    finally:
+        recorder.open = False
+    for i, node in zip(traced, nodes, strict=True):
+        if i not in active and call[i]._node is not node:
+            recorder.refuse(f"it writes into its argument {i}")
+    if recorder.refusal is not None:
+        raise NotReplayable(recorder.refusal)
+    return Program(inputs, output, recorder)
+
+
+def _inputs(args, traced, active, recorder):
+    """The nodes of the arguments `traced`, and the arguments with a `Traced` in place of each."""
     inputs = []
     call = list(args)
     arrays = [i for i in traced if i not in active and type(args[i]) is np.ndarray]
-
-    def first(i: int) -> int:
-        """The first argument that is the very array of argument `i`."""
-        return next((j for j in arrays if args[j] is args[i]), i) if i in arrays else i
-
     for i in traced:
         node = recorder.input(np.array(args[i], np.float64))
         node.name = f"x{i}"
@@ -97,26 +115,11 @@ def trace_program(
         if recorder.careful:
             note_finite(recorder, node, node.value)
         inputs.append(node)
-        twin = first(i)
+        # Arguments that are one array stay one.
+        first = next((j for j in arrays if args[j] is args[i]), i) if i in arrays else i
         is_array = isinstance(args[i], np.ndarray)
-        call[i] = Traced(recorder, node, is_array) if twin == i else call[twin]
-    try:
-        with guarded(), running(recorder):
-            y = call_f(f, call, recorder)
-            _check_nothing_caught(recorder)
-            output = _output(y, recorder)
-    except Exception as error:
-        if recorder.refusal is not None:
-            raise NotReplayable(recorder.refusal) from error
-        raise
-    finally:
-        recorder.open = False
-    for number, i in enumerate(traced):
-        if i not in active and first(i) == i and call[i]._node is not inputs[number]:
-            recorder.refuse(f"it writes into its argument {i}")
-    if recorder.refusal is not None:
-        raise NotReplayable(recorder.refusal)
-    return Program(inputs, output, recorder)
+        call[i] = Traced(recorder, node, is_array) if first == i else call[first]
+    return inputs, call
 
 
 def _check_nothing_caught(recorder: Recorder) -> None:

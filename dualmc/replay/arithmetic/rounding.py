@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from dualmc.graph.nodes import UfuncMethod, called
-from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS, is_whole_or_half, power, whole_or_half
+from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS, is_whole_or_half, whole_or_half
 
 # By their names in `scalars`; those of NumPy that round correctly, or not at all, need no other.
 _LIBRARY = {
@@ -40,10 +40,10 @@ def _is_number(a):
 
 def _made(form, args):
     numbers = [Numbers(np.asarray(a)) for a in args]
-    if form is power:
-        p = None if isinstance(args[1], np.ndarray) else float(args[1])  # arrays may vary
-        is_product = p is not None and is_whole_or_half(p)
-        return whole_or_half(numbers[0], p) if is_product else _applied("power", *numbers)
+    if form == "power" and not isinstance(args[1], np.ndarray):  # arrays may vary
+        p = float(args[1])
+        if is_whole_or_half(p):
+            return whole_or_half(numbers[0], p)
     return form(*numbers) if callable(form) else _applied(form, *numbers)
 
 

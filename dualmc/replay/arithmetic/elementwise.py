@@ -1,0 +1,92 @@
+"""Steps that compute element by element, by the rule table."""
+
+import numpy as np
+
+from dualmc.replay.arithmetic import slots
+from dualmc.replay.arithmetic.arrays import as_array, broadcast, each
+from dualmc.replay.arithmetic.pairs import Pair, filled
+from dualmc.replay.arithmetic.scalars import UFUNCS
+from dualmc.replay.recording.program import NotReplayable
+from dualmc.rules.table import RULES
+
+
+def elementwise(ufunc, args, is_flat=False):
+    """`ufunc` by its rule."""
+    if ufunc not in UFUNCS:
+        raise NotReplayable(f"{ufunc.__name__} has no replayed form")
+    arrays = [a.array for a in args]
+    y = ufunc(*arrays)
+    active = [i for i, a in enumerate(args) if a.tangent is not None]
+    if is_flat or not active or ufunc not in RULES:
+        return Pair(y)
+    rule = RULES[ufunc]
+    partials = rule.alone if len(active) == 1 and rule.alone is not None else rule.partials
+    total = None
+    for i in active:
+        partial = partials[i]
+        if callable(partial):
+            partial = _partial(ufunc, i, partial, arrays, y)
+        if not callable(partial) and type(partial) is float and partial == 0.0:
+            continue
+        factor = broadcast(as_array(partial), y.shape)
+        total = slots.added(total, slots.scaled(args[i].spread(y.shape), factor))
+    return Pair(y, total)
+
+
+def _partial(ufunc, i, partial, arrays, y):
+    if ufunc in (np.power, np.float_power):
+        return _power_partial(i, arrays, y)
+    return partial(*arrays, y)
+
+
+# Where a power has kept its digits; elsewhere NaN, which sends the call the general way.
+_TINY, _HUGE = 1e-290, 1e290
+
+
+def _power_partial(i, arrays, y):
+    a, b = arrays
+    size = np.abs(y)
+    is_usable = (size > _TINY) & (size < _HUGE)
+    if i == 1:
+        return np.where(is_usable, y * np.log(a), np.nan)
+    if b.const is not None and (2 * b.const == np.rint(2 * b.const)).all():
+        return b * np.power(a, b - 1.0)
+    return np.where(is_usable, b * y / a, np.nan)
+
+
+def _where(node, operands):
+    args = [filled(a, operands) for a in node.args]
+    if len(args) != 3 or node.options:
+        raise NotReplayable("numpy.where with one argument")
+    condition, a, b = args
+    y = each("select", condition.array, a.array, b.array)
+    if a.tangent is None and b.tangent is None:
+        return Pair(y)
+    c = broadcast(condition.array, y.shape)
+    return Pair(y, slots.chosen(c, a.spread(y.shape), b.spread(y.shape)))
+
+
+def _clip(node, operands):
+    names = ("a", "a_min", "a_max")
+    given = dict(zip(names, node.args, strict=False)) | node.options
+    low = given.pop("a_min", given.pop("min", None))
+    high = given.pop("a_max", given.pop("max", None))
+    y = filled(given.pop("a"), operands)
+    if given:
+        raise NotReplayable("clip with options")
+    for bound, ufunc in ((low, np.maximum), (high, np.minimum)):
+        if bound is not None and bound is not np._NoValue:
+            y = elementwise(ufunc, [y, filled(bound, operands)])
+    return y
+
+
+def _typed(node, operands):
+    if node.value.dtype not in (np.float64, bool):
+        raise NotReplayable(f"astype({node.value.dtype})")
+    a = filled(node.args[0], operands)
+    if node.value.dtype == bool:
+        return Pair(each("truth", a.array))
+    return a.numbers()
+
+
+STEPS = {np.where: _where, np.clip: _clip, np.astype: _typed}

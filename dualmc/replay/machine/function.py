@@ -1,0 +1,129 @@
+"""One function of machine code in the writing: loops, positions and memory.
+
+It is given the arrays of a program and returns an int64; what it does is put in by `loops.py`.
+Positions that advance in equal steps are computed; others are looked up.
+"""
+
+import numpy as np
+from llvmlite import ir
+
+from dualmc.replay.machine.engine import INT64
+from dualmc.replay.machine.operations import DOUBLE
+
+INT32 = ir.IntType(32)
+
+
+def declared(module, name, count):
+    """A function of the pointers to `count` inputs, to working memory, result and tables."""
+    kinds = [DOUBLE.as_pointer()] * (count + 3) + [INT32.as_pointer()]
+    function = ir.Function(module, ir.FunctionType(INT64, kinds), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")  # so that its pointers stay apart
+    for argument in function.args:
+        argument.add_attribute("noalias")
+    return function
+
+
+def integer(number):
+    return ir.Constant(INT64, number)
+
+
+def not_finite(builder, v):
+    """v - v is NaN where `v` is not finite: its bits are not all 0 then."""
+    return builder.bitcast(builder.fsub(v, v), INT64)
+
+
+class Function:
+    """The function `name` of `count` inputs; `numbers` and `positions` are `Tables`.
+
+    What is noted in `failed` and `strange`, bits that are 0 where all is well, is what it returns:
+    the sum of 1 and 2.
+    """
+
+    def __init__(self, module, name, count, numbers, positions):
+        self.function = declared(module, name, count)
+        self.numbers, self.positions = numbers, positions
+        self.inputs = self.function.args[:count]
+        work, out, self._number_table, self._position_table = self.function.args[count:]
+        self._memories = {"work": work, "out": out}
+        self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self.failed = self.builder.alloca(INT64)
+        self.strange = self.builder.alloca(INT64)
+        for flag in (self.failed, self.strange):
+            self.builder.store(integer(0), flag)
+
+    def end(self):
+        builder = self.builder
+        failed, strange = (
+            builder.zext(builder.icmp_signed("!=", builder.load(flag), integer(0)), INT64)
+            for flag in (self.failed, self.strange)
+        )
+        builder.ret(builder.or_(failed, builder.shl(strange, integer(1))))
+        return self.function
+
+    def note(self, flag, bits):
+        builder = self.builder
+        builder.store(builder.or_(builder.load(flag), bits), flag)
+
+    def repeat(self, size, body):
+        """``for i in range(size): body(i)``."""
+        builder = self.builder
+        if size == 0:
+            return
+        if size == 1:
+            body(integer(0))
+            return
+        before = builder.block
+        inside = builder.append_basic_block("loop")
+        after = builder.append_basic_block("after")
+        builder.branch(inside)
+        builder.position_at_end(inside)
+        i = builder.phi(INT64)
+        i.add_incoming(integer(0), before)
+        body(i)
+        following = builder.add(i, integer(1), flags=("nsw", "nuw"))
+        i.add_incoming(following, builder.block)
+        is_more = builder.icmp_unsigned("<", following, integer(size))
+        builder.cbranch(is_more, inside, after)
+        builder.position_at_end(after)
+
+    # --- Positions -------------------------------------------------------------------------------
+
+    def plus(self, i, number):
+        return i if number == 0 else self.builder.add(i, integer(number))
+
+    def position(self, index, i):
+        """``index[i]`` (None: i), computed where it advances in equal steps."""
+        if index is None:
+            return i
+        first = int(index[0])
+        step = int(index[1]) - first if index.size > 1 else 0
+        if (index == first + step * np.arange(index.size)).all():
+            if step == 0:
+                return integer(first)
+            scaled = i if step == 1 else self.builder.mul(i, integer(step))
+            return self.plus(scaled, first)
+        found = self._load(self._position_table, self.plus(i, self.positions.add(index)))
+        return self.builder.sext(found, INT64)
+
+    # --- Memory ----------------------------------------------------------------------------------
+
+    def _load(self, pointer, index):
+        return self.builder.load(self.builder.gep(pointer, [index]))
+
+    def constant(self, values, i):
+        """``values[i]``."""
+        return self._load(self._number_table, self.plus(i, self.numbers.add(values)))
+
+    def element(self, read, at):
+        """What a `Read` finds at the position `at` of its source."""
+        if read.kind == "table":
+            return self.constant(read.source, at)
+        if read.kind == "input":
+            return self._load(self.inputs[read.source], at)
+        return self.builder.load(self.place(read.source, at))
+
+    def place(self, memory, at):
+        """The address of element `at` of a `Memory`."""
+        at = self.plus(at, memory.offset) if memory.name == "work" else at
+        return self.builder.gep(self._memories[memory.name], [at])

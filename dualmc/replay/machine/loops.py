@@ -1,0 +1,135 @@
+"""What a plan does, written into a `Function`: loops over elements, matrix products, sums.
+
+Every number that goes into the result is tested to be finite: the general way has the exact zeros
+that silence an infinite derivative, so a call that meets one goes that way.
+"""
+
+from llvmlite import ir
+
+from dualmc.replay.machine.engine import INT64
+from dualmc.replay.machine.function import integer, not_finite
+from dualmc.replay.machine.operations import DOUBLE, operation
+
+BIT = ir.IntType(1)
+
+
+def start_sum(function, memory):
+    """A sum begins where its constant terms leave it."""
+    start = memory.start
+    uniform = memory.size and (start == start[0]).all()
+
+    def body(i):
+        v = ir.Constant(DOUBLE, float(start[0])) if uniform else function.constant(start, i)
+        function.builder.store(v, function.place(memory, i))
+
+    function.repeat(memory.size, body)
+
+
+def product(function, memory, leaf, reads):
+    """``memory[i, r] = sum over j of a[i, j] * b[j, r]``."""
+    m, p, q = leaf.op
+    a, b = reads
+    builder = function.builder
+
+    def element(read, row, length, col):
+        at = builder.add(builder.mul(row, integer(length)), col)
+        return function.element(read, function.position(read.index, at))
+
+    def clear(e):
+        builder.store(ir.Constant(DOUBLE, 0.0), function.place(memory, e))
+
+    def row(i):
+        def term(j):
+            left = element(a, i, p, j)
+
+            def entry(r):
+                right = element(b, j, q, r)
+                at = builder.add(builder.mul(i, integer(q)), r)
+                place = function.place(memory, at)
+                builder.store(builder.fadd(builder.load(place), builder.fmul(left, right)), place)
+
+            function.repeat(q, entry)
+
+        function.repeat(p, term)
+
+    function.repeat(m * q, clear)
+    function.repeat(m, row)
+
+
+def loop(function, plan, guards, size, leaves):
+    """The leaves of one loop, element by element, and where they go."""
+    uniform = _read_once(function, plan, leaves) if size > 1 else {}
+
+    def body(i):
+        values = {}
+        for leaf in leaves:
+            operands = []
+            for number, (read, a) in enumerate(
+                zip(plan.reads[leaf.serial], leaf.operands, strict=True)
+            ):
+                v = uniform.get((leaf.serial, number))
+                operands.append(_operand(function, read, i, values, a.is_bool, v))
+            v = values[leaf.serial] = operation(function.builder, leaf.op, operands)
+            number = function.builder.uitofp(v, DOUBLE) if leaf.is_bool else v
+            for send in plan.sends.get(leaf.serial, ()):
+                _send(function, send, i, number)
+            for expected in guards.get(leaf.serial, ()):
+                _check(function, expected, i, number)
+
+    function.repeat(size, body)
+
+
+def _read_once(function, plan, leaves):
+    """What every turn reads from one place, read before the loop: by leaf and operand."""
+    found = {}
+    for leaf in leaves:
+        for number, read in enumerate(plan.reads[leaf.serial]):
+            if read.kind in ("input", "memory") and read.index is not None:
+                if (read.index == read.index[0]).all():
+                    found[leaf.serial, number] = function.element(read, integer(int(read.index[0])))
+    return found
+
+
+def _operand(function, read, i, values, is_bool, v):
+    """An operand in turn `i`; `v` if it was read already."""
+    if read.kind == "number":
+        if type(read.source) is bool:
+            return ir.Constant(BIT, int(read.source))
+        return ir.Constant(DOUBLE, read.source)
+    if read.kind == "here":
+        return values[read.source.serial]
+    if v is None:
+        v = function.element(read, function.position(read.index, i))
+    return operation(function.builder, "truth", [v]) if is_bool else v
+
+
+def _send(function, send, i, v):
+    memory, target = send.memory, send.target
+    if memory.name == "guard":
+        return
+    at = function.position(target, i)
+    if (target >= 0).all():
+        _put(function, memory, send.op, at, v)
+        return
+    builder = function.builder
+    with builder.if_then(builder.icmp_signed(">=", at, integer(0))):
+        _put(function, memory, send.op, at, v)
+
+
+def _put(function, memory, op, at, v):
+    builder = function.builder
+    if memory.name != "work":
+        function.note(function.strange, not_finite(builder, v))
+    place = function.place(memory, at)
+    builder.store(v if op == "set" else operation(builder, op, [builder.load(place), v]), place)
+
+
+def _check(function, expected, i, v):
+    """Note a guard whose value has other bits than when the program was recorded."""
+    builder = function.builder
+    if expected is None:  # any finite number
+        bits = not_finite(builder, v)
+    else:
+        wanted = function.constant(expected, i)
+        bits = builder.xor(builder.bitcast(v, INT64), builder.bitcast(wanted, INT64))
+    function.note(function.failed, bits)

@@ -1,0 +1,198 @@
+"""Which ways through f have machine code, which of them holds at a call, and how they are made.
+
+f is recorded at a point and compared with fresh calls there; what is not the same, or is slower, is
+refused with a reason.
+"""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dualmc.calls.request import Request
+from dualmc.kernels.stamped import HAS_COMPILER
+from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
+from dualmc.replay.guards.outside import made_within
+from dualmc.replay.path import GUARDED, Path
+from dualmc.replay.recording import derivatives
+from dualmc.replay.recording.program import NotReplayable
+from dualmc.replay.verify import verify
+
+# Ways through f that are kept as machine code.
+MOST = 8
+# How many times each a replay and a fresh call are timed, where either may be faster, and how many
+# times longer the replay may take.
+TRIALS, SLOWER = 5, 1.2
+
+
+class Paths:
+    """The paths of a prepared function.
+
+    Parameters
+    ----------
+    request : Request
+    of : str
+        Which derivative.
+    fresh : callable
+        ``fresh(args, with_value, **options)`` is (value, derivative) without machine code.
+    options : dict
+        Those that a fresh call takes.
+    max_seconds : float or None
+    is_direct : bool
+        Whether a result is the array of one argument as a path has it.
+
+    Attributes
+    ----------
+    kept : list of (key, Path)
+        The latest first; another list after each change.
+    short : Path or None
+        The latest, if a call with one vector need not look any further.
+    reason, refusal : str or None
+        Why nothing is replayed, and why a way that was met later is not.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        of: str,
+        fresh: Callable,
+        options: dict,
+        max_seconds: float | None,
+        is_direct: bool,
+    ) -> None:
+        self._request = request
+        self._active = request.numbers
+        self._of = of
+        self._fresh = fresh
+        self._options = options
+        self._max_seconds = max_seconds
+        self._is_direct = is_direct
+        self._misses = 0
+        self._guarded = 0  # which of GUARDED is tried first
+        self.lock = threading.Lock()
+        self.kept: list[tuple[tuple, Path]] = []
+        self.short: Path | None = None
+        self.reason: str | None = None
+        self.refusal: str | None = None
+
+    def __copy__(self) -> "Paths":
+        other = object.__new__(Paths)
+        other.__dict__.update(self.__dict__, lock=threading.Lock())
+        return other
+
+    def replayed(self, args: tuple, with_value: bool) -> tuple[Path, Any] | None:
+        """The first path that holds at `args`, and what it gives; a new path where none does."""
+        is_known = False
+        kept = self.kept
+        for key, path in kept:
+            inputs = inputs_of(key, args)
+            if inputs is None or not path.check(args):
+                continue
+            try:
+                found = path.value_and_entries(inputs) if with_value else path(inputs)
+                if found is not None and not path.is_verified:
+                    self._verify(path, key, args)
+            except NotReplayable as problem:
+                self._drop(path, str(problem))
+                continue
+            if found is not None:
+                return path, found
+            is_known = is_known or path.held
+        if is_known or self.reason is not None or not are_plain(args, self._active):
+            return None
+        self._misses += 1
+        if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
+            self.add(args, kept)
+        return None
+
+    def add(self, args: tuple, known: list) -> None:
+        """Record f at `args`, make machine code of it and compare the two Jacobians there."""
+        with self.lock:
+            if self.kept is not known:  # another thread was here meanwhile
+                return
+            try:
+                key, path = self._made(args)
+            except NotReplayable as problem:
+                self._refuse(str(problem))
+            except Exception as problem:
+                # What f does with Duals decides; this only says why it is not replayed.
+                self._refuse(f"recording it raised {type(problem).__name__}: {problem}")
+            else:
+                self.kept = [(key, path), *known][:MOST]
+                self._choose_short()
+
+    def _made(self, args: tuple) -> tuple[tuple, Path]:
+        """A path at `args` that is worth its while, and the key of arguments that fit it."""
+        if not are_plain(args, self._active):
+            raise NotReplayable("it is given other numbers than float64")
+        if not HAS_COMPILER:
+            raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
+        key = key_of(args, self._active)
+        path, path.outside = made_within(
+            self._request.f, args, key, lambda catches: self._recorded(key, args, catches)
+        )
+        path.check = path.outside.check
+        fresh = functools.partial(self._fresh, args, False, **self._options)
+        if path.is_mixed and not _is_faster(path, inputs_of(key, args), fresh):
+            raise NotReplayable("a fresh call is faster")
+        if path.asks_memory and (key := with_memory(key, args)) is None:
+            raise NotReplayable("it asks how an argument lies in memory, not as its copy")
+        return key, path
+
+    def _recorded(self, key: tuple, args: tuple, catches: bool) -> Path:
+        """A verified path at `args`: one that holds at these very numbers."""
+        traced = [i for i, wanted in enumerate(key) if wanted is not None]
+        inputs = inputs_of(key, args)
+        f = derivatives.reached(self._request.f)
+        for guarded in GUARDED[self._guarded :]:
+            path = Path(
+                f, args, traced, self._active, self._request.sparse, guarded,
+                self._max_seconds, self._of, catches,
+            )  # fmt: skip
+            if path(inputs) is not None or path.held:
+                break
+            self._guarded = min(self._guarded + 1, len(GUARDED) - 1)  # so too at other points
+        else:
+            kink = " (or a second derivative has a kink there)" if self._of == "hessian" else ""
+            raise NotReplayable(
+                f"it goes another way in its replay, at the very point recorded{kink}"
+            )
+        self._verify(path, key, args)
+        return path
+
+    def _choose_short(self) -> None:
+        key, path = self.kept[0] if self.kept else ((), None)
+        is_short = self._is_direct and len(key) == 1 and path is not None and path.is_verified
+        self.short = path if is_short else None
+
+    def _drop(self, path: Path, reason: str) -> None:
+        with self.lock:
+            self.kept = [pair for pair in self.kept if pair[1] is not path]
+            self._refuse(reason)
+            self._choose_short()
+
+    def _refuse(self, reason: str) -> None:
+        if not self.kept:
+            self.reason = reason
+        else:
+            self.refusal = reason
+
+    def _verify(self, path: Path, key: tuple, args: tuple) -> None:
+        options = {**self._options, "layout": "numerator", "argnums": tuple(self._active)}
+        if self._of == "hessian":  # by one argument, or it was refused
+            options["argnums"] = self._active[0]
+        verify(path, lambda at: self._fresh(at, True, **options), key, args)
+
+
+def _is_faster(path: Path, inputs: list, fresh: Callable) -> bool:
+    """Whether a replay is not clearly slower than a fresh call: the least of some of each."""
+    times: list[list[float]] = [[], []]
+    for _ in range(TRIALS):
+        start = time.perf_counter()
+        path(inputs)
+        middle = time.perf_counter()
+        fresh()
+        times[0].append(middle - start)
+        times[1].append(time.perf_counter() - middle)
+    return min(times[0]) < SLOWER * min(times[1])
