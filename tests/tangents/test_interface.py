@@ -367,21 +367,23 @@ COMPUTED = [kind for kind, (_, k, _) in KINDS.items() if k == K and kind != "rec
 PAIRS = [*itertools.product(COMPUTED, COMPUTED), ("few rows",) * 2, ("recorded",) * 2]
 
 
-def together(first, second, shape):
+def together(first, second, shape, dtype=np.float64):
     """Two tangents of one level, or of one tape, and their J."""
-    (t, J), (u, H) = made(first, shape, np.float64), made(second, shape, np.float64, 1)
+    (t, J), (u, H) = made(first, shape, dtype), made(second, shape, dtype, 1)
     if t.is_recorded:
-        return t, t.times(np.full(shape, 3.0)), J, 3.0 * J
+        return t, t.times(np.full(shape, 3, dtype)), J, 3 * J
     u.level = t.level
     return t, u, J, H
 
 
 @pytest.mark.parametrize("first, second", PAIRS)
 def test_sums_of_two(first, second):
+    dtypes = set(KINDS[first][2]).intersection(KINDS[second][2])
     for shape in SHAPES if "number" not in (first, second) else [()]:
-        t, u, J, H = together(first, second, shape)
-        check(combining.add(t, u), J + H)
-        check(combining.add(t, t), 2 * J)
+        for dtype in dtypes:
+            t, u, J, H = together(first, second, shape, dtype)
+            check(combining.add(t, u), J + H)
+            check(combining.add(t, t), 2 * J)
 
 
 @pytest.mark.parametrize("first, second", PAIRS)
