@@ -125,37 +125,3 @@ def _arrays(data):
     elif isinstance(data, tuple):
         for item in data:
             yield from _arrays(item)
-
-
-def cuts(order, inputs):
-    """The arrays that every path from the inputs to the output passes, from x to y.
-
-    Between two of them lies one factor of the chain rule ``dy/dx = dy/du du/dx``.
-    """
-    last_use = {}
-    for node in order:
-        for parent in node.parents:
-            if parent is not None:
-                last_use[parent.serial] = max(last_use.get(parent.serial, -1), node.serial)
-    found = []
-    reach = max((last_use.get(var.serial, -1) for var in inputs), default=-1)
-    for node in reversed(order):
-        if node.pull is None:
-            continue
-        if reach <= node.serial:
-            found.append(node)
-        reach = max(reach, last_use.get(node.serial, -1))
-    return found
-
-
-def between(node, source):
-    """The steps from `source` (an earlier cut, or None for the inputs) to `node`, latest first."""
-    seen = {node.serial: node}
-    stack = [node]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent.serial not in seen:
-                if source is None or parent.serial > source.serial:
-                    seen[parent.serial] = parent
-                    stack.append(parent)
-    return [seen[serial] for serial in sorted(seen, reverse=True)]

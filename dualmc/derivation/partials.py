@@ -12,6 +12,7 @@ import numpy as np
 
 from dualmc.forward import jacobian_fwd, jvp
 from dualmc.graph.nodes import Node, Slot
+from dualmc.kernels.payload import times
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
 
@@ -89,14 +90,14 @@ class Partial:
         extra = len(self.node.shape) - len(self.operand.shape)
         spread = spread.reshape((1,) * extra + spread.shape)
         spread = np.broadcast_to(spread, (*self.node.shape, k))
-        return _times(spread, self.entries[..., None]).reshape(self.node.size, k)
+        return times(spread, self.entries[..., None]).reshape(self.node.size, k)
 
     def pull(self, cotangent: Any) -> Any:
         """``cotangent @ J``, for a cotangent of shape (k, m)."""
         if not self.is_elementwise:
             return _matmul(cotangent, self.entries)
         k = cotangent.shape[0]
-        out = _times(cotangent.reshape((k, *self.node.shape)), self.entries)
+        out = times(cotangent.reshape((k, *self.node.shape)), self.entries)
         extra = len(self.node.shape) - len(self.operand.shape)
         out = out.sum(axis=tuple(range(1, extra + 1))) if extra else out
         repeated = tuple(
@@ -141,15 +142,6 @@ def _selection(a: Any) -> str | None:
     if not a.size or not ((a == 0) | (a == 1)).all():
         return None
     return "selection" if (np.count_nonzero(a, axis=1) <= 1).all() and a.any() else None
-
-
-def _times(tangent: Any, factor: Any) -> Any:
-    """The product in which a derivative that is exactly 0 stays 0, as everywhere in dualmc."""
-    with np.errstate(all="ignore"):
-        out = tangent * factor
-    if not np.isfinite(out).all():
-        out = np.where(tangent == 0, 0.0, out)
-    return out
 
 
 def _matmul(a: Any, b: Any) -> Any:

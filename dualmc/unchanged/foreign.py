@@ -3,7 +3,6 @@
 Registered when their modules have been imported by somebody: dualmc itself never imports them.
 """
 
-import functools
 import importlib.util
 import sys
 import types
@@ -74,5 +73,11 @@ def learn(ufunc):
     return ufunc in RULES or ufunc in registry.UFUNCS
 
 
+def masked_code():
+    from dualmc.unchanged.masked import methods  # which needs numpy.ma
+
+    return methods
+
+
 registry.LATE.append(learn)
-beside.masked_code = functools.partial(importlib.import_module, "dualmc.unchanged.masked.methods")
+beside.masked_code = masked_code

@@ -18,14 +18,13 @@ from dualmc.kernels.payload import values
 HANDLERS: dict = {}
 
 
-def handles(*names):
-    """Decorator: the function below differentiates these functions of scipy.linalg."""
+def handles(name):
+    """Decorator: the function below differentiates this function of scipy.linalg."""
 
     def register(handler):
-        for name in names:
-            original = getattr(scipy.linalg, name, None)
-            if original is not None:
-                HANDLERS[f"scipy.linalg.{name}"] = _standin(original, handler)
+        original = getattr(scipy.linalg, name, None)
+        if original is not None:
+            HANDLERS[f"scipy.linalg.{name}"] = _standin(original, handler)
         return handler
 
     return register
