@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from dualmc.duals import choices
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, level_of, primal_at
-from dualmc.functions.summing.linear import exact, with_primal
+from dualmc.functions.results import exact, with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 
