@@ -17,7 +17,7 @@ from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal
 
 
 class custom_root:

@@ -1,4 +1,4 @@
-"""Functions written in terms of others: clip, piecewise, functions applied along axes.
+"""Functions written in terms of others: divmod, clip, piecewise, functions applied along axes.
 
 Each is its definition in public NumPy functions, so that Duals (and Duals of Duals) flow through.
 """
@@ -9,9 +9,35 @@ from numpy.lib.array_utils import normalize_axis_index
 from dualmc.duals import choices
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
-from dualmc.functions.moving.selection import written
+from dualmc.functions.results import exact, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
+
+# --- Several outputs -----------------------------------------------------------------------------
+
+
+@handles("composite", np.divmod)
+def divmod_(a, b):
+    return np.floor_divide(a, b), np.remainder(a, b)
+
+
+@handles("composite", np.modf)
+def modf(x):
+    fraction, whole = np.modf(values(x))
+    return _same_tangent(fraction, x, np.modf), make(whole, None, x.level)
+
+
+def _same_tangent(y, x, function):
+    if type(x.primal) is Dual:
+        y = function(x.primal)[0]
+    return make(y, x.own_tangent(), x.level)
+
+
+@handles("composite", np.frexp)
+def frexp(x):
+    _, exponent = np.frexp(values(x))
+    return np.ldexp(x, -exponent), exponent
+
 
 # --- Bounds, NaN, branches -----------------------------------------------------------------------
 
@@ -39,7 +65,7 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = as_operand(x)
     if choices.reporting:
         choices.passed(np.nan_to_num, (x,))
-    number = values(x) if type(x) is Dual else x
+    number = values(x)
     fills = {"nan": nan, "posinf": posinf, "neginf": neginf}
     plain = {key: None if type(v) is Dual else v for key, v in fills.items()}
     plain["nan"] = 0.0 if plain["nan"] is None else plain["nan"]
@@ -82,6 +108,18 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     y = np.unwrap(values(p), discont, axis, period=period)
     primal = y if type(p.primal) is not Dual else p.primal + (y - values(p))
     return make(primal, p.own_tangent(), p.level)
+
+
+@handles("composite", np.i0)
+def i0(x):
+    """NumPy's own value, and the derivatives of SciPy's: I0' = I1."""
+    try:
+        from scipy import special
+    except ImportError:
+        raise ImportError(
+            "The derivative of numpy.i0 needs SciPy. Install it with: pip install dualmc[sparse]"
+        ) from None
+    return exact(np.i0, special.i0, x)
 
 
 # --- Functions of functions ----------------------------------------------------------------------

@@ -10,8 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import real
-from dualmc.functions.moving.selection import written
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal, written
 from dualmc.rules.registry import handles
 from dualmc.tangents import dense_tangent
 
@@ -28,7 +27,7 @@ def _fitted(a, length, axis):
 
 
 def _transformed(transform, transposed, a, axis, y, is_complex_linear):
-    """The Dual for ``y = transform(a)`` along one negative axis; see `linear.applied`."""
+    """The Dual for ``y = transform(a)`` along one negative axis; see `results.applied`."""
     t = a.own_tangent()
     length = a.shape[axis]
     if (

@@ -10,10 +10,10 @@ import functools
 import numpy as np
 
 from dualmc.duals.dual import Dual
-from dualmc.functions import creation, parts  # noqa: F401
-from dualmc.functions.moving import joining, selection  # noqa: F401
 
 # Whose handlers these are.
+from dualmc.functions import complex_numbers, composite, creation  # noqa: F401
+from dualmc.functions.moving import joining, selection  # noqa: F401
 from dualmc.functions.products import bilinear  # noqa: F401
 from dualmc.functions.summing import statistics  # noqa: F401
 from dualmc.rules.registry import FUNCTIONS, Entry

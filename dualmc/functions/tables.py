@@ -1,24 +1,34 @@
 """The tables of functions and methods, full: all files that write rows of them are imported."""
 
-from dualmc.duals import indexing, writing  # noqa: F401
-from dualmc.functions import (  # noqa: F401
+# ruff: noqa: F401
+from dualmc.duals import indexing, writing
+from dualmc.functions import (
+    complex_numbers,
     composite,
     creation,
-    extended,
-    fitting,
     fourier,
     kinds,
     methods,
-    parts,
+    polynomials,
 )
-from dualmc.functions.matrices import decompositions, norms, solving, spectral  # noqa: F401
-from dualmc.functions.moving import joining, order, padding, selection, sets  # noqa: F401
-from dualmc.functions.products import bilinear, einsum  # noqa: F401
-from dualmc.functions.summing import (  # noqa: F401
-    calculus,
-    histograms,
-    linear,
-    reductions,
-    statistics,
+from dualmc.functions.matrices import (
+    determinants,
+    factors,
+    least_squares,
+    norms,
+    singular_values,
+    solving,
+    spectral,
 )
-from dualmc.steps import flat, operators, protocols  # noqa: F401
+from dualmc.functions.moving import (
+    joining,
+    order,
+    padding,
+    quantiles,
+    reshaping,
+    selection,
+    sets,
+)
+from dualmc.functions.products import bilinear, einsum
+from dualmc.functions.summing import calculus, histograms, reductions, statistics, sums
+from dualmc.steps import flat, operators, protocols

@@ -11,7 +11,7 @@ import numpy as np
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, has_dual
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal
 from dualmc.tangents import tape
 from dualmc.tangents.dense_tangent import DenseTangent
 

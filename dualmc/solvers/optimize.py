@@ -19,7 +19,7 @@ from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, has_dual, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.forward import jacobian_fwd, jvp
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
 
 HANDLERS: dict = {}

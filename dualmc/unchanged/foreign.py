@@ -18,7 +18,7 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 SOURCES = {
     "numpy.ma": "dualmc.unchanged.masked.functions",
     "numpy.testing": "dualmc.unchanged.standins.assertions",
-    "scipy.special": "dualmc.functions.special.special",
+    "scipy.special": "dualmc.functions.special.handlers",
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",

@@ -1,4 +1,4 @@
-"""A function with a sparse Jacobian, and a count of the columns that a function sees."""
+"""Functions with sparse Jacobians, and a count of the columns that a function sees."""
 
 import numpy as np
 
@@ -36,3 +36,18 @@ def burgers_by_hand(u):
         J[i, i - 1] += 0.5 + u[i] / 2
         J[i, (i + 1) % n] += 0.5 - u[i] / 2
     return J
+
+
+def brusselator(y):
+    n = y.size // 2
+    u, v = y[:n], y[n:]
+    dy = np.empty_like(y)
+    du, dv = dy[:n], dy[n:]
+    uuv = u**2 * v
+    du[:] = 1 + uuv - 4 * u
+    dv[:] = 3 * u - uuv
+    for d, w, ends in ((du, u, 1.0), (dv, v, 3.0)):
+        d[1:-1] += 7.0 * (w[:-2] - 2 * w[1:-1] + w[2:])
+        d[0] += 7.0 * (ends - 2 * w[0] + w[1])
+        d[-1] += 7.0 * (w[-2] - 2 * w[-1] + ends)
+    return dy

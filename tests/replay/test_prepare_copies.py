@@ -128,3 +128,9 @@ def test_other_processes():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         (found,) = pool.map(prepared, [X])
     np.testing.assert_allclose(found, EXPECTED, rtol=1e-14)
+
+
+def test_a_copy_counts_its_own_calls():
+    prepared = dm.prepare(np.sin, np.ones(2))
+    prepared(np.ones(2))
+    assert (copy.deepcopy(prepared).replays, prepared.replays) == (0, 1)

@@ -11,6 +11,8 @@ import pytest
 
 import dualmc as dm
 
+pytestmark = pytest.mark.usefixtures("always_replayed")
+
 TABLE = {"gradient": dm.gradient}
 X = np.array([0.5, 1.0, 1.5, 2.0])
 
@@ -86,12 +88,6 @@ NOT_REPLAYED = {
     "of-a-table": "gradient met arrays that prepare, explain or trace record",
     "sparse": "f calls jacobian_fwd with options whose results are no arrays",
 }
-
-
-@pytest.fixture(autouse=True)
-def always_replayed(monkeypatch):
-    """Also where a fresh call is faster."""
-    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)
 
 
 @pytest.mark.parametrize("name", CUBES)

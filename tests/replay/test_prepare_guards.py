@@ -2,7 +2,7 @@
 
 Every function is recorded at one point and called at another at which it learns something else, in
 both directions; what is right at either is a closed form.  One list of the events is in
-`dualmc/replay/events.py`.
+`dualmc/graph/events.py`.
 """
 
 import math

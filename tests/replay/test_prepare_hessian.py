@@ -12,6 +12,8 @@ import pytest
 
 import dualmc as dm
 
+pytestmark = pytest.mark.usefixtures("always_replayed")
+
 A = np.random.default_rng(0).normal(size=(5, 5))
 X = np.array([0.3, 0.9, 0.7, 1.2, 0.4])
 
@@ -227,9 +229,3 @@ def test_copies_keep_what_it_is_of():
 def test_options_without_a_meaning_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         dm.prepare(rosenbrock, X, **options)
-
-
-@pytest.fixture(autouse=True)
-def always_replayed(monkeypatch):
-    """Also where a fresh call is faster."""
-    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)

@@ -8,16 +8,12 @@ import pytest
 
 import dualmc as dm
 
+pytestmark = pytest.mark.usefixtures("always_replayed")
+
 A = np.random.default_rng(3).normal(size=(4, 5))
 X = np.array([0.3, 0.9, 0.7, 1.2, 0.4])
 V = np.array([1.0, -2.0, 0.5, 3.0, -1.5])
 W = np.array([2.0, -1.0, 0.5, 1.5])
-
-
-@pytest.fixture(autouse=True)
-def always_replayed(monkeypatch):
-    """Also where a fresh call is faster."""
-    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)
 
 
 def stencil(x):

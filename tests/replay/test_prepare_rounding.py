@@ -94,9 +94,8 @@ def test_and_is_right_everywhere_else(name):
         np.testing.assert_allclose(prepared(x), [derivative(f(x), a)], rtol=1e-7)
 
 
-def test_what_neither_rounding_repeats_is_guarded_by_numpy(monkeypatch):
+def test_what_neither_rounding_repeats_is_guarded_by_numpy(always_replayed):
     """Sums and products of many numbers: the machine code has another order than NumPy."""
-    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)
     A = np.random.default_rng(5).uniform(0.5, 1.0, (40, 40)) / 80
     f = lambda b: until_equal(lambda v: A @ np.tanh(v) + b[0], np.ones(40))[0]  # noqa: E731
 

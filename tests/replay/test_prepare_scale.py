@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sparse_functions import brusselator
 
 import dualmc as dm
 from dualmc.replay.machine import schedule
@@ -22,21 +23,6 @@ def burgers(u):
 
 def burgers_diagonal(u):
     return -0.02 - (np.roll(u, -1) - np.roll(u, 1)) / 2
-
-
-def brusselator(y):
-    n = y.size // 2
-    u, v = y[:n], y[n:]
-    dy = np.empty_like(y)
-    du, dv = dy[:n], dy[n:]
-    uuv = u**2 * v
-    du[:] = 1 + uuv - 4 * u
-    dv[:] = 3 * u - uuv
-    for d, w, ends in ((du, u, 1.0), (dv, v, 3.0)):
-        d[1:-1] += 7.0 * (w[:-2] - 2 * w[1:-1] + w[2:])
-        d[0] += 7.0 * (ends - 2 * w[0] + w[1])
-        d[-1] += 7.0 * (w[-2] - 2 * w[-1] + ends)
-    return dy
 
 
 def brusselator_diagonal(y):

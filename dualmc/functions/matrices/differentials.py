@@ -14,7 +14,7 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import primal_at
-from dualmc.functions.summing.linear import applied
+from dualmc.functions.results import applied
 from dualmc.kernels.payload import values
 from dualmc.tangents import tape
 
@@ -130,6 +130,17 @@ def solve_rows(p, rows, ndim):
     y = np.linalg.solve(p, np.reshape(moved, (*shape[: ndim - 1], -1)))
     y = np.reshape(y, shape)
     return np.moveaxis(y, tuple(range(-lead, 0)), axes)
+
+
+def phase(v_dual, v, row):
+    """How fast the columns of `v_dual` turn in a row where v is real, and where that is unknown."""
+    if v.shape[-2] == 0:
+        return 0.0, np.zeros(v.shape[:-2] + v.shape[-1:], bool)
+    reference = real(v[..., row, :])
+    plain = np.abs(values(reference))
+    is_free = plain <= v.shape[-2] * eps_of(plain)
+    angle = np.imag(v_dual[..., row, :]) / np.where(is_free, np.ones((), plain.dtype), reference)
+    return angle[..., None, :], is_free
 
 
 # --- Repeated values -----------------------------------------------------------------------------

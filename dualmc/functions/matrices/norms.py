@@ -12,9 +12,9 @@ from dualmc.duals import choices
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
-from dualmc.functions.matrices.differentials import inverse_where, quiet, rate, spoiled
-from dualmc.functions.matrices.unit_vectors import units
-from dualmc.functions.summing.linear import kept_shape, negative_axes, summed, with_primal
+from dualmc.functions.axes import kept_shape, negative_axes, summed
+from dualmc.functions.matrices.differentials import held, inverse_where, quiet, rate, spoiled
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.flat import flat_handler
@@ -133,3 +133,36 @@ def _condition(x, p, y):
 
 
 register_one("flat", np.linalg.matrix_rank, flat_handler(np.linalg.matrix_rank))
+
+
+# --- Unit vectors --------------------------------------------------------------------------------
+
+
+def units(x, y, axes):
+    """``conj(x) / y`` for y the norm of x along `axes` (kept as axes of length 1), not 0."""
+    if type(x) is not Dual or x.dtype.kind == "c":
+        return np.conj(x) / y
+    u = values(x) / values(y)
+    if not (u * u > 0.5).any():
+        return x / y
+    return _divided(x, y, axes)
+
+
+@quiet
+def _divided(x, y, axes):
+    p, h = held(x, x.level), held(y, x.level)
+    u = units(p, h, axes)
+    across = _others(u * u, axes) * x - u * _others(u * x, axes)
+    return with_primal(u, across / h)
+
+
+def _others(z, axes):
+    """For each element the sum of all others along `axes`, by additions alone."""
+    last = tuple(range(-len(axes), 0))
+    moved = np.moveaxis(z, axes, last)
+    line = np.reshape(moved, (*moved.shape[: z.ndim - len(axes)], -1))
+    none = np.zeros_like(values(line)[..., :1])
+    before = np.concatenate([none, np.cumsum(line, axis=-1)[..., :-1]], axis=-1)
+    back = np.cumsum(line[..., ::-1], axis=-1)[..., ::-1]
+    after = np.concatenate([back[..., 1:], none], axis=-1)
+    return np.moveaxis(np.reshape(before + after, moved.shape), last, axes)

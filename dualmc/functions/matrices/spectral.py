@@ -1,4 +1,4 @@
-"""Eigenvalues and eigenvectors, and the polynomials that have them as roots.
+"""Eigenvalues and eigenvectors.
 
 Signs and phases are those of NumPy's own result.  Vectors of a repeated eigenvalue have derivative
 NaN; a repeated eigenvalue of a Hermitian matrix has the mean of the derivatives of its copies,
@@ -9,8 +9,6 @@ import numpy as np
 
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import make
-from dualmc.duals.operands import as_operand
-from dualmc.functions.matrices.decompositions import phase
 from dualmc.functions.matrices.differentials import (
     antisymmetric,
     clusters,
@@ -20,6 +18,7 @@ from dualmc.functions.matrices.differentials import (
     gaps,
     held,
     inverse_where,
+    phase,
     quiet,
     rate,
     real,
@@ -29,7 +28,7 @@ from dualmc.functions.matrices.differentials import (
     turned,
 )
 from dualmc.functions.matrices.splitting import note, split_at
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 
@@ -181,63 +180,3 @@ def eigensystem(a, w, v, vectors):
         turn = np.imag(np.take_along_axis(v_dual, largest, -2))
         v_dual = v_dual - 1j * v * (turn / real(np.take_along_axis(v, largest, -2)))
     return w_dual, spoiled(v_dual, is_repeated[..., None, :], change)
-
-
-# --- Polynomials ---------------------------------------------------------------------------------
-
-
-@handles("composite", np.roots)
-def roots(p):
-    """``dr = -dp(r) / p'(r)`` by all coefficients, those that are 0 included; NaN if multiple."""
-    p = np.ravel(np.atleast_1d(as_operand(p)))
-    y = np.roots(held(p, p.level))
-    if np.size(y) == 0:
-        return y
-    return with_primal(y, _roots(p, held(p, p.level), held(y, p.level)))
-
-
-@quiet
-def _roots(p, coefficients, r):
-    degree = p.shape[0] - 1
-    powers = np.vander(r, degree + 1)
-    slope = np.matmul(powers[:, 1:], coefficients[:-1] * np.arange(degree, 0, -1.0))
-    plain = values(r)
-    terms = np.abs(values(powers)) @ np.abs(values(coefficients))
-    moved = 4 * eps_of(terms) * terms / np.abs(values(slope))
-    distance = np.abs(plain[:, None] - plain) + np.diag(np.full(plain.size, np.inf))
-    is_multiple = (distance <= moved[:, None] + moved).any(axis=1) | ~np.isfinite(moved)
-    r_dual = -np.matmul(powers, p) / np.where(is_multiple, np.ones((), plain.dtype), slope)
-    return spoiled(r_dual, is_multiple, rate(p, (-1,))) if is_multiple.any() else r_dual
-
-
-@handles("composite", np.poly)
-def poly(seq_of_zeros):
-    """The product of the factors, or the characteristic polynomial: smooth at multiple roots."""
-    a = np.atleast_1d(as_operand(seq_of_zeros))
-    y = np.poly(held(a, a.level))
-    if a.size == 0:
-        return y
-    found = _from_roots(a) if a.ndim == 1 else _characteristic(a, held(a, a.level), y)
-    if found.dtype.kind == "c" and y.dtype.kind != "c":
-        found = np.real(found)
-    return with_primal(y, found)
-
-
-@quiet
-def _from_roots(zeros):
-    c = np.ones(1, zeros.dtype)
-    for i in range(zeros.shape[0]):
-        c = np.concatenate([c, c[:1] * 0]) - np.concatenate([c[:1] * 0, c * zeros[i]])
-    return c
-
-
-@quiet
-def _characteristic(a, p, c):
-    """``d det(z - A) = -tr(adj(z - A) dA)``, with the adjugate as a polynomial in z by Horner."""
-    n = a.shape[-1]
-    identity = np.eye(n, dtype=p.dtype)
-    term, parts = identity, [np.sum(a) * 0.0]
-    for k in range(1, n + 1):
-        parts.append(-np.sum(np.transpose(term) * a))
-        term = np.matmul(p, term) + c[k] * identity
-    return np.stack(parts)

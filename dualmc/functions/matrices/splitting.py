@@ -21,16 +21,14 @@ import numpy as np
 
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import Dual, make
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.duals.dual import Dual
+from dualmc.functions.matrices.series import Series
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
-from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.tape import keep
 
 # Relative difference up to which two choices of the basis agree.
 AGREEMENT = 1e-9
-# What rounding leaves of a coefficient that is 0, relative to the others.
-VANISHING = 1e-8
 # Nested calls beyond which no series is tried: each doubles the work, and more.
 DEEPEST = 3
 
@@ -55,60 +53,10 @@ class Split:
         self.levels = opened
         self.depth = depth  # how many calls are nested, this one included
         self.seed = seed
-        self.largest = 0.0  # of all coefficients seen
         self.rng = np.random.default_rng(seed)
         self.sign_rng = np.random.default_rng(2)  # the same for both choices: see `signs`
-        self.step = sum(_variable(level) for level in opened)
-
-    # --- series -----------------------------------------------------------------------------------
-
-    def lowered(self, a):
-        """A series that starts with e, divided by e.
-
-        Its last coefficient is not known, and a number at random: nothing may depend on it.
-        """
-        if type(a) is Dual and a.level not in self.levels:
-            return applied(self.lowered, self.lowered, a, self.lowered(a.primal))
-        return self._lowered(a, self.rng.standard_normal())
-
-    def lowered_gap(self, gap):
-        """The same for differences of `entries`, which end with e itself."""
-        if type(gap) is Dual and gap.level not in self.levels:
-            return applied(self.lowered, self.lowered, gap, self.lowered_gap(gap.primal))
-        return self._lowered(gap, 0.0)
-
-    def _lowered(self, a, last):
-        found = self._coefficients(a, len(self.levels))
-        size = max(np.max(np.abs(c), initial=0.0, where=c == c) for c in found[1:])
-        self.largest = max(self.largest, size)
-        grows = np.abs(found[0]) > VANISHING * max(size, 1e-4 * self.largest)
-        found[1] = np.where(grows, np.nan, found[1]).astype(found[1].dtype)
-        rest = [c / (k + 1) for k, c in enumerate(found[1:])]
-        rest.append(np.full_like(found[0], last * (1.0 + size)))
-        return self._series(rest, len(self.levels))
-
-    def _coefficients(self, a, count):
-        """The derivatives by e, of orders 0 to `count`."""
-        if count == 0:
-            return [np.asarray(a)]
-        level = self.levels[count - 1]
-        if type(a) is not Dual or a.level is not level:
-            lower = self._coefficients(a, count - 1)
-            return [*lower, np.zeros_like(lower[0])]
-        t = a.own_tangent()
-        first = self._coefficients(a.primal, count - 1)
-        last = np.zeros_like(first[0])
-        if t is not None:
-            last = self._coefficients(t.to_dense().dense()[0], count - 1)[-1]
-        return [*first, last]
-
-    def _series(self, derivatives, count):
-        if count == 0:
-            return derivatives[0]
-        level = self.levels[count - 1]
-        slope = self._series(derivatives[1:], count - 1)
-        block = np.reshape(slope, (1, *slope.shape))
-        return make(self._series(derivatives[:-1], count - 1), DenseTangent(level, block), level)
+        self.series = Series(opened, self.rng)
+        self.step = self.series.step
 
     # --- around f ---------------------------------------------------------------------------------
 
@@ -156,7 +104,7 @@ class Split:
         if isinstance(found, (tuple, list)):
             return type(found)(self.undone(part, count) for part in found)
         for _ in range(count):
-            found = self.lowered(found)
+            found = self.series.lowered(found)
         return found
 
     # --- around a factorization -------------------------------------------------------------------
@@ -198,7 +146,7 @@ class Split:
         y = np.where(where | is_zero, zero, m / np.where(where | is_zero, one, gap))
         if not where.any():
             return y
-        series = self.lowered(m) / np.where(where, self.lowered_gap(gap), one)
+        series = self.series.lowered(m) / np.where(where, self.series.lowered_gap(gap), one)
         return np.where(where, series, y)
 
 
@@ -206,10 +154,6 @@ def split_at(level):
     """The `Split` that is on, for a factorization at `level`; None at its own levels."""
     split = meetings.split
     return None if split is None or level in split.levels else split
-
-
-def _variable(level):
-    return make(np.zeros(()), DenseTangent(level, np.ones((1,))), level)
 
 
 @contextlib.contextmanager

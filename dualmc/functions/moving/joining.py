@@ -9,7 +9,7 @@ import numpy as np
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
 from dualmc.duals.views import plain_key, positions
-from dualmc.functions.moving.selection import written
+from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.recording import record_joined

@@ -5,8 +5,8 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.duals.views import positions
-from dualmc.functions.moving.selection import by_position, gathered
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.moving.by_position import by_position, gathered
+from dualmc.functions.results import with_primal
 from dualmc.rules.registry import handles
 
 

@@ -1,9 +1,4 @@
-"""Products of arrays: matmul, dot, inner, outer, tensordot, cross, convolve, ...
-
-A product is contracted where its structure is cheapest: few dependencies per result are multiplied
-and summed as sparse slots, a one-hot tangent against a constant matrix is a column scaling, and
-only what is dense anyway goes through BLAS, basis axis first.
-"""
+"""Products of arrays: matmul, dot, inner, outer, tensordot, cross, convolve, ..."""
 
 import math
 
@@ -12,21 +7,14 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
-from dualmc.functions.moving.selection import written
-from dualmc.functions.summing.linear import exact, with_primal
-from dualmc.kernels import block_kernels, buffers, slot_kernels
-from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
+from dualmc.functions.products.contraction import added_by_rows, contracted, image, swapped
+from dualmc.functions.results import exact, with_primal, written
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
-from dualmc.steps.short import blocks as short_blocks
 from dualmc.steps.short.products import product
-from dualmc.tangents import dense, dense_tangent, tape
+from dualmc.tangents import dense, tape
 from dualmc.tangents.combining import add
-from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
-from dualmc.tangents.packed import PackedTangent, packed
-
-# The second half of a product is added to the first in this many parts, of at least so many bytes.
-PARTS, PART, SMALL_PART = 16, 2**19, 2**17
+from dualmc.tangents.packed import packed
 
 
 @handles("bilinear", np.matmul)
@@ -34,7 +22,7 @@ def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
     short = (product,)
     if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
-        short = (_image, product) if b.level.n > dense.FEW else (product, _image)
+        short = (image, product) if b.level.n > dense.FEW else (product, image)
     for way in short:
         y = way(a, b)
         if y is not None:
@@ -53,47 +41,15 @@ def matmul(a, b, /):
     total = None
     if t is not None:
         t = t.map(_row_batch) if a.ndim == 1 else t
-        total = _shaped(_contracted(t, q, u is None), y)
+        total = _shaped(contracted(t, q, u is None), y)
     if u is not None:
         # a @ b_dot is the transpose of b_dot.T @ a.T.
-        u = (u.map(_column_batch) if b.ndim == 1 else u).map(_swapped)
+        u = (u.map(_column_batch) if b.ndim == 1 else u).map(swapped)
         p = np.swapaxes(p, -1, -2)
-        if total is None or not _added_by_rows(total, u, p):
-            half = _shaped(_contracted(u, p, t is None).map(_swapped), y)
+        if total is None or not added_by_rows(total, u, p):
+            half = _shaped(contracted(u, p, t is None).map(swapped), y)
             total = half if total is None else add(total, half)
     return make(y, total if total is None else packed(total), level)
-
-
-def _added_by_rows(total, t, other):
-    """Add the tangent of ``(x @ other).T`` to the dense `total`, which is new; whether it was done.
-
-    A large one comes a few rows of x at a time, so that no second block is needed.
-    """
-    block, rows = None if total.is_sparse else total.block, t.shape[-2]
-    if (
-        not is_plain(block, other, t.coefficients())
-        or block.nbytes < buffers.LARGE
-        or total.has_factor()
-        or not block.dtype == t.dtype == other.dtype
-        or block.shape[1:] != (*dense.batch(t.shape[:-2], other.shape[:-2]), other.shape[-1], rows)
-        or _is_narrow(t, other)
-    ):
-        return False
-    is_packed = type(t) is PackedTangent
-    if is_packed:
-        t, other = t.contracted(other)
-    count = max(1, min(PARTS, rows, block.nbytes // (SMALL_PART if is_packed else PART)))
-    for i in range(count):
-        part = slice(i * rows // count, (i + 1) * rows // count)
-        half = t.map(lambda a, part=part: a[..., part, :])
-        if is_packed and half.is_empty():
-            continue
-        half = _contracted(half, other, False)
-        here, half = dense.last(_swapped(block[..., part])), dense.last(half.dense())
-        with np.errstate(all="ignore"):
-            np.add(here, half, out=here)
-    total.finite = None
-    return True
 
 
 def _as_row(a):
@@ -114,10 +70,6 @@ def _column_batch(a):
     return a.reshape((a.shape[0], a.shape[1], 1))
 
 
-def _swapped(a):
-    return np.swapaxes(a, -1, -2)
-
-
 def _shaped(t, y):
     """`t` with the axes of length 1 that 1-D operands were given dropped, in y's dtype."""
     shape = y.shape
@@ -126,149 +78,7 @@ def _shaped(t, y):
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 
 
-def _is_narrow(t, other):
-    """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
-    if not t.is_sparse or 0 in t.shape or 0 in other.shape:
-        return False
-    return not dense_tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
-
-
-def _contracted(t, other, is_constant):
-    """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
-    if t.is_sparse:
-        if 0 in t.shape or 0 in other.shape:
-            pass
-        elif _is_narrow(t, other):
-            return _contracted_slots(t, other, is_constant)
-        elif (
-            len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
-        ):
-            return _contracted_columns(t, other, is_constant)
-    if type(t) is PackedTangent:
-        t, other = t.contracted(other)
-    t = t.to_dense()
-    if dense.fits(t.block, t.scale):
-        factor = _alike(other, t.dtype)
-        if factor is not None:
-            return _contracted_rows(t, factor, is_constant)
-    block = t.dense()
-    k = block.shape[0]
-    batch = dense.batch(t.shape[:-2], other.shape[:-2])
-    shape = (*batch, t.shape[-2], other.shape[-1])
-    dtype = np.result_type(block.dtype, other.dtype)
-    need_block(t.level, (k, *shape), dtype)
-    with np.errstate(all="ignore"):
-        if other.ndim == 2:
-            # One product for all directions and rows.
-            rows = block.reshape((math.prod(block.shape[:-1]), block.shape[-1]))
-            out = (rows @ other).reshape((k, *shape))
-        else:
-            extra = len(batch) - len(t.shape) + 2
-            block = block.reshape((k,) + (1,) * extra + t.shape)
-            out = np.matmul(block, other)
-    if not np.isfinite(values(out)).all():
-        out = _strong_zero_product(block, other, is_constant)
-    return DenseTangent(t.level, out)
-
-
-def _image(matrix, x):
-    """``matrix @ x`` of a constant matrix and a vector, where all of it is dense; else None."""
-    t = x.own_tangent()
-    if t is None or t.is_recorded or matrix.ndim != 2 or type(x.primal) is not np.ndarray:
-        return None
-    if t.is_sparse:
-        is_few = t.level.n <= dense.FEW or not dense_tangent.is_wide(
-            t.coef.shape[0] * x.size, t.level.n
-        )
-        return None if is_few else short_blocks.image_of_slots(matrix, x, t)
-    if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
-        return None
-    factor = _alike(matrix, t.dtype)
-    if factor is None:
-        return None
-    y = np.matmul(matrix, x.primal)
-    need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
-    if dense.fits(t.block, t.scale):
-        if t.has_factor() and factor.size < t.block.size:  # cheaper to scale than the block
-            with np.errstate(all="ignore"):
-                scaled = factor * t.scale[0]
-            block = dense.image(scaled, t.block)
-        else:
-            block = dense.image(factor, t.dense())
-    else:
-        with np.errstate(all="ignore"):
-            block = np.dot(t.dense(), factor.T)
-    if dense.is_finite(block):
-        return make(y, rows_tangent(t.level, block, True), x.level)
-    block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
-    return make(y, DenseTangent(t.level, block), x.level)
-
-
-def _alike(a, dtype):
-    """A plain array in `dtype`, if a product with it is of that dtype; else None."""
-    if type(a) is not np.ndarray or a.dtype == object:
-        return None
-    if a.dtype == dtype:
-        return a
-    return a.astype(dtype) if np.result_type(a.dtype, dtype) == dtype else None
-
-
-def _contracted_rows(t, other, is_constant):
-    """The same for the rows of a dense block."""
-    batch = dense.batch(t.shape[:-2], other.shape[:-2])
-    need_block(t.level, (t.level.n, *batch, t.shape[-2], other.shape[-1]), t.dtype)
-    block = dense.product(t.dense(), other)
-    if dense.is_finite(block):
-        return rows_tangent(t.level, block, True)
-    return DenseTangent(t.level, _strong_zero_product(t.dense(), other, is_constant))
-
-
-def _strong_zero_product(block, other, is_constant):
-    """``block @ other`` term by term, so that exact zeros stay zero beside infinities."""
-    extra = max(0, other.ndim - block.ndim + 1)
-    block = block.reshape((block.shape[0],) + (1,) * extra + block.shape[1:])
-    out = 0.0
-    for j in range(block.shape[-1]):
-        column, row = block[..., :, j, None], other[..., j, None, :]
-        with np.errstate(all="ignore"):
-            term = column * row
-        zero = is_zero(column) | is_zero(row) if is_constant else is_zero(column)
-        zero = np.broadcast_to(zero, term.shape)
-        out = out + np.where(zero, np.zeros((), term.dtype), term)
-    return out
-
-
-def _contracted_slots(t, other, is_constant):
-    """Multiply and sum: every result keeps the few slots of the elements it is made of."""
-    batch = dense.batch(t.shape[:-2], other.shape[:-2])
-    m, p, q = *t.shape[-2:], other.shape[-1]
-    t = t.reshaped((*t.shape, 1)).broadcast((*batch, m, p, q))
-    factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
-    return t.times(factor, is_constant).sum((-2,))
-
-
-def _contracted_columns(t, other, is_constant):
-    """A tangent with few slots against a constant matrix: rows of the matrix, scaled."""
-    dtype = np.result_type(t.dtype, other.dtype)
-    n = t.level.n
-    if dense.is_inner(n) and dtype in FLOATS:
-        need_block(t.level, (n, t.shape[0], other.shape[1]), dtype)
-        matrix = other.astype(dtype, copy=False).T
-        if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
-            matrix = np.ascontiguousarray(matrix)
-        out = buffers.empty((t.shape[0], other.shape[1], n), dtype)
-        coef = np.ascontiguousarray(t.coef, dtype)
-        block_kernels.scatter_product(np.ascontiguousarray(t.col), coef, matrix, out, is_constant)
-        return rows_tangent(t.level, dense.first(out))
-    block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
-    slot_kernels.scatter_product(
-        t.col,
-        t.coef.astype(dtype, copy=False),
-        np.ascontiguousarray(other, dtype),
-        block,
-        is_constant,
-    )
-    return DenseTangent(t.level, block)
+# --- Products by matmul --------------------------------------------------------------------------
 
 
 def _as_array(a):

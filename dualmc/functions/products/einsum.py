@@ -6,9 +6,9 @@ import math
 import numpy as np
 
 from dualmc.duals.operands import as_operand, level_of, primal_at
-from dualmc.functions.moving.selection import result, written
+from dualmc.functions.moving.by_position import result
 from dualmc.functions.products.recorded_einsum import record_einsum
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.short.products import product

@@ -4,13 +4,22 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand
-from dualmc.functions.summing.linear import valued
+from dualmc.functions.results import valued
+from dualmc.functions.summing.reductions import ufunc_at
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 
 
-def _plain(a):
-    return values(a) if type(a) is Dual else a
+@handles("linear", np.bincount)
+def bincount(x, /, weights=None, minlength=0):
+    """Counts are flat; weights are summed per bin."""
+    x = values(x)
+    if type(weights) is not Dual:
+        return np.bincount(x, weights, minlength)
+    y = np.bincount(x, values(weights), minlength)
+    total = np.zeros_like(weights, shape=y.shape)
+    ufunc_at(np.add, total, np.asarray(x), weights)
+    return valued(y, total)
 
 
 def _edges(a, bins, range, found):
@@ -23,7 +32,7 @@ def _edges(a, bins, range, found):
         first, last = np.min(a), np.max(a)
     else:
         first, last = as_operand(range)
-    if _plain(first) == _plain(last):
+    if values(first) == values(last):
         first, last = first - 0.5, last + 0.5
     edges = np.linspace(first, last, found.shape[0])
     return valued(found, edges) if type(edges) is Dual else found
@@ -31,21 +40,21 @@ def _edges(a, bins, range, found):
 
 @handles("composite", np.histogram_bin_edges)
 def histogram_bin_edges(a, bins=10, range=None, weights=None):
-    a, bins, weights = as_operand(a), as_operand(bins), _plain(as_operand(weights))
-    plain_range = None if range is None else _plain(as_operand(range))
-    found = np.histogram_bin_edges(_plain(a), _plain(bins), plain_range, weights)
+    a, bins, weights = as_operand(a), as_operand(bins), values(as_operand(weights))
+    plain_range = None if range is None else values(as_operand(range))
+    found = np.histogram_bin_edges(values(a), values(bins), plain_range, weights)
     return _edges(a, bins, range, found)
 
 
 @handles("composite", np.histogram)
 def histogram(a, bins=10, range=None, density=None, weights=None):
     a, bins, weights = as_operand(a), as_operand(bins), as_operand(weights)
-    plain_range = None if range is None else _plain(as_operand(range))
-    found, places = np.histogram(_plain(a), _plain(bins), plain_range, density, _plain(weights))
+    plain_range = None if range is None else values(as_operand(range))
+    found, places = np.histogram(values(a), values(bins), plain_range, density, values(weights))
     edges = _edges(a, bins, range, places)
     count = found
     if type(weights) is Dual or density and type(edges) is Dual:
-        x = np.ravel(_plain(a))
+        x = np.ravel(values(a))
         inside = (x >= places[0]) & (x <= places[-1])
         bin = np.minimum(np.searchsorted(places, x[inside], "right") - 1, found.size - 1)
         kept = None if weights is None else np.ravel(weights)[inside]

@@ -11,18 +11,9 @@ from dualmc.duals import views
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import TangentLostError
-from dualmc.functions.moving.selection import written
-from dualmc.functions.summing.linear import (
-    cumulative,
-    kept_shape,
-    need_axis,
-    negative_axes,
-    not_nan,
-    options_of,
-    summed,
-    valued,
-    with_primal,
-)
+from dualmc.functions.axes import kept_shape, negative_axes, not_nan, options_of, summed
+from dualmc.functions.results import valued, with_primal, written
+from dualmc.functions.summing.sums import cumulative, need_axis
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import REDUCTIONS, handles, name_of
 from dualmc.steps.elementwise import apply
@@ -133,7 +124,7 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
     array = as_operand(array)
     array = array if dtype is None else array.astype(dtype)
     options = options_of(initial=initial) | ({} if where is True else {"where": values(where)})
-    plain = {key: values(v) if type(v) is Dual else v for key, v in options.items()}
+    plain = {key: values(v) for key, v in options.items()}
     primal = np.asarray(ufunc.reduce(values(array), axis, keepdims=keepdims, **plain))
     total = ufunc.identity if initial is np._NoValue else as_operand(initial)
     for x, chosen in zip(
@@ -235,15 +226,3 @@ def ufunc_at(ufunc, a, indices, b=None, /):
             flat_view[int(i)] = apply(ufunc, flat_view[int(i)], value)
     if flat_view._view is None:
         a[...] = np.reshape(flat_view, a.shape)
-
-
-@handles("linear", np.bincount)
-def bincount(x, /, weights=None, minlength=0):
-    """Counts are flat; weights are summed per bin."""
-    x = values(x)
-    if type(weights) is not Dual:
-        return np.bincount(x, weights, minlength)
-    y = np.bincount(x, values(weights), minlength)
-    total = np.zeros_like(weights, shape=y.shape)
-    ufunc_at(np.add, total, np.asarray(x), weights)
-    return valued(y, total)

@@ -11,8 +11,8 @@ from dualmc.duals import choices
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.errors import missing_case
-from dualmc.functions.moving.selection import written
-from dualmc.functions.summing.linear import exact, negative_axes, not_nan, summed, valued
+from dualmc.functions.axes import negative_axes, not_nan, summed
+from dualmc.functions.results import exact, valued, written
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles

@@ -14,7 +14,7 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.listed import holds_carrier, operand
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.errors import MissingRuleError
-from dualmc.functions.summing.linear import applied
+from dualmc.functions.results import applied
 from dualmc.unchanged.scipy.sparse_products import refuse_numbers
 from dualmc.unchanged.standins.listed import holds_carrier, operand
 

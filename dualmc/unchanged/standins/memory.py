@@ -12,7 +12,7 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.errors import missing_case
-from dualmc.functions.moving.selection import result
+from dualmc.functions.moving.by_position import result
 from dualmc.graph.record import record
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.table import (

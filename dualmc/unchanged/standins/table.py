@@ -14,7 +14,7 @@ from dualmc.duals import levels, subclasses
 from dualmc.duals.dual import Dual, make_array
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.errors import TangentLostError
-from dualmc.functions.summing.linear import exact as exact_of_duals
+from dualmc.functions.results import exact as exact_of_duals
 from dualmc.graph.nodes import Recorder
 from dualmc.graph.record import as_operand as as_traced
 from dualmc.graph.record import constant as traced_constant

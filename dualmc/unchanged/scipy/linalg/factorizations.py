@@ -4,9 +4,9 @@ import numpy as np
 
 from dualmc.duals.operands import as_operand, level_of
 from dualmc.errors import missing_case
-from dualmc.functions.matrices.decompositions import cholesky_differential, qr_differential
 from dualmc.functions.matrices.differentials import from_triangle, held, quiet, turned
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.matrices.factors import cholesky_differential, qr_differential
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.linalg.systems import divided, triangle
 from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix

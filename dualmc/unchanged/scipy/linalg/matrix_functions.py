@@ -16,7 +16,7 @@ import numpy as np
 
 from dualmc.duals.operands import as_operand
 from dualmc.functions.matrices.differentials import held, quiet, solved
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.results import applied, with_primal
 from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix
 
 

@@ -5,16 +5,16 @@ import numpy as np
 from dualmc.duals.operands import as_operand, level_of
 from dualmc.errors import missing_case
 from dualmc.functions.matrices import spectral
-from dualmc.functions.matrices.decompositions import (
+from dualmc.functions.matrices.differentials import from_triangle, held, turned
+from dualmc.functions.matrices.singular_values import (
     completed,
     parted,
     singular_values,
     singular_vectors,
 )
-from dualmc.functions.matrices.differentials import from_triangle, held, turned
 from dualmc.functions.matrices.spectral import eigensystem, values_hermitian, vectors_hermitian
 from dualmc.functions.matrices.splitting import split_at
-from dualmc.functions.summing.linear import with_primal
+from dualmc.functions.results import with_primal
 from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix
 
 

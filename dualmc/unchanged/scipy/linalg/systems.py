@@ -4,13 +4,10 @@ import numpy as np
 
 from dualmc.duals.operands import as_operand, level_of
 from dualmc.errors import missing_case
+from dualmc.functions.matrices.determinants import determinant_differential
 from dualmc.functions.matrices.differentials import from_triangle, held, is_active, solved, turned
-from dualmc.functions.matrices.solving import (
-    determinant_differential,
-    inverse_differential,
-    residual,
-)
-from dualmc.functions.summing.linear import applied, with_primal
+from dualmc.functions.matrices.solving import inverse_differential, residual
+from dualmc.functions.results import applied, with_primal
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.linalg.table import call, handles
 

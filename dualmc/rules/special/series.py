@@ -12,13 +12,10 @@ import numpy as np
 import scipy.special as sc
 
 from dualmc.rules.derived import Derived
+from dualmc.rules.special.partials import ROOT_HALF, TWO_OVER_ROOT_PI
 from dualmc.rules.table import select
 
-TWO_OVER_ROOT_PI = 1.1283791670955126
-ROOT_HALF = 0.7071067811865476
 ROOT_TWO_OVER_PI = 0.7978845608028654
-# Beyond this x the asymptotic series of Dawson's integral has 16 digits.
-FAR = 6.5
 
 
 def polynomial(coefficients, x):
@@ -27,6 +24,12 @@ def polynomial(coefficients, x):
     for c in coefficients[-2::-1]:
         total = total * x + c
     return total
+
+
+# --- Error functions -----------------------------------------------------------------------------
+
+# Beyond this x the asymptotic series of Dawson's integral has 16 digits.
+FAR = 6.5
 
 
 def _double_factorials():
@@ -39,8 +42,6 @@ def _double_factorials():
 
 
 _EQUAL = _double_factorials()
-
-
 # The repeated integrals w_n of the complementary error function, times exp(x**2): the derivatives
 # of erfcx are (-2)^n n! w_n (DLMF 7.18), and of w_n = 2 x w_(n+1) + 2 (n + 2) w_(n+2) the ratios
 # w_n / w_(n-1) are stable downwards.  For x below this the recurrence upwards loses little.
@@ -76,10 +77,6 @@ def _erfcx_derivative(k, x):
     for n, ratio in enumerate(_ratios(away, k), 1):
         far = -2.0 * n * ratio * far
     return select(is_far, far, upwards)
-
-
-# The ratio m of the normal distribution's density to its integral: with u = -x / sqrt(2) and the
-# ratios r_n above, m = sqrt(2) (u + r_1), m' = -m sqrt(2) r_1, m'' = 4 m r_1^2 r_2 (6 r_3 - 4 r_2).
 
 
 def mills(x, y=None):
@@ -120,7 +117,7 @@ def d_dawson(x):
     return select(is_far, far, 1.0 - 2.0 * near * sc.dawsn(near))
 
 
-# exprel(x) = (exp(x) - 1)/x; its k-th derivative is the integral of t^k exp(x t) over 0 <= t <= 1.
+# --- Exponentials and logarithms -----------------------------------------------------------------
 
 
 @cache
@@ -168,9 +165,6 @@ def log_ratio(x):
     return select(is_near, polynomial(_LOG1P, near), np.log(away) / (away - 1.0))
 
 
-# sinh(x)/x = sum x^(2n) / (2n + 1)!: its odd derivatives cancel between exprel(x) and exprel(-x).
-
-
 @cache
 def sinhc_derivative(k):
     """The k-th derivative of ``sinh(x) / x``, as a `Derived` function of (x, the value)."""
@@ -192,6 +186,8 @@ def _sinhc_derivative(k, x):
     up, down = _exprel_derivative(k, away), _exprel_derivative(k, -away)
     return select(is_near, series, 0.5 * (up + (-1.0) ** k * down))
 
+
+# --- Bessel functions ----------------------------------------------------------------------------
 
 # The scaled modified Bessel functions are x^(-1/2) sum c_n x^(-n) for large x, whose derivative
 # does not cancel as that of exp(-x) I(x) does; c_n = a_n(v) for K and (-1)^n a_n(v) for I (10.40).

@@ -1,4 +1,4 @@
-"""Ufuncs with several outputs (divmod, modf, frexp), and the parts of complex numbers.
+"""Complex numbers: their parts, and the functions of ``np.emath``, which turn complex.
 
 Real and imaginary part, modulus and conjugate are not holomorphic: their derivatives are taken with
 respect to the real inputs.
@@ -8,34 +8,12 @@ import numpy as np
 
 from dualmc.duals import choices, views
 from dualmc.duals.dual import Dual, make
-from dualmc.functions.summing.linear import exact
+from dualmc.duals.operands import as_operand
+from dualmc.functions.results import exact
 from dualmc.kernels.payload import values
-from dualmc.rules.registry import handles
+from dualmc.rules.registry import handles, register_one
 from dualmc.rules.table import RULES
 from dualmc.steps.elementwise import push
-
-
-@handles("composite", np.divmod)
-def divmod_(a, b):
-    return np.floor_divide(a, b), np.remainder(a, b)
-
-
-@handles("composite", np.modf)
-def modf(x):
-    fraction, whole = np.modf(values(x))
-    return _same_tangent(fraction, x, np.modf), make(whole, None, x.level)
-
-
-def _same_tangent(y, x, function):
-    if type(x.primal) is Dual:
-        y = function(x.primal)[0]
-    return make(y, x.own_tangent(), x.level)
-
-
-@handles("composite", np.frexp)
-def frexp(x):
-    _, exponent = np.frexp(values(x))
-    return np.ldexp(x, -exponent), exponent
 
 
 def _complex_absolute(x):
@@ -103,3 +81,55 @@ def angle(z, deg=False):
 @handles("selection", np.real_if_close)
 def real_if_close(a, tol=100):
     return np.real(a) if np.isrealobj(np.real_if_close(values(a), tol)) else a
+
+
+# --- Complex beyond the real domain --------------------------------------------------------------
+
+
+def _complex_where(outside, x):
+    """`x`, complex if an element is real and `outside` of the domain; the values decide."""
+    x = as_operand(x)
+    x = x if type(x) is Dual else np.asarray(x)
+    number = values(x)
+    if number.dtype.kind == "c" or not np.any(outside(number)):
+        return x
+    return np.multiply(x, np.ones((), np.complex64 if number.itemsize <= 4 else np.complex128))
+
+
+def _is_negative(x):
+    return x < 0
+
+
+def _is_beyond_one(x):
+    return np.absolute(x) > 1
+
+
+def _register(name, outside):
+    function, plain = getattr(np.emath, name), getattr(np, name)
+
+    def handler(x):
+        return plain(_complex_where(outside, x))
+
+    register_one("composite", function, handler)
+
+
+for _name in ("sqrt", "log", "log2", "log10"):
+    _register(_name, _is_negative)
+
+
+for _name in ("arccos", "arcsin", "arctanh"):
+    _register(_name, _is_beyond_one)
+
+
+@handles("composite", np.emath.logn)
+def logn(n, x):
+    return np.log(_complex_where(_is_negative, x)) / np.log(_complex_where(_is_negative, n))
+
+
+@handles("composite", np.emath.power)
+def power(x, p):
+    p = as_operand(p)
+    p = p if type(p) is Dual else np.asarray(p)
+    if p.dtype.kind in "iu" and np.any(values(p) < 0):
+        p = p * 1.0
+    return np.power(_complex_where(_is_negative, x), p)

@@ -1,88 +1,17 @@
-"""Sums and running sums, and the tools that all reductions share."""
+"""Sums, means and running sums."""
 
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from dualmc.duals import choices
 from dualmc.duals.dual import Dual, make
-from dualmc.duals.operands import as_operand, level_of, primal_at
-from dualmc.functions.moving.selection import written
+from dualmc.duals.operands import as_operand
+from dualmc.functions.axes import negative_axes, options_of, summed
+from dualmc.functions.results import applied, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_running_sum, record_sum
 from dualmc.steps.short import sums as short_sums
-from dualmc.tangents.dense_tangent import DenseTangent
-
-
-def negative_axes(axis, ndim):
-    """`axis` (None: all) as a tuple counted from the end, where a leading axis changes nothing.
-
-    A number has no axis, but NumPy's reductions take its axis 0 or -1 for none.
-    """
-    if axis is None:
-        return tuple(range(-ndim, 0))
-    if ndim == 0 and not isinstance(axis, tuple) and axis in (0, -1):
-        return ()
-    return tuple(a - ndim for a in normalize_axis_tuple(axis, ndim))
-
-
-def kept_shape(shape, axes, keepdims):
-    if keepdims:
-        return tuple(1 if i - len(shape) in axes else n for i, n in enumerate(shape))
-    return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
-
-
-def summed(t, axes, shape, dtype):
-    """The tangent `t` summed over negative `axes`, as the tangent of a result of `shape`."""
-    if t is None:
-        return None
-    t = t.sum(axes)
-    if t is None or t.shape == shape and t.dtype == dtype:
-        return t
-    if t.shape != shape:
-        t = t.reshaped(shape)
-    return t if t.dtype == dtype else t.astype(dtype)
-
-
-def options_of(**kwargs):
-    """Keyword arguments that were given."""
-    return {key: value for key, value in kwargs.items() if value is not np._NoValue}
-
-
-def with_primal(y, dual):
-    """`dual` with NumPy's own value `y`, where the formula rounds differently."""
-    if type(dual) is not Dual:
-        return y
-    if type(y) is Dual and choices.state.varied:
-        return dual  # whose own primal is of the same function
-    y = y if type(y) is Dual else np.asarray(y)
-    t = dual.own_tangent()
-    out = make(y, t if t is None or t.dtype == y.dtype else t.astype(y.dtype), dual.level)
-    if choices.rooted and type(y) is Dual:
-        return choices.moved(out, dual, lambda square: square)
-    return out
-
-
-def exact(function, formula, *args, **options):
-    """`formula(*args)`, with the primal that `function` itself gives."""
-    args = [as_operand(a) for a in args]
-    level = level_of(args)
-    y = function(*(primal_at(a, level) for a in args), **options)
-    return with_primal(y, formula(*args, **options))
-
-
-def not_nan(a):
-    return ~np.isnan(values(a))
-
-
-def valued(y, dual):
-    """`with_primal` for plain primals; under nesting the formula's own primal stands."""
-    return with_primal(y, dual) if type(dual.primal) is np.ndarray else dual
-
-
-# --- Sums ----------------------------------------------------------------------------------------
 
 
 @handles("linear", np.sum)
@@ -153,18 +82,7 @@ def _real(dtype):
     return np.empty(0, dtype).real.dtype
 
 
-def applied(function, transposed, a, y):
-    """The Dual for ``y = function(a)``, linear in the whole of `a`.
-
-    `function` takes arrays like `a` with further axes before them; `transposed` does so with
-    arrays like `y`, and pairs with it: sum(y_bar * function(x)) = sum(transposed(y_bar) * x).
-    """
-    t = a.own_tangent()
-    if t is not None and t.is_recorded:
-        t = t.linear(transposed, y)
-    elif t is not None:
-        t = DenseTangent(a.level, function(t.to_dense().dense())).astype(y.dtype)
-    return make(y, t, a.level)
+# --- Running sums --------------------------------------------------------------------------------
 
 
 def _running_sum(a, axis, y):

@@ -1,17 +1,36 @@
-"""More of scipy.special: Faddeeva and Voigt functions, Student's t, Owen's T, Kolmogorov, ...
-
-Rows as in `special.py`, which takes them into its own.  Formulas are those of the DLMF where no
-other source is named.
-"""
+"""Error functions and distributions: normal, Voigt's, Student's t, Owen's T, Kolmogorov's."""
 
 import numpy as np
 import scipy.special as sc
 
+from dualmc.rules.special.partials import ROOT_HALF, ROOT_TWO_PI, TWO_OVER_ROOT_PI, refused, values
+from dualmc.rules.special.series import MILLS, d_dawson, erfcx_derivative
 from dualmc.rules.table import select
 
-TWO_OVER_ROOT_PI = 1.1283791670955126
-ROOT_HALF = 0.7071067811865476
-ROOT_TWO_PI = 2.5066282746310002
+HALF_ROOT_PI = 0.886226925452758
+
+
+def _gauss(x):
+    return TWO_OVER_ROOT_PI * np.exp(-x * x)
+
+
+ERROR = {
+    "erf": (lambda x, y: _gauss(x),),
+    "erfc": (lambda x, y: -_gauss(x),),
+    "erfcx": (erfcx_derivative(1),),
+    "erfi": (lambda x, y: TWO_OVER_ROOT_PI * np.exp(x * x),),
+    "erfinv": (lambda x, y: HALF_ROOT_PI * np.exp(y * y),),
+    "erfcinv": (lambda x, y: -HALF_ROOT_PI * np.exp(y * y),),
+    "dawsn": (lambda x, y: d_dawson(x),),
+    "ndtr": (lambda x, y: np.exp(-0.5 * x * x) / ROOT_TWO_PI,),
+    "log_ndtr": (MILLS,),
+    "ndtri": (lambda p, y: ROOT_TWO_PI * np.exp(0.5 * y * y),),
+    "ndtri_exp": (lambda p, y: 1.0 / MILLS(y, None),),
+}
+
+
+# --- The Faddeeva function -----------------------------------------------------------------------
+
 # Beyond it the asymptotic series of w holds to rounding.
 FAR = 7.0
 
@@ -27,9 +46,7 @@ def _far_sum(z, weight):
 
 
 def _is_far(z):
-    z = getattr(z, "primal", z)
-    while hasattr(z, "primal"):
-        z = z.primal
+    z = values(z)
     return (np.absolute(z) > FAR) & (np.imag(z) >= 0)
 
 
@@ -78,6 +95,9 @@ def _d_voigt_gamma(x, sigma, gamma, y):
     return -ROOT_HALF / ROOT_TWO_PI * slope / (sigma * sigma)
 
 
+# --- Other distributions -------------------------------------------------------------------------
+
+
 def _density_t(df, t):
     log_scale = sc.gammaln(0.5 * df + 0.5) - sc.gammaln(0.5 * df) - 0.5 * np.log(np.pi * df)
     return np.exp(log_scale - (0.5 * df + 0.5) * np.log1p(t * t / df))
@@ -105,55 +125,12 @@ def _d_kolmogorov(x):
     return select(is_small, -ROOT_TWO_PI * theta, 8.0 * large * direct)
 
 
-def table(refused):
-    """Partials by name; `refused` makes the stand-in for those that have no closed form."""
-    return {
-        "wofz": (lambda z, y: d_faddeeva(z + 0j),),
-        "voigt_profile": (_d_voigt_x, _d_voigt_sigma, _d_voigt_gamma),
-        "stdtr": (refused("stdtr", "df"), lambda df, t, y: _density_t(df, t)),
-        "stdtrit": (refused("stdtrit", "df"), lambda df, p, y: 1.0 / _density_t(df, y)),
-        "owens_t": (_d_owens_h, _d_owens_a),
-        "hyperu": (
-            refused("hyperu", "a"),
-            refused("hyperu", "b"),
-            lambda a, b, x, y: -a * sc.hyperu(a + 1.0, b + 1.0, x),
-        ),
-        "kolmogorov": (lambda x, y: _d_kolmogorov(x),),
-        "kolmogi": (lambda p, y: 1.0 / _d_kolmogorov(y),),
-        "elliprf": (
-            lambda x, y, z, v: -sc.elliprd(y, z, x) / 6.0,
-            lambda x, y, z, v: -sc.elliprd(x, z, y) / 6.0,
-            lambda x, y, z, v: -sc.elliprd(x, y, z) / 6.0,
-        ),
-        "elliprc": (
-            lambda x, y, v: -sc.elliprd(y, y, x) / 6.0,
-            lambda x, y, v: -sc.elliprd(x, y, y) / 3.0,
-        ),
-    }
-
-
-# --- Python functions of SciPy, by their definitions ---------------------------------------------
-
-
-def multigammaln(a, d):
-    d = int(d)
-    total = d * (d - 1) * 0.25 * np.log(np.pi)
-    for j in range(d):
-        total = total + sc.gammaln(a - 0.5 * j)
-    return total
-
-
-def comb(N, k, *, exact=False, repetition=False):
-    if exact:
-        raise TypeError("scipy.special.comb(exact=True) needs whole numbers; N or k is a Dual.")
-    if repetition:
-        return comb(N + k - 1, k)
-    is_inside = (k <= N) & (N >= 0) & (k >= 0)
-    return np.where(is_inside, sc.binom(N, k), 0.0)
-
-
-def perm(N, k, exact=False):
-    if exact:
-        raise TypeError("scipy.special.perm(exact=True) needs whole numbers; N or k is a Dual.")
-    is_inside = (k <= N) & (N >= 0) & (k >= 0)
-    return np.where(is_inside, sc.poch(N - k + 1, k), 0.0)
+DISTRIBUTIONS = {
+    "wofz": (lambda z, y: d_faddeeva(z + 0j),),
+    "voigt_profile": (_d_voigt_x, _d_voigt_sigma, _d_voigt_gamma),
+    "stdtr": (refused("stdtr", "df"), lambda df, t, y: _density_t(df, t)),
+    "stdtrit": (refused("stdtrit", "df"), lambda df, p, y: 1.0 / _density_t(df, y)),
+    "owens_t": (_d_owens_h, _d_owens_a),
+    "kolmogorov": (lambda x, y: _d_kolmogorov(x),),
+    "kolmogi": (lambda p, y: 1.0 / _d_kolmogorov(y),),
+}

@@ -1,0 +1,206 @@
+"""How the tangent of one operand of a matrix product is contracted with the other.
+
+A product is contracted where its structure is cheapest: few dependencies per result are multiplied
+and summed as sparse slots, a one-hot tangent against a constant matrix is a column scaling, and
+only what is dense anyway goes through BLAS, basis axis first.
+"""
+
+import math
+
+import numpy as np
+
+from dualmc.duals.dual import make
+from dualmc.kernels import block_kernels, buffers, slot_kernels
+from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
+from dualmc.steps.short import blocks as short_blocks
+from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
+from dualmc.tangents.packed import PackedTangent
+
+
+def contracted(t, other, is_constant):
+    """The tangent of ``x @ other``, (*B, m, p) @ (*C, p, q), that comes from x."""
+    if t.is_sparse:
+        if 0 in t.shape or 0 in other.shape:
+            pass
+        elif _is_narrow(t, other):
+            return _contracted_slots(t, other, is_constant)
+        elif (
+            len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
+        ):
+            return _contracted_columns(t, other, is_constant)
+    if type(t) is PackedTangent:
+        t, other = t.contracted(other)
+    t = t.to_dense()
+    if dense.fits(t.block, t.scale):
+        factor = _alike(other, t.dtype)
+        if factor is not None:
+            return _contracted_rows(t, factor, is_constant)
+    block = t.dense()
+    k = block.shape[0]
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
+    shape = (*batch, t.shape[-2], other.shape[-1])
+    dtype = np.result_type(block.dtype, other.dtype)
+    need_block(t.level, (k, *shape), dtype)
+    with np.errstate(all="ignore"):
+        if other.ndim == 2:
+            # One product for all directions and rows.
+            rows = block.reshape((math.prod(block.shape[:-1]), block.shape[-1]))
+            out = (rows @ other).reshape((k, *shape))
+        else:
+            extra = len(batch) - len(t.shape) + 2
+            block = block.reshape((k,) + (1,) * extra + t.shape)
+            out = np.matmul(block, other)
+    if not np.isfinite(values(out)).all():
+        out = _strong_zero_product(block, other, is_constant)
+    return DenseTangent(t.level, out)
+
+
+def _is_narrow(t, other):
+    """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
+    if not t.is_sparse or 0 in t.shape or 0 in other.shape:
+        return False
+    return not dense_tangent.is_wide(t.coef.shape[0] * t.shape[-1], t.level.n)
+
+
+def _contracted_slots(t, other, is_constant):
+    """Multiply and sum: every result keeps the few slots of the elements it is made of."""
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
+    m, p, q = *t.shape[-2:], other.shape[-1]
+    t = t.reshaped((*t.shape, 1)).broadcast((*batch, m, p, q))
+    factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
+    return t.times(factor, is_constant).sum((-2,))
+
+
+def _contracted_columns(t, other, is_constant):
+    """A tangent with few slots against a constant matrix: rows of the matrix, scaled."""
+    dtype = np.result_type(t.dtype, other.dtype)
+    n = t.level.n
+    if dense.is_inner(n) and dtype in FLOATS:
+        need_block(t.level, (n, t.shape[0], other.shape[1]), dtype)
+        matrix = other.astype(dtype, copy=False).T
+        if not (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
+            matrix = np.ascontiguousarray(matrix)
+        out = buffers.empty((t.shape[0], other.shape[1], n), dtype)
+        coef = np.ascontiguousarray(t.coef, dtype)
+        block_kernels.scatter_product(np.ascontiguousarray(t.col), coef, matrix, out, is_constant)
+        return rows_tangent(t.level, dense.first(out))
+    block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
+    slot_kernels.scatter_product(
+        t.col,
+        t.coef.astype(dtype, copy=False),
+        np.ascontiguousarray(other, dtype),
+        block,
+        is_constant,
+    )
+    return DenseTangent(t.level, block)
+
+
+def _contracted_rows(t, other, is_constant):
+    """The same for the rows of a dense block."""
+    batch = dense.batch(t.shape[:-2], other.shape[:-2])
+    need_block(t.level, (t.level.n, *batch, t.shape[-2], other.shape[-1]), t.dtype)
+    block = dense.product(t.dense(), other)
+    if dense.is_finite(block):
+        return rows_tangent(t.level, block, True)
+    return DenseTangent(t.level, _strong_zero_product(t.dense(), other, is_constant))
+
+
+def _strong_zero_product(block, other, is_constant):
+    """``block @ other`` term by term, so that exact zeros stay zero beside infinities."""
+    extra = max(0, other.ndim - block.ndim + 1)
+    block = block.reshape((block.shape[0],) + (1,) * extra + block.shape[1:])
+    out = 0.0
+    for j in range(block.shape[-1]):
+        column, row = block[..., :, j, None], other[..., j, None, :]
+        with np.errstate(all="ignore"):
+            term = column * row
+        zero = is_zero(column) | is_zero(row) if is_constant else is_zero(column)
+        zero = np.broadcast_to(zero, term.shape)
+        out = out + np.where(zero, np.zeros((), term.dtype), term)
+    return out
+
+
+# --- Ways around the general one -----------------------------------------------------------------
+
+
+def image(matrix, x):
+    """``matrix @ x`` of a constant matrix and a vector, where all of it is dense; else None."""
+    t = x.own_tangent()
+    if t is None or t.is_recorded or matrix.ndim != 2 or type(x.primal) is not np.ndarray:
+        return None
+    if t.is_sparse:
+        is_few = t.level.n <= dense.FEW or not dense_tangent.is_wide(
+            t.coef.shape[0] * x.size, t.level.n
+        )
+        return None if is_few else short_blocks.image_of_slots(matrix, x, t)
+    if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
+        return None
+    factor = _alike(matrix, t.dtype)
+    if factor is None:
+        return None
+    y = np.matmul(matrix, x.primal)
+    need_block(t.level, (t.level.n, matrix.shape[0]), t.dtype)
+    if dense.fits(t.block, t.scale):
+        if t.has_factor() and factor.size < t.block.size:  # cheaper to scale than the block
+            with np.errstate(all="ignore"):
+                scaled = factor * t.scale[0]
+            block = dense.image(scaled, t.block)
+        else:
+            block = dense.image(factor, t.dense())
+    else:
+        with np.errstate(all="ignore"):
+            block = np.dot(t.dense(), factor.T)
+    if dense.is_finite(block):
+        return make(y, rows_tangent(t.level, block, True), x.level)
+    block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
+    return make(y, DenseTangent(t.level, block), x.level)
+
+
+def _alike(a, dtype):
+    """A plain array in `dtype`, if a product with it is of that dtype; else None."""
+    if type(a) is not np.ndarray or a.dtype == object:
+        return None
+    if a.dtype == dtype:
+        return a
+    return a.astype(dtype) if np.result_type(a.dtype, dtype) == dtype else None
+
+
+# The second half of a product is added to the first in this many parts, of at least so many bytes.
+PARTS, PART, SMALL_PART = 16, 2**19, 2**17
+
+
+def added_by_rows(total, t, other):
+    """Add the tangent of ``(x @ other).T`` to the dense `total`, which is new; whether it was done.
+
+    A large one comes a few rows of x at a time, so that no second block is needed.
+    """
+    block, rows = None if total.is_sparse else total.block, t.shape[-2]
+    if (
+        not is_plain(block, other, t.coefficients())
+        or block.nbytes < buffers.LARGE
+        or total.has_factor()
+        or not block.dtype == t.dtype == other.dtype
+        or block.shape[1:] != (*dense.batch(t.shape[:-2], other.shape[:-2]), other.shape[-1], rows)
+        or _is_narrow(t, other)
+    ):
+        return False
+    is_packed = type(t) is PackedTangent
+    if is_packed:
+        t, other = t.contracted(other)
+    count = max(1, min(PARTS, rows, block.nbytes // (SMALL_PART if is_packed else PART)))
+    for i in range(count):
+        part = slice(i * rows // count, (i + 1) * rows // count)
+        half = t.map(lambda a, part=part: a[..., part, :])
+        if is_packed and half.is_empty():
+            continue
+        half = contracted(half, other, False)
+        here, half = dense.last(swapped(block[..., part])), dense.last(half.dense())
+        with np.errstate(all="ignore"):
+            np.add(here, half, out=here)
+    total.finite = None
+    return True
+
+
+def swapped(a):
+    return np.swapaxes(a, -1, -2)

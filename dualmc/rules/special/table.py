@@ -1,0 +1,23 @@
+"""The rows of scipy.special by ufunc, for `rules.RULES`, loaded when a Dual meets such a function.
+
+A partial keeps its digits in the tails: scaled functions (erfcx, ive) stand for quotients that
+over- or underflow, and differences of nearly equal outputs are avoided.  Formulas are those of the
+Digital Library of Mathematical Functions (DLMF), https://dlmf.nist.gov, where no other is named.
+"""
+
+import numpy as np
+import scipy.special as sc
+
+from dualmc.rules.special.bessel import BESSEL
+from dualmc.rules.special.distributions import DISTRIBUTIONS, ERROR
+from dualmc.rules.special.elementary import ELEMENTARY, LOGISTIC
+from dualmc.rules.special.gamma import GAMMA
+from dualmc.rules.special.integrals import INTEGRALS
+from dualmc.rules.special.partials import rule_of
+
+TABLE = GAMMA | ERROR | DISTRIBUTIONS | LOGISTIC | ELEMENTARY | BESSEL | INTEGRALS
+ROWS = {
+    getattr(sc, name): rule_of(partials)
+    for name, partials in TABLE.items()
+    if isinstance(getattr(sc, name, None), np.ufunc)
+}
