@@ -47,31 +47,29 @@ def marked(y):
     inner = y.primal
     primal = marked(inner) if type(inner) is Dual else np.asarray(inner).astype(WEAK)
     t = y.own_tangent()
-    if t is None:
-        pass
-    elif t.is_recorded:
+    if t is not None and t.is_recorded:
         t = Var(pull_scaled, (t,), (1.0,), (), WEAK)
-    elif t.is_sparse:
-        t = SparseTangent(y.level, _noted(t.coef), t.col)
-    else:
-        t = DenseTangent(y.level, _noted(t.dense()))
-    return make(primal, t, y.level)
+    return make(primal, _noted(t, WEAK), y.level)
 
 
-def _noted(a, dtype=WEAK):
-    return a.astype(dtype) if type(a) is np.ndarray else a
+def _noted(t, dtype):
+    """The tangent `t`, if there is one and not a recorded one, of `dtype`."""
+
+    def noted(a):
+        return a.astype(dtype) if type(a) is np.ndarray else a
+
+    if t is None or t.is_recorded:
+        return t
+    if t.is_sparse:
+        return SparseTangent(t.level, noted(t.coef), t.col)
+    return DenseTangent(t.level, noted(t.dense()))
 
 
 def strong(a):
     """`a`, a Python float as the float64 that NumPy's functions make of it."""
     if not state.made or not is_weak(a):
         return a
-    t = a.own_tangent()
-    if t is not None and not t.is_recorded:
-        if t.is_sparse:
-            t = SparseTangent(a.level, _noted(t.coef, FLOAT64), t.col)
-        else:
-            t = DenseTangent(a.level, _noted(t.dense(), FLOAT64))
+    t = _noted(a.own_tangent(), FLOAT64)
     inner = a.primal
     return make(strong(inner) if type(inner) is Dual else inner.astype(FLOAT64), t, a.level)
 

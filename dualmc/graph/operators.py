@@ -10,29 +10,16 @@ from dualmc.duals.operands import OPERANDS
 from dualmc.graph.record import as_operand, plain
 from dualmc.graph.traced import Traced
 from dualmc.graph.views import check_writable, rebind
+from dualmc.steps.operators import BINARY, COMPARISONS, SHORTCUTS
 
-_BINARY = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "truediv": np.divide,
-    "floordiv": np.floor_divide,
-    "mod": np.remainder,
+# Those of masks are for whole programs, which alone hold masks.
+_MORE = {
     "matmul": np.matmul,
     "pow": np.power,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
 }
-_COMPARISONS = {
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-    "eq": np.equal,
-    "ne": np.not_equal,
-}
-# Of masks, which only a whole program holds.
-_OF_MASKS = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
-# NumPy's own shortcuts for ``x ** p``.
-_POWERS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 
 def _is_known(other: Any) -> bool:
@@ -41,8 +28,8 @@ def _is_known(other: Any) -> bool:
 
 def _binary(name: str, ufunc: np.ufunc) -> None:
     def apply(a: Any, b: Any) -> Any:
-        if ufunc is np.power and type(b) in (int, float) and b in _POWERS:
-            return _POWERS[b](a)
+        if ufunc is np.power and type(b) in (int, float) and b in SHORTCUTS:
+            return SHORTCUTS[b](a)
         return ufunc(as_operand(a), as_operand(b))
 
     function = getattr(operator, f"__{name}__")
@@ -80,7 +67,7 @@ def _binary(name: str, ufunc: np.ufunc) -> None:
 
 def _comparison(name: str) -> None:
     compare = getattr(operator, name)
-    ufunc = _COMPARISONS[name]
+    ufunc = COMPARISONS[name]
 
     def method(self: Traced, other: Any) -> Any:
         if not _is_known(other):
@@ -95,9 +82,9 @@ def _comparison(name: str) -> None:
 
 
 def _attach() -> None:
-    for name, ufunc in (_BINARY | _OF_MASKS).items():
+    for name, ufunc in (BINARY | _MORE).items():
         _binary(name, ufunc)
-    for name in _COMPARISONS:
+    for name in COMPARISONS:
         _comparison(name)
     Traced.__invert__ = lambda self: np.invert(self)
     Traced.__neg__ = lambda self: np.negative(self)

@@ -152,8 +152,7 @@ class Traced:
             return int(self._whole(np.rint))
         return round(self.look().item(), digits)
 
-    def __trunc__(self) -> int:
-        return int(self._whole(np.trunc))
+    __trunc__ = __int__
 
     def __floor__(self) -> int:
         return int(self._whole(np.floor))

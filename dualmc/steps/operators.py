@@ -9,11 +9,7 @@ import numpy as np
 
 from dualmc.duals import beside, choices, subclasses, writing
 from dualmc.duals.dual import Dual, make
-from dualmc.duals.operands import (
-    OPERANDS,
-    as_operand,
-    from_objects,
-)
+from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
@@ -24,6 +20,24 @@ from dualmc.steps.short.vectors import push_binary, push_unary
 from dualmc.tangents.number_tangent import NumberTangent
 
 FLOAT64 = np.dtype(np.float64)
+BINARY = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "truediv": np.divide,
+    "floordiv": np.floor_divide,
+    "mod": np.remainder,
+}
+COMPARISONS = {
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+}
+# NumPy's own for ``x ** p``.
+SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 
 def _unary(ufunc):
@@ -78,80 +92,51 @@ def _product(ufunc, a, b):
     return rounded(operator.mul, y, a, b) if y.ndim == 0 else y
 
 
-def _products():
-    """``@``, its reflection and its in-place form."""
+def _general(ufunc, function):
+    """The operator `function` without a short way, unless on a tape, and its reflection."""
+    is_product = ufunc is np.matmul
 
     def method(self, other):
-        y = record_binary(np.matmul, self, other) if self.level.records else None
+        y = record_binary(ufunc, self, other) if is_product and self.level.records else None
         if y is None:
             if type(other) not in OPERANDS:
-                other, y = beside.operator_beside(operator.matmul, self, other, from_objects)
-            return apply(np.matmul, self, other) if other is not None else y
+                other, y = beside.operator_beside(function, self, other, from_objects)
+            return apply(ufunc, self, other) if other is not None else y
         return y
 
     def reflected(self, other):
         if type(other) not in OPERANDS:
-            other, y = beside.reflected_beside(operator.matmul, other, self, from_objects)
+            other, y = beside.reflected_beside(function, other, self, from_objects)
             if other is None:
                 return y
-        return apply(np.matmul, other, self)
+        return apply(ufunc, other, self)
 
-    def in_place(self, other):
-        return writing.assign(self, apply(np.matmul, self, as_operand(other)))
-
-    return method, reflected, in_place
+    return method, reflected
 
 
-def _divmod(self, other):
-    if type(other) not in OPERANDS:
-        other, y = beside.operator_beside(divmod, self, other, from_objects)
-    return apply(np.divmod, self, other) if other is not None else y
+def _product_in_place(self, other):
+    return writing.assign(self, apply(np.matmul, self, as_operand(other)))
 
 
-def _reflected_divmod(self, other):
-    if type(other) not in OPERANDS:
-        other, y = beside.reflected_beside(divmod, other, self, from_objects)
-    return apply(np.divmod, other, self) if other is not None else y
+def _power_in_place(self, other):
+    if self.is_number:
+        return _power(self, other)
+    return writing.assign(self, _power(self, as_operand(other)))
 
 
 def _attach():
-    for name, ufunc in {
-        "add": np.add,
-        "sub": np.subtract,
-        "mul": np.multiply,
-        "truediv": np.divide,
-        "floordiv": np.floor_divide,
-        "mod": np.remainder,
-        "matmul": np.matmul,
-    }.items():
-        if ufunc is np.matmul:
-            method, reflected, in_place = _products()
-        else:
-            method, reflected, in_place = _binary(ufunc, getattr(operator, name))
+    for name, ufunc in BINARY.items():
+        method, reflected, in_place = _binary(ufunc, getattr(operator, name))
         setattr(Dual, f"__{name}__", method)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", in_place)
-    for name, ufunc in {
-        "lt": np.less,
-        "le": np.less_equal,
-        "gt": np.greater,
-        "ge": np.greater_equal,
-        "eq": np.equal,
-        "ne": np.not_equal,
-    }.items():
+    for name, ufunc in COMPARISONS.items():
         setattr(Dual, f"__{name}__", _comparison(getattr(operator, name), ufunc))
-    Dual.__neg__ = _negated
-    Dual.__pos__ = _unary(np.positive)
-    Dual.__abs__ = _abs
-    Dual.__divmod__ = _divmod
-    Dual.__rdivmod__ = _reflected_divmod
-    Dual.__pow__ = _power
-    Dual.__rpow__ = _reflected_power
-    Dual.__ipow__ = lambda self, other: (
-        _power(self, other)
-        if self.is_number
-        else writing.assign(self, _power(self, as_operand(other)))
-    )
+    Dual.__matmul__, Dual.__rmatmul__ = _general(np.matmul, operator.matmul)
+    Dual.__imatmul__ = _product_in_place
+    Dual.__divmod__, Dual.__rdivmod__ = _general(np.divmod, divmod)
+    Dual.__pow__, Dual.__rpow__, Dual.__ipow__ = _power, _reflected_power, _power_in_place
+    Dual.__neg__, Dual.__pos__, Dual.__abs__ = _negated, _unary(np.positive), _abs
 
 
 def _negated(self):
@@ -193,18 +178,15 @@ def _comparison(compare, ufunc):
     return method
 
 
-_SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
-
-
 def _power(self, other):
-    """``x ** p``, with NumPy's own shortcuts for the primal."""
+    """``x ** p``."""
     y = None
     if type(other) is int or type(other) is float:
         if type(self._tangent) is NumberTangent:
             y = scalar_code.push_power(self, self._tangent, other)
             if y is not None:
                 return y
-        ufunc = _SHORTCUTS.get(other)
+        ufunc = SHORTCUTS.get(other)
         if ufunc is not None:
             if self.level.records:
                 y = record_unary(ufunc, self, other)

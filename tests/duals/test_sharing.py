@@ -4,11 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from memory_programs import (
-    check_piecewise_linear,
-    sizes,
-    start,
-)
+from memory_programs import check_piecewise_linear, sizes, start
 
 SHARERS = {
     "plus a constant": lambda a: a + 0.0,

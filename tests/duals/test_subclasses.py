@@ -9,15 +9,7 @@ import operator
 
 import numpy as np
 import pytest
-from array_classes import (
-    ARRAYS,
-    MAKERS,
-    V,
-    X,
-    is_refusal,
-    of_class,
-    said,
-)
+from array_classes import ARRAYS, MAKERS, V, X, is_refusal, of_class, said
 
 import dualmc as dm
 from dualmc.duals.subclasses import extra

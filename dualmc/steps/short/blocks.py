@@ -1,4 +1,4 @@
-"""The short way of operands with a dense block of many directions, of plain float64 numbers.
+"""The short way of operands with dense blocks of plain float64 numbers, mostly of many directions.
 
 Each function is one launch of a kernel of `block_kernels.py`, which applies the lazy factors on the
 way; that of two operands also reads a sparse one slot by slot, and finds the elements of one that
@@ -9,11 +9,11 @@ import numpy as np
 from numpy import asarray, ndarray
 
 from dualmc.duals.dual import make
-from dualmc.kernels import block_kernels, buffers
+from dualmc.kernels import block_kernels, buffers, stamped
 from dualmc.kernels.payload import flat, line
 from dualmc.steps.short.plain import FLOAT64, is_plain_sparse, places
 from dualmc.tangents import dense
-from dualmc.tangents.dense_tangent import need_block, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, rows_tangent
 
 CODES = {np.add: 0, np.subtract: 1, np.multiply: 2, np.divide: 3}
 
@@ -77,6 +77,39 @@ def _stored(t):
         return stored.T, _EVERY, _NO_SLOTS, scale
     rows, index = dense.rows(stored)
     return rows, index, _NO_SLOTS, scale
+
+
+def push_two(ufunc, a, t, rows, b, u, other):
+    """A sum, product or quotient of arrays with a block each of few directions.
+
+    Their lazy factors are `rows` and `other`, the basis axis is first in memory.
+    """
+    block, block_other = t.block, u.block
+    if type(block) is not ndarray or block.dtype is not FLOAT64:
+        return None
+    if type(block_other) is not ndarray or block_other.dtype is not FLOAT64:
+        return None
+    p, q = a._primal, b._primal
+    y = ufunc(p, q)
+    if type(y) is not ndarray:
+        y = asarray(y)
+    level, shape = a.level, block.shape
+    need_block(level, shape, FLOAT64)
+    out = np.empty(shape)
+    block, block_other = flat(block), flat(block_other)
+    if len(shape) == 2:
+        table, rows, other = out, rows[0], other[0]
+    else:
+        table, rows, other = out.reshape(shape[0], p.size), rows.reshape(-1), other.reshape(-1)
+    if ufunc is np.multiply:
+        stamped.scaled_products(block, rows, line(q), block_other, other, line(p), table)
+    elif ufunc is np.divide:
+        stamped.scaled_quotients(block, rows, line(q), block_other, other, line(y), table)
+    else:
+        if ufunc is np.subtract:
+            other = np.negative(other)
+        stamped.scaled_sum(block, rows, block_other, other, table)
+    return make(y, DenseTangent(level, out, dense.unit(shape[1:], FLOAT64)), level)
 
 
 def sum_of_rows(t, parts, shape, factor):

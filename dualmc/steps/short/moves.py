@@ -10,14 +10,7 @@ from numpy import ndarray
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
-from dualmc.steps.short.plain import (
-    FLOAT64,
-    KEPT,
-    is_plain_sparse,
-    new,
-    rows_of_slots,
-    tangent_of,
-)
+from dualmc.steps.short.plain import FLOAT64, KEPT, is_plain_sparse, new, rows_of_slots, tangent_of
 from dualmc.steps.short.spread import spread
 from dualmc.tangents import dense
 from dualmc.tangents.combining import pool

@@ -13,13 +13,12 @@ from numpy import asarray, empty_like, float64, ndarray
 
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import flat, line
+from dualmc.kernels.payload import line
 from dualmc.rules.table import RULES
 from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short import numbers, scalar_code
-from dualmc.steps.short.blocks import CODES, push_pair
+from dualmc.steps.short.blocks import CODES, push_pair, push_two
 from dualmc.tangents import dense
-from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.unions import merged, merged_products
 
@@ -220,7 +219,7 @@ def _push_two_blocks(ufunc, a, t, b, u):
     rows, other = _fast_rows(t), _fast_rows(u)
     if ufunc not in CODES or rows is None or other is None:
         return None
-    return _push_two_small(ufunc, a, t, rows, b, u, other)
+    return push_two(ufunc, a, t, rows, b, u, other)
 
 
 def _push_pair(ufunc, a, t, b, u):
@@ -233,36 +232,6 @@ def _push_pair(ufunc, a, t, b, u):
     else:
         shape = p.shape or q.shape
     return push_pair(ufunc, p, t, q, u, shape, a.level)
-
-
-def _push_two_small(ufunc, a, t, rows, b, u, other):
-    """The same for blocks of few directions, the basis axis first in memory."""
-    block, block_other = t.block, u.block
-    if type(block) is not ndarray or block.dtype is not FLOAT64:
-        return None
-    if type(block_other) is not ndarray or block_other.dtype is not FLOAT64:
-        return None
-    p, q = a._primal, b._primal
-    y = ufunc(p, q)
-    if type(y) is not ndarray:
-        y = asarray(y)
-    level, shape = a.level, block.shape
-    need_block(level, shape, FLOAT64)
-    out = np.empty(shape)
-    block, block_other = flat(block), flat(block_other)
-    if len(shape) == 2:
-        table, rows, other = out, rows[0], other[0]
-    else:
-        table, rows, other = out.reshape(shape[0], p.size), rows.reshape(-1), other.reshape(-1)
-    if ufunc is np.multiply:
-        stamped.scaled_products(block, rows, line(q), block_other, other, line(p), table)
-    elif ufunc is np.divide:
-        stamped.scaled_quotients(block, rows, line(q), block_other, other, line(y), table)
-    else:
-        if ufunc is np.subtract:
-            other = np.negative(other)
-        stamped.scaled_sum(block, rows, block_other, other, table)
-    return make(y, DenseTangent(level, out, dense.unit(shape[1:], FLOAT64)), level)
 
 
 def _push_vector_constant(ufunc, row, argnum, x, t, c):

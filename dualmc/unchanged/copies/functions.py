@@ -8,7 +8,6 @@ from dualmc.unchanged.copies import uses
 from dualmc.unchanged.copies.as_is import DATA
 from dualmc.unchanged.copies.exchanged import FunctionCopy
 from dualmc.unchanged.copies.namespace import Namespace
-from dualmc.unchanged.standins import listed
 
 # Copies that are kept at most: a function that its own copy leads back to is not freed before they
 # are forgotten.
@@ -61,7 +60,7 @@ class Functions:
 
     def code_of(self, f):
         """The code of `f`, with the names marked that it only calls."""
-        return uses.renamed(f.__code__, f.__globals__, listed.has_substitute)
+        return uses.renamed(f.__code__, f.__globals__)
 
     def _copied(self, f):
         """A new copy of `f`, its defaults adapted, its closure not."""
@@ -122,7 +121,7 @@ class Functions:
 
     def _closed_over(self, f, name, value):
         """What `value` is replaced by in the closure of `f`."""
-        if uses.is_only_called(f.__code__, name, value, listed.has_substitute):
+        if uses.is_only_called(f.__code__, name, value):
             return self.world.called(value)
         return self.world.adapt(value)
 

@@ -11,6 +11,8 @@ import types
 
 import numpy as np
 
+from dualmc.unchanged.standins.listed import has_substitute
+
 # What marks a renamed name: no identifier holds it.
 MARK = "\u2039called\u203a"
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
@@ -19,24 +21,15 @@ _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 # --- Names that code only calls ------------------------------------------------------------------
 
 
-def renamed(code, names, has_substitute):
-    """`code` with the global names that it only calls renamed.
-
-    Parameters
-    ----------
-    code : types.CodeType
-    names : dict
-        The global names of the function's module.
-    has_substitute : callable
-        Whether a value that code finds under a name is replaced where it is called.
-    """
+def renamed(code, names):
+    """`code` with those of `names`, the global ones of its module, renamed that it only calls."""
     mine, known = _Values(), []
     for n in _all_names(code):
         value = names.get(n)
         if value is not None and _may_be(value):
             mine[n] = value
             known.append((n, id(value)))
-    return _renamed(code, tuple(known), mine, has_substitute) if known else code
+    return _renamed(code, tuple(known), mine) if known else code
 
 
 class _Values(dict):
@@ -68,17 +61,16 @@ def _all_names(code):
 
 
 @functools.lru_cache(1024)
-def _renamed(code, known, names, has_substitute):
+def _renamed(code, known, names):
     mine = {n for n, _ in known if n in code.co_names}
-    held = _held(code, mine, names, has_substitute)
+    held = _held(code, mine, names)
     return code.replace(
         co_names=tuple(
             n if held.get(n) is None else MARK.join((n, *sorted(held[n]))) + MARK * (not held[n])
             for n in code.co_names
         ),
         co_consts=tuple(
-            _renamed(c, known, names, has_substitute) if type(c) is types.CodeType else c
-            for c in code.co_consts
+            _renamed(c, known, names) if type(c) is types.CodeType else c for c in code.co_consts
         ),
     )
 
@@ -89,7 +81,7 @@ def split(name):
     return name, frozenset(filter(None, held.split(MARK)))
 
 
-def _held(code, names, values, has_substitute):
+def _held(code, names, values):
     """By name, the attributes of what it names that `code` holds; None where it holds that."""
     steps = _steps(code)
     held = {name: set() for name in names}
@@ -100,7 +92,7 @@ def _held(code, names, values, has_substitute):
         if step.opname != "LOAD_GLOBAL":  # an attribute of the same name, a store, an import
             held[name] = None
             continue
-        path = _path_held(steps, i, values[name], has_substitute)
+        path = _path_held(steps, i, values[name])
         if path == "":
             held[name] = None
         elif path is not None:
@@ -109,28 +101,27 @@ def _held(code, names, values, has_substitute):
 
 
 @functools.lru_cache(1024)
-def _is_closed_over_to_call(code, name, key, values, has_substitute):
+def _is_closed_over_to_call(code, name, key, values):
     steps = _steps(code)
     for i, step in enumerate(steps):
         if step.argval != name or step.opname in ("LOAD_CLOSURE", "STORE_DEREF", "MAKE_CELL"):
             continue
         if step.opcode in dis.hasfree and (
-            step.opname != "LOAD_DEREF"
-            or _path_held(steps, i, values[name], has_substitute) is not None
+            step.opname != "LOAD_DEREF" or _path_held(steps, i, values[name]) is not None
         ):
             return False
     return all(
-        _is_closed_over_to_call(c, name, key, values, has_substitute)
+        _is_closed_over_to_call(c, name, key, values)
         for c in code.co_consts
         if type(c) is types.CodeType and name in c.co_freevars
     )
 
 
-def is_only_called(code, name, value, has_substitute):
+def is_only_called(code, name, value):
     """Whether `code` only calls what it finds in its closure under `name`."""
     if not _may_be(value):
         return False
-    return _is_closed_over_to_call(code, name, id(value), _Values({name: value}), has_substitute)
+    return _is_closed_over_to_call(code, name, id(value), _Values({name: value}))
 
 
 def _steps(code):
@@ -138,7 +129,7 @@ def _steps(code):
     return [step for step in dis.get_instructions(code) if step.opname not in skipped]
 
 
-def _path_held(steps, i, value, has_substitute):
+def _path_held(steps, i, value):
     """None if what instruction `i` loads is called, or asked for an attribute that is.
 
     Else the dotted attribute that the code holds, "" for the value itself.
