@@ -19,7 +19,7 @@ import numpy as np
 from tools import checkout  # noqa: F401
 
 import dualmc as dm
-from dualmc.kernels import buffers, stamped
+from dualmc.kernels import buffers, compiling
 from dualmc.steps import recording
 from dualmc.steps.short import vectors
 
@@ -156,7 +156,7 @@ def counts(f, mode, n):
     for _ in range(2):
         J = run(x)
     operator_of(mode, counted)(x)
-    with stamped.counted(
+    with compiling.counted(
         vectors._unary_kernels, vectors._binary_kernels, recording._unary
     ) as launches:
         run(x)

@@ -90,7 +90,7 @@ def _complex_where(outside, x):
     """`x`, complex if an element is real and `outside` of the domain; the values decide."""
     x = as_operand(x)
     x = x if type(x) is Dual else np.asarray(x)
-    number = values(x) if type(x) is Dual else x
+    number = values(x)
     if number.dtype.kind == "c" or not np.any(outside(number)):
         return x
     return np.multiply(x, np.ones((), np.complex64 if number.itemsize <= 4 else np.complex128))

@@ -65,7 +65,7 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     x = as_operand(x)
     if choices.reporting:
         choices.passed(np.nan_to_num, (x,))
-    number = values(x) if type(x) is Dual else x
+    number = values(x)
     fills = {"nan": nan, "posinf": posinf, "neginf": neginf}
     plain = {key: None if type(v) is Dual else v for key, v in fills.items()}
     plain["nan"] = 0.0 if plain["nan"] is None else plain["nan"]

@@ -94,7 +94,7 @@ def _polydiv(u, v):
         quotient.append(digit)
         rest = np.concatenate([rest[:k], rest[k : k + n] - digit * v, rest[k + n :]])
     y = np.stack(quotient) if quotient else np.zeros(1, rest.dtype)
-    plain = values(rest) if type(rest) is Dual else rest
+    plain = values(rest)
     drop = 0
     while drop < plain.shape[0] - 1 and np.allclose(plain[drop], 0, rtol=1e-14):
         drop += 1

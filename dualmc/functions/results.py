@@ -21,7 +21,7 @@ def written(out, y):
             f"out= is a plain {out.dtype} array, where the derivative would be lost. Allocate it "
             f"with numpy.zeros_like(dual), or leave out= away."
         )
-    np.copyto(out, values(y) if type(y) is Dual else y, casting="same_kind")
+    np.copyto(out, values(y), casting="same_kind")
     return out
 
 

@@ -1,7 +1,7 @@
 """Numba loops over plain arrays, one file per layout of the data, and the memory they work in.
 
 In come arrays and partials of `rules`; out go arrays, in memory that is reused between calls.  It
-may use `rules`.  In reading order: `stamped` (loops made of the rules' partials, kept on disk by
-`cached_code`), `slot_kernels`, `block_kernels`, `short_kernels` (short arrays whole), `payload`
-(the same formulas where arrays are Duals), `buffers` (large arrays, reused).
+may use `rules`.  In reading order: `compiling` (at the first call, kept on disk by `cached_code`),
+`stamped` (loops made of the rules' partials), `slot_kernels`, `block_kernels`, `short_kernels`
+(short arrays whole), `payload` (the same formulas where arrays are Duals) and `buffers`.
 """

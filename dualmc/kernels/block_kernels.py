@@ -8,10 +8,10 @@ another one are looked at entry by entry.
 import numpy as np
 from numba.extending import register_jitable
 
-from dualmc.kernels.stamped import _on_first_call
+from dualmc.kernels.compiling import on_first_call
 
 
-@_on_first_call
+@on_first_call
 def scale_rows(a, index, scale, out):
     """``out[i] = a[index[i]] * scale[i]`` with the strong zero."""
     zero = scale.dtype.type(0)  # added, it turns the -0 of a negative factor into 0
@@ -27,7 +27,7 @@ def scale_rows(a, index, scale, out):
                 out[i, d] = c if c == 0 else c * f
 
 
-@_on_first_call
+@on_first_call
 def add_rows(a, index_a, scale_a, b, index_b, scale_b, out):
     """``out[i] = a[index_a[i]] * scale_a[i] + b[index_b[i]] * scale_b[i]`` with strong zeros."""
     for i in range(out.shape[0]):
@@ -38,7 +38,7 @@ def add_rows(a, index_a, scale_a, b, index_b, scale_b, out):
         _two_rows(a[j], f, b[k], g, out[i])
 
 
-@_on_first_call
+@on_first_call
 def pair_rows(
     code, p, at_p, a, index_a, col_a, scale_a, q, at_q, b, index_b, col_b, scale_b, y, out
 ):
@@ -114,7 +114,7 @@ def _add_slots(col, coef, e, f, out):
             out[col[s, e]] += c * f
 
 
-@_on_first_call
+@on_first_call
 def sum_rows(a, index, scale, segment, out):
     """``out[segment[i]] += a[index[i]] * scale[i]`` with the strong zero."""
     for i in range(segment.size):
@@ -130,7 +130,7 @@ def sum_rows(a, index, scale, segment, out):
                 out[r, d] += c if c == 0 else c * f
 
 
-@_on_first_call
+@on_first_call
 def sum_middle_rows(a, index, scale, length, after, factor, out):
     """Row (i, l) of `out`: ``factor * sum_j a[index[e]] * scale[e]`` of the elements e = (i, j, l).
 
@@ -152,7 +152,7 @@ def sum_middle_rows(a, index, scale, length, after, factor, out):
                     out[r, d] += c if c == 0 else c * f
 
 
-@_on_first_call
+@on_first_call
 def take_rows(a, index, position, out):
     """``out[i] = a[index[position[i]]]``, 0 where the position is -1."""
     for i in range(out.shape[0]):
@@ -166,7 +166,7 @@ def take_rows(a, index, position, out):
                 out[i, d] = a[j, d]
 
 
-@_on_first_call
+@on_first_call
 def scatter_product(col, coef, matrix, out, is_constant):
     """``out[i, r, col[s, i, j]] += coef[s, i, j] * matrix[r, j]``: seeds scale its columns.
 

@@ -8,10 +8,10 @@ a result that is not finite.
 
 import numpy as np
 
-from dualmc.kernels.stamped import _on_first_call
+from dualmc.kernels.compiling import on_first_call
 
 
-@_on_first_call
+@on_first_call
 def sum_middle(block, scale, factor, out):
     """``out[s, i, l] = factor * sum_j scale[i, j, l] * block[s, i, j, l]``."""
     length = block.shape[2]
@@ -43,7 +43,7 @@ def sum_middle(block, scale, factor, out):
                     out[s, i, n] = total * factor
 
 
-@_on_first_call
+@on_first_call
 def running_sum(block, scale, out):
     """``out[s, i, j, l]``: the same sum up to j."""
     for s in range(block.shape[0]):
@@ -56,7 +56,7 @@ def running_sum(block, scale, out):
                     out[s, i, j, n] = total
 
 
-@_on_first_call
+@on_first_call
 def product(p, block_p, scale_p, q, block_q, scale_q, out):
     """``out[s] = (scale_p * block_p[s]) @ q + p @ (scale_q * block_q[s])``.
 
@@ -90,7 +90,7 @@ def product(p, block_p, scale_p, q, block_q, scale_q, out):
                 out[s, i, n] = total
 
 
-@_on_first_call
+@on_first_call
 def chosen_mean(x, y, block, scale, out):
     """Of the elements ``x[i, j, l]`` that equal ``y[i, l]``, or are NaN with it: their mean."""
     for i in range(x.shape[0]):
@@ -115,7 +115,7 @@ def chosen_mean(x, y, block, scale, out):
 # --- Slots ---------------------------------------------------------------------------------------
 
 
-@_on_first_call
+@on_first_call
 def scatter_middle(col, coef, factor, block):
     """``block[col[s, i, j, l], i, l] += factor * coef[s, i, j, l]``, a sum over j."""
     for s in range(col.shape[0]):
@@ -127,7 +127,7 @@ def scatter_middle(col, coef, factor, block):
                         block[c, i, n] += factor * coef[s, i, j, n]
 
 
-@_on_first_call
+@on_first_call
 def running_slots(col, coef, rows):
     """The running sum of elements with slots, (w, size), as dense rows, (size, k)."""
     for i in range(rows.shape[0]):
@@ -138,7 +138,7 @@ def running_slots(col, coef, rows):
                 rows[i, col[s, i]] += coef[s, i]
 
 
-@_on_first_call
+@on_first_call
 def compact_middle(coef, order, target, factor, out):
     """`slot_kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
     length, after = coef.shape[2], coef.shape[3]
@@ -156,7 +156,7 @@ def compact_middle(coef, order, target, factor, out):
                     out[t, i, n] += factor * coef[s, i, j, n]
 
 
-@_on_first_call
+@on_first_call
 def chosen_index(x, y, index):
     """The flat place of the element ``x[i, j, l]`` that equals ``y[i, l]``, or is NaN with it.
 
@@ -180,7 +180,7 @@ def chosen_index(x, y, index):
 # --- Two operands that are broadcast -------------------------------------------------------------
 
 
-@_on_first_call
+@on_first_call
 def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3.
 
@@ -221,7 +221,7 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
                 out[r, i] = c + g
 
 
-@_on_first_call
+@on_first_call
 def compact_product(coef, other, order, target, is_left, is_constant, out):
     """`slot_kernels.compact` for the slots (s, j) of a sum over j of
     ``coef[s, i, j, 0] * other[j, l]``, or, unless `is_left`, ``other[i, j] * coef[s, 0, j, l]``.
@@ -244,7 +244,7 @@ def compact_product(coef, other, order, target, is_left, is_constant, out):
                         out[t, i, n] += c * f
 
 
-@_on_first_call
+@on_first_call
 def scatter_dot(col, coef, factor, is_constant, block):
     """``block[col[s, i]] += coef[s, i] * factor[i]`` with strong zeros."""
     for s in range(col.shape[0]):
@@ -255,7 +255,7 @@ def scatter_dot(col, coef, factor, is_constant, block):
                 block[col[s, i]] += c * f
 
 
-@_on_first_call
+@on_first_call
 def others(x, out):
     """``out[i, j, l]``: the product of all ``x[i, :, l]`` but the j-th, without division."""
     for i in range(x.shape[0]):

@@ -6,10 +6,10 @@ and CSR arrays.  `slots.py` says what a slot is.
 
 import numpy as np
 
-from dualmc.kernels.stamped import _on_first_call
+from dualmc.kernels.compiling import on_first_call
 
 
-@_on_first_call
+@on_first_call
 def is_same_structure(a, b):
     """Whether two column arrays hold the same slots, element by element."""
     for s in range(a.shape[0]):
@@ -19,7 +19,7 @@ def is_same_structure(a, b):
     return True
 
 
-@_on_first_call
+@on_first_call
 def merged_width(a, b):
     """Slots the fullest element needs when the columns of `a` and `b` are united."""
     width = 0
@@ -44,9 +44,9 @@ def merged_width(a, b):
     return width
 
 
-@_on_first_call
+@on_first_call
 def unite(coef_a, coef_b, slots, few, each, sign, out):
-    """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `merging.Union` says.
+    """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `unions.Union` says.
 
     That is ``slots[:, r]`` for all i but the ``few[j]``, which take ``each[:, r, j]``; without
     slots, element i takes ``each[:, r, i]``.
@@ -69,7 +69,7 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
             out[r, i] = c - g if sign < 0 else c + g
 
 
-@_on_first_call
+@on_first_call
 def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
     """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
     zero = coef_a.dtype.type(0)
@@ -98,7 +98,7 @@ def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
             out[r, i] = c + g
 
 
-@_on_first_call
+@on_first_call
 def pattern_exceptions(a, b, from_a, from_b, exceptions):
     """Elements where slots ``from_a[r]`` of `a` and ``from_b[r]`` of `b` do not unite in order.
 
@@ -144,7 +144,7 @@ def pattern_exceptions(a, b, from_a, from_b, exceptions):
     return found
 
 
-@_on_first_call
+@on_first_call
 def merge_positions(a, b, col, from_a, from_b):
     """The same union, but the slot numbers of either side (-1 where absent) instead of sums."""
     for i in range(a.shape[1]):
@@ -162,7 +162,7 @@ def merge_positions(a, b, col, from_a, from_b):
             t += 1 if take_b else 0
 
 
-@_on_first_call
+@on_first_call
 def slot_order(col, order, target):
     """Sort the slots of each element by column and number the distinct columns.
 
@@ -194,7 +194,7 @@ def slot_order(col, order, target):
     return width
 
 
-@_on_first_call
+@on_first_call
 def compact_columns(col, order, target, out):
     """Columns of the merged slots that `slot_order` numbered."""
     for s in range(out.shape[0]):
@@ -207,7 +207,7 @@ def compact_columns(col, order, target, out):
                 out[t, i] = col[order[r, i], i]
 
 
-@_on_first_call
+@on_first_call
 def compact(coef, order, target, out):
     """Coefficients of those slots; equal columns add up."""
     for s in range(out.shape[0]):
@@ -220,7 +220,7 @@ def compact(coef, order, target, out):
                 out[t, i] += coef[order[r, i], i]
 
 
-@_on_first_call
+@on_first_call
 def scatter_dense(col, coef, block):
     """``block[col[s, i], i] += coef[s, i]``."""
     for s in range(col.shape[0]):
@@ -229,7 +229,7 @@ def scatter_dense(col, coef, block):
                 block[col[s, i], i] += coef[s, i]
 
 
-@_on_first_call
+@on_first_call
 def scatter_sum(col, coef, segment, block):
     """``block[col[s, i], segment[i]] += coef[s, i]``: a sum over elements, dense in columns."""
     for s in range(col.shape[0]):
@@ -238,7 +238,7 @@ def scatter_sum(col, coef, segment, block):
                 block[col[s, i], segment[i]] += coef[s, i]
 
 
-@_on_first_call
+@on_first_call
 def scatter_product(col, coef, matrix, block, is_constant):
     """``block[col[s, i, j], i, :] += coef[s, i, j] * matrix[j, :]``: seeds scale its rows."""
     for s in range(col.shape[0]):
@@ -257,7 +257,7 @@ def scatter_product(col, coef, matrix, block, is_constant):
                             block[row, i, r] += c * matrix[j, r]
 
 
-@_on_first_call
+@on_first_call
 def scatter_add(rows, index, out):
     """``out[s, index[i]] += rows[s, i]`` wherever index is not -1."""
     for s in range(rows.shape[0]):
@@ -266,7 +266,7 @@ def scatter_add(rows, index, out):
                 out[s, index[i]] += rows[s, i]
 
 
-@_on_first_call
+@on_first_call
 def take_rows(rows, index, fill, out):
     """``out[s, i] = rows[s, index[i]]``, `fill` where index is -1."""
     for s in range(rows.shape[0]):
@@ -275,7 +275,7 @@ def take_rows(rows, index, fill, out):
             out[s, i] = fill if j < 0 else rows[s, j]
 
 
-@_on_first_call
+@on_first_call
 def count_rows(col, indptr):
     """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
     for i in range(indptr.size):
@@ -287,7 +287,7 @@ def count_rows(col, indptr):
         indptr[i + 1] += indptr[i]
 
 
-@_on_first_call
+@on_first_call
 def fill_rows(col, indptr, indices, source):
     """Column indices of that CSR matrix, ascending, and the flat positions of its entries."""
     for i in range(col.shape[1]):
@@ -299,7 +299,7 @@ def fill_rows(col, indptr, indices, source):
                 k += 1
 
 
-@_on_first_call
+@on_first_call
 def fill_nonzeros(rows, indptr, indices, data):
     """Row pointers, column indices and values of what is not 0 in `rows`, (m, n)."""
     at = 0
@@ -314,7 +314,7 @@ def fill_nonzeros(rows, indptr, indices, data):
         indptr[i + 1] = at
 
 
-@_on_first_call
+@on_first_call
 def fill_csr(col, coef, indptr, indices, data):
     """Column indices and entries of that matrix."""
     for i in range(col.shape[1]):

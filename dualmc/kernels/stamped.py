@@ -13,27 +13,16 @@ Every product honours the strong zero: a tangent that is exactly 0 stays 0 whate
 
 import hashlib
 import pathlib
-from collections import Counter
-from contextlib import contextmanager
 from types import FunctionType
 
 import numba
-import numpy as np
 from numba.extending import overload, register_jitable
 
+from dualmc.kernels.compiling import OPTIONS, STAMPED, compiled, on_first_call
 from dualmc.rules import table
 from dualmc.rules.derived import text_of
 
-try:
-    from dualmc.kernels.cached_code import CheckedCache
-except ImportError:  # another Numba: its own cache serves, slower to start and unchecked
-    CheckedCache = None
-
 _DIGEST = hashlib.sha1(pathlib.Path(table.__file__).read_bytes()).hexdigest()[:12]
-
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
-# Without the compiler (NUMBA_DISABLE_JIT=1) kernels run as the Python that they are.
-HAS_COMPILER = not numba.config.DISABLE_JIT
 
 
 @overload(table.select)
@@ -45,67 +34,6 @@ def _select(condition, a, b):
 for _name, _helper in list(vars(table).items()):
     if isinstance(_helper, FunctionType) and _name.startswith("_"):
         register_jitable(error_model="numpy")(_helper)
-
-
-def _compile(function):
-    """`function` under njit with the on-disk cache, or without where no cache can be written."""
-    if not HAS_COMPILER:
-        return np.errstate(all="ignore")(function)
-    try:
-        dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
-        if CheckedCache is not None:
-            dispatcher._cache = CheckedCache(dispatcher.py_func)
-    except (RuntimeError, OSError):  # no writable cache directory
-        return numba.njit(**_OPTIONS)(function)
-    return dispatcher
-
-
-_loops: list = []
-
-
-@contextmanager
-def counted(*caches):
-    """Launches by kernel while open, of kernels that ran before; costs nothing otherwise.
-
-    `caches` are dicts in which other files keep kernels at hand: emptied here, filled anew there.
-    """
-    launches: Counter = Counter()
-
-    def counting(name, kernel):
-        def launch(*args):
-            launches[name] += 1
-            return kernel(*args)
-
-        return launch
-
-    loops = [(scope, name, scope[name]) for scope, name in _loops]
-    stamped = dict(_stamped)
-    for scope, name, loop in loops:
-        scope[name] = counting(name, loop)
-    for key, kernel in stamped.items():
-        _stamped[key] = counting(kernel.__name__, kernel)
-    for cache in caches:
-        cache.clear()
-    try:
-        yield launches
-    finally:
-        for scope, name, loop in loops:
-            scope[name] = loop
-        _stamped.update(stamped)
-        for cache in caches:
-            cache.clear()
-
-
-def _on_first_call(function):
-    """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
-
-    _loops.append((function.__globals__, function.__name__))
-
-    def first_call(*args):
-        dispatcher = function.__globals__[function.__name__] = _compile(function)
-        return dispatcher(*args)
-
-    return first_call
 
 
 # --- Templates: `p`, `p0`, `p1` are the jitted partials of the rule stamped in ------------------
@@ -175,15 +103,12 @@ def _both_chosen(a, step_a, b, step_b, y, coef_a, coef_b, out):
 
 
 def _stamp(template, name, **partials):
-    jitted = {key: numba.njit(**_OPTIONS)(text_of(p)) for key, p in partials.items()}
+    jitted = {key: numba.njit(**OPTIONS)(text_of(p)) for key, p in partials.items()}
     name = f"{template.__name__}_{name}_{_DIGEST}"
     code = template.__code__.replace(co_name=name, co_qualname=name)
     copy = FunctionType(code, {"range": range, **jitted}, name)
     copy.__module__ = __name__
-    return _compile(copy)
-
-
-_stamped: dict = {}
+    return compiled(copy)
 
 
 def _partial_function(partial):
@@ -195,55 +120,55 @@ def _partial_function(partial):
 
 def push_one(function, partial):
     """Kernel ``(x, y, coef, out)``: ``out = partial(x, y) * coef`` per slot."""
-    kernel = _stamped.get((function, "one"))
+    kernel = STAMPED.get((function, "one"))
     if kernel is None:
-        kernel = _stamped[function, "one"] = _stamp(_one, function.__name__, p=partial)
+        kernel = STAMPED[function, "one"] = _stamp(_one, function.__name__, p=partial)
     return kernel
 
 
 def push_two(function, argnum, partial, variant=""):
     """Kernel ``(a, step_a, b, step_b, y, coef, out)`` for one active argument of two."""
     key = (function, argnum, variant)
-    kernel = _stamped.get(key)
+    kernel = STAMPED.get(key)
     if kernel is None:
         name = f"{function.__name__}_{argnum}{variant}"
         template = _two_chosen if table.chooses(function) else _two
-        kernel = _stamped[key] = _stamp(template, name, p=partial)
+        kernel = STAMPED[key] = _stamp(template, name, p=partial)
     return kernel
 
 
 def push_both(function, partials):
     """Kernel ``(a, step_a, b, step_b, y, coef_a, coef_b, out)`` for two active arguments."""
-    kernel = _stamped.get((function, "both"))
+    kernel = STAMPED.get((function, "both"))
     if kernel is None:
         p0, p1 = map(_partial_function, partials)
         template = _both_chosen if table.chooses(function) else _both
-        kernel = _stamped[function, "both"] = _stamp(template, function.__name__, p0=p0, p1=p1)
+        kernel = STAMPED[function, "both"] = _stamp(template, function.__name__, p0=p0, p1=p1)
     return kernel
 
 
 def partial_of_one(function, partial):
     """``partial(x, y)`` of numbers, for a function of one argument."""
-    kernel = _stamped.get((function, "number"))
+    kernel = STAMPED.get((function, "number"))
     if kernel is None:
         kernel = _stamp(_number, function.__name__, p=partial)
-        _stamped[function, "number"] = kernel
+        STAMPED[function, "number"] = kernel
     return kernel
 
 
 def partial_of_two(function, argnum, partial):
     """``partial(a, b, y)`` of numbers, for argument `argnum` of two."""
-    kernel = _stamped.get((function, argnum, "number"))
+    kernel = STAMPED.get((function, argnum, "number"))
     if kernel is None:
         kernel = _stamp(_number_of_two, f"{function.__name__}_{argnum}", p=partial)
-        _stamped[function, argnum, "number"] = kernel
+        STAMPED[function, argnum, "number"] = kernel
     return kernel
 
 
 # --- Products and sums of coefficients -----------------------------------------------------------
 
 
-@_on_first_call
+@on_first_call
 def multiply(coef, factor, out):
     """``out[s, i] = coef[s, i] * factor[i]`` with the strong zero; factor may have one entry."""
     step = 1 if factor.size > 1 else 0
@@ -253,7 +178,7 @@ def multiply(coef, factor, out):
             out[s, i] = c if c == 0 else c * factor[i * step]
 
 
-@_on_first_call
+@on_first_call
 def scaled_columns(block, factor, out):
     """``out[i, s] = block[s, i] * factor[i]`` with the strong zero."""
     for i in range(out.shape[0]):
@@ -263,7 +188,7 @@ def scaled_columns(block, factor, out):
             out[i, s] = c if c == 0 else c * f
 
 
-@_on_first_call
+@on_first_call
 def multiply_constant(coef, factor, out):
     """The same for a constant factor, whose exact zeros give zeros too."""
     step = 1 if factor.size > 1 else 0
@@ -274,7 +199,7 @@ def multiply_constant(coef, factor, out):
             out[s, i] = 0 if c == 0 or f == 0 else c * f
 
 
-@_on_first_call
+@on_first_call
 def multiply_number(coef, number, out):
     """``out[i] = coef[i] * number`` likewise, for contiguous vectors and one constant number."""
     for i in range(coef.size):
@@ -282,7 +207,7 @@ def multiply_number(coef, number, out):
         out[i] = 0 if c == 0 or number == 0 else c * number
 
 
-@_on_first_call
+@on_first_call
 def scaled_sum(a, scale_a, b, scale_b, out):
     """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
     for s in range(out.shape[0]):
@@ -296,7 +221,7 @@ def scaled_sum(a, scale_a, b, scale_b, out):
             out[s, i] = c + g
 
 
-@_on_first_call
+@on_first_call
 def scaled_products(a, scale_a, factor_a, b, scale_b, factor_b, out):
     """``a * (scale_a * factor_a) + b * (scale_b * factor_b)`` with strong zeros."""
     for i in range(out.shape[1]):
@@ -316,7 +241,7 @@ def scaled_products(a, scale_a, factor_a, b, scale_b, factor_b, out):
             out[r, i] = c + g
 
 
-@_on_first_call
+@on_first_call
 def scaled_quotients(a, scale_a, divisor, b, scale_b, quotient, out):
     """``a * (scale_a / divisor) - b * (scale_b * quotient / divisor)`` with strong zeros."""
     for i in range(out.shape[1]):

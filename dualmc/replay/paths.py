@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualmc.calls.request import Request
-from dualmc.kernels.stamped import HAS_COMPILER
+from dualmc.kernels.compiling import HAS_COMPILER
 from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
 from dualmc.replay.path import GUARDED, Path

@@ -111,31 +111,6 @@ def test_the_argument_is_named():
         dm.jvp(np.sin, 1.0, True)
 
 
-@pytest.mark.parametrize("call", [dm.jacobian_fwd, dm.value_and_jacobian_fwd])
-def test_no_x(call):
-    with raises(
-        TypeError,
-        f"{call.__name__} needs the point of evaluation: {call.__name__}(f, x).",
-    ):
-        call(np.sin)
-
-
-@pytest.mark.parametrize("f", [None, 3.0, "sin", [np.sin], np.ones(3)])
-def test_f_not_callable(f):
-    for name, call in [
-        ("jacobian_fwd", lambda: dm.jacobian_fwd(f, ONES)),
-        ("value_and_jacobian_fwd", lambda: dm.value_and_jacobian_fwd(f, ONES)),
-        ("jvp", lambda: dm.jvp(f, ONES, ONES)),
-        ("derivative", lambda: dm.derivative(f, 1.0)),
-    ]:
-        with raises(
-            TypeError,
-            f"{name} needs a function as its first argument, got {type(f).__name__}. "
-            f"Call it as {name}(f, x",
-        ):
-            call()
-
-
 def test_arguments_swapped():
     with raises(TypeError, "jacobian_fwd needs a function as its first argument, got ndarray."):
         dm.jacobian_fwd(ONES, np.sin)
@@ -177,50 +152,6 @@ def test_argnums(argnums, error, sentence):
 def test_argnums_of_one_argument():
     with raises(ValueError, "f is called with 1 positional argument, numbered from 0."):
         dm.jacobian_fwd(np.sin, 1.0, argnums=1)
-
-
-@pytest.mark.parametrize("chunk_size", [0, -1])
-def test_chunk_size_not_positive(chunk_size):
-    with raises(
-        ValueError,
-        f"jacobian_fwd: chunk_size must be a positive int, got chunk_size={chunk_size}.",
-    ):
-        dm.jacobian_fwd(np.sin, ONES, chunk_size=chunk_size)
-
-
-@pytest.mark.parametrize("chunk_size", [1.5, True, "2", 2.0, (1,)])
-def test_chunk_size_not_an_int(chunk_size):
-    with raises(
-        TypeError,
-        f"jacobian_fwd: chunk_size must be a positive int, got chunk_size={chunk_size!r}.",
-    ):
-        dm.jacobian_fwd(np.sin, ONES, chunk_size=chunk_size)
-
-
-@pytest.mark.parametrize("layout", ["rows", None, "Numerator", 0])
-def test_layout(layout):
-    with raises(
-        ValueError,
-        f'jacobian_fwd: layout must be "numerator" or "denominator", got layout={layout!r}.',
-    ):
-        dm.jacobian_fwd(np.sin, ONES, layout=layout)
-
-
-def test_unknown_option():
-    with raises(TypeError, "unexpected keyword argument 'chunk'"):
-        dm.jacobian_fwd(np.sin, ONES, chunk=2)
-
-
-@pytest.mark.parametrize(
-    ("y", "kind"), [(1.0, "float"), ((1.0, 2.0, 3.0), "tuple"), ([1.0, 2.0], "list")]
-)
-def test_has_aux_without_a_pair(y, kind):
-    for call in (dm.jacobian_fwd, dm.value_and_jacobian_fwd):
-        with raises(
-            TypeError,
-            f"{call.__name__}: with has_aux=True f must return a pair (y, aux); f returned {kind}.",
-        ):
-            call(lambda x: y, ONES, has_aux=True)
 
 
 def test_sparse_inside_another_derivative():

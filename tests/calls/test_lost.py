@@ -284,9 +284,13 @@ def test_right_or_refused_never_silently_wrong(name):
         return y.astype(float) if y.dtype == object else y
 
     value, expected = numbers(x.copy()), differences(numbers, x)
-    for g, z in [(f, x), among_dummies(f, x, 17)]:
+    for call, g, z in [
+        (dm.value_and_jacobian_fwd, f, x),
+        (dm.value_and_jacobian_fwd, *among_dummies(f, x, 17)),
+        (dm.value_and_jacobian_rev, f, x),
+    ]:
         try:
-            y, J = dm.value_and_jacobian_fwd(g, z)
+            y, J = call(g, z)
         except dm.MissingRuleError as error:
             assert re.match("dualmc (has no derivative rule for|differentiates) ", str(error))
         except dm.TangentLostError as error:

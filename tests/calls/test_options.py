@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from expecting import raises_literally
 
 import dualmc as dm
 from dualmc.calls.options import FORMATS
@@ -95,8 +96,11 @@ def test_what_has_aux_may_not_be(call, value):
         call(lambda x: (energy(x), None), X, has_aux=value)
 
 
-@pytest.mark.parametrize("layout", ["rows", None, 1, X])
+@pytest.mark.parametrize("layout", ["rows", "Numerator", None, 0, X])
 @pytest.mark.parametrize("name", CALLS)
 def test_what_layout_may_not_be(name, layout):
-    with pytest.raises(ValueError, match=f'{name}: layout must be "numerator" or "denominator"'):
+    with raises_literally(
+        ValueError,
+        f'{name}: layout must be "numerator" or "denominator", got layout={layout!r}.',
+    ):
         CALLS[name](coupled, X, layout=layout)

@@ -58,3 +58,40 @@ def judge_second(f, x, rtol=1e-6):
         np.sum(v * dm.gradient(lambda x: np.sum(v * dm.gradient(total, x)), x)),
     ):
         assert_close(along, actual, rtol)
+
+
+def judge_sizes(f, mode, shapes):
+    """The shape of the Jacobian at matrices of no rows, of one element, and of no matrices."""
+    for shape in shapes:
+        a = np.full(shape, 2.0)
+        J = mode(f, a)
+        assert np.shape(f(a)) + a.shape == J.shape
+        assert np.isfinite(J).all()
+
+
+def judge_stack(f, stack, is_scaled=False):
+    """A stack of 3 x 3 matrices has a block-diagonal Jacobian, whose blocks are those of each."""
+    count = len(stack)
+    J = dm.jacobian_fwd(f, stack, sparse=True)
+    size = f(stack)[0].size
+    assert J.nnz <= count * size * 9
+    J = J.toarray().reshape(count, size, count, 9)
+    for i in (0, 17):
+        expected = dm.jacobian_fwd(f, stack[i]).reshape(size, 9)
+        scale = np.max(np.abs(expected)) if is_scaled else 1.0
+        np.testing.assert_allclose(J[i, :, i], expected, rtol=1e-9, atol=1e-11 * scale)
+        assert not np.delete(J[i], i, axis=1).any()
+
+
+def overwriting(f):
+    """`f` that writes to its argument and to its result after it has used them."""
+
+    def overwritten(a):
+        a = a * 1.0
+        y = f(a)
+        kept = y * 1.0
+        y[...] = 7.0
+        a[...] = -3.0
+        return kept
+
+    return overwritten

@@ -16,7 +16,7 @@ CASES = (
     "oracles/axes_and_shapes.py",
     "oracles/cases.py",
     "functions/test_functions.py",
-    "functions/matrices/test_linalg.py",
+    "functions/matrices/test_norms.py",
 )
 FUNCTIONS = coverage.functions()
 KINDS = {name: coverage.kind_of(function) for name, function in FUNCTIONS.items()}

@@ -11,7 +11,7 @@ import pytest
 from oracles import complex_step
 
 import dualmc as dm
-from dualmc.kernels import stamped
+from dualmc.kernels import compiling
 from dualmc.steps.short import numbers
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
@@ -397,6 +397,6 @@ def test_numbers_cost_no_kernels():
     """Scalar code launches nothing but what hands the Jacobian out."""
     f, x = robertson, np.array([0.8, 3e-5, 0.2])
     dm.jacobian_fwd(f, x)
-    with stamped.counted() as launches:
+    with compiling.counted() as launches:
         dm.jacobian_fwd(f, x)
     assert sum(launches.values()) <= 1

@@ -10,7 +10,7 @@ import pytest
 from oracles import complex_step, differences
 
 import dualmc as dm
-from dualmc.kernels import block_kernels, short_kernels, stamped
+from dualmc.kernels import block_kernels, compiling, short_kernels
 
 pytest.importorskip("scipy.sparse")
 
@@ -546,7 +546,7 @@ def launches_on(n, f, prepared=lambda X: X):
     def counting(x):
         X = prepared(matrix(x))
         f(X)
-        with stamped.counted() as found:
+        with compiling.counted() as found:
             y = f(X)
         inside.update(found)
         return y

@@ -133,17 +133,6 @@ def test_exact_zeros_of_pairs_stay_zero(rng, ufunc, kinds):
     np.testing.assert_allclose(found.dense(), expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_slots_are_added_to_a_block(rng, dtype):
-    block, plain = block_of(rng, (6,), dtype)
-    col = np.array([[0, 1, 2, 3, 4, 5], [19, -1, 18, -1, -1, 6]], np.int32)
-    coef = np.where(col < 0, 0, rng.normal(size=col.shape)).astype(dtype)
-    expected = plain.astype(dtype)
-    for s, i in zip(*np.nonzero(col >= 0), strict=True):
-        expected[col[s, i], i] += coef[s, i]
-    np.testing.assert_allclose(dense.total_with_slots(block, None, col, coef), expected)
-
-
 def test_is_finite(rng):
     block, _ = block_of(rng, (5, 3))
     assert dense.is_finite(block)

@@ -12,7 +12,8 @@ import pkgutil
 import numpy as np
 import pytest
 
-import dualmc.tangents
+import dualmc as dm
+from dualmc import tangents
 from dualmc.cotangents import sweep
 from dualmc.duals.levels import Level
 from dualmc.tangents import combining, dense, tape
@@ -185,7 +186,7 @@ def test_a_kind_has_every_member_with_the_signature_of_the_page(kind):
 
 def test_the_page_knows_every_kind():
     found = set()
-    for module in pkgutil.iter_modules(dualmc.tangents.__path__, "dualmc.tangents."):
+    for module in pkgutil.iter_modules(tangents.__path__, "dualmc.tangents."):
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if hasattr(kind, "is_sparse") and kind not in (Computed, Recorded):
                 found.add(kind)
@@ -366,21 +367,23 @@ COMPUTED = [kind for kind, (_, k, _) in KINDS.items() if k == K and kind != "rec
 PAIRS = [*itertools.product(COMPUTED, COMPUTED), ("few rows",) * 2, ("recorded",) * 2]
 
 
-def together(first, second, shape):
+def together(first, second, shape, dtype=np.float64):
     """Two tangents of one level, or of one tape, and their J."""
-    (t, J), (u, H) = made(first, shape, np.float64), made(second, shape, np.float64, 1)
+    (t, J), (u, H) = made(first, shape, dtype), made(second, shape, dtype, 1)
     if t.is_recorded:
-        return t, t.times(np.full(shape, 3.0)), J, 3.0 * J
+        return t, t.times(np.full(shape, 3, dtype)), J, 3 * J
     u.level = t.level
     return t, u, J, H
 
 
 @pytest.mark.parametrize("first, second", PAIRS)
 def test_sums_of_two(first, second):
+    dtypes = set(KINDS[first][2]).intersection(KINDS[second][2])
     for shape in SHAPES if "number" not in (first, second) else [()]:
-        t, u, J, H = together(first, second, shape)
-        check(combining.add(t, u), J + H)
-        check(combining.add(t, t), 2 * J)
+        for dtype in dtypes:
+            t, u, J, H = together(first, second, shape, dtype)
+            check(combining.add(t, u), J + H)
+            check(combining.add(t, t), 2 * J)
 
 
 @pytest.mark.parametrize("first, second", PAIRS)
@@ -396,6 +399,57 @@ def test_pools_of_two(first, second):
         rows = np.concatenate([J.reshape(k, n), H.reshape(k, n)], axis=1)
     index = np.arange(rows.shape[1])[::-1].reshape(-1, 2)
     check(pool.take(index), rows[:, index])
+
+
+# --- Arrays that are Duals of an outer level ----------------------------------------------------
+
+
+def nested(kind, shape):
+    """A tangent whose arrays are Duals, its J, and the derivative of that by the outer level."""
+    (coef, col), (other, _) = slots_of(shape, float, K), slots_of(shape, float, K, 1)
+    other = np.where(col < 0, 0.0, other)
+    J, H = block_of_slots(coef, col, K), block_of_slots(other, col, K)
+    if kind == "slots":
+        return SparseTangent(Level(K), dm.Dual(coef, other), col), J, H
+    if kind == "rows":
+        return DenseTangent(Level(K), dm.Dual(J, H)), J, H
+    scale, slope = np.full((1, *shape), 4.0), np.full((1, *shape), 2.0)
+    t = DenseTangent(Level(K), dm.Dual(J / 4, H / 4), dm.Dual(scale, slope))
+    return t, J, H + J / 4 * slope
+
+
+def check_nested(t, J, H):
+    block = t.dense()
+    assert J.shape[1:] == t.shape
+    np.testing.assert_array_equal(block.primal, J)
+    np.testing.assert_array_equal(block.tangent, H)
+
+
+NESTED = pytest.mark.parametrize("kind", ["slots", "rows", "factored"])
+SOME = pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+
+
+@pytest.mark.parametrize("step", MOVES)
+@NESTED
+@SOME
+def test_nested_moves(shape, kind, step):
+    t, J, H = nested(kind, shape)
+    act, meaning = MOVES[step]
+    if step != "imag":
+        check_nested(act(t), meaning(J), meaning(H))
+
+
+@NESTED
+@SOME
+def test_nested_sums_and_factors(shape, kind):
+    t, J, H = nested(kind, shape)
+    for axes in ((-1,), (-2, -1))[: len(shape)]:
+        check_nested(t.sum(axes), J.sum(axis=axes), H.sum(axis=axes))
+    for factor in factors(shape, float):
+        check_nested(t.times(factor), J * factor, H * factor)
+    factor, slope = factors(shape, float)[-1], np.full(shape, 3.0)
+    check_nested(t.times(dm.Dual(factor, slope)), J * factor, H * factor + J * slope)
+    check_nested(combining.add(t, t.times(2.0)), 3 * J, 3 * H)
 
 
 # --- Ownership ----------------------------------------------------------------------------------

@@ -45,10 +45,13 @@ def still_works():
 
 
 @every
-@pytest.mark.parametrize("f", [3.0, None, "sin", ONES])
+@pytest.mark.parametrize("f", [3.0, None, "sin", [np.sin], ONES])
 def test_what_is_no_function(name, f):
     kind = type(f).__name__
-    with raises(TypeError, f"{name} needs a function as its first argument, got {kind}."):
+    with raises(
+        TypeError,
+        f"{name} needs a function as its first argument, got {kind}. Call it as {name}(f, x).",
+    ):
         CALLS[name](f, ONES)
 
 
@@ -87,7 +90,12 @@ def test_complex_points(name):
 
 @every
 @pytest.mark.parametrize(
-    ("x", "dtype"), [(np.array([1.0, None], object), "object"), (np.array([True] * 3), "bool")]
+    ("x", "dtype"),
+    [
+        (np.array([1.0, None], object), "object"),
+        (np.array([True] * 3), "bool"),
+        (np.array(["a"]), "<U1"),
+    ],
 )
 def test_points_of_other_dtypes(name, x, dtype):
     with raises(
@@ -95,6 +103,16 @@ def test_points_of_other_dtypes(name, x, dtype):
         f"{name} needs {POINT.get(name, 'x')} to be an array of floats; got dtype {dtype}. Convert",
     ):
         CALLS[name](total, x)
+
+
+@every
+def test_points_that_are_masked(name):
+    with raises(
+        TypeError,
+        f"{name} needs {POINT.get(name, 'x')} to be a float, a list or a plain array of floats; "
+        f"got MaskedArray. Convert it first",
+    ):
+        CALLS[name](total, np.ma.ones(3))
 
 
 @every
@@ -115,6 +133,35 @@ def test_what_f_may_not_return(name, returned):
         f"{kind}.{hint}",
     ):
         CALLS[name](lambda x: returned, x)
+
+
+@every
+@pytest.mark.parametrize(
+    ("returned", "what"),
+    [(["a"], "a list that holds a str."), (np.array(["a"]), "an array of dtype <U1.")],
+)
+def test_what_f_may_not_return_among_others(name, returned, what):
+    x = 1.0 if name == "derivative" else ONES
+    sentence = f"numbers; f returned {what}"
+    if name == "explain":  # which makes arrays of lists
+        sentence = "real numbers; f returned an array of dtype <U1."
+    with raises(TypeError, f"{name} needs f to return {sentence}"):
+        CALLS[name](lambda x: returned, x)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["jacobian_fwd", "value_and_jacobian_fwd", "jacobian_rev", "value_and_jacobian_rev",
+     "gradient", "value_and_gradient", "vjp"],
+)  # fmt: skip
+@pytest.mark.parametrize("returned", [1.0, (1.0, 2.0, 3.0), [1.0, 2.0]])
+def test_has_aux_without_a_pair(name, returned):
+    with raises(
+        TypeError,
+        f"{name}: with has_aux=True f must return a pair (y, aux); f returned "
+        f"{type(returned).__name__}.",
+    ):
+        CALLS[name](lambda x: returned, ONES, has_aux=True)
 
 
 @every
@@ -150,6 +197,8 @@ def test_the_point_is_needed(name):
         (True, TypeError, "argnums must be an int or a tuple of ints, got argnums=True."),
         ((), ValueError, "argnums must name at least one argument, got ()."),
         ((0, -1), ValueError, "argnums=(0, -1) names an argument twice."),
+        ((0, 5), ValueError, "argnums=(0, 5) is out of range"),
+        ((0, None), TypeError, "argnums must be an int or a tuple of ints, got argnums=(0, None)."),
     ],
 )
 def test_argnums(name, argnums, error, sentence):
@@ -157,6 +206,17 @@ def test_argnums(name, argnums, error, sentence):
         pytest.skip("has no argnums")
     with raises(error, f"{name}: {sentence}"):
         CALLS[name](total, ONES, argnums=argnums)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["jacobian_fwd", "value_and_jacobian_fwd", "jacobian_rev", "value_and_jacobian_rev", "hessian"],
+)
+@pytest.mark.parametrize("chunk_size", [0, -1, 1.5, 2.0, True, "2", (1,)])
+def test_chunk_sizes(name, chunk_size):
+    kind = ValueError if type(chunk_size) is int else TypeError
+    with raises(kind, f"{name}: chunk_size must be a positive int, got chunk_size={chunk_size!r}."):
+        CALLS[name](total, ONES, chunk_size=chunk_size)
 
 
 @pytest.mark.parametrize("name", ["gradient", "value_and_gradient", "hessian", "hvp"])

@@ -1,14 +1,11 @@
 """Reverse mode through its public calls: every idiom against its oracle."""
 
-import re
-
 import numpy as np
 import pytest
 from axes_and_shapes import ALONG, PER_AXIS, PRODUCTS, SHAPES
 from function_cases import CASES, STEP, expected_jacobian
 from oracles import assert_close, complex_step, differences
 from points import spread
-from side_doors import SIDE_DOORS
 
 import dualmc as dm
 
@@ -54,27 +51,6 @@ def test_jacobian_is_what_the_oracle_computes(case):
     m = expected.size // max(1, case.x.size)
     for chunk_size in sorted({1, 2, m - 1} - {0, -1}):
         assert_close(expected, dm.jacobian_rev(case.f, case.x, chunk_size=chunk_size), rtol)
-
-
-@pytest.mark.parametrize("name", SIDE_DOORS)
-def test_right_or_refused_never_silently_wrong(name):
-    f, x = SIDE_DOORS[name], np.array([1.7, 0.9, 0.6, 2.3, 1.4])
-
-    def numbers(x):
-        y = np.asarray(f(x))
-        return y.astype(float) if y.dtype == object else y
-
-    value, expected = numbers(x.copy()), differences(numbers, x)
-    try:
-        y, J = dm.value_and_jacobian_rev(f, x)
-    except (dm.MissingRuleError, dm.TangentLostError) as error:
-        assert re.search("dualmc|derivative", str(error))
-    except TypeError as error:
-        # NumPy's own refusal of the object array that a list of Duals makes.
-        assert re.search(r"dtype\('O'\)|not supported for the input types", str(error))
-    else:
-        np.testing.assert_allclose(y, value, rtol=1e-14, atol=1e-14)
-        np.testing.assert_allclose(J, expected, rtol=1e-7, atol=1e-8)
 
 
 def judge(f, x, oracle=differences, rtol=1e-8):

@@ -24,7 +24,7 @@ def lstsq(a, b, rcond=None):
     """``(x, residuals, rank, s)``: x at constant rank, as `pinv`; the rank is a count."""
     a, b = as_operand(a), as_operand(b)
     level = level_of(a, b)
-    rcond = values(rcond) if type(rcond) is Dual else rcond
+    rcond = values(rcond)
     p, q = held(a, level), held(b, level)
     x, residuals, rank, s = np.linalg.lstsq(p, q, rcond)
     if rcond is None:
@@ -73,7 +73,7 @@ def pinv(a, rcond=None, hermitian=False, *, rtol=np._NoValue):
     than these, by divided differences of the singular values.  A zero matrix has NaN.
     """
     a = as_operand(a)
-    rcond, rtol = (values(r) if type(r) is Dual else r for r in (rcond, rtol))
+    rcond, rtol = values(rcond), values(rtol)
     p = held(a, a.level)
     y = np.linalg.pinv(p, rcond, hermitian, rtol=rtol)
     if 0 in a.shape:

@@ -173,20 +173,6 @@ _register_extremum(np.nanmax, np.nanmax)
 _register_extremum(np.nanmin, np.nanmin)
 
 
-@handles("selection", (np.maximum, "reduce"))
-def maximum_reduce(
-    array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True
-):
-    return extremum(np.max, array, axis, out, keepdims, initial, where)
-
-
-@handles("selection", (np.minimum, "reduce"))
-def minimum_reduce(
-    array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True
-):
-    return extremum(np.min, array, axis, out, keepdims, initial, where)
-
-
 def _running(function, array, axis, out):
     """maximum.accumulate: the first element that reached the running extremum."""
     x = values(array)
@@ -208,14 +194,20 @@ def _running(function, array, axis, out):
     return written(out, y)
 
 
-@handles("selection", (np.maximum, "accumulate"))
-def maximum_accumulate(array, axis=0, dtype=None, out=None):
-    return _running(np.maximum, array, axis, out)
+def _register_methods(ufunc, function):
+    @handles("selection", (ufunc, "reduce"))
+    def reduce(
+        array, axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True
+    ):
+        return extremum(function, array, axis, out, keepdims, initial, where)
+
+    @handles("selection", (ufunc, "accumulate"))
+    def accumulate(array, axis=0, dtype=None, out=None):
+        return _running(ufunc, array, axis, out)
 
 
-@handles("selection", (np.minimum, "accumulate"))
-def minimum_accumulate(array, axis=0, dtype=None, out=None):
-    return _running(np.minimum, array, axis, out)
+_register_methods(np.maximum, np.max)
+_register_methods(np.minimum, np.min)
 
 
 @handles("composite", np.ptp)

@@ -117,8 +117,7 @@ def _quantile_in_q(function, a, q, axis, keepdims, method="linear"):
         for i in (low, np.minimum(low + 1, n - 1))
     )
     y = below + (above - below) * weight
-    plain = values(a) if type(a) is Dual else a
-    found = np.asarray(function(plain, values(q), axis, keepdims=keepdims, method=method))
+    found = np.asarray(function(values(a), values(q), axis, keepdims=keepdims, method=method))
     return valued(found, np.reshape(y, found.shape))
 
 

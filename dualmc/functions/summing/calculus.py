@@ -131,12 +131,12 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     if period is not None:
         # As NumPy does: wrap everything into one period, sort, and continue it on both sides.
         x, xp = x % period, xp % period
-        order = np.argsort(values(xp) if type(xp) is Dual else xp)
+        order = np.argsort(values(xp))
         xp, fp = xp[order], fp[order]
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
         left = right = None
-    knots, points = (values(a) if type(a) is Dual else np.asarray(a) for a in (xp, x))
+    knots, points = np.asarray(values(xp)), np.asarray(values(x))
     left = fp[0] if left is None else left
     right = fp[-1] if right is None else right
     if knots.size == 1:

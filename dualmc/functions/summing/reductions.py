@@ -124,7 +124,7 @@ def reduce(ufunc, array, axis=0, dtype=None, out=None, keepdims=False, initial=n
     array = as_operand(array)
     array = array if dtype is None else array.astype(dtype)
     options = options_of(initial=initial) | ({} if where is True else {"where": values(where)})
-    plain = {key: values(v) if type(v) is Dual else v for key, v in options.items()}
+    plain = {key: values(v) for key, v in options.items()}
     primal = np.asarray(ufunc.reduce(values(array), axis, keepdims=keepdims, **plain))
     total = ufunc.identity if initial is np._NoValue else as_operand(initial)
     for x, chosen in zip(

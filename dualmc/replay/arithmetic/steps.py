@@ -16,7 +16,7 @@ from dualmc.replay.arithmetic.arrays import given, taken
 from dualmc.replay.arithmetic.calls import as_call, check_of
 from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair, filled
 from dualmc.replay.arithmetic.writes import Written, operand_of, written_or_read
-from dualmc.replay.recording.program import NotReplayable
+from dualmc.replay.recording.program import NotReplayable, needed
 
 # By the function that was recorded: (node, operands as `Pair`s) -> `Pair`.
 STEPS = {**elementwise.STEPS, **sums.STEPS, **products.STEPS, **linear.STEPS}
@@ -46,7 +46,7 @@ def lower(program, active, budget, seed=slots.seeded):
                 operands = [operand_of(operand, pairs) for operand in node.operands]
                 pairs[node] = _lowered(node, operands, node.serial in program.flat)
         except NotReplayable:
-            if node is program.output or not _is_spare(node, program):
+            if node in needed([program.output]):
                 raise
             pairs[node] = None  # only guards need it, which can be looked at by NumPy
         for operand in node.operands:
@@ -81,18 +81,6 @@ def _uses(program):
     for event in program.events:
         found.update([event.node, *event.node.operands])
     return found
-
-
-def _is_spare(node, program):
-    """Whether only guards are made of `node`."""
-    reached = {program.output}
-    stack = [program.output]
-    while stack:
-        for operand in stack.pop().operands:
-            if operand not in reached:
-                reached.add(operand)
-                stack.append(operand)
-    return node not in reached
 
 
 def _lowered(node, operands, is_flat):

@@ -1,0 +1,82 @@
+"""Loops compiled by Numba when they are first called, and counted while someone looks.
+
+Machine code comes from Numba's on-disk cache, checked by `cached_code.py`, or is kept there.
+"""
+
+from collections import Counter
+from contextlib import contextmanager
+
+import numba
+import numpy as np
+
+try:
+    from dualmc.kernels.cached_code import CheckedCache
+except ImportError:  # another Numba: its own cache serves, slower to start and unchecked
+    CheckedCache = None
+
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+# Without the compiler (NUMBA_DISABLE_JIT=1) kernels run as the Python that they are.
+HAS_COMPILER = not numba.config.DISABLE_JIT
+# Kernels made of a rule, by function and argument: see `stamped.py`.
+STAMPED: dict = {}
+
+
+def compiled(function):
+    """`function` under njit with the on-disk cache, or without where no cache can be written."""
+    if not HAS_COMPILER:
+        return np.errstate(all="ignore")(function)
+    try:
+        dispatcher = numba.njit(cache=True, **OPTIONS)(function)
+        if CheckedCache is not None:
+            dispatcher._cache = CheckedCache(dispatcher.py_func)
+    except (RuntimeError, OSError):  # no writable cache directory
+        return numba.njit(**OPTIONS)(function)
+    return dispatcher
+
+
+_loops: list = []
+
+
+@contextmanager
+def counted(*caches):
+    """Launches by kernel while open, of kernels that ran before; costs nothing otherwise.
+
+    `caches` are dicts in which other files keep kernels at hand: emptied here, filled anew there.
+    """
+    launches: Counter = Counter()
+
+    def counting(name, kernel):
+        def launch(*args):
+            launches[name] += 1
+            return kernel(*args)
+
+        return launch
+
+    loops = [(scope, name, scope[name]) for scope, name in _loops]
+    stamped = dict(STAMPED)
+    for scope, name, loop in loops:
+        scope[name] = counting(name, loop)
+    for key, kernel in stamped.items():
+        STAMPED[key] = counting(kernel.__name__, kernel)
+    for cache in caches:
+        cache.clear()
+    try:
+        yield launches
+    finally:
+        for scope, name, loop in loops:
+            scope[name] = loop
+        STAMPED.update(stamped)
+        for cache in caches:
+            cache.clear()
+
+
+def on_first_call(function):
+    """Decorator: compile (or load) `function` when it is first called, to keep the import short."""
+
+    _loops.append((function.__globals__, function.__name__))
+
+    def first_call(*args):
+        dispatcher = function.__globals__[function.__name__] = compiled(function)
+        return dispatcher(*args)
+
+    return first_call
