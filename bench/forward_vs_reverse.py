@@ -31,6 +31,7 @@ from problems.sized import FUNCTIONS
 
 import dualmc as dm
 from dualmc.calls import seeds
+from dualmc.calls.calling import called
 from dualmc.calls.outputs import Piece
 from dualmc.calls.request import Request
 from dualmc.counting import predict
@@ -72,7 +73,7 @@ class Dense:
     def _columns(self, start, stop):
         (x,) = self.request.xs
         with open_level(stop - start) as level:
-            out, _ = self.request.call([seeds.seed(x, level, -start, False)], level)
+            out, _ = called(self.request, [seeds.seed(x, level, -start, False)], level)
             return Piece(out, level, x.dtype).columns()
 
 

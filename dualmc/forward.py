@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input
 from dualmc.calls.options import Argnums, Layout, Sparse
-from dualmc.calls.request import Request, check_callable, scalar
+from dualmc.calls.outputs import scalar, split
+from dualmc.calls.request import Request, check_callable
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.functions.matrices.splitting import numbers_of, resolved
@@ -276,4 +277,4 @@ def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         buffers.trim()
         raise
     columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
-    return scalar(y), request.split(columns, y.shape), aux
+    return scalar(y), split(request, columns, y.shape), aux

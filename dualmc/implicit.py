@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.calls import options
 from dualmc.calls.options import check_flag
-from dualmc.calls.outputs import import_sparse
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
@@ -70,7 +70,7 @@ class custom_root:
                     f"it as custom_root(residual, solver)."
                 )
         if check_flag("sparse", sparse, "custom_root"):
-            import_sparse("custom_root")
+            options.import_sparse("custom_root")
         functools.update_wrapper(self, solver, updated=())
         self.residual = residual
         self.solver = solver

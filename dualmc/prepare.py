@@ -13,7 +13,8 @@ import numpy as np
 
 from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums, Layout, Of, Sparse
-from dualmc.calls.request import Request, scalar
+from dualmc.calls.outputs import scalar, split
+from dualmc.calls.request import Request
 from dualmc.replay import copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.path import Path
@@ -174,7 +175,7 @@ class Prepared:
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
         request.sizes = [math.prod(shape) for shape in path.input_shapes]
-        return request.split(J, path.shape)
+        return split(request, J, path.shape)
 
 
 def _seconds(limit: Any) -> float | None:

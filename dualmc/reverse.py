@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input, is_sparse_matrix
 from dualmc.calls.options import Argnums, Layout, Sparse
-from dualmc.calls.outputs import as_output
-from dualmc.calls.request import Request, scalar
+from dualmc.calls.outputs import as_output, scalar
+from dualmc.calls.request import Request
 from dualmc.cotangents import sweep
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings

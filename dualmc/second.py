@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
 from dualmc.calls.options import Argnums, Sparse
-from dualmc.calls.request import Request, check_callable, scalar
+from dualmc.calls.outputs import scalar
+from dualmc.calls.request import Request, check_callable
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
 

@@ -7,6 +7,8 @@ import sys
 import numpy as np
 
 from dualmc.calls import refusals
+from dualmc.calls.outputs import as_output, strip
+from dualmc.calls.seeds import as_given
 from dualmc.duals.operands import has_dual
 from dualmc.errors import (
     NUMPY,
@@ -51,6 +53,27 @@ def call_f(f, args, level):
     if level is not None and level.refusals is not None:
         refusals.tell(level)
     return y
+
+
+def called(request, inputs, level):
+    """f at `inputs` in the places of the differentiated arguments: its output, and aux."""
+    args = list(request.args)
+    for i, x, given in zip(request.numbers, inputs, request.xs, strict=True):
+        args[i] = x if given.shape else as_given(x, request.args[i])
+    out, aux = call_f(request.f, args, level), None
+    if request.has_aux:
+        out, aux = _with_aux(out, request.caller)
+        aux = strip(aux, level)
+    return as_output(out, request.caller), aux
+
+
+def _with_aux(out, caller):
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(
+            f"{caller}: with has_aux=True f must return a pair (y, aux); "
+            f"f returned {type(out).__name__}."
+        )
+    return out
 
 
 def _explained(error, level):

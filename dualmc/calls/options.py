@@ -82,3 +82,14 @@ def check_chunk_size(chunk_size, caller):
             f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size}."
         )
     return int(chunk_size)
+
+
+def import_sparse(caller):
+    try:
+        import scipy.sparse
+    except ImportError:
+        raise ImportError(
+            f"{caller}: sparse=True returns a scipy.sparse.csr_array and needs SciPy. "
+            f"Install it with: pip install dualmc[sparse]"
+        ) from None
+    return scipy.sparse

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from dualmc.calls import options
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.duals import elements, levels, subclasses, weak
 from dualmc.duals.dual import Dual
@@ -143,7 +144,7 @@ class Piece:
 
     def rows(self, caller):
         """The same columns as a `scipy.sparse.csr_array`, (size, k)."""
-        sparse = import_sparse(caller)
+        sparse = options.import_sparse(caller)
         t, size = self.tangent, math.prod(self.primal.shape)
         if t is None:
             return sparse.csr_array((size, self.k), dtype=csr.storable(self.dtype))
@@ -187,12 +188,45 @@ def nested_sparse(caller):
     )
 
 
-def import_sparse(caller):
-    try:
-        import scipy.sparse
-    except ImportError:
-        raise ImportError(
-            f"{caller}: sparse=True returns a scipy.sparse.csr_array and needs SciPy. "
-            f"Install it with: pip install dualmc[sparse]"
-        ) from None
-    return scipy.sparse
+def split(request, joined, shape):
+    """The Jacobian per argument, from its columns of all arguments, (*shape, n)."""
+    if len(request.xs) == 1:
+        return result(request, [joined], shape)
+    ends = np.cumsum([0, *request.sizes]).tolist()
+    parts = [joined[..., i:j] for i, j in zip(ends, ends[1:], strict=False)]
+    return result(request, [p if request.sparse else p.copy() for p in parts], shape)
+
+
+def sparse_rows(request, rows):
+    """Dense rows, (k, n), as a `scipy.sparse.csr_array`."""
+    sparse = options.import_sparse(request.caller)
+    if type(rows) is not np.ndarray:
+        raise nested_sparse(request.caller)
+    return csr.matrix_of_rows(rows, sparse.csr_array)
+
+
+def result(request, parts, shape):
+    """What the caller gets, from one array (*shape, x.size) or sparse matrix per argument."""
+    found = []
+    for J, x in zip(parts, request.xs, strict=True):
+        if request.sparse:
+            if request.layout == "denominator":
+                J = J.T.asformat(request.format)
+            elif request.format != options.FORMATS[0]:  # which it is
+                J = J.asformat(request.format)
+            found.append(J)
+            continue
+        if J.shape != shape + x.shape:
+            J = np.reshape(J, shape + x.shape)
+        if request.layout == "denominator":
+            ndim = len(shape)
+            J = np.transpose(J, (*range(ndim, ndim + len(x.shape)), *range(ndim)))
+        found.append(J)
+    return tuple(found) if request.is_tuple else found[0]
+
+
+def scalar(a):
+    """A 0-d array as the scalar NumPy would return; arrays as the caller's own, writable."""
+    if type(a) is not np.ndarray:
+        return a
+    return a[()] if a.ndim == 0 else a if a.flags.writeable else a.copy()

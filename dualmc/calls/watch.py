@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dualmc.calls import refusals
+from dualmc.calls.calling import called
 from dualmc.calls.seeds import seed_direction
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
@@ -120,7 +121,7 @@ def found(request, directions=None):
                     seed_direction(x, v, level) for x, v in zip(inputs, directions, strict=True)
                 ]
             with np.errstate(all="ignore"):
-                request.call(inputs, inner)
+                called(request, inputs, inner)
     except Exception as error:  # which the call itself will raise, if it is f's
         problem = f"{type(error).__name__}: {error}"
     finally:

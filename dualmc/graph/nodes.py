@@ -197,7 +197,7 @@ class Recorder:
 
     With `whole`, everything that is computed from the inputs becomes a node, also what has no
     derivative (comparisons, counts, positions), and what f learnt from values is noted in `guards`
-    and `events` (`replay.events` says which are which): enough to replay f at other inputs.
+    and `events` (`events.py` says which are which): enough to replay f at other inputs.
     ``call(function, args, options)`` makes the values.
     """
 
@@ -219,7 +219,7 @@ class Recorder:
         self.open = True
         self.refusals: list | None = None  # what was refused while f ran: `refusals.py`
         self.chunk = 0
-        self.lost = False  # read by `calls.call_f`: whether a conversion to float was refused
+        self.lost = False  # read by `call_f`: whether a conversion to float was refused
         self.names: list[tuple[Any, str]] = []
         self.copies: dict[int, tuple[Any, Any]] = {}
         self.indexed: dict[tuple, Node] = {}

@@ -7,10 +7,9 @@ import itertools
 
 import numpy as np
 
-from dualmc.calls import seeds
-from dualmc.calls.calling import call_f
-from dualmc.calls.outputs import Piece, as_output, import_sparse
-from dualmc.calls.request import scalar
+from dualmc.calls import options, seeds
+from dualmc.calls.calling import call_f, called
+from dualmc.calls.outputs import Piece, as_output, scalar
 from dualmc.duals import choices, levels
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
@@ -71,7 +70,7 @@ def _pass(request, start, width, is_sparse, looks_again=True):
             ]
             dtype = np.result_type(*(x.dtype for x in xs))
         try:
-            out, aux = request.call(inputs, level)
+            out, aux = called(request, inputs, level)
             piece = Piece(out, level, dtype)
             columns = piece.rows(request.caller) if request.sparse else piece.columns()
         except ChunkNeeded as need:
@@ -100,7 +99,7 @@ def _agreed(found, other, is_varied):
 def joined(pieces, sparse):
     """The columns of all passes side by side."""
     if sparse:
-        return import_sparse("").hstack(pieces, format="csr")
+        return options.import_sparse("").hstack(pieces, format="csr")
     whole = _whole(pieces, sum(piece.shape[-1] for piece in pieces))
     return np.concatenate(pieces, axis=-1) if whole is None else whole
 

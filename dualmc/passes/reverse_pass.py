@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls.calling import call_f
-from dualmc.calls.outputs import as_output, import_sparse
-from dualmc.calls.request import Request, check_callable, scalar
+from dualmc.calls import options
+from dualmc.calls.calling import call_f, called
+from dualmc.calls.outputs import as_output, result, scalar, sparse_rows
+from dualmc.calls.request import Request, check_callable
 from dualmc.calls.seeds import seed_recorded
 from dualmc.cotangents import quick_sweep, sweep
 from dualmc.duals import choices, levels
@@ -34,7 +35,7 @@ class Tape:
     def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
             seeded = [seed_recorded(x, level) for x in request.xs]
-            y, aux = request.call([dual for dual, _ in seeded], level)
+            y, aux = called(request, [dual for dual, _ in seeded], level)
             self._hold([var for _, var in seeded], y, aux, level)
         if looks_again and (level.kinked or level.chosen):
             self._look_again(level, lambda: Tape(request, False))
@@ -144,10 +145,10 @@ def swept(request):
     n, m = sum(request.sizes), math.prod(y.shape)
     if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
         rows = [np.zeros((m, size), dtype) for size in request.sizes]
-        parts = [request.sparse_rows(r) if request.sparse else r for r in rows]
+        parts = [sparse_rows(request, r) if request.sparse else r for r in rows]
     else:
         parts = _rows(request, tape, m, dtype)
-    return scalar(y), request.result(parts, y.shape), tape.aux
+    return scalar(y), result(request, parts, y.shape), tape.aux
 
 
 def _rows(request, tape, m, dtype):
@@ -171,11 +172,11 @@ def _rows(request, tape, m, dtype):
                 whole[start : start + k] = part
             continue
         for found, part in zip(chunks, rows, strict=True):
-            found.append(request.sparse_rows(part) if request.sparse else part)
+            found.append(sparse_rows(request, part) if request.sparse else part)
     if out is not None:
         return out
     if request.sparse:
-        stack = import_sparse("").vstack
+        stack = options.import_sparse("").vstack
         return [stack(found, format="csr") if len(found) > 1 else found[0] for found in chunks]
     return [np.concatenate(found) if len(found) > 1 else found[0] for found in chunks]
 

@@ -4,7 +4,7 @@ constant, and the matrix that a caller gets of that vector.
 
 import numpy as np
 
-from dualmc.calls.outputs import import_sparse
+from dualmc.calls import options
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.machine.schedule import add_constants
 
@@ -49,7 +49,7 @@ class Result:
         self._indices = (keys % n).astype(kind) if n else np.zeros(0, kind)
         counts = np.bincount(keys // n if n else keys, minlength=self.rows)
         self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(kind)
-        self._template = import_sparse("prepare").csr_array(
+        self._template = options.import_sparse("prepare").csr_array(
             (np.zeros(self.count), self._indices, self._indptr), shape=(self.rows, n)
         )
         self._template.has_canonical_format = True

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls.outputs import import_sparse
+from dualmc.calls import options
 from dualmc.replay.guards.arguments import arguments_of, inputs_of
 from dualmc.replay.recording.program import NotReplayable
 
@@ -36,7 +36,7 @@ def verify(path, fresh, key, args):
         y, parts = fresh(arguments_of(key, args, inputs))
         parts = parts if type(parts) is tuple else (parts,)
         if path.is_sparse:
-            return y, import_sparse("prepare").hstack(parts, format="csr")
+            return y, options.import_sparse("prepare").hstack(parts, format="csr")
         columns = [math.prod(shape) for shape in path.input_shapes]
         blocks = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
         return y, np.concatenate(blocks, axis=1)
