@@ -1,4 +1,4 @@
-"""Every idiom of `function_cases.py`: the value is NumPy's bit for bit, J the oracle's."""
+"""Every idiom of `function_cases`: the value is NumPy's bit for bit, J the oracle's."""
 
 from collections import Counter
 

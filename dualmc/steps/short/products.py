@@ -160,7 +160,7 @@ def _half_of_slots(t, other, parts, is_left, is_constant, shape):
     level, coef = t.level, t.coef
     moved = level.structures.moved
     rows, length, columns = parts
-    # The columns of the terms of every sum, found by the same steps as those of `bilinear.py`.
+    # The columns of the terms of every sum, found by the same steps as those of `contraction.py`.
     shape_of_t = (rows, length, 1) if is_left else (1, length, columns)
     col = moved(t.col, lambda a: a.reshape((a.shape[0], *shape_of_t)), ("reshape", shape_of_t))
     col = moved(col, lambda a: align(a, parts), ("broadcast", parts))
