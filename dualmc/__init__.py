@@ -1,4 +1,4 @@
-"""Exact Jacobians of plain NumPy code by forward-mode dual numbers.
+"""Exact Jacobians of plain NumPy code, in forward and reverse mode.
 
 >>> import numpy as np, dualmc as dm
 >>> dm.jacobian_fwd(lambda x: np.sin(x) * x[0], [0.0, 1.0])

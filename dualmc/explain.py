@@ -220,8 +220,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np, dualmc as dm
-    >>> from dualmc.explain import explain
-    >>> explanation = explain(lambda x: np.sin(x**2), 1.2)
+        >>> explanation = explain(lambda x: np.sin(x**2), 1.2)
     >>> for step in explanation.steps:
     ...     print(step.equation, "   ", step.partials[0].formula)
     u1 = x^2     2*x

@@ -15,9 +15,14 @@ array([[3., 2.],
        [0., 0.]])
 """
 
+from typing import TYPE_CHECKING
+
 import numpy
 
 from dualmc.unchanged.standins.table import STANDINS as _STANDINS
+
+if TYPE_CHECKING:
+    from numpy import *  # noqa: F403
 
 
 def __getattr__(name):

@@ -1,5 +1,7 @@
 """What to say of a name that the package does not have, and of an option that a call has not."""
 
+import inspect
+import sys
 from typing import NoReturn
 
 # What the same thing is called elsewhere (JAX, autograd, PyTorch, numdifftools, ForwardDiff).
@@ -57,13 +59,13 @@ def _close(name, known):
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.7)), None)
 
 
-_OPTIONS = ("argnums", "chunk_size", "sparse", "layout", "has_aux", "of")
-
-
 def refuse_keywords(caller: str, unknown: dict) -> None:
     """Raise the `TypeError` for keyword arguments that `caller` does not have."""
     name, value = next(iter(unknown.items()))
-    close = _close(name, _OPTIONS)
+    verb = getattr(sys.modules["dualmc"], caller)
+    parameters = inspect.signature(verb).parameters.values()
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    close = _close(name, options)
     typed = f" Did you mean {close}?" if close else ""
     given = repr(value) if isinstance(value, (int, float, str, bool)) else name
     raise TypeError(

@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-Argnums: TypeAlias = int | tuple[int, ...]
+Argnums: TypeAlias = int | tuple[int, ...] | list[int]
 Layout: TypeAlias = Literal["numerator", "denominator"]
 Format: TypeAlias = Literal["csr", "csc", "coo"]
 Sparse: TypeAlias = bool | Format

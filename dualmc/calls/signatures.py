@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualmc.calls.options import Argnums, Format, Layout, Sparse
+from dualmc.calls.options import Argnums, Layout, Sparse
 
 if TYPE_CHECKING:
-    from scipy.sparse import sparray
+    from scipy.sparse import csr_array
 
 F: TypeAlias = Callable[..., Any]
 Array: TypeAlias = NDArray[Any]
@@ -25,8 +25,8 @@ Number: TypeAlias = "np.floating[Any]"
 Several: TypeAlias = tuple[int, ...] | list[int]
 No: TypeAlias = Literal[False]
 Yes: TypeAlias = Literal[True]
-Asked: TypeAlias = Literal[True] | Format
-"""Of the option `sparse`: a matrix."""
+Asked: TypeAlias = Literal[True, "csr"]
+"""Of the option `sparse`: a `scipy.sparse.csr_array`."""
 
 
 class Pass(TypedDict, total=False):
@@ -60,16 +60,16 @@ class Jacobian(Protocol):
                  **options: Unpack[Pass]) -> tuple[tuple[Array, ...], Any]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: No = False,
-                 **options: Unpack[Pass]) -> sparray: ...
+                 **options: Unpack[Pass]) -> csr_array: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: Yes,
-                 **options: Unpack[Pass]) -> tuple[sparray, Any]: ...
+                 **options: Unpack[Pass]) -> tuple[csr_array, Any]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: No = False,
-                 **options: Unpack[Pass]) -> tuple[sparray, ...]: ...
+                 **options: Unpack[Pass]) -> tuple[csr_array, ...]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: Yes,
-                 **options: Unpack[Pass]) -> tuple[tuple[sparray, ...], Any]: ...
+                 **options: Unpack[Pass]) -> tuple[tuple[csr_array, ...], Any]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
                  has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
@@ -92,16 +92,16 @@ class ValueAndJacobian(Protocol):
                  **options: Unpack[Pass]) -> tuple[tuple[Any, Any], tuple[Array, ...]]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: No = False,
-                 **options: Unpack[Pass]) -> tuple[Any, sparray]: ...
+                 **options: Unpack[Pass]) -> tuple[Any, csr_array]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked, has_aux: Yes,
-                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], sparray]: ...
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], csr_array]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: No = False,
-                 **options: Unpack[Pass]) -> tuple[Any, tuple[sparray, ...]]: ...
+                 **options: Unpack[Pass]) -> tuple[Any, tuple[csr_array, ...]]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked, has_aux: Yes,
-                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], tuple[sparray, ...]]: ...
+                 **options: Unpack[Pass]) -> tuple[tuple[Any, Any], tuple[csr_array, ...]]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
                  has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
@@ -154,16 +154,16 @@ class Hessian(Protocol):
                  **options: Unpack[Chunks]) -> tuple[tuple[Array, ...], ...]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: Asked,
-                 **options: Unpack[Chunks]) -> sparray: ...
+                 **options: Unpack[Chunks]) -> csr_array: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several, sparse: Asked,
-                 **options: Unpack[Chunks]) -> tuple[tuple[sparray, ...], ...]: ...
+                 **options: Unpack[Chunks]) -> tuple[tuple[csr_array, ...], ...]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
                  **options: Unpack[Chunks]) -> Any: ...
 
 
-class Pullback(Protocol):
+class Vjp(Protocol):
     """(y, pullback), or (y, pullback, aux)."""
 
     @overload
@@ -195,5 +195,5 @@ def hessian(verb: F) -> Hessian:
     return verb
 
 
-def pullback(verb: F) -> Pullback:
+def pullback(verb: F) -> Vjp:
     return verb

@@ -2,8 +2,8 @@
 
 A pullback is called with a step of the tape, the step's cotangent, whether that may be overwritten,
 and the `sweep.Sweep` to which it adds what the cotangent contributes to the step's parents.  One
-serves all functions: it multiplies by the partials of `table.py` with the very kernels of forward
-mode; sums and products of arrays have shorter ones.
+serves all functions: it multiplies by the partials of `rules/table.py` with the very kernels of
+forward mode; sums and products of arrays have shorter ones.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Products of a cotangent with a partial in few passes, for quick sweeps.
 
-The partials of `table.py` in the order of operations that NumPy is fastest at; they differ from the
-rules by rounding alone, and where a result is not finite the rules themselves are asked.
+The partials of `rules/table.py` in the order of operations that NumPy is fastest at; they differ
+from the rules by rounding alone, and where a result is not finite the rules themselves are asked.
 """
 
 from collections.abc import Callable

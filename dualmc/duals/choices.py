@@ -38,7 +38,7 @@ class _State(threading.local):
 
 
 class _Meetings(threading.local):
-    """Eigenvalues that met, and what is done about it: `splitting.py`."""
+    """Eigenvalues that met, and what is done about it: `functions/matrices/splitting.py`."""
 
     def __init__(self):
         self.met = 0  # how many levels were open where values met, since it was looked at last
@@ -296,7 +296,7 @@ def agreed(J, other, lead):
 
 
 def _coefficients(a):
-    """The numbers in `a`, of a power series (see `splitting.py`) all that is known."""
+    """The numbers in `a`; of a series of `functions/matrices/splitting.py` all that is known."""
 
     if type(a) is not Dual:
         return [np.asarray(a)]

@@ -130,7 +130,7 @@ class Dual:
     nbytes = property(lambda self: self.primal.nbytes)
     itemsize = property(lambda self: self.primal.itemsize)
     flags = property(lambda self: values(self.primal).flags)
-    _data = property(lambda self: self)  # what numpy.ma, Python code, computes with: see `array.py`
+    _data = property(lambda self: self)  # what numpy.ma computes with: `unchanged/masked/array.py`
     T = property(lambda self: FUNCTIONS[np.transpose].handler(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self), conversions.set_real)

@@ -73,7 +73,7 @@ def is_masked(a):
     return ma is not None and (isinstance(a, ma.MaskedArray) or type(a) in MASKED)
 
 
-# The class of masked arrays with derivatives; `array.py` adds it.
+# The class of masked arrays with derivatives; `unchanged/masked/array.py` adds it.
 MASKED: set = set()
 
 

@@ -186,7 +186,7 @@ class Traced:
 
 
 # What else it can do, by the file that gives it to the class; to `methods.py` belongs a method for
-# every function of `table.py` too, the names of which NumPy's loops over objects look for.
+# every function of `rules/table.py` too, the names of which NumPy's loops over objects look for.
 ATTACHED = {
     "graph/views.py": "__getitem__ __setitem__",
     "graph/protocols.py": "__array_ufunc__ __array_function__",

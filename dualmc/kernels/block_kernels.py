@@ -1,4 +1,4 @@
-"""Numba loops over the rows of dense blocks: `dense.py` says how these lie in memory.
+"""Numba loops over the rows of dense blocks: `tangents/dense.py` says how these lie in memory.
 
 `index` names the row of `a` that belongs to element i; an empty one stands for row i itself.  A
 `scale` of one entry is that of all.  A finite factor keeps zeros zero, so that only rows with

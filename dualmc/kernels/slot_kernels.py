@@ -1,7 +1,7 @@
 """Numba loops over the slots of sparse tangents: columns in order, -1 where unused and last.
 
 They unite columns, order them for sums, move coefficients to where they belong, and write blocks
-and CSR arrays.  `slots.py` says what a slot is.
+and CSR arrays.  `tangents/slots.py` says what a slot is.
 """
 
 import numpy as np

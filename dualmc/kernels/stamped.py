@@ -1,4 +1,4 @@
-"""Numba loops: a few templates, stamped with the partials of `table.py`, and scalings.
+"""Numba loops: a few templates, stamped with the partials of `rules/table.py`, and scalings.
 
 A stamped kernel evaluates a partial and multiplies it into the tangent in one pass over flat,
 C-contiguous arrays.  It compiles once; later processes load it from Numba's on-disk cache.
@@ -6,7 +6,7 @@ C-contiguous arrays.  It compiles once; later processes load it from Numba's on-
 Only stamped kernels are cached, never the rules: Numba's key is file, name, line and bytecode, so
 two lambdas on one line would share an entry, and a kernel would stay stale after its rule was
 edited in another file.  A stamped kernel's name therefore carries the template, the function, the
-argument and a digest of `table.py`.
+argument and a digest of `rules/table.py`.
 
 Every product honours the strong zero: a tangent that is exactly 0 stays 0 whatever multiplies it.
 """

@@ -1,8 +1,8 @@
 """Element-wise functions on Duals: ``y_dot = sum p_i x_i_dot`` over the active arguments.
 
-The partials come from `table.py`, and for plain floats from the kernels stamped with them; nested
-Duals, complex numbers and odd dtypes take the same partials as NumPy expressions.  Ufunc calls and
-operators of a Dual both arrive here.
+The partials come from `rules/table.py`, and for plain floats from the kernels stamped with them;
+nested Duals, complex numbers and odd dtypes take the same partials as NumPy expressions.  Ufunc
+calls and operators of a Dual both arrive here.
 """
 
 import numpy as np

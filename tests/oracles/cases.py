@@ -1,6 +1,6 @@
 """The spec table of the element-wise rules: for each function a domain, its derivative, its edges.
 
-One `Case` per row of `rules.RULES`.  Derivatives are closed forms evaluated by mpmath at the exact
+One `Case` per row of `RULES`.  Derivatives are closed forms evaluated by mpmath at the exact
 values of the floating-point arguments; edge rows are written by hand from the conventions of the
 library.  Nothing here is read from the rule table, so a wrong rule cannot agree with itself.
 

@@ -1,4 +1,4 @@
-"""The rows of scipy.special by ufunc, for `rules.RULES`, loaded when a Dual meets such a function.
+"""The rows of scipy.special by ufunc, for `rules/table.py`, loaded when a Dual meets one.
 
 A partial keeps its digits in the tails: scaled functions (erfcx, ive) stand for quotients that
 over- or underflow, and differences of nearly equal outputs are avoided.  Formulas are those of the

@@ -1,11 +1,11 @@
 """What the short ways of functions share: plain float64 numbers, and tangents as kernels take them.
 
-The general way of `sums.py`, `order.py`, `bilinear.py` and their kin inspects everything that an
-operand may be, and applies the lazy factor of a dense block before it goes on: on small arrays both
-cost more than the arithmetic.  In `sums.py`, `products.py`, `spread.py` and
-`moves.py` an operand is a Dual of plain float64 numbers whose tangent is sparse, or dense
-with few directions (the basis axis first in memory), and most functions are one launch of a kernel.
-Whatever is not gets None and goes the general way; the derivatives are the same.
+The general way of `functions/` (`sums.py`, `order.py`, `bilinear.py`, ...) inspects everything that
+an operand may be, and applies the lazy factor of a dense block before it goes on: on small arrays
+both cost more than the arithmetic.  In `sums.py`, `products.py`, `spread.py` and `moves.py` an
+operand is a Dual of plain float64 numbers whose tangent is sparse, or dense with few directions
+(the basis axis first in memory), and most functions are one launch of a kernel. Whatever is not
+gets None and goes the general way; the derivatives are the same.
 """
 
 import math

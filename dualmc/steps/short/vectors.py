@@ -1,7 +1,7 @@
 """The short way for float64 arrays: the same rules with as little Python as possible.
 
-The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the kernel on small arrays.  Here one operand, or two of one level and shape, are float64
+The general path of `steps/elementwise.py` inspects everything an operand may be, which costs more
+than the kernel on small arrays.  Here one operand, or two of one level and shape, are float64
 arrays or numbers with plain coefficients of that dtype; whatever is not gets None and goes the
 general way.
 """

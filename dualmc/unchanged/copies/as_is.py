@@ -1,6 +1,7 @@
 """What adapted code finds as it is: libraries, what the user marks, plain data."""
 
 import sys
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,7 +26,10 @@ DATA = frozenset(
 # Kinds of values whose adapted forms are never exchanged.
 
 
-def as_is(function):
+T = TypeVar("T")
+
+
+def as_is(function: T) -> T:
     """Decorator: leave this function (or class) as it is when a function that calls it is adapted.
 
     For functions that must run on their own module's names; a Dual that such a function cannot
