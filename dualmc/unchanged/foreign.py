@@ -24,6 +24,7 @@ SOURCES = {
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
     "scipy.optimize": "dualmc.solvers.optimize",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
 }
 # Those of which all functions take arrays, which may be lists.
 OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
