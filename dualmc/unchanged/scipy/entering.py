@@ -144,7 +144,16 @@ def looking(kind):
             if defined is base:
                 found[name] = standin
     found |= {"__module__": kind.__module__, "__doc__": kind.__doc__, "__slots__": ()}
+    found["_looks_for_carriers"] = True
     return _metaclass(type(kind))(kind.__name__, (kind,), found)
+
+
+def look(owner):
+    """Let an object of SciPy, which is to hold carriers, look for them in its methods."""
+    kind = type(owner)
+    if not hasattr(kind, "_looks_for_carriers"):
+        owner.__class__ = looking(kind)
+    return owner
 
 
 def floats(a):
@@ -152,4 +161,3 @@ def floats(a):
     a = operand(a) if has_carrier(a) else a
     a = a if is_carrier(a) else np.asarray(a)
     return a if a.dtype.kind in "fc" else a.astype(float)
-

@@ -71,6 +71,24 @@ def probed(function, n, columns=256):
     return sparse.hstack(parts, format="csr") if parts else sparse.csr_array((0, 0))
 
 
+def solving(lu, ndim):
+    """The inverse that a factorization is, along the first of `ndim` axes."""
+
+    def along(trans):
+        def solve(b):
+            first = np.moveaxis(b, -ndim, 0)
+            flat = np.ascontiguousarray(first.reshape(first.shape[0], -1))
+            if flat.dtype.kind == "c":
+                y = lu.solve(flat.real.copy(), trans) + 1j * lu.solve(flat.imag.copy(), trans)
+            else:
+                y = lu.solve(flat.astype(float), trans)
+            return np.moveaxis(y.reshape(-1, *first.shape[1:]), 0, b.ndim - ndim)
+
+        return solve
+
+    return Linear(along("N"), along("T"))
+
+
 # --- What a solver found -------------------------------------------------------------------------
 
 

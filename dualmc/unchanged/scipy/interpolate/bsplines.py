@@ -10,7 +10,7 @@ from scipy.interpolate import BSpline
 from dualmc.duals.dual import Dual
 from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
-from dualmc.unchanged.scipy.entering import floats, functional, method, plain, value_of
+from dualmc.unchanged.scipy.entering import floats, functional, look, method, plain, value_of
 from dualmc.unchanged.scipy.interpolate.piecewise import (
     by_argument,
     evaluated,
@@ -85,7 +85,7 @@ def hold(spline, t=None, c=None):
     if c is not None:
         spline._c = c
     spline._asarray = lambda a, copy=None: np.array(a) if copy else a
-    return spline
+    return look(spline)
 
 
 def spline_of(kind, t, c, k, extrapolate, axis):

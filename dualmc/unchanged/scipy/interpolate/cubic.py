@@ -7,15 +7,19 @@ conditions at both ends, which `refined` differentiates.  Those of `PchipInterpo
 
 import numpy as np
 from scipy import sparse
-from scipy.interpolate import Akima1DInterpolator, CubicHermiteSpline, CubicSpline
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import (
+    Akima1DInterpolator,
+    CubicHermiteSpline,
+    CubicSpline,
+    PchipInterpolator,
+)
 from scipy.sparse.linalg import splu
 
 from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.entering import floats, functional, has_carrier, method, plain
 from dualmc.unchanged.scipy.interpolate.piecewise import given, hold, trailing
-from dualmc.unchanged.scipy.linear_maps import Linear, agreed, refined, size
+from dualmc.unchanged.scipy.linear_maps import agreed, refined, size, solving
 
 
 def hermite(x, y, slopes):
@@ -133,24 +137,6 @@ def _inverse(x, ends, shape):
     place = np.concatenate(rows), np.concatenate(columns)
     lu = splu(sparse.csc_matrix((np.concatenate(entries), place), shape=(n, n)))
     return solving(lu, len(shape))
-
-
-def solving(lu, ndim):
-    """The inverse that a factorization is, along the first of `ndim` axes."""
-
-    def along(trans):
-        def solve(b):
-            first = np.moveaxis(b, -ndim, 0)
-            flat = np.ascontiguousarray(first.reshape(first.shape[0], -1))
-            if flat.dtype.kind == "c":
-                y = lu.solve(flat.real.copy(), trans) + 1j * lu.solve(flat.imag.copy(), trans)
-            else:
-                y = lu.solve(flat.astype(float), trans)
-            return np.moveaxis(y.reshape(-1, *first.shape[1:]), 0, b.ndim - ndim)
-
-        return solve
-
-    return Linear(along("N"), along("T"))
 
 
 # --- Slopes by formulas --------------------------------------------------------------------------

@@ -3,10 +3,16 @@
 import scipy.interpolate
 
 from dualmc.unchanged.scipy.entering import looking
-from dualmc.unchanged.scipy.interpolate import bsplines, cubic  # noqa: F401
+from dualmc.unchanged.scipy.interpolate import (  # noqa: F401
+    bsplines,
+    cubic,
+    fitpack,
+    spline_fits,
+)
 
-HANDLERS: dict = {}
+HANDLERS: dict = {**spline_fits.HANDLERS, **fitpack.HANDLERS}
 for _name in """
     PPoly BSpline CubicHermiteSpline CubicSpline PchipInterpolator Akima1DInterpolator
+    UnivariateSpline InterpolatedUnivariateSpline LSQUnivariateSpline
 """.split():
     HANDLERS[f"scipy.interpolate.{_name}"] = looking(getattr(scipy.interpolate, _name))

@@ -17,6 +17,7 @@ from dualmc.unchanged.scipy.entering import (
     floats,
     functional,
     has_carrier,
+    look,
     method,
     plain,
     value_of,
@@ -99,7 +100,7 @@ def hold(poly, c=None, x=None):
     if x is not None:
         poly._x = x
     poly._asarray = _as_it_is
-    return poly
+    return look(poly)
 
 
 def _as_it_is(a, copy=None):
