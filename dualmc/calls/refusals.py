@@ -56,9 +56,14 @@ def _users_line(frame):
     return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
+def is_adapted(frame):
+    """Whether `frame` runs code whose names lead to stand-ins."""
+    return isinstance(frame.f_globals, Namespace)
+
+
 def is_library(frame):
     """Whether `frame` runs code that is left as it is; `as_is.py` says which."""
-    if isinstance(frame.f_globals, Namespace):
+    if is_adapted(frame):
         return False
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
