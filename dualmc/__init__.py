@@ -32,6 +32,7 @@ from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
 from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.kinks import kinks
+from dualmc.refusals import refusals
 from dualmc.errors import (
     KinkError,
     KinkWarning,
@@ -69,12 +70,13 @@ __all__ = [
     "kinks",
     "KinkWarning",
     "KinkError",
+    "refusals",
+    "RefusalSwallowedWarning",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
     "MissingRuleError",
     "TangentLostError",
-    "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"
 
