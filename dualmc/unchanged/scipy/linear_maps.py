@@ -124,13 +124,13 @@ def at_bottom(own, y):
     return with_primal(at_bottom(own, y.primal), y)
 
 
-def agreed(own, y, name, scale=0.0):
+def agreed(own, y, name, scale=0.0, tolerance=None):
     """`y`, a formula's result, with SciPy's own value `own`; refused where the two differ.
 
     `scale` is the size of what the result is computed from, whose rounding errors it may show.
     """
     own = np.asarray(own)
-    _check_close(own, values(y), name, scale)
+    _check_close(own, values(y), name, scale, tolerance)
     return at_bottom(own, y)
 
 
@@ -148,12 +148,12 @@ def _check_small(step, start, name):
         raise missing_case(name, "with these options: its result is not that of the rule")
 
 
-def _check_close(own, y, name, scale):
+def _check_close(own, y, name, scale, tolerance):
     if own.dtype.kind not in "fc":
         own = own.astype(float)
     finite = np.abs(own[np.isfinite(own)])
     scale = max(scale, np.max(finite, initial=0.0))
-    tolerance = max(1e-7, 3 * float(np.finfo(own.dtype).eps) ** 0.5)
+    tolerance = tolerance or max(1e-7, 3 * float(np.finfo(own.dtype).eps) ** 0.5)
     if own.shape != np.shape(y) or not np.allclose(
         y, own, rtol=tolerance, atol=tolerance * scale, equal_nan=True
     ):

@@ -3,16 +3,26 @@
 import scipy.interpolate
 
 from dualmc.unchanged.scipy.entering import looking
-from dualmc.unchanged.scipy.interpolate import (  # noqa: F401
+from dualmc.unchanged.scipy.interpolate import (  # noqa: F401 (their methods enter the table)
     bsplines,
     cubic,
     fitpack,
+    grids,
+    linear,
+    polynomials,
+    radial,
+    scattered,
     spline_fits,
 )
 
-HANDLERS: dict = {**spline_fits.HANDLERS, **fitpack.HANDLERS}
+HANDLERS: dict = {
+    **spline_fits.HANDLERS, **fitpack.HANDLERS, **polynomials.HANDLERS, **grids.HANDLERS,
+    **scattered.HANDLERS,
+}  # fmt: skip
 for _name in """
     PPoly BSpline CubicHermiteSpline CubicSpline PchipInterpolator Akima1DInterpolator
-    UnivariateSpline InterpolatedUnivariateSpline LSQUnivariateSpline
+    interp1d KroghInterpolator BarycentricInterpolator RegularGridInterpolator RBFInterpolator
+    UnivariateSpline InterpolatedUnivariateSpline LSQUnivariateSpline RectBivariateSpline
+    LinearNDInterpolator NearestNDInterpolator
 """.split():
     HANDLERS[f"scipy.interpolate.{_name}"] = looking(getattr(scipy.interpolate, _name))
