@@ -25,6 +25,7 @@ SOURCES = {
     "scipy.optimize": "dualmc.solvers.optimize",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
+    "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
 }
 # Those of which all functions take arrays, which may be lists.
 OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})

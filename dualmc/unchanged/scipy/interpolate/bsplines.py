@@ -162,7 +162,7 @@ def integral(t, c, k, a, b, extrapolate):
 
     def upto(p):
         if extrapolate == "periodic":
-            turns = np.floor((value_of(p) - value_of(start)) / (value_of(end) - value_of(start)))
+            turns = np.floor((p - start) / (end - start))
             period = bspline_value(*whole, end, 0, True) - bspline_value(*whole, start, 0, True)
             inner = bspline_value(*whole, p - turns * (end - start), 0, True)
             return turns * period + inner

@@ -6,14 +6,12 @@ the B-splines through the data along each axis.
 
 import functools
 import inspect
-import itertools
 
 import numpy as np
 import scipy.interpolate
 from scipy.interpolate import RectBivariateSpline, RegularGridInterpolator
 
 from dualmc.errors import missing_case
-from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.entering import (
     floats,
@@ -28,24 +26,13 @@ from dualmc.unchanged.scipy.entering import (
 from dualmc.unchanged.scipy.interpolate.bsplines import interval
 from dualmc.unchanged.scipy.interpolate.piecewise import given, trailing
 from dualmc.unchanged.scipy.interpolate.spline_fits import basis, interpolating, not_a_knot
+from dualmc.unchanged.scipy.interpolate.tensors import nd_value, tensor
 from dualmc.unchanged.scipy.linear_maps import agreed, size
 from dualmc.unchanged.standins.table import STANDINS
 
 NAME = "scipy.interpolate.RegularGridInterpolator"
 _DEGREES = {"slinear": 1, "cubic": 3, "quintic": 5}
 HANDLERS: dict = {}
-
-
-@quiet
-def tensor(data, starts, weights):
-    """Sums of products: ``sum_j data[starts + j] prod_d weights[d][j_d]`` over neighbours j."""
-    extra = data.ndim - len(starts)
-    total = 0.0
-    for place in itertools.product(*(range(len(w)) for w in weights)):
-        weight = functools.reduce(np.multiply, (w[j] for w, j in zip(weights, place, strict=True)))
-        at = tuple(s + j for s, j in zip(starts, place, strict=True))
-        total = total + trailing(weight, extra) * data[at]
-    return total
 
 
 def _formula(grid, data, points, how, fill):
@@ -58,12 +45,21 @@ def _formula(grid, data, points, how, fill):
         y = _lines(grid, data, p, at, how)
     else:
         raise missing_case(NAME, f"with method={how!r}")
-    if fill is not None:
-        outside = np.any([(a < values(g)[0]) | (a > values(g)[-1]) for a, g in
-                          zip(at, grid, strict=True)], axis=0)  # fmt: skip
-        y = np.where(trailing(outside, np.ndim(y) - p.ndim + 1), fill, y)
+    y = y if fill is None else _outside(y, p, grid, fill)
     # SciPy's splines come out of an iteration that stops at 1e-6.
     return agreed(own, y, NAME, size(data), 1e-4 if how in ("cubic", "quintic") else None)
+
+
+def _outside(y, p, grid, fill):
+    """`y` with the fill outside of the grid."""
+    outside = np.zeros(np.shape(p)[:-1], bool)
+    for d, x in enumerate(map(values, grid)):
+        at = values(p[..., d])
+        outside |= (at < x[0]) | (at > x[-1])
+    return np.where(trailing(outside, np.ndim(y) - np.ndim(p) + 1), fill, y)
+
+
+filled = functional(_outside)(_outside)
 
 
 def _lines(grid, data, p, at, how):
@@ -109,13 +105,9 @@ def _init(original, self, points, values, method="linear", bounds_error=True, fi
     data = given(values) * 1.0
     original(self, tuple(map(value_of, points)), value_of(data), method, bounds_error,
              None if fill_value is None else plain(given(fill_value)), **options)  # fmt: skip
-    grid = [np.flip(g) if g[0] > g[-1] else g for g in map(value_of, points)]
-    down = tuple(d for d, g in enumerate(points) if value_of(g)[0] > value_of(g)[-1])
+    down = tuple(d for d, g in enumerate(points) if g[0] > g[-1])
     self._values = np.flip(data, down) if down else data
-    self._grid = tuple(
-        np.flip(p) if d in down else p * 1.0 if has_carrier(p) else g
-        for d, (p, g) in enumerate(zip(points, grid, strict=True))
-    )
+    self._grid = tuple(np.flip(g) * 1.0 if d in down else g * 1.0 for d, g in enumerate(points))
     if has_carrier(fill_value):
         self.fill_value = given(fill_value)
     look(self)
@@ -128,14 +120,14 @@ def _call(original, self, xi, method=None, *, nu=None):
     grid = self._grid
     how = self.method if method is None else method
     p = points_of(xi, len(grid))
-    if self.bounds_error:
-        at = value_of(p).reshape(-1, len(grid))
-        for d, x in enumerate(map(value_of, grid)):
-            if not np.all((x[0] <= at[:, d]) & (at[:, d] <= x[-1])):
-                raise ValueError(
-                    f"One of the requested xi is out of bounds in dimension {d}"
-                )  # as SciPy says it
+    for d, x in enumerate(grid if self.bounds_error else ()):
+        if not np.all((x[0] <= p[..., d]) & (p[..., d] <= x[-1])):
+            raise ValueError(f"One of the requested xi is out of bounds in dimension {d}")
     fill = None if self.bounds_error else self.fill_value
+    if self._spline is not None and how == self.method and not has_carrier((*grid, self._values)):
+        t, c, k = self._spline.t, self._spline.c, self._spline.k
+        y = nd_value(list(t), c, k, p, (0,) * len(grid), True)
+        return y if fill is None else filled(y, p, list(grid), fill)
     return grid_value(list(grid), self._values, p, how, fill)
 
 

@@ -13,6 +13,7 @@ from dualmc.unchanged.scipy.interpolate import (  # noqa: F401 (their methods en
     radial,
     scattered,
     spline_fits,
+    tensors,
 )
 
 HANDLERS: dict = {
@@ -23,6 +24,6 @@ for _name in """
     PPoly BSpline CubicHermiteSpline CubicSpline PchipInterpolator Akima1DInterpolator
     interp1d KroghInterpolator BarycentricInterpolator RegularGridInterpolator RBFInterpolator
     UnivariateSpline InterpolatedUnivariateSpline LSQUnivariateSpline RectBivariateSpline
-    LinearNDInterpolator NearestNDInterpolator
+    NdBSpline LinearNDInterpolator NearestNDInterpolator
 """.split():
     HANDLERS[f"scipy.interpolate.{_name}"] = looking(getattr(scipy.interpolate, _name))

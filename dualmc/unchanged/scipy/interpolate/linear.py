@@ -10,6 +10,7 @@ from dualmc.unchanged.scipy.interpolate import spline_fits
 from dualmc.unchanged.scipy.interpolate.bsplines import bspline_value
 from dualmc.unchanged.scipy.interpolate.piecewise import given, moved_axes, trailing
 from dualmc.unchanged.scipy.linear_maps import at_bottom
+from dualmc.unchanged.standins.table import looked_at
 
 
 def _formula(x, y, points, kind, fill):
@@ -28,7 +29,7 @@ def _formula(x, y, points, kind, fill):
         i = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, knots.size - 2)
         share = trailing((p - x[i]) / (x[i + 1] - x[i]), y.ndim - 1)
         y = y[i] + share * (y[i + 1] - y[i])
-    return at_bottom(own, filled(y, at, knots, fill))
+    return at_bottom(own, _outside(y, p, x, fill))
 
 
 @functional(_formula)
@@ -39,14 +40,18 @@ def line_value(x, y, points, kind, fill):
 
 
 @quiet
-def filled(y, at, knots, fill):
+def _outside(y, p, x, fill):
     """`y` with the values below and above the knots, if the fill is a pair of those."""
     if isinstance(fill, str):
         return y
     below, above = fill
-    extra = np.ndim(y) - at.ndim
+    at, knots = values(p), values(x)
+    extra = np.ndim(y) - np.ndim(at)
     y = np.where(trailing(at < knots[0], extra), below, y)
     return np.where(trailing(at > knots[-1], extra), above, y)
+
+
+filled = functional(_outside)(_outside)
 
 
 @method(interp1d, "__init__")
@@ -57,8 +62,8 @@ def _init(original, self, x, y, kind="linear", axis=-1, copy=True, bounds_error=
     original(self, value_of(x), value_of(y), kind, axis, copy, bounds_error, plain(fill_value),
              assume_sorted)  # fmt: skip
     y = np.moveaxis(y, self.axis, 0)
-    if not assume_sorted:
-        order = np.argsort(value_of(x), kind="mergesort")
+    if not assume_sorted and not np.all(x[1:] >= x[:-1]):
+        order = np.argsort(looked_at(x), kind="mergesort")
         x, y = x[order], y[order]
     self.x, self._y = x, y
     self._carries_shape = True  # the data are (n, ...), not (n, r)
@@ -80,12 +85,13 @@ def called(self, x_new):
     fill = "extrapolate" if self._extrapolate else (self._fill_value_below, self._fill_value_above)
     if not self._extrapolate:
         fill = tuple(_shaped(f, y) for f in fill)
-        type(self)._check_bounds(_Bounds(self, plain(x)), np.atleast_1d(value_of(p)))
+        if self.bounds_error and not np.all((p >= x[0]) & (p <= x[-1])):
+            type(self)._check_bounds(_Bounds(self, plain(x)), np.atleast_1d(value_of(p)))
     if self._kind == "spline":
         c = self._spline._c
         c = np.reshape(c, (c.shape[0], *y.shape[1:]))
         y = bspline_value(self._spline._t, c, self._spline.k, p, 0, True)
-        y = filled(y, value_of(p), value_of(x), fill)
+        y = filled(y, p, x, fill)
     else:
         y = line_value(x, y, p, self._kind, fill)
     return moved_axes(y, np.ndim(p), self._y_axis)

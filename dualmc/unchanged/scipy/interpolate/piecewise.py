@@ -193,7 +193,7 @@ def _integrate(original, self, a, b, extrapolate=None):
         return ppoly_value(c, x, b, 0, extrapolate) - ppoly_value(c, x, a, 0, extrapolate)
 
     def from_start(t):
-        turns = np.floor((value_of(t) - value_of(x)[0]) / np.ptp(value_of(x)))
+        turns = np.floor((t - x[0]) / (x[-1] - x[0]))
         whole = ppoly_value(c, x, x[-1], 0, True)
         return turns * whole + ppoly_value(c, x, t - turns * (x[-1] - x[0]), 0, True)
 

@@ -83,6 +83,15 @@ def _call(original, self, *args):
     return simplex_value(self.tri, data, p, fill)
 
 
+def _nearest(tree, scale, data, p):
+    at = values(p) if scale is None else values(p) / scale
+    y = data[tree.query(at)[1]]
+    return y + 0.0 * trailing(np.sum(p, axis=-1), np.ndim(y) - np.ndim(p) + 1)
+
+
+nearest_value = functional(_nearest)(_nearest)
+
+
 @method(NearestNDInterpolator, "__init__")
 def _nearest_init(original, self, x, y, rescale=False, tree_options=None):
     x = _constant_places(x, "scipy.interpolate.NearestNDInterpolator")
@@ -98,10 +107,7 @@ def _nearest_call(original, self, *args, **options):
     data = getattr(self, "_varying", None)
     data = self.values if data is None else data
     p = points_of(args if len(args) > 1 else args[0], self.points.shape[1])
-    at = value_of(p)
-    at = at / self.scale if getattr(self, "scale", None) is not None else at
-    y = data[self.tree.query(at)[1]]
-    return y + 0.0 * trailing(np.sum(p, axis=-1), np.ndim(y) - np.ndim(p) + 1)
+    return nearest_value(self.tree, getattr(self, "scale", None), data, p)
 
 
 @functools.wraps(scipy.interpolate.griddata)

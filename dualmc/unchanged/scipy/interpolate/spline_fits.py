@@ -13,6 +13,7 @@ from scipy import sparse
 from scipy.interpolate import BSpline
 from scipy.sparse.linalg import splu
 
+from dualmc.duals import levels
 from dualmc.errors import missing_case
 from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
@@ -20,6 +21,7 @@ from dualmc.unchanged.scipy.entering import (
     floats,
     functional,
     has_carrier,
+    look,
     plain,
     value_of,
 )
@@ -203,8 +205,10 @@ def whole(original, formula):
 
     @functools.wraps(original)
     def standin(*args, **kwargs):
-        has_some = has_carrier((*args, *kwargs.values()))
-        return (formula if has_some else original)(*args, **kwargs)
+        if has_carrier((*args, *kwargs.values())):
+            return formula(*args, **kwargs)
+        made = original(*args, **kwargs)
+        return look(made) if levels.current() is not None else made
 
     STANDINS[inspect.unwrap(original)] = standin
     return standin
