@@ -30,7 +30,7 @@ masked_code = None
 
 def defers(other):
     """Whether an operator leaves it to `other` what it does (a str, a sparse matrix, ...)."""
-    return not isinstance(other, (float, int, complex, ndarray, np.generic, list, tuple))
+    return not issubclass(type(other), (float, int, complex, ndarray, np.generic, list, tuple))
 
 
 def operator_beside(function, carrier, other, restore):
@@ -89,7 +89,7 @@ def reflected_beside(function, other, carrier, restore):
 def ufunc_beside(ufunc, method, inputs, options, restore):
     """A ufunc that came by NumPy's protocol: the inputs to go on with; or None, and the result."""
     out = options.get("out", ())
-    for a in (*inputs, *(out if isinstance(out, tuple) else (out,))):
+    for a in (*inputs, *(out if issubclass(type(out), tuple) else (out,))):
         kind = type(a)
         if kind in OPERANDS or kind in CARRIERS:
             continue
@@ -113,7 +113,7 @@ _INHERITED = ndarray.__array_ufunc__
 def _wrapped(ufunc, inputs):
     """A ufunc of the numbers, its result handed to the operands' class as NumPy hands it over."""
     owner = max(filter(is_foreign, inputs), key=lambda a: a.__array_priority__)
-    y = ufunc(*(a.view(ndarray) if isinstance(a, ndarray) else a for a in inputs))
+    y = ufunc(*(a.view(ndarray) if issubclass(type(a), ndarray) else a for a in inputs))
 
     def wrap(y, i):
         y = _shown(y, y.dtype) if type(y) in CARRIERS else y
