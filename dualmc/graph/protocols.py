@@ -134,9 +134,9 @@ def _stored(out: Any, y: Any) -> Any:
 
 def _function(self: Traced, function: Any, types: tuple, args: tuple, options: dict) -> Any:
     if len(types) > 1 or types and types[0] is not Traced:
-        args, options = beside.function_beside(types, args, options)
+        args, options = beside.function_beside(function, types, args, options, as_operand)
         if args is None:
-            return NotImplemented
+            return options
     entry = registry.FUNCTIONS.get(function)
     if entry is None:
         if function in registry.CREATION:  # called with like=traced

@@ -118,9 +118,9 @@ def _array_function(self, function, types, args, kwargs):
     if len(types) > 1 or len(args) > 1 and not types:
         for kind in types or map(type, args):
             if kind not in OPERANDS and kind is not _NONE:
-                args, kwargs = beside.function_beside(types, args, kwargs)
+                args, kwargs = beside.function_beside(function, types, args, kwargs, from_objects)
                 if args is None:
-                    return NotImplemented
+                    return kwargs
                 break
     entry = registry.FUNCTIONS.get(function)
     if entry is not None:
