@@ -141,6 +141,8 @@ class Traced:
 
     def _shown(self) -> Any:
         """The plain number or array, which somebody may read again."""
+        if not self._recorder.open:  # in the message of an error, say
+            return self._node.value[()]
         value = self.look()[()]
         if not self.is_flat:
             texts.shown(self._recorder, value)

@@ -16,6 +16,8 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
+    "cmath": "dualmc.unchanged.standins.cmath_module",
+    "statistics": "dualmc.unchanged.standins.statistics_module",
     "numpy.ma": "dualmc.unchanged.masked.functions",
     "numpy.testing": "dualmc.unchanged.standins.assertions",
     "scipy.special": "dualmc.functions.special.handlers",

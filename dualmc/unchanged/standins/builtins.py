@@ -105,7 +105,7 @@ def to_complex(real=0, imag=None):
     parts = [a.reshape(())[()] if is_carrier(a) else a for a in parts]
     if len(parts) == 1:
         return np.astype(parts[0], np.complex128)
-    return exact(complex, lambda a, b: np.astype(np.add(a, b * 1j), np.complex128), *parts)
+    return exact(to_complex, lambda a, b: np.astype(np.add(a, b * 1j), np.complex128), *parts)
 
 
 # --- NumPy's numbers -----------------------------------------------------------------------------
