@@ -118,7 +118,7 @@ def _minimum(problem, out):
     best = Optimum(problem, out.x)
     found = {"x": best.y, "fun": best.value(problem.cost, out.fun)}
     slope = out.get("jac")
-    if np.shape(slope) == np.shape(out.x):
+    if slope is not None and np.shape(slope) == np.shape(out.x):
         found["jac"] = best.value(lambda y: gradient(problem.cost, y), slope)
     return in_result(out, **found)
 

@@ -87,7 +87,6 @@ class Observation:
     def _check_recorded(self, a):
         if all(t.is_constant for t in _all_traced(a)):
             return
-        first(a)._recorder.lost = True
         raise TangentLostError(
             f"{self.name} is not recorded: how often it iterates depends on its values. Without "
             f"recording, dualmc.jacobian_fwd and the like, it is differentiated where it ends."
