@@ -83,7 +83,7 @@ def _standin(original, handler):
 
 def _plain(a):
     """`a` with arrays for the Duals in it, none of which has a tangent."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return type(a)(_plain(item) for item in a)
     return values(a) if type(a) is Dual else a
 
