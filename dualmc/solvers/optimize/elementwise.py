@@ -35,7 +35,7 @@ def _stand_in(name, solved):
             return out
         given = signature.bind(*args, **kwargs).arguments
         inner = given.get("args", ())
-        inner = inner if isinstance(inner, tuple) else (inner,)
+        inner = inner if issubclass(type(inner), tuple) else (inner,)
         return solved(named, lambda y: as_operand(given["f"](y, *inner)), given, out)
 
     HANDLERS[named] = standin

@@ -17,7 +17,7 @@ def array_of(a):
     """Lists of Duals and numbers as arrays; SciPy's sparse matrices as dense ones."""
     if hasattr(a, "toarray"):
         return a.toarray()
-    return from_sequence(a) if isinstance(a, (list, tuple)) else as_operand(a)
+    return from_sequence(a) if issubclass(type(a), (list, tuple)) else as_operand(a)
 
 
 def _residuals(function, args, options):
@@ -80,7 +80,7 @@ def _least_squares(name, given, out):
 
 
 def _limits(bounds):
-    if isinstance(bounds, scipy.optimize.Bounds):
+    if issubclass(type(bounds), scipy.optimize.Bounds):
         return bounds.lb, bounds.ub
     lower, upper = bounds
     return array_of(lower), array_of(upper)
@@ -125,7 +125,7 @@ def _curve_fit(name, given, out):
 def _weighted(name, given):
     """The residuals that `curve_fit` takes the squares of."""
     f, xdata, ydata = given["f"], given["xdata"], array_of(given["ydata"])
-    xdata = array_of(xdata) if isinstance(xdata, (list, tuple)) else xdata
+    xdata = array_of(xdata) if issubclass(type(xdata), (list, tuple)) else xdata
     if np.isnan(values(ydata)).any():
         raise MissingRuleError(
             f"dualmc differentiates {name}, but not with nan_policy. Leave out the data that are "

@@ -54,7 +54,7 @@ def _bounds(bounds):
     if bounds is None:
         return 0.0, np.inf
     pairs = list(bounds)
-    if len(pairs) == 2 and not any(isinstance(p, (list, tuple)) or np.ndim(p) for p in pairs):
+    if len(pairs) == 2 and not any(issubclass(type(p), (list, tuple)) or np.ndim(p) for p in pairs):
         pairs = [pairs]
     pairs = [tuple(pair) for pair in pairs]
     lower = [-np.inf if low is None else low for low, _ in pairs]

@@ -56,7 +56,7 @@ def stand_in(name, solved):
 
 
 def tuple_of(args):
-    return args if isinstance(args, tuple) else () if args is None else (args,)
+    return args if issubclass(type(args), tuple) else () if args is None else (args,)
 
 
 def cost_of(function, args, returns_slope=False):
@@ -73,7 +73,7 @@ def bounds_of(bounds):
     """Lower and upper bounds, from pairs or a `Bounds`."""
     if bounds is None:
         return None, None
-    if isinstance(bounds, scipy.optimize.Bounds):
+    if issubclass(type(bounds), scipy.optimize.Bounds):
         return bounds.lb, bounds.ub
     pairs = [tuple(pair) for pair in bounds]
     if not pairs:
@@ -87,13 +87,13 @@ def constraints_of(constraints):
     """(function, lower, upper) each, from any of SciPy's forms."""
     if constraints is None:
         return []
-    if isinstance(constraints, (tuple, list)):
+    if issubclass(type(constraints), (tuple, list)):
         return [each for c in constraints for each in constraints_of(c)]
-    if isinstance(constraints, scipy.optimize.LinearConstraint):
+    if issubclass(type(constraints), scipy.optimize.LinearConstraint):
         A = constraints.A
         A = A.toarray() if hasattr(A, "toarray") else A
         return [(lambda y: A @ y, constraints.lb, constraints.ub)]
-    if isinstance(constraints, scipy.optimize.NonlinearConstraint):
+    if issubclass(type(constraints), scipy.optimize.NonlinearConstraint):
         return [(constraints.fun, constraints.lb, constraints.ub)]
     args = tuple_of(constraints.get("args", ()))
     upper = 0.0 if constraints["type"].lower() == "eq" else np.inf
@@ -105,9 +105,9 @@ def constraints_of(constraints):
 
 def _minimize(name, given, out):
     method = given["method"]
-    method = method.lower() if isinstance(method, str) else method
+    method = method.lower() if issubclass(type(method), str) else method
     lower, upper = bounds_of(None if method in BOUNDLESS else given["bounds"])
-    is_constrained = method in CONSTRAINED or not isinstance(method, str)
+    is_constrained = method in CONSTRAINED or not issubclass(type(method), str)
     constraints = constraints_of(given["constraints"]) if is_constrained else []
     cost = cost_of(given["fun"], tuple_of(given["args"]), given["jac"] is True)
     return _minimum(Problem(name, cost, lower, upper, constraints), out)
@@ -172,7 +172,7 @@ def _in_tuple(problem, out, is_full, cost_at=1):
 def _classic(name, given, out):
     """fmin and its like: without bounds."""
     cost = cost_of(given[next(iter(given))], tuple_of(given["args"]))
-    return _in_tuple(Problem(name, cost), out, isinstance(out, tuple))
+    return _in_tuple(Problem(name, cost), out, issubclass(type(out), tuple))
 
 
 def _bounded_classic(name, given, out):

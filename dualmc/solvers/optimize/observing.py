@@ -21,7 +21,7 @@ from dualmc.kernels.payload import values
 
 def is_function(a):
     """Whether `a` is called by solvers: a function, or an object of the user's that can be."""
-    if not callable(a) or isinstance(a, type) or hasattr(a, "stepsize"):
+    if not callable(a) or issubclass(type(a), type) or hasattr(a, "stepsize"):
         return False
     return type(a).__module__.partition(".")[0] != "scipy"
 
@@ -55,7 +55,7 @@ class Observation:
         if type(a) is Dual or type(a) is Number:
             self.carries = self.carries or has_tangent(as_operand(a))
             return plain(a)
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             items = [self.plain(item) for item in a]
             return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
         if type(a) is dict:
@@ -64,7 +64,7 @@ class Observation:
             copy = object.__new__(type(a))
             copy.__dict__.update({key: self.plain(item) for key, item in vars(a).items()})
             return copy
-        if isinstance(a, np.ndarray) and a.dtype == object and has_dual(a):
+        if issubclass(type(a), np.ndarray) and a.dtype == object and has_dual(a):
             return self.plain(as_operand(a))
         return a
 
@@ -94,9 +94,9 @@ class Observation:
 
 
 def _all_traced(a):
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return [t for item in a for t in _all_traced(item)]
-    if isinstance(a, np.ndarray):
+    if issubclass(type(a), np.ndarray):
         return [t for item in a.flat for t in _all_traced(item)] if a.dtype == object else []
     found = first(a)
     return [] if found is None else [found]

@@ -59,12 +59,12 @@ def root_of(residual, y, is_elementwise, name):
 def _residual(given, takes_lists, minus_y):
     function = given[next(iter(given))]
     args = given.get("args", ())
-    args = args if isinstance(args, tuple) or takes_lists else (args,)
+    args = args if issubclass(type(args), tuple) or takes_lists else (args,)
     has_jacobian = given.get("jac") is True or given.get("fprime") is True
 
     def residual(y):
         r = function(y, *args)
-        if has_jacobian and isinstance(r, tuple):
+        if has_jacobian and issubclass(type(r), tuple):
             r = r[0]
         return as_operand(r) - y if minus_y else r
 
@@ -72,7 +72,7 @@ def _residual(given, takes_lists, minus_y):
 
 
 def _in_tuple(out, differentiate, residual):
-    if not isinstance(out, tuple):
+    if not issubclass(type(out), tuple):
         return differentiate(out)[0]
     found, _ = differentiate(out[0])
     if isinstance(out[-1], scipy.optimize.RootResults):
