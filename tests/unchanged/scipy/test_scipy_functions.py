@@ -217,8 +217,6 @@ REFUSED = [
     ("integrate.quad", lambda x: integrate.quad(lambda t: t * x[0], 0, 1)[0]),
     ("integrate.quad", lambda x: integrate.quad(np.sin, 0, x[0])[0]),
     ("integrate.quad", lambda x: integrate.quad(lambda t, a: t * a, 0, 1, args=(x[0],))[0]),
-    ("integrate.odeint", lambda x: integrate.odeint(lambda y, t: -y, x, [0, 1.0])[-1]),
-    ("integrate.odeint", lambda x: integrate.odeint(lambda y, t: -y * x[0], ONES, [0, 1.0])[-1]),
     ("integrate.solve_ivp", lambda x: integrate.solve_ivp(lambda t, y: -y, (0, 1), x).y[:, -1]),
     *(
         ("integrate.solve_ivp", partial(ivp, method=method))
