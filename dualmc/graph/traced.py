@@ -176,7 +176,9 @@ class Traced:
             return int(self._whole(np.rint))
         if not self.is_number:
             return round(self.look(), digits)  # as of NumPy's arrays: an error
-        return round(self.look().item(), digits) if self.is_pythons else np.round(self, digits)
+        if self.is_pythons:
+            return round(self.look().item(), digits)
+        return np.round(self, digits)  # type: ignore
 
     __trunc__ = __int__
 
