@@ -230,8 +230,8 @@ def explain(
     dy/dx = 2*x*cos(x^2) = 0.313017
     """
     try:
-        numbers = differentiated(args, argnums)
         graph = trace(f, *args, argnums=argnums, names=names)
+        numbers = differentiated(args, argnums)
     except Structure as met:
         f, args, numbers, names = leaves_of(met, f, args, argnums, names)
         graph = trace(f, *args, argnums=numbers, names=names)

@@ -71,7 +71,7 @@ class Prepared:
         except Structure as met:
             self._structure = Structured(met, f, args, self._given, of)
             flat = self._structure.flat
-            self._begin(flat, flat.args, flat.numbers, sparse, "numerator")
+            self._begin(flat, self._structure.args, flat.numbers, sparse, "numerator")
 
     def _begin(
         self, f: Callable, args: tuple, argnums: Argnums, sparse: Sparse, layout: Layout

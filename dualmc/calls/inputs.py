@@ -58,6 +58,8 @@ def as_input(x, caller, name, is_complex=False):
         return a
     if a.dtype.kind == "c":
         raise TypeError(_complex_input(caller, name, a.dtype))
+    if a.dtype.kind != "f" and not isinstance(x, (np.ndarray, np.generic, list, tuple, bool)):
+        raise TypeError(_no_array(caller, name, x))
     if a.dtype.kind != "f":
         raise TypeError(
             f"{caller} needs {name} to be an array of floats; got dtype {a.dtype}. "

@@ -167,7 +167,8 @@ def _output(y: Any, recorder: Recorder, inputs: list[Node]) -> Node:
         raise TypeError(
             f"explain needs f to return a number, an array, or a list or tuple of those; "
             f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
-            + " Explain one part of it, e.g. lambda x: f(x)[key]." * isinstance(y, dict)
+            + " Explain one part of it, e.g. lambda x: f(x)[key]."
+            * isinstance(y, dict)
         )
     y = as_operand(numbers_of(y, "explain"))
     if isinstance(y, Traced):

@@ -26,8 +26,10 @@ class Structured:
         self.of = of
         is_scalar = of in ("gradient", "hessian")
         self.flat = Flat(met, "prepare", f, args, options["argnums"], is_scalar)
+        # What f is made of is compared at every call: the first arguments are no part of it.
+        self.args, self.flat.args = self.flat.args, ()
         self._request = Request(
-            "prepare", self.flat, self.flat.args, self.flat.numbers, None, options["sparse"],
+            "prepare", self.flat, self.args, self.flat.numbers, None, options["sparse"],
             options["layout"], False,
         )  # fmt: skip
 

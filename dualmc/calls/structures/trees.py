@@ -11,6 +11,7 @@ import collections
 import copy
 import dataclasses
 import enum
+import operator
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -123,8 +124,9 @@ def _parts(a: Any, is_input: bool) -> tuple[tuple, list, str]:
         return tuple(range(len(a))), list(a), "[{}]"
     if isinstance(a, tuple):
         return type(a)._fields, list(a), ".{}"
-    keys = vars(a)
-    if hasattr(type(a), "__dataclass_fields__"):
+    if type(a) is types.SimpleNamespace:
+        keys = list(vars(a))
+    else:
         keys = [f.name for f in dataclasses.fields(a) if hasattr(a, f.name)]
         if is_input:
             made = {f.name for f in dataclasses.fields(a) if f.init}
@@ -251,24 +253,17 @@ def remade(tree: Any, a: Any, name: str) -> str | None:
         again = as_given(tree, [_copied(value) for value in values])
     except Exception as error:
         return f"{name}, which its class does not make of its parts ({error})"
-    return next(
-        (
-            f"{name}, whose class makes another {key!r} of the same parts"
-            for key, value in (*zip(keys, values, strict=True), *getattr(a, "__dict__", {}).items())
-            if not _same(value, _part(again, key))
-        ),
-        None,
-    )
-
-
-def _part(a: Any, key: Any) -> Any:
-    try:
-        return a[key] if type(key) is int or isinstance(a, dict) else getattr(a, key)
-    except (AttributeError, LookupError):
-        return _ABSENT
-
-
-_ABSENT = object()
+    item = operator.getitem if isinstance(a, (dict, list)) else getattr
+    held = [(item, key, value) for key, value in zip(keys, values, strict=True)]
+    held += [(getattr, key, value) for key, value in getattr(a, "__dict__", {}).items()]
+    for get, key, value in held:
+        try:
+            is_same = _same(value, get(again, key))
+        except (AttributeError, LookupError):
+            is_same = False
+        if not is_same:
+            return f"{name}, whose class makes another {key!r} of the same parts"
+    return None
 
 
 def _copied(a: Any) -> Any:
@@ -279,7 +274,7 @@ def _same(a: Any, b: Any) -> bool:
     """Whether `a` and `b` are not seen to differ."""
     if a is b:
         return True
-    if b is _ABSENT or type(a) is not type(b):
+    if type(a) is not type(b):
         return False
     try:
         if isinstance(a, (list, tuple)):
