@@ -24,7 +24,7 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
-from dualmc.custom import custom_jvp, rule
+from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.prepare import Prepared, prepare
 from dualmc.compare import compare
@@ -67,6 +67,8 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "register_standin",
+    "unregister_standin",
     "kinks",
     "KinkWarning",
     "KinkError",

@@ -62,7 +62,7 @@ def compare(f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0)
     >>> [mode.multiplications for mode in found.modes if mode.multiplications is not None]
     [5000, 5000, 100, 100]
     """
-    if not isinstance(seconds, (int, float)) or not seconds > 0:
+    if not issubclass(type(seconds), (int, float)) or not seconds > 0:
         raise ValueError(f"compare: seconds must be a positive number, got seconds={seconds!r}.")
     return structured.with_request(
         lambda request: _compared(request, f, seconds), "compare", f, args, argnums

@@ -237,7 +237,7 @@ def vjp(
     """
     if unknown:
         names.refuse_keywords("vjp", unknown)
-    is_tuple = isinstance(primals, tuple) and not hasattr(primals, "_fields")
+    is_tuple = issubclass(type(primals), tuple) and not hasattr(primals, "_fields")
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1

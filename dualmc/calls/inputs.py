@@ -27,7 +27,7 @@ def as_input(x, caller, name, is_complex=False):
         return x
     if type(x) not in NUMBERS and trees.holds_named(x):
         raise trees.Structure(_no_array(caller, name, x))
-    if isinstance(x, (list, tuple)) and has_dual(x):
+    if issubclass(type(x), (list, tuple)) and has_dual(x):
         if trees.shape_of(x) is None:
             raise trees.Structure(f"{caller}: {name} is not a regular array.")
         return from_sequence(x)
@@ -38,12 +38,12 @@ def as_input(x, caller, name, is_complex=False):
             f"{'a list that holds a ' * (found is not x)}{type(found).__name__}. Convert it first, "
             f"e.g. with numpy.asarray({name})."
         )
-    if x is None or isinstance(x, (set, str, bytes)) or is_sparse_matrix(x):
+    if x is None or issubclass(type(x), (set, str, bytes)) or is_sparse_matrix(x):
         raise TypeError(_no_array(caller, name, x))
     try:
         a = np.asarray(x)
     except ValueError as error:
-        kind = trees.Structure if isinstance(x, (list, tuple)) else ValueError
+        kind = trees.Structure if issubclass(type(x), (list, tuple)) else ValueError
         raise kind(f"{caller}: {name} is not a regular array: {error}") from None
     if a.dtype == object and has_dual(a):
         return from_objects(a)
@@ -58,7 +58,7 @@ def as_input(x, caller, name, is_complex=False):
         return a
     if a.dtype.kind == "c":
         raise TypeError(_complex_input(caller, name, a.dtype))
-    if a.dtype.kind != "f" and not isinstance(x, (np.ndarray, np.generic, list, tuple, bool)):
+    if a.dtype.kind != "f" and not issubclass(type(x), (np.ndarray, np.generic, list, tuple, bool)):
         raise TypeError(_no_array(caller, name, x))
     if a.dtype.kind != "f":
         raise TypeError(

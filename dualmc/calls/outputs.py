@@ -18,9 +18,9 @@ from dualmc.tangents import csr, dense
 def as_output(y, caller):
     """What f returned, as a Dual or a plain array."""
     if type(y) is not Dual:
-        if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
+        if y is None or issubclass(type(y), (dict, set, str, bytes)) or callable(y):
             hint = " Did f forget its return statement?" if y is None else ""
-            raise (trees.Structure if isinstance(y, dict) else TypeError)(
+            raise (trees.Structure if issubclass(type(y), dict) else TypeError)(
                 f"{caller} needs f to return a number, an array, or a list or tuple of those; "
                 f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
             )
@@ -29,7 +29,7 @@ def as_output(y, caller):
                 f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
                 f"returned a {type(y).__name__}. Return its entries, e.g. with .toarray()."
             )
-        if isinstance(y, (list, tuple)):
+        if issubclass(type(y), (list, tuple)):
             y = _stacked(y, caller)
         else:
             y = as_operand(numbers_of(y, caller))
@@ -49,7 +49,7 @@ def as_output(y, caller):
 
 def numbers_of(y, caller):
     """The numbers of an output; what would mean more is refused, a matrix means no more."""
-    if isinstance(y, np.matrix):
+    if issubclass(type(y), np.matrix):
         return y.view(np.ndarray)
     if subclasses.is_masked(y):
         if not np.any(y.mask):
@@ -82,7 +82,7 @@ def _stacked(y, caller):
 def _check_numbers(y, caller):
     """Every entry of a nest of lists must be a number, an array of numbers or a Dual."""
     for item in y:
-        if isinstance(item, (list, tuple)):
+        if issubclass(type(item), (list, tuple)):
             _check_numbers(item, caller)
         elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
             if not has_dual(item):
@@ -107,7 +107,7 @@ def _stripped(a, level):
         return primal_of(a, level)
     if type(a) in subclasses.MASKED:
         return np.ma.array(_stripped(a.data, level), mask=a.mask)
-    if isinstance(a, np.ndarray) and a.dtype == object and has_dual(a):
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_dual(a):
         if subclasses.is_foreign(a):
             return elements.with_entries(a, lambda item: _stripped(item, level))
         return _stripped(from_objects(a), level)

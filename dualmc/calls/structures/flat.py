@@ -50,7 +50,7 @@ class Flat:
     """
 
     def __init__(self, met, caller, f, args, argnums, needs_number=False, names=None):
-        if isinstance(f, Flat):  # f itself let it out
+        if issubclass(type(f), Flat):  # f itself let it out
             raise met
         check_callable(f, caller)
         self.caller = caller
@@ -75,11 +75,11 @@ class Flat:
         for i, tree in zip(self.positions, self.trees, strict=True):
             args[i] = trees.built(tree, leaves, trees.as_given)
         args = tuple(a if i in self.positions else next(rest) for i, a in enumerate(args))
-        if any(isinstance(a, (Dual, Traced)) for a in leaves):
+        if any(issubclass(type(a), (Dual, Traced)) for a in leaves):
             out = adapt.adapted(self.f)(*adapt.arguments(self.f, args))
         else:  # of a judge, who wants f as it is
             out = self.f(*args)
-        if not self.has_aux or not isinstance(out, tuple) or len(out) != 2:
+        if not self.has_aux or not issubclass(type(out), tuple) or len(out) != 2:
             return self._array(out) if not self.has_aux else out
         return self._array(out[0]), out[1]
 
@@ -108,14 +108,14 @@ class Flat:
 
     def _leaf(self, leaf):
         a = leaf.value
-        if type(a) is not Dual and not isinstance(a, Traced):
-            if isinstance(a, (str, bytes, set)) or callable(a):
+        if type(a) is not Dual and not issubclass(type(a), Traced):
+            if issubclass(type(a), (str, bytes, set)) or callable(a):
                 raise TypeError(
                     f"{self.caller} needs f to return numbers; f returned a {type(a).__name__} at "
                     f"y{leaf.name}. Return it beside the numbers: (y, aux) with has_aux=True."
                 )
             a = numbers_of(a, self.caller)
-        return a if isinstance(a, Traced) else as_output(a, self.caller)
+        return a if issubclass(type(a), Traced) else as_output(a, self.caller)
 
     def _note(self, tree, leaves):
         """Keep the tree of what f returned; every call of f has to return the same one."""

@@ -56,15 +56,15 @@ class Leaf(NamedTuple):
 
 def is_container(a: Any) -> bool:
     """Whether `a` is a container of a structure."""
-    return isinstance(a, (list, tuple)) or is_named(a)
+    return issubclass(type(a), (list, tuple)) or is_named(a)
 
 
 def is_named(a: Any) -> bool:
     """Whether `a` is a container whose parts have names, which no array stands for."""
     kind = type(a)
     return (
-        isinstance(a, dict)
-        or isinstance(a, tuple) and hasattr(kind, "_fields")
+        issubclass(type(a), dict)
+        or issubclass(type(a), tuple) and hasattr(kind, "_fields")
         or kind is types.SimpleNamespace
         or hasattr(kind, "__dataclass_fields__")
     )  # fmt: skip
@@ -83,7 +83,7 @@ _NUMBERS = frozenset({float, int, bool, complex, np.float64, np.ndarray})
 
 def shape_of(a: Any) -> tuple | None:
     """The shape of the array that NumPy makes of `a`, a nest of lists; None: of no array."""
-    if not isinstance(a, (list, tuple)):
+    if not issubclass(type(a), (list, tuple)):
         return None if a is None or is_named(a) else getattr(a, "shape", None) or np.shape(a)
     shapes = {shape_of(item) for item in a} or {()}
     shape = shapes.pop()
@@ -98,7 +98,7 @@ def opened(a: Any, name: str, leaves: list, is_input: bool = True) -> Any:
 
     def walk(a: Any, name: str, path: tuple) -> Any:
         if not is_container(a):
-            if a is None or is_input and isinstance(a, _CONSTANTS):
+            if a is None or is_input and issubclass(type(a), _CONSTANTS):
                 return Constant(type(a), a)
             leaves.append(Leaf(a, name, path))
             return len(leaves) - 1
@@ -118,11 +118,11 @@ def opened(a: Any, name: str, leaves: list, is_input: bool = True) -> Any:
 
 def _parts(a: Any, is_input: bool) -> tuple[tuple, list, str]:
     """Keys and values of a container, and how a key is written behind its name."""
-    if isinstance(a, dict):
+    if issubclass(type(a), dict):
         return tuple(a), list(a.values()), "[{!r}]"
     if not is_named(a):
         return tuple(range(len(a))), list(a), "[{}]"
-    if isinstance(a, tuple):
+    if issubclass(type(a), tuple):
         return type(a)._fields, list(a), ".{}"
     if type(a) is types.SimpleNamespace:
         keys = list(vars(a))
@@ -143,15 +143,15 @@ def text_of_index(path: tuple) -> str:
 
 def matched(tree: Any, a: Any, name: str, like: str, caller: str, leaves: list) -> None:
     """Add to `leaves` those of `a`, which has to be structured as `tree` says."""
-    if isinstance(tree, Constant):
+    if issubclass(type(tree), Constant):
         return
-    if not isinstance(tree, Node):
+    if not issubclass(type(tree), Node):
         leaves.append(Leaf(a, name, ()))
         return
     keys, values, form = _parts(a, False) if is_container(a) else ((), [], "")
     parts = dict(zip(keys, values, strict=True))
     missing = [key for key in tree.keys if key not in parts]
-    if missing or isinstance(a, (dict, list, tuple)) and len(parts) != len(tree.keys):
+    if missing or issubclass(type(a), (dict, list, tuple)) and len(parts) != len(tree.keys):
         of = tree.kind.__name__
         raise ValueError(
             f"{caller}: {name} must be structured as {like} is, a {of} of "
@@ -172,9 +172,9 @@ def built(tree: Any, leaves: Any, make: Callable, constants: bool = True) -> Any
 
     Without `constants`, None stands for each of them.
     """
-    if isinstance(tree, Node):
+    if issubclass(type(tree), Node):
         return make(tree, [built(part, leaves, make, constants) for part in tree.parts])
-    if isinstance(tree, Constant):
+    if issubclass(type(tree), Constant):
         return tree.value if constants else None
     return leaves[tree]
 
@@ -213,12 +213,12 @@ def as_result(node: Node, parts: list) -> Any:
 
 def mapped(function: Callable, a: Any) -> Any:
     """`a` with ``function(leaf)`` in the place of each leaf, and all else that its objects hold."""
-    if isinstance(a, dict):
+    if issubclass(type(a), dict):
         return {key: mapped(function, value) for key, value in a.items()}
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         items = [mapped(function, item) for item in a]
         return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
-    if not is_named(a) or isinstance(a, type):
+    if not is_named(a) or issubclass(type(a), type):
         return function(a)
     made = copy.copy(a)
     for key, value in zip(*_parts(a, False)[:2], strict=True):
@@ -240,7 +240,7 @@ def remade(tree: Any, a: Any, name: str) -> str | None:
     A class may change what it is given, or be given what it does not keep: then derivatives of its
     fields would not be those of what f reads.
     """
-    if not isinstance(tree, Node):
+    if not issubclass(type(tree), Node):
         return None
     keys, values, form = _parts(a, True)
     for key, part, value in zip(keys, tree.parts, values, strict=True):
@@ -253,7 +253,7 @@ def remade(tree: Any, a: Any, name: str) -> str | None:
         again = as_given(tree, [_copied(value) for value in values])
     except Exception as error:
         return f"{name}, which its class does not make of its parts ({error})"
-    item = operator.getitem if isinstance(a, (dict, list)) else getattr
+    item = operator.getitem if issubclass(type(a), (dict, list)) else getattr
     held = [(item, key, value) for key, value in zip(keys, values, strict=True)]
     held += [(getattr, key, value) for key, value in getattr(a, "__dict__", {}).items()]
     for get, key, value in held:
@@ -267,7 +267,7 @@ def remade(tree: Any, a: Any, name: str) -> str | None:
 
 
 def _copied(a: Any) -> Any:
-    return a.copy() if isinstance(a, (np.ndarray, Dual)) else a
+    return a.copy() if issubclass(type(a), (np.ndarray, Dual)) else a
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -277,9 +277,9 @@ def _same(a: Any, b: Any) -> bool:
     if type(a) is not type(b):
         return False
     try:
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             return len(a) == len(b) and all(map(_same, a, b))
-        if isinstance(a, dict):
+        if issubclass(type(a), dict):
             return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
         if type(a).__eq__ is object.__eq__:
             return True  # objects that are only themselves
