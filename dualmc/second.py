@@ -72,7 +72,7 @@ def hessian(
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
             return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
-    if not issubclass(type(argnums), (tuple, list)):
+    if not isinstance(argnums, (tuple, list)):
         return jacobian_fwd(
             lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,
             chunk_size=chunk_size, sparse=sparse,
@@ -128,7 +128,7 @@ def hvp(
     """
     if unknown:
         names.refuse_keywords("hvp", unknown)
-    if not issubclass(type(primals), tuple) or hasattr(primals, "_fields"):
+    if not isinstance(primals, tuple) or hasattr(primals, "_fields"):
         check_callable(f, "hvp")
         return jvp_of("hvp", lambda x: _gradient("hvp", f, (x, *args), 0), primals, tangents)[1]
     check_callable(f, "hvp")
@@ -141,7 +141,7 @@ def hvp(
         return np.concatenate([np.ravel(part) for part in parts])
 
     _, flat = jvp_of("hvp", joined, primals, tangents)
-    if issubclass(type(flat), tuple):  # of structures
+    if isinstance(flat, tuple):  # of structures
         return flat
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     return tuple(

@@ -75,7 +75,7 @@ def trace(
             raise TypeError("explain cannot be called inside a function being differentiated.")
         inputs.append(recorder.input(np.array(x)))
         inputs[-1].name = names[i]
-        call[i] = Traced(recorder, inputs[-1], issubclass(type(args[i]), np.ndarray))
+        call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
         if type(args[i]) is float:
             recorder.floats.add(inputs[-1].serial)
     recorder.names = [
@@ -145,7 +145,7 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
 def _surroundings(f: Callable) -> dict[str, Any]:
     """The arrays that `f` finds by the names of its module and of the functions around it."""
     try:
-        found = inspect.getclosurevars(f.f if issubclass(type(f), Flat) else f)
+        found = inspect.getclosurevars(f.f if isinstance(f, Flat) else f)
     except (TypeError, ValueError):  # no Python function, or one whose variables are not set yet
         return {}
     names = {**found.globals, **found.nonlocals}
@@ -162,13 +162,13 @@ def _is_numeric(a: Any) -> bool:
 
 def _output(y: Any, recorder: Recorder, inputs: list[Node]) -> Node:
     """The node of what f returned; lists become one array, as everywhere in dualmc."""
-    if y is None or issubclass(type(y), (dict, set, str, bytes)) or callable(y):
+    if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
         hint = " Did f forget its return statement?" if y is None else ""
         raise TypeError(
             f"explain needs f to return a number, an array, or a list or tuple of those; "
             f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
             + " Explain one part of it, e.g. lambda x: f(x)[key]."
-            * issubclass(type(y), dict)
+            * isinstance(y, dict)
         )
     y = as_operand(numbers_of(y, "explain"))
     if type(y) is Traced:
@@ -193,7 +193,7 @@ def _checked(names: Sequence[str], count: int) -> list[str]:
 def names_of_arguments(f: Callable, count: int) -> list[str]:
     """The names of the first `count` positional arguments of `f`."""
     given = getattr(f, "names", None)
-    if issubclass(type(given), (tuple, list)) and len(given) == count:
+    if isinstance(given, (tuple, list)) and len(given) == count:
         return [str(name) for name in given]
     found: list[str] = []
     try:

@@ -76,7 +76,9 @@ class Flat:
             args[i] = trees.built(tree, leaves, trees.as_given)
         args = tuple(a if i in self.positions else next(rest) for i, a in enumerate(args))
         if any(issubclass(type(a), (Dual, Traced)) for a in leaves):
-            out = adapt.adapted(self.f)(*adapt.arguments(self.f, args))
+            if any(callable(a) or type(a).__module__.startswith("scipy.sparse") for a in args):
+                args = adapt.arguments(self.f, args)
+            out = adapt.adapted(self.f)(*args)
         else:  # of a judge, who wants f as it is
             out = self.f(*args)
         if not self.has_aux or not issubclass(type(out), tuple) or len(out) != 2:
