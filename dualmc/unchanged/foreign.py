@@ -25,6 +25,7 @@ SOURCES = {
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.
 OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
@@ -61,6 +62,7 @@ def register():
             if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
                 handler = listed.looking(handler, original)
             STANDINS[original] = handler
+            PATCHED.add(owner)
         PATCHED.update({"scipy", module})
         _rows.update(getattr(found, "ROWS", {}))
     _known = count
