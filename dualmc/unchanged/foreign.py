@@ -22,6 +22,7 @@ SOURCES = {
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
+    "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
 }
