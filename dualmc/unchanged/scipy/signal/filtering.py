@@ -43,8 +43,10 @@ def lfilter(b, a, x, axis=-1, zi=None):
     start = own if zi is None else own[0]
     y, state = _solved(b, a, np.moveaxis(x, axis, -1), zi, np.moveaxis(start, axis, -1), axis)
     y = np.moveaxis(y, -1, axis)
-    return y if zi is None else (y, agreed(own[1], np.moveaxis(state, -1, axis), "scipy.signal.lfilter",
-                                           size(own[0]) + size(own[1])))  # fmt: skip
+    if zi is None:
+        return y
+    scale = size(own[0]) + size(own[1])
+    return y, agreed(own[1], np.moveaxis(state, -1, axis), "scipy.signal.lfilter", scale)
 
 
 @quiet
