@@ -116,19 +116,24 @@ _REMEDY = (
 
 def lost_in_library(name):
     """The `TangentLostError` for a Dual that a function of another library converts to floats."""
-    if name.partition(".")[0] == "pandas":
-        return TangentLostError(
-            f"{name} would convert a Dual to plain numbers: the derivative would be lost. Compute "
-            f"with the array of a Series or DataFrame, series.to_numpy()."
-        )
     return TangentLostError(
-        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {_REMEDY}"
+        f"{name} would convert a Dual to plain numbers: the derivative would be lost. "
+        f"{_remedy(name)}"
     )
 
 
 def library_advice(name):
     """What to do where a function of another library, `name`, stopped at a Dual."""
-    return f"{name} met a Dual, which it cannot take. {_REMEDY}"
+    return f"{name} met a Dual, which it cannot take. {_remedy(name)}"
+
+
+def _remedy(name):
+    if name.partition(".")[0] == "pandas":
+        return (
+            "Compute with the array of a Series or DataFrame, series.to_numpy(); or have x first, "
+            "as in x * series."
+        )
+    return _REMEDY
 
 
 def class_advice(name):
