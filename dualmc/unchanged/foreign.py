@@ -24,6 +24,7 @@ SOURCES = {
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
+    "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",

@@ -209,9 +209,6 @@ ONES = np.ones(3)
 
 # The function's name as the message gives it (None: compiled, it has none to give), and f.
 REFUSED = [
-    ("integrate.quad", lambda x: integrate.quad(lambda t: t * x[0], 0, 1)[0]),
-    ("integrate.quad", lambda x: integrate.quad(np.sin, 0, x[0])[0]),
-    ("integrate.quad", lambda x: integrate.quad(lambda t, a: t * a, 0, 1, args=(x[0],))[0]),
     ("interpolate.CubicSpline", lambda x: SPLINE(x)),
     ("interpolate.CubicSpline", lambda x: interpolate.CubicSpline(T, x)(1.5)),
     ("interpolate.interp1d", lambda x: STRAIGHT(x)),
@@ -258,7 +255,6 @@ def test_function_refuses(name, f, mode):
 def test_refusal_by_a_solver_is_a_lost_tangent(mode):
     """Where SciPy stores a Dual in floats, the error is dualmc's own, whatever SciPy made of it."""
     for f in (
-        lambda x: integrate.quad(lambda t: t * x[0], 0, 1)[0],
         lambda x: integrate.RK45(lambda t, y: -y * x[0], 0, [1.0], 1).step(),
         lambda x: SPLINE(x),
     ):
