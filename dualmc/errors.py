@@ -108,7 +108,7 @@ def lost_in_array(cause=None):
     )
 
 
-_REMEDY = (
+REMEDY = (
     "Give its derivative with @dualmc.custom_jvp (of the root of an equation, with "
     "dualmc.custom_root), or write the step in NumPy functions."
 )
@@ -122,13 +122,8 @@ def lost_in_library(name):
             f"with the array of a Series or DataFrame, series.to_numpy()."
         )
     return TangentLostError(
-        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {_REMEDY}"
+        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {REMEDY}"
     )
-
-
-def library_advice(name):
-    """What to do where a function of another library, `name`, stopped at a Dual."""
-    return f"{name} met a Dual, which it cannot take. {_REMEDY}"
 
 
 def class_advice(name):
