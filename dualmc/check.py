@@ -17,6 +17,7 @@ from dualmc.calls import watch
 from dualmc.calls.options import Argnums
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
+from dualmc.calls.structures import structured, trees
 from dualmc.passes.forward_pass import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
@@ -65,9 +66,9 @@ class JacobianCheck:
         return self.ok
 
     def __str__(self) -> str:
-        where = f"y{_bracket(self.output)}"
+        where = f"y{trees.text_of_index(self.output)}"
         if self.method != VALUE:
-            where = f"d {where} / d x{self.argnum or ''}{_bracket(self.input)}"
+            where = f"d {where} / d x{self.argnum or ''}{trees.text_of_index(self.input)}"
         head = "the Jacobian is right" if self.ok else "the Jacobian is wrong, or f has none here"
         rows = [
             ("worst entry", where),
@@ -82,10 +83,6 @@ class JacobianCheck:
 
 
 VALUE = "plain value"
-
-
-def _bracket(index: tuple) -> str:
-    return "[" + ", ".join(map(str, index)) + "]" if index else ""
 
 
 def check_jacobian(
@@ -132,16 +129,22 @@ def check_jacobian(
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
                     numpy.absolute is at a kink in 1 element (derivative 0 at 0)
     """
-    if isinstance(rtol, bool) or not isinstance(rtol, (int, float, np.number)):
+    if issubclass(type(rtol), bool) or not issubclass(type(rtol), (int, float, np.number)):
         raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
     if not rtol >= 0:
         raise ValueError(f"check_jacobian: rtol must not be negative, got rtol={rtol}.")
-    request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
+    found, request = structured.with_request(
+        lambda request: (_checked(request, rtol), request), "check_jacobian", f, args, argnums
+    )
+    return structured.placed(found, request.f)
+
+
+def _checked(request: Request, rtol: float) -> JacobianCheck:
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
     watch.look(request)
     y, pieces, _ = passes(request)
-    if not isinstance(y, (np.ndarray, np.generic)):
+    if not issubclass(type(y), (np.ndarray, np.generic)):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
     y, n = np.asarray(y), sum(request.sizes)
     if n == 0 or y.size == 0:
@@ -233,13 +236,13 @@ class _Plain:
         call = list(self.request.args)
         for number, part in zip(self.request.numbers, parts, strict=True):
             given = self.request.args[number]
-            if part.ndim == 0 and not isinstance(given, np.ndarray):
+            if part.ndim == 0 and not issubclass(type(given), np.ndarray):
                 # A number of Python's stays one, since f may look at its type.
                 part = part.item() if type(given) in (int, float) else part[()]
             call[number] = part
         out = self.request.f(*call)
-        if isinstance(out, np.ndarray) and out.dtype == object:  # of np.frompyfunc
-            kind = complex if any(isinstance(v, complex) for v in out.flat) else float
+        if issubclass(type(out), np.ndarray) and out.dtype == object:  # of np.frompyfunc
+            kind = complex if any(issubclass(type(v), complex) for v in out.flat) else float
             out = out.astype(kind)
         return np.array(as_output(out, "check_jacobian"))
 
@@ -248,7 +251,7 @@ class _Plain:
 
     def along(self, j: int, h: complex) -> Any:
         """f with entry j moved by h."""
-        x = self.x.astype(complex) if isinstance(h, complex) else self.x.copy()
+        x = self.x.astype(complex) if issubclass(type(h), complex) else self.x.copy()
         x[j] += h
         return self(x)
 

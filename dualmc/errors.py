@@ -116,14 +116,20 @@ REMEDY = (
 
 def lost_in_library(name):
     """The `TangentLostError` for a Dual that a function of another library converts to floats."""
-    if name.partition(".")[0] == "pandas":
-        return TangentLostError(
-            f"{name} would convert a Dual to plain numbers: the derivative would be lost. Compute "
-            f"with the array of a Series or DataFrame, series.to_numpy()."
-        )
     return TangentLostError(
-        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {REMEDY}"
+        f"{name} would convert a Dual to plain numbers: the derivative would be lost. "
+        f"{remedy(name)}"
     )
+
+
+def remedy(name):
+    """What to do where a function of another library, `name`, stopped at a Dual."""
+    if name.partition(".")[0] == "pandas":
+        return (
+            "Compute with the array of a Series or DataFrame, series.to_numpy(); or have x first, "
+            "as in x * series."
+        )
+    return REMEDY
 
 
 def class_advice(name):

@@ -12,6 +12,8 @@ from dualmc.calls.inputs import as_input
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
+from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures.trees import Structure
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.functions.matrices.splitting import numbers_of, resolved
@@ -166,21 +168,29 @@ def jvp(
 def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """`jvp`, on behalf of `caller`."""
     check_callable(f, caller)
-    if not isinstance(primals, tuple):
-        if isinstance(tangents, tuple):
+    if not issubclass(type(primals), tuple) or hasattr(primals, "_fields"):
+        if issubclass(type(tangents), tuple) and not hasattr(tangents, "_fields"):
             raise TypeError(
                 f"{caller}: tangents is a tuple, but primals is not. Give both or neither."
             )
         primals, tangents = (primals,), (tangents,)
-    elif not isinstance(tangents, tuple):
+    elif not issubclass(type(tangents), tuple):
         raise TypeError(f"{caller}: primals is a tuple, but tangents is not. Give both or neither.")
     if len(primals) != len(tangents) or not primals:
         raise ValueError(
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
-    given = primals
-    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        return _along(caller, f, primals, tangents)
+    except Structure as met:
+        return structured.along(met, _along, caller, f, primals, tangents)
+
+
+def _along(caller: str, f: Callable, given: tuple, tangents: tuple) -> tuple[Any, Any]:
+    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(given)]
     x_dots = [as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
         if x.shape != x_dot.shape:
@@ -190,9 +200,9 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             )
     if watch.watched and watch.is_due():
         numbers = tuple(range(len(xs)))
-        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        request = Request(caller, f, given, numbers, None, False, "numerator", False)
         with watch.looked_at(request, x_dots):
-            return jvp_of(caller, f, primals, tangents)
+            return _along(caller, f, given, tangents)
     if meetings.split is not None:
         split = meetings.split
         y, y_dot = along(
@@ -201,7 +211,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         return y, split.undone(y_dot)
     y, y_dot = along(caller, f, xs, x_dots, given)
     if meetings.met:
-        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: _along(caller, f, given, tangents)[1])
     return y, y_dot
 
 
@@ -231,34 +241,38 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     if unknown:
         names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
-    shape = as_input(x, "derivative", "x").shape
+    try:
+        shape = as_input(x, "derivative", "x").shape
+    except Structure as met:
+        raise TypeError(f"{met} Use jacobian_fwd, which takes structures.") from None
     if shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
-    return scalar(J)
+    return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
-    if watch.watched and watch.is_due():
-        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-        with watch.looked_at(request):
-            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if meetings.split is not None:
-        split = meetings.split
-        f = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
-        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-        return y, split.undone(J), aux
-    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if meetings.met:
-        J = resolved(
-            J,
-            y,
-            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
-            layout == "denominator",
-        )
-    return y, J, aux
+    call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        if watch.watched and watch.is_due():
+            with watch.looked_at(Request(*call)):
+                return _differentiate(*call)
+        if meetings.split is not None:
+            split = meetings.split
+            g = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
+            y, J, aux = _passed(caller, g, *call[2:])
+            return y, split.undone(J), aux
+        y, J, aux = _passed(*call)
+        if meetings.met:
+            dense = (*call[:5], False, layout, has_aux)
+            J = resolved(J, y, lambda: _differentiate(*dense)[1], layout == "denominator")
+        return y, J, aux
+    except Structure as met:
+        return structured.jacobian(met, _differentiate, *call)
 
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):

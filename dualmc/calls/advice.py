@@ -24,6 +24,7 @@ from dualmc.errors import (
     class_advice,
     lost_in_array,
     lost_in_library,
+    remedy,
 )
 from dualmc.graph.traced import Traced
 
@@ -69,7 +70,7 @@ def explained(error, level, f, args):
     special = None if hidden else _kind_of(error, way)
     if hidden:
         lost = lost_in_library(name) if way.library else lost_in_array(error.__cause__)
-        special = "" if ".to_numpy()" in str(lost) else None
+        special = None if REMEDY in str(lost) or not way.library else ""
     elif way.is_deliberate:
         lost = TangentLostError(f"f made this of a refusal that it caught: {said}. {noted.text}")
     else:
@@ -170,6 +171,8 @@ def _compiled(way):
 
 def _kind_of(error, way):
     """Advice for classes of arrays of their own, and for arrays of objects; or None."""
+    if remedy(way.library or "") != REMEDY:
+        return remedy(way.library)
     if not isinstance(error, TypeError):
         return None
     kind = _class_of_arrays(error)

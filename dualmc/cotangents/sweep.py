@@ -83,7 +83,7 @@ class Sweep:
     def _fits(self, bar, whole):
         """Whether `bar` can be added to the array `whole` in place."""
         return (
-            isinstance(bar, PLAIN)
+            issubclass(type(bar), PLAIN)
             and bar.dtype == whole.dtype
             and (bar.shape == whole.shape or not bar.ndim and not self.lead)
         )
@@ -110,7 +110,7 @@ class Sweep:
 
     def full(self, bar, var):
         """The cotangent `bar` of `var` as an array, if it is a number that stands for one."""
-        if bar.ndim or not var.shape or self.lead or not isinstance(bar, PLAIN):
+        if bar.ndim or not var.shape or self.lead or not issubclass(type(bar), PLAIN):
             return bar
         out = buffers.empty(var.shape, bar.dtype)
         out.fill(bar[()])
@@ -128,7 +128,7 @@ class Sweep:
     def in_place(self, var, bar):
         """Whether `bar` can be added to parts of var's cotangent in place."""
         have = self.bars[var.place]
-        return isinstance(bar, PLAIN) and (have is None or isinstance(have, PLAIN))
+        return issubclass(type(bar), PLAIN) and (have is None or issubclass(type(have), PLAIN))
 
     def add_at(self, var, index, bar):
         """Add `bar` to the elements at flat positions `index` (-1: nowhere), which may repeat."""
@@ -175,23 +175,23 @@ class Sweep:
         return np.reshape(bar, self.lead + shape)
 
 
-def pulled(order, bar, lead, inputs, first=None, is_careful=False):
+def pulled(order, bar, lead, inputs, first=None, is_careful=False, base=-1):
     """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent, owned) of each.
 
     `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
     cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
-    With `is_careful`, a quick sweep need not be tried.
+    With `is_careful`, a quick sweep need not be tried.  The sweep ends at Vars older than `base`.
     """
     with np.errstate(all="ignore"):
         if order[0].dtype.kind == "f" and not is_careful:
             try:
-                found = _taken(run(order, bar, lead, False, first), inputs)
+                found = _taken(run(order, bar, lead, False, first, base), inputs)
             except Exception as error:  # of what a NaN met: the careful sweep meets none, or again
                 forget(error)
                 found = None
             if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
                 return found
-        return _taken(run(order, bar, lead, True, first), inputs)
+        return _taken(run(order, bar, lead, True, first, base), inputs)
 
 
 def _taken(sweep, inputs):
@@ -200,7 +200,7 @@ def _taken(sweep, inputs):
 
 def is_finite(bar):
     """Whether all of `bar` is finite; large finite numbers may be taken for infinite."""
-    if not isinstance(bar, PLAIN):
+    if not issubclass(type(bar), PLAIN):
         return bool(np.isfinite(values(bar)).all())
     if bar.dtype.kind == "f" and bar.size < 2**16:
         flat = bar if bar.ndim == 1 else bar.reshape(-1)
@@ -208,7 +208,7 @@ def is_finite(bar):
     return bool(np.isfinite(bar).all())
 
 
-def run(order, bar, lead, is_careful, first=None):
+def run(order, bar, lead, is_careful, first=None, base=-1):
     """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at its end."""
     sweep = Sweep(order, lead, is_careful)
     sweep.add(order[0], bar, False)
@@ -217,7 +217,7 @@ def run(order, bar, lead, is_careful, first=None):
     bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
     for place, node in enumerate(order):
         pull = node.pull
-        if pull is None:
+        if pull is None or node.serial < base:
             continue
         if pieces and place in pieces:
             bar, is_owned = sweep.take(node)
@@ -235,12 +235,16 @@ def run(order, bar, lead, is_careful, first=None):
 _serial = operator.attrgetter("serial")
 
 
-def reachable(output):
-    """The Vars that `output` was made of, latest first: the part of the tape that is swept."""
+def reachable(output, base=-1):
+    """The Vars that `output` was made of, latest first: the part of the tape that is swept.
+
+    Of those older than `base` it is not asked what they were made of.
+    """
     seen = {None, output}  # None: a parent that is constant
     stack = [output]
     while stack:
-        for parent in stack.pop().parents:
+        node = stack.pop()
+        for parent in node.parents if node.serial >= base else ():
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
@@ -256,7 +260,7 @@ def reachable(output):
 
 def may_share(a, b):
     """Whether two cotangents may show the same memory; Duals are never written to here."""
-    return isinstance(a, PLAIN) and isinstance(b, PLAIN) and np.may_share_memory(a, b)
+    return issubclass(type(a), PLAIN) and issubclass(type(b), PLAIN) and np.may_share_memory(a, b)
 
 
 def summed(a, b):
@@ -278,7 +282,7 @@ def unbroadcast(bar, shape, lead):
     if have == shape:
         return bar
     extra = len(have) - len(shape)
-    if isinstance(bar, PLAIN) and not lead:
+    if issubclass(type(bar), PLAIN) and not lead:
         if math.prod(shape) == 1:
             return np.reshape(np.add.reduce(bar, None), shape)
         if have[extra:] == shape and bar.size:
@@ -296,7 +300,7 @@ def scatter(rows, index, bar):
 
 def scattered(bar, index, size):
     """The last axis of `bar` added up at the positions `index` of `size`, in `np.*`."""
-    if isinstance(bar, PLAIN):
+    if issubclass(type(bar), PLAIN):
         rows = np.zeros((math.prod(bar.shape[:-1]), size), bar.dtype)
         scatter(rows, index, np.ascontiguousarray(bar.reshape(rows.shape[0], index.size)))
         return rows.reshape(*bar.shape[:-1], size)

@@ -3,8 +3,11 @@
 Where that would lose the derivative it is refused.
 """
 
+import sys
+
 import numpy as np
 
+from dualmc.duals import texts
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
 
@@ -46,7 +49,7 @@ def tangent_array(dual):
         dense = np.zeros((k, *dual.shape), dual.dtype)
     else:
         dense = t.dense()
-        dense = dense.copy() if isinstance(dense, np.ndarray) else dense
+        dense = dense.copy() if issubclass(type(dense), np.ndarray) else dense
     return dense[0] if dual.level.serial == 0 and k == 1 else dense
 
 
@@ -72,21 +75,47 @@ def iterator(dual):
     return (dual[i] for i in range(dual.shape[0]))
 
 
+def class_of(dual):
+    """``dual.__class__``: that of the array or number in its place, until its call has ended."""
+    if not dual.level.open:
+        return type(dual)
+    if dual._writes or dual._view is not None or dual._primal.ndim:  # no number
+        return np.ndarray
+    return float if is_pythons(dual) else values(dual).dtype.type
+
+
+def is_pythons(dual):
+    """Whether f knows the number as a float of Python's."""
+    return hasattr(dual, "pythons") or values(dual).dtype.metadata is not None
+
+
 # --- Text: inside f that of the number or array in the Dual's place, which f may read -------------
 
 
 def text(dual):
     level = dual.level
     if level.serial and level.open:
-        value = values(dual)[()]
-        return repr(value.item() if any(r() is dual for r in level.floats) else value)
+        value = _shown(dual)
+        return repr(value.item() if is_pythons(dual) else value)
     return f"Dual({dual.primal!r}, tangent of shape {(level.n, *dual.shape)})"
 
 
 def short_text(dual):
     if dual.level.serial and dual.level.open:
-        return str(values(dual)[()])
+        return str(_shown(dual))
     return f"Dual({dual.primal})"
+
+
+def formatted(dual, spec):
+    return format(_shown(dual), spec)
+
+
+def _shown(dual):
+    """The plain number or array, which somebody may read again."""
+    value, level = values(dual)[()], dual.level
+    if level.serial and level.open and dual.own_tangent() is not None:
+        texts.shown(level, value)
+    return value
 
 
 # --- Plain numbers and arrays ---------------------------------------------------------------------
@@ -95,6 +124,8 @@ def short_text(dual):
 def as_float(dual):
     if dual.own_tangent() is None:
         return float(dual.primal)
+    if texts.is_formatting(sys._getframe(2)):
+        return float(_shown(dual))
     dual.level.lost = True
     raise TangentLostError(
         "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
@@ -103,6 +134,14 @@ def as_float(dual):
         "numbers, give its derivative with @dualmc.custom_jvp (of a root, dualmc.custom_root).",
         level=dual.level,
     )
+
+
+def rounded(dual, digits):
+    """``round(dual, digits)``, locally constant as `np.round` and `np.rint` are: a plain number."""
+    value = values(dual)[()]
+    if is_pythons(dual):
+        value = value.item()
+    return round(value) if digits is None else round(value, digits)
 
 
 def as_complex(dual):

@@ -48,6 +48,7 @@ class Dual:
         "_owned",
         "_kept",
         "_square",  # set by `choices.py` alone
+        "pythons",  # set where it is a float of Python's: `conversions.class_of`
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -123,6 +124,9 @@ class Dual:
 
     # --- as an array -----------------------------------------------------------------------------
 
+    # What it stands for, to code that asks ``isinstance(x, np.ndarray)``, ``x.__class__`` or, as
+    # functools.singledispatch does, both.  dualmc itself asks ``type(a)``, which does not lie.
+    __class__ = property(conversions.class_of)
     shape = property(lambda self: self.primal.shape)
     ndim = property(lambda self: self.primal.ndim)
     size = property(lambda self: self.primal.size)
@@ -154,7 +158,7 @@ class Dual:
         return conversions.short_text(self)
 
     def __format__(self, spec):
-        return format(self.primal.item() if self.ndim == 0 else self.primal, spec)
+        return conversions.formatted(self, spec)
 
     def __bool__(self):
         return bool(self.primal)
@@ -175,8 +179,7 @@ class Dual:
         return math.ceil(self.item_value())
 
     def __round__(self, digits=None):
-        value = self.item_value()
-        return round(value) if digits is None else round(value, digits)
+        return conversions.rounded(self, digits)
 
     def item_value(self):
         return values(self.primal).item()

@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.calls import refusals
 from dualmc.calls.calling import call_f
+from dualmc.calls.structures import trees
 from dualmc.duals.levels import guarded, running
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.events import Handling, loud_errors, note_finite
@@ -117,7 +118,7 @@ def _inputs(args, traced, active, recorder):
         inputs.append(node)
         # Arguments that are one array stay one.
         first = next((j for j in arrays if args[j] is args[i]), i) if i in arrays else i
-        is_array = isinstance(args[i], np.ndarray)
+        is_array = issubclass(type(args[i]), np.ndarray)
         call[i] = Traced(recorder, node, is_array) if first == i else call[first]
     return inputs, call
 
@@ -135,8 +136,10 @@ def _check_nothing_caught(recorder: Recorder) -> None:
 
 
 def _output(y: Any, recorder: Recorder) -> Node:
+    if trees.is_container(y) and trees.shape_of(y) is None:
+        raise trees.Structure("prepare needs f to return arrays; f returned a structure.")
     y = as_operand(y)
-    if isinstance(y, Traced):
+    if type(y) is Traced:
         if y.value.dtype.kind not in "fbiu":
             raise NotReplayable(f"it returns numbers of dtype {y.value.dtype}")
         return y.node
