@@ -36,7 +36,7 @@ def as_input(x, caller, name, is_complex=False):
         raise TypeError(
             f"{caller} needs {name} to be a float, a list or a plain array of floats; got "
             f"{'a list that holds a ' * (found is not x)}{type(found).__name__}. Convert it first, "
-            f"e.g. with numpy.asarray({name})."
+            f"e.g. with {subclasses.numbers_by(type(found), name)}."
         )
     if x is None or issubclass(type(x), (set, str, bytes)) or is_sparse_matrix(x):
         raise TypeError(_no_array(caller, name, x))

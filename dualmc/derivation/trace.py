@@ -133,7 +133,7 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
         with guarded(), watching(recorder):
             return call_f(f, args, recorder)
     except TangentLostError as error:
-        if error.__cause__ is None:
+        if error.__cause__ is None or not str(error).startswith("Cannot store"):
             raise
         raise TangentLostError(
             "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "

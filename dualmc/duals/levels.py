@@ -126,6 +126,20 @@ def close_beyond(mark):
 
 
 @contextmanager
+def suspended(level):
+    """`level`, or the recorder that stands in its place, is not under way inside."""
+    levels = stack.levels
+    place = levels.index(level) if level in levels else None
+    if place is not None:
+        del levels[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            levels.insert(place, level)
+
+
+@contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
     outside, watchers = mark(), len(stack.watchers)

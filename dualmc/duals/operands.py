@@ -24,6 +24,8 @@ def as_operand(a):
         subclasses.check(a)
         if issubclass(type(a), np.ndarray):
             return as_operand(a.view(np.ndarray))
+        if elements.is_labelled(a):
+            return as_operand(a.to_numpy())
     return a
 
 
