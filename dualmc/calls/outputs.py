@@ -34,7 +34,7 @@ def as_output(y, caller):
             y = as_operand(numbers_of(y, caller))
     if type(y) is Dual:
         if not y.level.open:
-            raise levels.finished()
+            raise levels.finished(y)
         return weak.strong(y) if weak.state.made else y
     y = np.asarray(y)
     if y.dtype.kind not in "biufc":

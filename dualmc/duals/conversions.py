@@ -5,6 +5,7 @@ Where that would lose the derivative it is refused.
 
 import numpy as np
 
+from dualmc.duals import ended, levels
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
 
@@ -77,22 +78,28 @@ def iterator(dual):
 
 def text(dual):
     level = dual.level
-    if level.serial and level.open:
+    if level.serial and _is_as_plain(level):
         value = values(dual)[()]
         return repr(value.item() if any(r() is dual for r in level.floats) else value)
     return f"Dual({dual.primal!r}, tangent of shape {(level.n, *dual.shape)})"
 
 
 def short_text(dual):
-    if dual.level.serial and dual.level.open:
+    if dual.level.serial and _is_as_plain(dual.level):
         return str(values(dual)[()])
     return f"Dual({dual.primal})"
+
+
+def _is_as_plain(level):
+    return level.open or not levels.is_inside()
 
 
 # --- Plain numbers and arrays ---------------------------------------------------------------------
 
 
 def as_float(dual):
+    if not dual.level.open:
+        return float(ended.value_of(dual))
     if dual.own_tangent() is None:
         return float(dual.primal)
     dual.level.lost = True
@@ -106,6 +113,8 @@ def as_float(dual):
 
 
 def as_complex(dual):
+    if not dual.level.open:
+        return complex(ended.value_of(dual))
     if dual.own_tangent() is None:
         return complex(dual.primal)
     dual.level.lost = True
@@ -121,7 +130,7 @@ def array_interface(dual):
     NumPy looks for it before it makes an object array of Duals.  Those keep derivatives, but know
     no complex numbers: their .real is themselves and their .imag is 0.
     """
-    if dual.own_tangent() is not None and dual.dtype.kind == "c":
+    if dual.level.open and dual.own_tangent() is not None and dual.dtype.kind == "c":
         dual.level.lost = True
         raise TangentLostError(
             "numpy.array of complex Duals would lose the derivative of their parts. Build "
@@ -132,6 +141,11 @@ def array_interface(dual):
 
 def array(dual):
     """``dual.__array__``: where no tangent is, other libraries see the array itself; else none."""
+    if not dual.level.open:
+        value = ended.value_of(dual)
+        if type(value) is type(dual):
+            return value.__array__
+        return lambda dtype=None, copy=None: np.array(value, dtype, copy=copy)
     if dual.own_tangent() is not None:
         raise AttributeError("__array__")
     primal = dual.primal

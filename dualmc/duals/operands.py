@@ -92,7 +92,7 @@ def level_of(*args):
     """The innermost open level among Duals in `args` (nests of lists and tuples included)."""
     found = []
     _collect_levels(args, found)
-    return levels.innermost(found)
+    return levels.innermost(found, args)
 
 
 def _collect_levels(args, found):
