@@ -38,6 +38,9 @@ ELSEWHERE = {
     "defjvp": "custom_jvp, or rule for a ufunc",
     "defvjp": "custom_jvp, or rule for a ufunc",
     "implicit_diff": "custom_root",
+    "register": "register_standin for a function of a package, or rule for a ufunc",
+    "register_jvp": "register_standin for a function of a package, or rule for a ufunc",
+    "monkey_patch": "register_standin",
     "vmap": "NumPy's broadcasting: jacobian_fwd takes arrays of any shape",
     "stop_gradient": "constants: plain numbers carry no derivative",
 }
@@ -67,7 +70,7 @@ def refuse_keywords(caller: str, unknown: dict) -> None:
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     close = _close(name, options)
     typed = f" Did you mean {close}?" if close else ""
-    given = repr(value) if isinstance(value, (int, float, str, bool)) else name
+    given = repr(value) if issubclass(type(value), (int, float, str, bool)) else name
     raise TypeError(
         f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "
         f"are bound to it first: functools.partial(f, {name}={given}), or "

@@ -21,12 +21,12 @@ def told(a):
 
 def _places(holder, a):
     """How the user's code would ask `holder`, which refers to `a`, for it."""
-    if isinstance(holder, _PASSING) or type(holder).__module__.startswith("dualmc"):
+    if issubclass(type(holder), _PASSING) or type(holder).__module__.startswith("dualmc"):
         return
-    if isinstance(holder, dict):
+    if issubclass(type(holder), dict):
         for key in [key for key, item in holder.items() if item is a]:
             yield _in_dict(holder, key)
-    elif isinstance(holder, (list, tuple)):
+    elif issubclass(type(holder), (list, tuple)):
         for i in [i for i, item in enumerate(holder) if item is a]:
             yield f"item {i} of a {type(holder).__name__}"
     elif type(holder) is types.CellType:
@@ -43,8 +43,8 @@ def _in_dict(names, key):
     if module is not None and vars(module) is names:
         return f"{names['__name__']}.{key}"
     for owner in gc.get_referrers(names):
-        if getattr(owner, "__dict__", None) is names:
-            return f"{owner.__name__ if isinstance(owner, type) else type(owner).__name__}.{key}"
+        if getattr(owner, "__dict__", {}).get(key) is names[key]:
+            return f"{owner.__name__ if issubclass(type(owner), type) else type(owner).__name__}.{key}"
     return f"item {key!r} of a dict"
 
 
@@ -53,4 +53,4 @@ def _attributes(holder):
     yield from getattr(holder, "__dict__", ())
     for base in type(holder).__mro__:
         slots = base.__dict__.get("__slots__", ())
-        yield from [slots] if isinstance(slots, str) else slots
+        yield from [slots] if type(slots) is str else slots

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals import conversions, ended
+from dualmc.duals import conversions, ended, levels
 from dualmc.duals.elements import CARRIERS
 from dualmc.errors import TangentLostError
 from dualmc.graph.nodes import Node, Recorder
@@ -76,7 +76,8 @@ class Traced:
                 self._memory = self._place(self._owner.ended_value())
         if not self.is_number:
             return self._memory
-        return self._memory.item() if self.is_pythons else self._memory[()]
+        is_pythons = self.is_pythons or self._node.serial in self._recorder.floats
+        return self._memory.item() if is_pythons else self._memory[()]
 
     def look(self) -> Any:
         """The plain array, whose numbers decide what f does next."""
@@ -115,6 +116,20 @@ class Traced:
     def is_pythons(self) -> bool:
         """Whether f knows it as a float of Python's."""
         return self.node.serial in self._recorder.numbers
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What it stands for, as of a Dual; dualmc itself asks ``type(a)``."""
+        recorder = self._recorder
+        if self.has_ended and levels.is_inside():
+            return type(self)
+        if not self.is_number:
+            return np.ndarray
+        node = self.node
+        if node.function is None and node.name:
+            recorder.asked_type = True
+        is_float = self.is_pythons or node.serial in recorder.floats
+        return float if is_float else node.value.dtype.type
 
     def in_memory(self) -> Any:
         """The value, to be asked how it lies in memory, which later arguments need not do so."""

@@ -30,9 +30,9 @@ def _plain(a):
     if type(a) is Dual:
         a = values(a)
         return a[()] if a.ndim == 0 else a
-    if isinstance(a, np.ndarray) and a.dtype == object and has_dual(a):
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_dual(a):
         return _plain(as_operand(a))
-    if isinstance(a, (list, tuple)) and has_dual(a):
+    if issubclass(type(a), (list, tuple)) and has_dual(a):
         items = [_plain(item) for item in a]
         return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
     return a
@@ -100,7 +100,7 @@ def _root_finder(name, is_elementwise, locate):
         first = next(iter(given))
         function = given[first]
         extra = given.get("args", ())
-        extra = extra if isinstance(extra, tuple) else (extra,)
+        extra = extra if issubclass(type(extra), tuple) else (extra,)
         for key, value in given.items():
             if key != "args":
                 given[key] = _on_values(value) if callable(value) else _plain(value)
@@ -117,11 +117,11 @@ def _root_finder(name, is_elementwise, locate):
 def _first(r, given):
     """The residual alone, where the function also returns its Jacobian."""
     has_jacobian = given.get("jac") is True or given.get("fprime") is True
-    return r[0] if has_jacobian and isinstance(r, tuple) else r
+    return r[0] if has_jacobian and issubclass(type(r), tuple) else r
 
 
 def _in_tuple(out, differentiate):
-    if isinstance(out, tuple):
+    if issubclass(type(out), tuple):
         return (differentiate(out[0]), *out[1:])
     return differentiate(out)
 
