@@ -110,6 +110,11 @@ class Dual:
         """Whether the derivative call that it belongs to has."""
         return not self.level.open
 
+    @property
+    def is_running(self):
+        """Whether that call is under way, in whatever thread; a Dual made by hand has none."""
+        return self.level.open and self.level.serial > 0
+
     def ended_value(self):
         """The plain array that it is where it has: see `ended.py`."""
         return ended.value_of(self)

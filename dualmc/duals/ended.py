@@ -14,7 +14,6 @@ from dualmc.duals import levels
 from dualmc.duals.elements import CARRIERS, Number, opened
 from dualmc.errors import MissingRuleError, TangentLostError
 
-
 # What a step raises that met a carrier which has ended, or a plain array beside it.
 REFUSALS = (TangentLostError, MissingRuleError)
 
@@ -23,15 +22,29 @@ def again(error, function, args, options=None):
     """``function(*args)``, which raised `error`, of the values of the ended carriers in `args`."""
     given = (args, {} if options is None else options)
     plain = given if levels.is_inside() else plain_of(given)
-    if plain is given:
+    if plain is given or _has_running(plain):
         raise error
     return function(*plain[0], **plain[1])
 
 
+def _has_running(a):
+    """Whether `a`, a nest of lists, tuples and dicts, holds a carrier of a call that still runs."""
+    if type(a) in CARRIERS:
+        return a.is_running
+    if issubclass(type(a), dict):
+        a = a.values()
+    elif not issubclass(type(a), (list, tuple)):
+        return False
+    return any(map(_has_running, a))
+
+
 def called(function, args, options):
     """``function(*args)`` of the values of the ended carriers in `args`."""
-    args, options = plain_of((args, options))
-    return function(*args, **options)
+    given = (args, options)
+    plain = plain_of(given)
+    if _has_running(plain):
+        raise levels.finished()
+    return function(*plain[0], **plain[1])
 
 
 def method(carrier, name, args=(), options=None):

@@ -10,7 +10,10 @@ _PASSING = (types.FrameType, types.TracebackType, BaseException)
 
 def told(a):
     """A sentence on the array `a` and where it is kept, as far as that can be told."""
-    places = dict.fromkeys(place for r in gc.get_referrers(a) for place in _places(r, a))
+    holders = [r for r in gc.get_referrers(a) if _is_of_user(r)]
+    tables = [r for r in holders if issubclass(type(r), dict)]
+    owners = gc.get_referrers(*tables) if tables else []
+    places = dict.fromkeys(place for r in holders for place in _places(r, a, owners))
     kept = f", kept as {' and as '.join(places)}" if places else ""
     what = f"an array of shape {a.shape}" if a.shape else "a number"
     return (
@@ -19,13 +22,15 @@ def told(a):
     )
 
 
-def _places(holder, a):
+def _is_of_user(holder):
+    return not (issubclass(type(holder), _PASSING) or type(holder).__module__.startswith("dualmc"))
+
+
+def _places(holder, a, owners):
     """How the user's code would ask `holder`, which refers to `a`, for it."""
-    if issubclass(type(holder), _PASSING) or type(holder).__module__.startswith("dualmc"):
-        return
     if issubclass(type(holder), dict):
         for key in [key for key, item in holder.items() if item is a]:
-            yield _in_dict(holder, key)
+            yield _in_dict(holder, key, owners)
     elif issubclass(type(holder), (list, tuple)):
         for i in [i for i, item in enumerate(holder) if item is a]:
             yield f"item {i} of a {type(holder).__name__}"
@@ -37,14 +42,16 @@ def _places(holder, a):
                 yield f"{type(holder).__name__}.{name}"
 
 
-def _in_dict(names, key):
+def _in_dict(names, key, owners):
     """``names[key]`` as the attribute or the global variable that it may be."""
     module = sys.modules.get(names.get("__name__"))
     if module is not None and vars(module) is names:
         return f"{names['__name__']}.{key}"
-    for owner in gc.get_referrers(names):
-        if getattr(owner, "__dict__", {}).get(key) is names[key]:
-            return f"{owner.__name__ if issubclass(type(owner), type) else type(owner).__name__}.{key}"
+    for owner in owners:
+        if getattr(owner, "__dict__", None) is names:
+            return f"{type(owner).__name__}.{key}"
+        if issubclass(type(owner), type) and any(r is names for r in gc.get_referents(owner)):
+            return f"{owner.__name__}.{key}"
     return f"item {key!r} of a dict"
 
 

@@ -92,7 +92,13 @@ def level_of(*args):
     """The innermost open level among Duals in `args` (nests of lists and tuples included)."""
     found = []
     _collect_levels(args, found)
-    return levels.innermost(found, args)
+    top = levels.innermost(found, args)
+    for level in found:
+        if level is not top and not level.open:
+            raise levels.finished(
+                next((a for a in args if getattr(a, "level", None) is level), None)
+            )
+    return top
 
 
 def _collect_levels(args, found):

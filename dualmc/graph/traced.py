@@ -65,6 +65,8 @@ class Traced:
         """Whether the recording that it belongs to has."""
         return not self._recorder.open
 
+    is_running = property(lambda self: self._recorder.open)
+
     def ended_value(self) -> Any:
         """The plain array or number that it is where it has: see `duals/ended.py`."""
         ended.check_readable(self)

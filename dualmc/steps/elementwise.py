@@ -75,6 +75,8 @@ def push(rule, function, args, options=None):
             if level is None:
                 level = a.level
             elif a.level is not level:
+                if not (a.level.open and level.open):  # beside an open one, in any thread
+                    raise levels.finished(a)
                 level = levels.innermost((level, a.level))
         elif (
             kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object)

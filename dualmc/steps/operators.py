@@ -157,7 +157,12 @@ def _negated(self):
 
 def _abs(self):
     y = apply(np.absolute, self)
-    if type(y) is Dual and self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
+    if (
+        type(y) is Dual
+        and self.ndim == 0
+        and self.dtype.kind == "c"
+        and type(self.primal) is np.ndarray
+    ):
         # Python's abs of a complex scalar rounds differently from the ufunc's loop.
         y.replace_primal(np.asarray(abs(self.primal[()])))
     return y

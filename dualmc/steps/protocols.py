@@ -39,7 +39,11 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                             return y
                         break
                 y = apply(ufunc, *inputs)
-            if issubclass(type(inputs[0]), np.generic) and ufunc in SCALAR_OPERATORS and y.ndim == 0:
+            if (
+                issubclass(type(inputs[0]), np.generic)
+                and ufunc in SCALAR_OPERATORS
+                and y.ndim == 0
+            ):
                 # This is how NumPy hands over its scalars' operators.
                 return rounded(SCALAR_OPERATORS[ufunc], y, *inputs)
             return y
@@ -125,7 +129,9 @@ def _array_function(self, function, types, args, kwargs):
         if len(types) > 1 or len(args) > 1 and not types:
             for kind in types or map(type, args):
                 if kind not in OPERANDS and kind is not _NONE:
-                    args, kwargs = beside.function_beside(function, types, args, kwargs, from_objects)
+                    args, kwargs = beside.function_beside(
+                        function, types, args, kwargs, from_objects
+                    )
                     if args is None:
                         return kwargs
                     break
