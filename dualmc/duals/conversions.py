@@ -3,9 +3,11 @@
 Where that would lose the derivative it is refused.
 """
 
+import sys
+
 import numpy as np
 
-from dualmc.duals import ended, levels
+from dualmc.duals import ended, levels, texts
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
 
@@ -93,15 +95,27 @@ def is_pythons(dual):
 def text(dual):
     level = dual.level
     if level.serial and _is_as_plain(level):
-        value = values(dual)[()]
+        value = _shown(dual)
         return repr(value.item() if is_pythons(dual) else value)
     return f"Dual({dual.primal!r}, tangent of shape {(level.n, *dual.shape)})"
 
 
 def short_text(dual):
     if dual.level.serial and _is_as_plain(dual.level):
-        return str(values(dual)[()])
+        return str(_shown(dual))
     return f"Dual({dual.primal})"
+
+
+def formatted(dual, spec):
+    return format(_shown(dual), spec)
+
+
+def _shown(dual):
+    """The plain number or array, which somebody may read again."""
+    value, level = values(dual)[()], dual.level
+    if level.serial and level.open and dual.own_tangent() is not None:
+        texts.shown(level, value)
+    return value
 
 
 def _is_as_plain(level):
@@ -116,6 +130,8 @@ def as_float(dual):
         return float(ended.value_of(dual))
     if dual.own_tangent() is None:
         return float(dual.primal)
+    if texts.is_formatting(sys._getframe(2)):
+        return float(_shown(dual))
     dual.level.lost = True
     raise TangentLostError(
         "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
@@ -124,6 +140,14 @@ def as_float(dual):
         "numbers, give its derivative with @dualmc.custom_jvp (of a root, dualmc.custom_root).",
         level=dual.level,
     )
+
+
+def rounded(dual, digits):
+    """``round(dual, digits)``, locally constant as `np.round` and `np.rint` are: a plain number."""
+    value = values(dual)[()]
+    if is_pythons(dual):
+        value = value.item()
+    return round(value) if digits is None else round(value, digits)
 
 
 def as_complex(dual):

@@ -175,7 +175,7 @@ class Dual:
         return conversions.short_text(self)
 
     def __format__(self, spec):
-        return format(self.primal.item() if self.ndim == 0 else self.primal, spec)
+        return conversions.formatted(self, spec)
 
     def __bool__(self):
         return bool(self.primal)
@@ -196,8 +196,7 @@ class Dual:
         return math.ceil(self.item_value())
 
     def __round__(self, digits=None):
-        value = self.item_value() if self.level.open else self.ended_value()
-        return round(value) if digits is None else round(value, digits)
+        return conversions.rounded(self, digits)
 
     def item_value(self):
         return values(self.primal).item()

@@ -24,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk")  # fmt: skip
+                 "chunk", "texts")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -32,6 +32,7 @@ class Level:
         self.open = True
         self.lost = False  # whether a conversion to float was refused
         self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.texts = None  # numbers that were made text: `texts.py`
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
@@ -127,6 +128,20 @@ def close_beyond(mark):
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
+
+
+@contextmanager
+def suspended(level):
+    """`level`, or the recorder that stands in its place, is not under way inside."""
+    levels = stack.levels
+    place = levels.index(level) if level in levels else None
+    if place is not None:
+        del levels[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            levels.insert(place, level)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ def as_operand(a):
         subclasses.check(a)
         if issubclass(type(a), np.ndarray):
             return as_operand(a.view(np.ndarray))
+        if elements.is_labelled(a):
+            return as_operand(a.to_numpy())
     return a
 
 
@@ -94,10 +96,8 @@ def level_of(*args):
     _collect_levels(args, found)
     top = levels.innermost(found, args)
     for level in found:
-        if level is not top and not level.open:
-            raise levels.finished(
-                next((a for a in args if getattr(a, "level", None) is level), None)
-            )
+        if not level.open:
+            raise levels.finished(next((a for a in args if getattr(a, "level", 0) is level), None))
     return top
 
 

@@ -8,12 +8,13 @@ the other's writes.
 
 import copy
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from dualmc.duals import conversions, ended, levels
+from dualmc.duals import conversions, ended, levels, texts
 from dualmc.duals.elements import CARRIERS
 from dualmc.errors import TangentLostError
 from dualmc.graph.nodes import Node, Recorder
@@ -153,13 +154,22 @@ class Traced:
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return repr(self.look()[()])
+        return repr(self._shown())
 
     def __str__(self) -> str:
-        return str(self.look()[()])
+        return str(self._shown())
 
     def __format__(self, spec: str) -> str:
-        return format(self.look().item() if self.ndim == 0 else self.look(), spec)
+        return format(self._shown(), spec)
+
+    def _shown(self) -> Any:
+        """The plain number or array, which somebody may read again."""
+        if not self._recorder.open:  # in the message of an error, say
+            return self._node.value[()]
+        value = self.look()[()]
+        if not self.is_flat:
+            texts.shown(self._recorder, value)
+        return value.item() if self.is_pythons else value
 
     # --- conversions: the value alone decides, or the derivative would be lost -------------------
 
@@ -187,7 +197,13 @@ class Traced:
     def __round__(self, digits: int | None = None) -> Any:
         if digits is None:
             return int(self._whole(np.rint))
-        return round(self.ended_value() if self.has_ended else self.look().item(), digits)
+        if self.has_ended:
+            return round(self.ended_value(), digits)
+        if not self.is_number:
+            return round(self.look(), digits)  # as of NumPy's arrays: an error
+        if self.is_pythons:
+            return round(self.look().item(), digits)
+        return np.round(self, digits)  # type: ignore
 
     __trunc__ = __int__
 
@@ -200,6 +216,8 @@ class Traced:
     def __float__(self) -> float:
         if self.has_ended or self.is_flat:
             return float(self.look())
+        if texts.is_formatting(sys._getframe(1)):
+            return float(self._shown())
         self._recorder.lost = True
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "

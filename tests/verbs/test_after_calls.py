@@ -50,7 +50,7 @@ def test_an_exception_after_a_missing_rule_inside():
     assert np.array_equal(np.diag([4.0, 6.0]), J)
 
 
-# --- Duals that outlive their call, in another one (elsewhere they are values: test_ended.py) ------
+# --- Duals that outlive their call, in another one (elsewhere: test_ended.py) --------------------
 
 
 @pytest.fixture
