@@ -164,8 +164,8 @@ class Traced:
 
     def _shown(self) -> Any:
         """The plain number or array, which somebody may read again."""
-        if not self._recorder.open:  # in the message of an error, say
-            return self._node.value[()]
+        if self.has_ended:  # inside another call, in the message of an error, say
+            return self._node.value[()] if levels.is_inside() else self.ended_value()
         value = self.look()[()]
         if not self.is_flat:
             texts.shown(self._recorder, value)
