@@ -203,7 +203,7 @@ class Traced:
             return round(self.look(), digits)  # as of NumPy's arrays: an error
         if self.is_pythons:
             return round(self.look().item(), digits)
-        return np.round(self, digits)  # type: ignore
+        return np.round(self, digits)
 
     __trunc__ = __int__
 
