@@ -257,6 +257,12 @@ def unregister_standin(function: Callable) -> None:
     ------
     ValueError
         If no stand-in of yours is registered for it.
+
+    Examples
+    --------
+    >>> import scipy.signal, dualmc as dm
+    >>> _ = dm.register_standin(scipy.signal.detrend, lambda x: x - x.mean())
+    >>> dm.unregister_standin(scipy.signal.detrend)
     """
     _check_is_function(function, "unregister_standin")
     if not registered.leave(function):
