@@ -11,11 +11,10 @@ import array
 import decimal
 import functools
 import itertools
-import types
 
 import numpy as np
 
-from dualmc.duals import levels, texts, weak
+from dualmc.duals import texts, weak
 from dualmc.duals.dual import Dual
 from dualmc.duals.elements import opened
 from dualmc.duals.operands import has_tangent
@@ -24,6 +23,7 @@ from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.table import (
     CALLED,
     STANDINS,
+    by_own_method,
     exact,
     has_carrier,
     is_carrier,
@@ -35,12 +35,61 @@ from dualmc.unchanged.standins.table import (
 _TEXT = frozenset({str, bytes, bytearray, np.str_, np.bytes_})
 
 
-def called(*originals):
-    """Decorator: the function below is found where code calls one of `originals`."""
+class ToCall:
+    """A class of Python's or NumPy's where code calls it; it has all that the class has."""
 
-    def register(standin):
-        CALLED.update(dict.fromkeys(originals, standin))
-        return standin
+    def __init__(self, original, function):
+        self.__dict__ |= {"original": original, "function": function, "__doc__": original.__doc__}
+        if issubclass(original, (float, complex, int, np.generic)):
+            self.__dict__["dtype"] = np.dtype(original)  # so that np.dtype(self) is that
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.original, name)
+
+    def __instancecheck__(self, instance):
+        return isinstance(instance, self.original)
+
+    def __subclasscheck__(self, subclass):
+        return issubclass(subclass, self.original)
+
+    def __mro_entries__(self, bases):
+        return (self.original,)
+
+    def __or__(self, other):
+        return self.original | other
+
+    def __ror__(self, other):
+        return other | self.original
+
+    def __getitem__(self, item):
+        return self.original[item]
+
+    def __eq__(self, other):
+        return other is self or other == self.original
+
+    def __hash__(self):
+        return hash(self.original)
+
+    def __repr__(self):
+        return repr(self.original)
+
+    def __reduce__(self):
+        return _same, (self.original,)
+
+
+def _same(original):
+    return original
+
+
+def called(original):
+    """Decorator: the function below is found where code calls `original`."""
+
+    def register(function):
+        CALLED[original] = ToCall(original, function) if type(original) is type else function
+        return function
 
     return register
 
@@ -59,20 +108,12 @@ def _number(x):
     return x
 
 
-def _by_own_method(x, name):
-    """What the method `name`, Python code, of the object `x` gives; None: it has none."""
-    method = getattr(type(x), name, None)
-    if type(method) is types.FunctionType and levels.current() is not None:
-        return method(x)
-    return None
-
-
 @called(float)
 def to_float(x=0.0, /):
     """``float``, which keeps the derivative."""
     x = _number(x)
     if not is_carrier(x):
-        y = _by_own_method(x, "__float__")
+        y = by_own_method(x, "__float__")
         return y if is_carrier(y) else float(x)
     if x.ndim or x.dtype.kind == "c":
         float(value_of(x))  # raises, or warns, as it does of plain arrays and complex numbers
@@ -98,7 +139,7 @@ def to_complex(real=0, imag=None):
     """``complex``, which keeps the derivatives of its parts."""
     parts = [_number(a) for a in ((real,) if imag is None else (real, imag))]
     if imag is None and not is_carrier(real):
-        parts = [y if is_carrier(y := _by_own_method(real, "__complex__")) else parts[0]]
+        parts = [y if is_carrier(y := by_own_method(real, "__complex__")) else parts[0]]
     if not any(map(is_carrier, parts)):
         return complex(*parts)
     complex(*(value_of(a)[()] if is_carrier(a) else a for a in parts))  # raises
@@ -118,7 +159,7 @@ def _number_of_numpys(kind):
             return kind(*args, **kwargs)
         x = _number(args[0])
         if not has_carrier(x):
-            y = _by_own_method(x, "__float__") if issubclass(kind, np.floating) else None
+            y = by_own_method(x, "__float__") if issubclass(kind, np.floating) else None
             return kind(x) if not is_carrier(y) else standin(y)
         y = np.astype(operand(x), kind)
         return y if y.ndim else y[()]
@@ -128,7 +169,7 @@ def _number_of_numpys(kind):
 
 for _kind in {*np.sctypeDict.values()}:
     if issubclass(_kind, np.inexact):
-        CALLED[_kind] = _number_of_numpys(_kind)
+        called(_kind)(_number_of_numpys(_kind))
 
 
 def _whole_number(kind):
@@ -141,7 +182,7 @@ def _whole_number(kind):
 
 for _kind in {*np.sctypeDict.values()}:
     if issubclass(_kind, (np.integer, np.bool_)):
-        CALLED[_kind] = _whole_number(_kind)
+        called(_kind)(_whole_number(_kind))
 
 
 # --- Functions that are handed a class to call ---------------------------------------------------
@@ -178,13 +219,13 @@ def _of_named(original, name, place=None):
     return standin
 
 
-for _function in (map, filter, functools.reduce, itertools.starmap, itertools.takewhile,
-                  itertools.dropwhile, itertools.filterfalse):  # fmt: skip
-    CALLED[_function] = _of_function_first(_function)
+for _function in (map, filter, functools.partial, functools.reduce, itertools.starmap,
+                  itertools.takewhile, itertools.dropwhile, itertools.filterfalse):  # fmt: skip
+    called(_function)(_of_function_first(_function))
 for _function in (sorted, min, max):
-    CALLED[_function] = _of_named(_function, "key")
-CALLED[itertools.groupby] = _of_named(itertools.groupby, "key", 1)
-CALLED[itertools.accumulate] = _of_named(itertools.accumulate, "func", 1)
+    called(_function)(_of_named(_function, "key"))
+called(itertools.groupby)(_of_named(itertools.groupby, "key", 1))
+called(itertools.accumulate)(_of_named(itertools.accumulate, "func", 1))
 
 
 # --- Numbers that hold no derivative -------------------------------------------------------------
