@@ -35,7 +35,7 @@ def as_output(y, caller):
             y = as_operand(numbers_of(y, caller))
     if type(y) is Dual:
         if not y.level.open:
-            raise levels.finished()
+            raise levels.finished(y)
         return weak.strong(y) if weak.state.made else y
     numbers = np.asarray(y)
     if numbers.dtype.kind not in "biufc":

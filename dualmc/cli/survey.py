@@ -131,8 +131,10 @@ def _short(finding: Finding) -> str:
 
 
 def _result(finding: Finding) -> str:
-    if finding.verdict != WORKS or finding.error is None:
+    if finding.verdict != WORKS:
         return finding.verdict
+    if finding.error is None:
+        return f"{WORKS}; not compared"
     return f"{WORKS}; {finding.error:.0e} off by {finding.method}"
 
 

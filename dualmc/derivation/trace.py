@@ -83,7 +83,8 @@ def trace(
     ]
     recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
     try:
-        output = _output(_called(f, call, recorder), recorder, inputs)
+        with watching(recorder):
+            output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
     finally:
         recorder.open = False

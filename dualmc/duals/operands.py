@@ -94,7 +94,11 @@ def level_of(*args):
     """The innermost open level among Duals in `args` (nests of lists and tuples included)."""
     found = []
     _collect_levels(args, found)
-    return levels.innermost(found)
+    top = levels.innermost(found, args)
+    for level in found:
+        if not level.open:
+            raise levels.finished(next((a for a in args if getattr(a, "level", 0) is level), None))
+    return top
 
 
 def _collect_levels(args, found):

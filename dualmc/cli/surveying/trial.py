@@ -83,7 +83,7 @@ def point_of(function: Callable[..., Any], given: Mapping[str, Any]) -> tuple[An
     NoNumbers
         If there are none among the samples.
     """
-    first: Exception | None = None
+    first: BaseException | None = None
     returned = ""
     for args in samples(function, given):
         if not any(map(_is_active, args)):
@@ -92,7 +92,7 @@ def point_of(function: Callable[..., Any], given: Mapping[str, Any]) -> tuple[An
             with np.errstate(all="ignore"):
                 y, again = (function(*map(_copy, args)) for _ in range(2))
             what = _no_numbers(y, again)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             first = first or error
             continue
         if not what:
@@ -145,15 +145,10 @@ def _differentiated(function: Callable[..., Any], args: tuple, found: Finding) -
     with np.errstate(all="ignore"):
         _, forward = value_and_jacobian_fwd(function, *map(_copy, args), argnums=argnums)
         reverse = jacobian_rev(function, *map(_copy, args), argnums=argnums)
-        check = check_jacobian(function, *map(_copy, args), argnums=argnums)
-    found = replace(found, method=check.method, error=float(check.error))
-    if not check:
-        says = f"dualmc has {check.computed:.6g}, {check.method} {check.expected:.6g}"
-        cause = check.cause.partition("\n")[0]
-        advice = 'see dualmc.check_jacobian, dualmc.kinks("warn")'
-        return replace(
-            found, verdict=DIFFERS, reason=says + (f": {cause}" if cause else ""), advice=advice
-        )
+        try:
+            check = check_jacobian(function, *map(_copy, args), argnums=argnums)
+        except Exception:  # outside of what f is defined for
+            check = None
     gap = _gap(forward, reverse)
     if not gap <= AGREEMENT:
         return replace(
@@ -162,6 +157,16 @@ def _differentiated(function: Callable[..., Any], args: tuple, found: Finding) -
             error=gap,
             reason=f"forward and reverse mode differ by {gap:.1e}",
             advice="please report it",
+        )
+    if check is None:
+        return replace(found, reason="f is not defined next to the point: nothing to compare with")
+    found = replace(found, method=check.method, error=float(check.error))
+    if not check:
+        says = f"dualmc has {check.computed:.6g}, {check.method} {check.expected:.6g}"
+        cause = check.cause.partition("\n")[0]
+        advice = 'see dualmc.check_jacobian, dualmc.kinks("warn")'
+        return replace(
+            found, verdict=DIFFERS, reason=says + (f": {cause}" if cause else ""), advice=advice
         )
     return found
 
