@@ -30,7 +30,7 @@ def test_weights(metric):
 
     x = np.concatenate([BOTH, W])
     if metric == "chebyshev":  # weights choose what counts
-        judge(lambda q: sd.cdist(q[:8].reshape(2, 4), A, metric, w=[1, 0, 1, 1]), x[:8])
+        judge(lambda q: sd.cdist(q[:8].reshape(2, 4), B, metric, w=[1, 0, 1, 1]), x[:8])
         return
     judge(f, x, second=False)
 
