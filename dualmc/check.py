@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import watch
+from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
@@ -86,7 +86,7 @@ VALUE = "plain value"
 
 
 def check_jacobian(
-    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7
+    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7, **unknown: Any
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
@@ -129,6 +129,8 @@ def check_jacobian(
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
                     numpy.absolute is at a kink in 1 element (derivative 0 at 0)
     """
+    if unknown:
+        names.refuse_keywords("check_jacobian", unknown)
     if issubclass(type(rtol), bool) or not issubclass(type(rtol), (int, float, np.number)):
         raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
     if not rtol >= 0:

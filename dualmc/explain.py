@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.calls import names as wording
 from dualmc.calls import watch
 from dualmc.calls.request import Request
 from dualmc.calls.structures.trees import Structure
@@ -180,6 +181,7 @@ def explain(
     *args: Any,
     argnums: int | Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    **unknown: Any,
 ) -> Explanation:
     """Derive the Jacobian of `f` step by step, as the document teaches it (4.5.1).
 
@@ -229,6 +231,8 @@ def explain(
     >>> print(explanation.text().splitlines()[-1].strip())
     dy/dx = 2*x*cos(x^2) = 0.313017
     """
+    if unknown:
+        wording.refuse_keywords("explain", unknown)
     try:
         graph = trace(f, *args, argnums=argnums, names=names)
         numbers = differentiated(args, argnums)

@@ -38,11 +38,13 @@ def jacobian_fwd(
     Parameters
     ----------
     f : callable
-        Plain NumPy code: ``f(*args)`` returns a number, an array of any shape, or a list or tuple
-        of those (stacked as ``np.array`` would).
+        Plain NumPy code: ``f(*args)`` returns a number, an array of any shape, a list or tuple of
+        those (stacked as ``np.array`` would), or a structure: a dict, a named tuple, a dataclass,
+        a ragged list.
     *args : float, list or array
         Arguments of `f`.  Those differentiated may have any shape; integers become float64,
-        float32 stays float32.  They are copied: the caller's arrays never change.
+        float32 stays float32.  They are copied: the caller's arrays never change.  A structure
+        of numbers and arrays may stand for one.
     argnums : int or tuple of int, optional
         Which positional arguments to differentiate; a tuple gives a tuple of Jacobians.
     chunk_size : int, optional
@@ -61,7 +63,8 @@ def jacobian_fwd(
     Returns
     -------
     J : ndarray, shape ``y.shape + x.shape``; or csr_array, shape (y.size, x.size)
-        ``J[i, j] = d y_i / d x_j``, in units of y per unit of x.
+        ``J[i, j] = d y_i / d x_j``, in units of y per unit of x.  Of structures a structure of
+        these, ``J[out][in]``.
 
     Raises
     ------

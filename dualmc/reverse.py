@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
-from dualmc.calls.inputs import as_input, is_sparse_matrix
+from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
 from dualmc.calls.request import Request
@@ -332,6 +332,8 @@ def gradient_of(caller, f, args, argnums, has_aux):
 
 def _pulled_back(caller, f, args, argnums, has_aux):
     is_tuple = False
+    if len(args) > 1:
+        args = as_read(args)
     x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         tape = Tape.of_array(caller, f, args)

@@ -5,13 +5,22 @@ import sys
 import numpy as np
 
 from dualmc.calls.structures import trees
-from dualmc.duals import subclasses
+from dualmc.duals import ended, subclasses
 from dualmc.duals.dual import Dual
+from dualmc.duals.elements import CARRIERS
 from dualmc.duals.operands import from_objects, from_sequence, has_dual
 from dualmc.graph.record import has_traced
 
 FLOAT64 = np.dtype(np.float64)
 NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32})
+
+
+def as_read(args):
+    """`args`, of those that earlier calls have left in objects of the user's their values."""
+    for a in args:
+        if type(a) in CARRIERS and a.has_ended:
+            return ended.plain_of(args)
+    return args
 
 
 def as_input(x, caller, name, is_complex=False):
@@ -21,6 +30,8 @@ def as_input(x, caller, name, is_complex=False):
     """
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         return x
+    if type(x) in CARRIERS and x.has_ended:
+        x = x.ended_value()
     if type(x) is Dual:
         if x.dtype.kind != "f" and not (is_complex and x.dtype.kind == "c"):
             raise TypeError(_complex_input(caller, name, x.dtype))
@@ -36,7 +47,7 @@ def as_input(x, caller, name, is_complex=False):
         raise TypeError(
             f"{caller} needs {name} to be a float, a list or a plain array of floats; got "
             f"{'a list that holds a ' * (found is not x)}{type(found).__name__}. Convert it first, "
-            f"e.g. with numpy.asarray({name})."
+            f"e.g. with {subclasses.numbers_by(type(found), name)}."
         )
     if x is None or issubclass(type(x), (set, str, bytes)) or is_sparse_matrix(x):
         raise TypeError(_no_array(caller, name, x))

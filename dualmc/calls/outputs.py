@@ -35,7 +35,7 @@ def as_output(y, caller):
             y = as_operand(numbers_of(y, caller))
     if type(y) is Dual:
         if not y.level.open:
-            raise levels.finished()
+            raise levels.finished(y)
         return weak.strong(y) if weak.state.made else y
     numbers = np.asarray(y)
     if numbers.dtype.kind not in "biufc":
@@ -48,7 +48,7 @@ def as_output(y, caller):
 
 
 def numbers_of(y, caller):
-    """The numbers of an output; what would mean more is refused, a matrix means no more."""
+    """The numbers of an output; what would mean more is refused, matrices and labels do not."""
     if issubclass(type(y), np.matrix):
         return y.view(np.ndarray)
     if subclasses.is_masked(y):
@@ -58,12 +58,14 @@ def numbers_of(y, caller):
             f"{caller} needs f to return numbers; f returned a masked array, some elements of "
             f"which have none. Return y.filled(0), y.compressed() or a reduction of it."
         )
+    if elements.is_labelled(y):
+        return y.to_numpy()
     found = subclasses.more_than_array(y)
     if found is not None:
         raise TypeError(
             f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
             f"returned a {type(found).__name__}, whose class means more. Return its numbers, e.g. "
-            f"numpy.asarray(y)."
+            f"{subclasses.numbers_by(type(found), 'y')}."
         )
     return y
 

@@ -83,7 +83,8 @@ def trace(
     ]
     recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
     try:
-        output = _output(_called(f, call, recorder), recorder, inputs)
+        with watching(recorder):
+            output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
     finally:
         recorder.open = False
@@ -133,7 +134,7 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
         with guarded(), watching(recorder):
             return call_f(f, args, recorder)
     except TangentLostError as error:
-        if error.__cause__ is None:
+        if error.__cause__ is None or not str(error).startswith("Cannot store"):
             raise
         raise TangentLostError(
             "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "

@@ -26,6 +26,7 @@ class Structured:
         self.of = of
         is_scalar = of in ("gradient", "hessian")
         self.flat = Flat(met, "prepare", f, args, options["argnums"], is_scalar)
+        self.flat.keeps_constants = False
         # What f is made of is compared at every call: the first arguments are no part of it.
         self.args, self.flat.args = self.flat.args, ()
         self._request = Request(

@@ -40,11 +40,14 @@ def _value(a):
 
 def power(a, b):
     """``a ** b`` of two floats; of a negative one the complex root, as of Python's."""
-    y = operator.pow(_value(a), _value(b))
+    value = operator.pow(_value(a), _value(b))
     a, b = _numpys(a), _numpys(b)
-    if type(y) is complex:
-        return np.power(np.astype(a, np.complex128) if type(a) is Dual else complex(a), b)
-    return noted(a**b)
+    if type(value) is not complex:
+        return noted(a**b)
+    y = np.power(np.astype(a, np.complex128) if type(a) is Dual else complex(a), b)
+    if type(y.primal) is np.ndarray:
+        y.replace_primal(np.asarray(value))
+    return y
 
 
 def _numpys(a):

@@ -28,6 +28,8 @@ SOURCES = {
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
+    "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
     "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.

@@ -1,6 +1,5 @@
 """Floats of Python's stay floats under Python's operators, and raise what floats raise."""
 
-import cmath
 import math
 import operator
 
@@ -117,4 +116,4 @@ def test_overflow_and_complex_roots():
     for go in (dm.derivative, dm.jacobian_rev):
         assert abs(float(go(root, 2.0)) - 1.0) < 1e-15
     value, _ = dm.value_and_jacobian_fwd(lambda t: ((-t) ** 0.5).imag, 2.0)
-    assert value == cmath.sqrt(-2.0).imag
+    assert value == ((-2.0) ** 0.5).imag

@@ -75,7 +75,7 @@ def value_of(a):
 def plain(a, what):
     """The plain array that `a` is, if it holds no derivative; `what` tells who asked."""
     if type(a) is Traced:
-        if a.is_flat:
+        if a.has_ended or a.is_flat:
             return a.look()
     elif hasattr(a, "__array__"):
         return a.__array__()

@@ -16,7 +16,6 @@ pytest.importorskip("scipy")
 
 import scipy.integrate as integrate
 import scipy.interpolate as interpolate
-import scipy.ndimage as ndimage
 import scipy.optimize as optimize
 import scipy.signal as signal
 import scipy.sparse as sparse
@@ -209,19 +208,6 @@ ONES = np.ones(3)
 
 # The function's name as the message gives it (None: compiled, it has none to give), and f.
 REFUSED = [
-    ("interpolate.CubicSpline", lambda x: SPLINE(x)),
-    ("interpolate.CubicSpline", lambda x: interpolate.CubicSpline(T, x)(1.5)),
-    ("interpolate.interp1d", lambda x: STRAIGHT(x)),
-    ("interpolate.interp1d", lambda x: interpolate.interp1d(T, x)(1.5)),
-    ("interpolate.PchipInterpolator", lambda x: interpolate.PchipInterpolator(T, x)(1.5)),
-    ("interpolate.splrep", lambda x: interpolate.splrep(T, x, k=1)[1]),
-    ("signal.lfilter", lambda x: signal.lfilter([1.0], [1.0, 0.5], x)),
-    ("signal.fftconvolve", lambda x: signal.fftconvolve(x, [1.0, 2.0])),
-    ("signal.savgol_filter", lambda x: signal.savgol_filter(x, 3, 1)),
-    ("ndimage.gaussian_filter", lambda x: ndimage.gaussian_filter(x, 1.0)),
-    ("ndimage.map_coordinates", lambda x: ndimage.map_coordinates(np.arange(9.0), [x])),
-    ("spatial.distance.cdist", lambda x: distance.cdist(x[:, None], [[0.0], [1.0]])),
-    ("spatial.distance.pdist", lambda x: distance.pdist(x[:, None])),
     (
         "spatial.transform.Rotation.from_rotvec",
         lambda x: transform.Rotation.from_rotvec(x).apply(ONES),
