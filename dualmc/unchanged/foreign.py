@@ -28,6 +28,7 @@ SOURCES = {
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.spatial.distances",
+    "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
     "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
     "scipy.fft": "dualmc.unchanged.scipy.fft",

@@ -46,7 +46,7 @@ def test_options():
     judge(lambda q: sd.mahalanobis(q[:3], q[3:], np.eye(3) + 0.1), BOTH[:6])
     judge(lambda q: sd.pdist(q.reshape(6, 3), lambda u, v: np.sum((u - v) ** 4)), MANY.ravel(),
           second=False)  # fmt: skip
-    judge(lambda q: sd.jensenshannon(q.reshape(3, 4), A[::-1], axis=1), A.ravel())
+    judge(lambda q: sd.jensenshannon(q.reshape(3, 4), A[::-1] ** 2, axis=1), A.ravel())
     judge(lambda q: sd.squareform(sd.pdist(q.reshape(6, 3))), MANY.ravel(), second=False)
 
 
