@@ -44,7 +44,7 @@ def plain(a):
     """`a` with plain arrays for the carriers in it."""
     if type(a) in (list, tuple):
         return type(a)(plain(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object or type(a) is not np.ndarray:
+    if issubclass(type(a), np.ndarray) and a.dtype == object or type(a) is not np.ndarray:
         a = operand(a) if has_carrier(a) else a
     found = value_of(a) if has_carrier(a) else a
     return found[()] if found is not a and np.ndim(found) == 0 else found
