@@ -22,23 +22,12 @@ from dualmc.errors import (
     lost_in_library,
 )
 from dualmc.unchanged import adapt
-from dualmc.unchanged.copies.namespace import Namespace
 
 
 def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
-        try:
-            for a in args:
-                if callable(a) or type(a).__module__.startswith("scipy.sparse"):
-                    args = adapt.arguments(f, args)
-                    break
-            y = adapt.adapted(f)(*args)
-        except BaseException:
-            adapt.drop_under_way()
-            raise
-        finally:
-            adapt.hand_back()
+        y = adapt.call(f, args)
     except (MissingRuleError, TangentLostError) as error:
         _Way(error).locate(error)
         raise
@@ -215,7 +204,7 @@ class _Way:
     def runs_as_it_is(self):
         """What to add where the user's line is in a function that is not adapted."""
         frame = self.line.tb_frame
-        if isinstance(frame.f_globals, Namespace):
+        if adapt.is_adapted(frame):
             return ""
         name = frame.f_code.co_qualname
         owner = type(frame.f_locals.get("self"))

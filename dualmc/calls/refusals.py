@@ -13,8 +13,8 @@ from dualmc import errors
 from dualmc.duals import levels
 from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
 from dualmc.tangents.dense_tangent import ChunkNeeded
-from dualmc.unchanged.copies.as_is import FOREIGN
-from dualmc.unchanged.copies.namespace import Namespace
+from dualmc.unchanged.code.as_is import FOREIGN, LIBRARIES
+from dualmc.unchanged.code.rewriting import is_rewritten
 
 # Refusals that are noted in one call: the first ones tell.
 NOTED = 8
@@ -58,9 +58,9 @@ def _users_line(frame):
 
 def is_library(frame):
     """Whether `frame` runs code that is left as it is; `as_is.py` says which."""
-    if isinstance(frame.f_globals, Namespace):
-        return False
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
+    if is_rewritten(frame.f_code) and top not in LIBRARIES:
+        return False
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 

@@ -14,6 +14,7 @@ from dualmc.duals import choices, levels
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
 from dualmc.tangents.dense_tangent import ChunkNeeded
+from dualmc.unchanged import adapt
 
 
 def passes(request, is_sparse=None):
@@ -52,6 +53,7 @@ def passes(request, is_sparse=None):
     return first, pieces, first_aux
 
 
+@adapt.restarting
 def _pass(request, start, width, is_sparse, looks_again=True):
     """One call of f, for `width` columns from `start` on: its value, the columns, and aux.
 
@@ -138,6 +140,7 @@ def along(caller, f, xs, x_dots, given):
     return scalar(y), scalar(y_dot)
 
 
+@adapt.restarting
 def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]

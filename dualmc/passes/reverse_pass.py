@@ -21,6 +21,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
 from dualmc.tangents.tape import leaf
+from dualmc.unchanged import adapt
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
 ROWS_BUDGET = 2**24
@@ -32,6 +33,7 @@ class Tape:
 
     other: Any = None  # where an inner call met a kink: the tape of another look at f
 
+    @adapt.restarting
     def __init__(self, request: Request, looks_again: bool = True) -> None:
         with open_level(0, records=True) as level:
             seeded = [seed_recorded(x, level) for x in request.xs]
@@ -41,6 +43,7 @@ class Tape:
             self._look_again(level, lambda: Tape(request, False))
 
     @classmethod
+    @adapt.restarting
     def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
         """The tape of a call that differentiates a plain float64 array, its first argument."""
         check_callable(f, caller)

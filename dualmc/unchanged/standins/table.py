@@ -23,6 +23,9 @@ from dualmc.graph.traced import Traced
 from dualmc.kernels.payload import values
 
 STANDINS: dict = {}  # by the original
+# Builtins: where code calls them by their names, and where it hands classes of them on.
+CALLED: dict = {}
+HELD: dict = {}
 # Modules of other packages of which some functions have stand-ins.
 PATCHED: set = set()
 

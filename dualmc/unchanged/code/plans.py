@@ -1,0 +1,320 @@
+"""Which functions a call of f needs on stand-ins: those that f leads to, and those seen to run.
+
+A plan is made once for a function's code and the kinds of what its closure holds, and serves as
+long as the names that it looked up lead to what they led to.
+"""
+
+import functools
+import itertools
+import operator
+import sys
+import types
+import weakref
+
+from dualmc.unchanged.code import exchange, rewriting
+from dualmc.unchanged.code.as_is import DATA, MARK, is_foreign
+from dualmc.unchanged.code.trampolines import trampoline
+from dualmc.unchanged.standins.table import STANDINS
+
+KEPT = 1024
+# Functions that a plan follows names to at most; others are met when they run.
+FOLLOWED = 400
+_plans: dict = {}  # by id of the code and kinds around it
+# By id of the code of f: that code, code seen to run, and functions by weak reference.
+_learned: dict = {}
+careful: dict = {}  # code that looks at whatever it loads, by its id
+
+
+class Plan:
+    """The exchanges that a call of one function needs, and what they depend on."""
+
+    __slots__ = ("code", "names", "exchanges", "own", "closures", "spaces", "keys", "found",
+                 "functions", "codes", "is_known", "tries")  # fmt: skip
+
+    def __init__(self, f, code):
+        self.code = code
+        self.names = f.__globals__
+        self.exchanges = []  # of all functions but f
+        self.own = code  # what f runs
+        self.closures = ()  # places of f's variables that are functions with variables of their own
+        self.spaces, self.keys, self.found = [], [], []  # names that were looked up
+        self.functions, self.codes = [], []  # of which the code was read
+        self.is_known = False  # whether a call has shown that nothing is missing
+        self.tries = 0
+
+    def is_current(self):
+        return all(map(operator.is_, map(_get, self.spaces, self.keys), self.found)) and all(
+            map(operator.is_, map(_code, self.functions), self.codes)
+        )
+
+
+def _get(space, key):
+    return space.get(key)
+
+
+def _code(f):
+    return exchange.code_of(f)
+
+
+def plan_of(f, args=()):
+    """The plan of the Python function `f`, called with `args`."""
+    code = exchange.code_of(f)
+    kinds = _kinds(f, args)
+    key = (id(code), *kinds)
+    plan = _plans.get(key)
+    if (
+        plan is None
+        or plan.code is not code
+        or plan.names is not f.__globals__
+        or not plan.is_current()
+    ):
+        if len(_plans) >= KEPT:
+            _plans.clear()
+        plan = _plans[key] = _Follower(f, code, args).plan
+    return plan
+
+
+def _kinds(f, args):
+    """What a plan depends on beside names: the kinds of what f is given and closes over."""
+    if not f.__closure__ and not args:
+        return ()
+    found = []
+    for value in itertools.chain(contents(f), args):
+        kind = type(value)
+        if kind in DATA or kind is types.FunctionType:
+            found.append(None)
+        elif kind is types.BuiltinFunctionType or kind is types.ModuleType or kind is type:
+            found.append(value)
+        else:
+            found.append(kind)
+    return found
+
+
+def contents(f):
+    """What the closure of `f` holds, None for what is not assigned yet."""
+    found = []
+    for cell in f.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:
+            found.append(None)
+    return found
+
+
+def exchanges_of(f, args=()):
+    """The plan of `f`, and the exchanges of all functions that its call needs."""
+    plan = plan_of(f, args)
+    found = list(plan.exchanges)
+    if plan.own is not plan.code:
+        found.append((f, plan.code, plan.own))
+    inner = [contents(f)[i] for i in plan.closures]
+    seen = {f}
+    while inner:
+        g = inner.pop()
+        if type(g) is not types.FunctionType or g in seen:
+            continue
+        seen.add(g)
+        if not is_adaptable(g):
+            continue
+        other = plan_of(g)
+        found += other.exchanges
+        if other.own is not other.code:
+            found.append((g, other.code, other.own))
+        inner += [contents(g)[i] for i in other.closures]
+    return plan, found
+
+
+def is_adaptable(f):
+    return MARK not in f.__dict__ and not is_foreign(f.__globals__.get("__name__"), "")
+
+
+def learn(plan, functions):
+    """Remember that calls of the plan's function run `functions` too."""
+    _memory(plan)[2].extend(weakref.ref(f) for f in functions)
+    forget(plan)
+
+
+def tried(plan):
+    """Code, by its id, that was seen to run in calls of the plan's function."""
+    return _memory(plan)[1]
+
+
+def _memory(plan):
+    found = _learned.get(id(plan.code))
+    if found is None:
+        if len(_learned) >= KEPT:
+            _learned.clear()
+        found = _learned[id(plan.code)] = (plan.code, {}, [])
+    return found
+
+
+def forget(plan):
+    """Let the plan be made anew."""
+    for key in [key for key, known in _plans.items() if known is plan]:
+        _plans.pop(key, None)
+
+
+def new_code(f):
+    """The code that `f` runs in a derivative call."""
+    code = exchange.code_of(f)
+    standin = STANDINS.get(f)
+    if standin is not None:
+        return trampoline(f, code, standin)
+    closed = dict(zip(code.co_freevars, contents(f), strict=True))
+    closed.pop("__class__", None)
+    return rewriting.rewritten(code, f.__globals__, closed, id(code) in careful)
+
+
+class _Follower:
+    """From f to the functions, classes and objects that it names."""
+
+    def __init__(self, f, code, args):
+        self.plan = plan = Plan(f, code)
+        self.seen = {id(f)}
+        self.waiting = []
+        plan.own = new_code(f)
+        self._follow_code(f, code)
+        plan.closures = tuple(
+            i for i, v in enumerate(contents(f)) if type(v) is types.FunctionType
+        )
+        for value in itertools.chain(contents(f), args, f.__defaults__ or ()):
+            if type(value) is not types.FunctionType:
+                self._meet(value, 0)
+        for value in (f.__defaults__ or ()):
+            self._meet(value, 0)
+        self._run()
+        for reference in _learned[id(code)][2] if id(code) in _learned else ():
+            g = reference()
+            if g is not None:
+                self._take(g)
+
+    def _run(self):
+        while self.waiting and len(self.plan.functions) < FOLLOWED:
+            g = self.waiting.pop(0)
+            self._take(g)
+            self._follow_code(g, exchange.code_of(g))
+            for value in itertools.chain(contents(g), g.__defaults__ or ()):
+                self._meet(value, 0)
+
+    def _take(self, g):
+        code = exchange.code_of(g)
+        self.plan.functions.append(g)
+        self.plan.codes.append(code)
+        new = new_code(g)
+        if new is not code:
+            self.plan.exchanges.append((g, code, new))
+
+    def _follow_code(self, f, code):
+        """What the names of `code` lead to."""
+        plan, names = self.plan, f.__globals__
+        for name, paths in _names(code):
+            value = names.get(name)
+            if type(value) in DATA and value is not None:
+                continue
+            plan.spaces.append(names)
+            plan.keys.append(name)
+            plan.found.append(value)
+            if type(value) is types.ModuleType:
+                if not is_foreign(value.__name__, ""):
+                    for path in paths:
+                        self._meet_path(value, path)
+            else:
+                self._meet(value, 0)
+
+    def _meet_path(self, module, path):
+        for name in path:
+            if type(module) is not types.ModuleType:
+                break
+            space = module.__dict__
+            value = space.get(name)
+            self.plan.spaces.append(space)
+            self.plan.keys.append(name)
+            self.plan.found.append(value)
+            module = value
+        if type(module) is not types.ModuleType:
+            self._meet(module, 0)
+
+    def _meet(self, value, depth):
+        kind = type(value)
+        if kind in DATA and (depth > 1 or kind not in _HOLDERS):
+            return
+        if id(value) in self.seen:
+            return
+        self.seen.add(id(value))
+        if kind is types.FunctionType:
+            if is_adaptable(value) and value not in STANDINS:
+                self.waiting.append(value)
+                inner = value.__dict__.get("__wrapped__")
+                if inner is not None:
+                    self._meet(inner, depth)
+            if hasattr(value, "registry") and hasattr(value, "dispatch"):  # singledispatch
+                for inner in value.registry.values():
+                    self._meet(inner, depth)
+        elif isinstance(value, type):
+            self._meet_class(value)
+        elif kind is types.MethodType:
+            self._meet(value.__func__, depth)
+            self._meet(value.__self__, depth)
+        elif kind is functools.partial:
+            for inner in (value.func, *value.args, *value.keywords.values()):
+                self._meet(inner, depth)
+        elif kind in _HOLDERS:
+            items = value.values() if kind is dict else value
+            if len(items) <= _ITEMS:
+                for inner in list(items):
+                    self._meet(inner, depth + 1)
+        else:
+            self._meet_object(value, kind, depth)
+
+    def _meet_object(self, value, kind, depth):
+        for name in ("py_func", "__wrapped__", "pyfunc", "__func__", "fget", "fset", "func"):
+            inner = getattr(value, name, None) if kind in _WRAPPERS or _wraps(kind) else None
+            if type(inner) is types.FunctionType:
+                self._meet(inner, depth)
+        if is_foreign(kind.__module__, ""):
+            return
+        self._meet_class(kind)
+        if depth < _DEPTH:
+            held = getattr(value, "__dict__", None)
+            for inner in list(held.values()) if type(held) is dict else ():
+                self._meet(inner, depth + 1)
+
+    def _meet_class(self, kind):
+        for base in kind.__mro__[:-1]:
+            if is_foreign(base.__module__, "") or base.__dict__.get(MARK, False):
+                continue
+            if base is not kind:
+                if id(base) in self.seen:
+                    continue
+                self.seen.add(id(base))
+            for name, value in list(base.__dict__.items()):
+                if type(value) in DATA:
+                    continue
+                self.plan.spaces.append(base.__dict__)
+                self.plan.keys.append(name)
+                self.plan.found.append(value)
+                self._meet(value, _DEPTH)
+
+
+_HOLDERS = frozenset({dict, list, tuple})
+_ITEMS = 64
+_DEPTH = 2
+_WRAPPERS = frozenset({property, staticmethod, classmethod, functools.cached_property})
+
+
+def _wraps(kind):
+    home = getattr(kind, "__module__", "") or ""
+    return home == "functools" or home.startswith(("numba.", "numpy"))
+
+
+def _names(code):
+    """The global names that `code` mentions, with the dotted attributes asked of each."""
+    found = _known_names.get(id(code))
+    if found is None or found[0] is not code:
+        if len(_known_names) >= KEPT:
+            _known_names.clear()
+        found = _known_names[id(code)] = (code, rewriting.names_of(code))
+    return found[1]
+
+
+_known_names: dict = {}
