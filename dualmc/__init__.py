@@ -24,7 +24,7 @@ from dualmc.reverse import (
     vjp,
 )
 from dualmc.second import hessian, hvp
-from dualmc.custom import custom_jvp, rule
+from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.prepare import Prepared, prepare
 from dualmc.compare import compare
@@ -32,6 +32,7 @@ from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
 from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.kinks import kinks
+from dualmc.refusals import refusals
 from dualmc.errors import (
     KinkError,
     KinkWarning,
@@ -66,15 +67,18 @@ __all__ = [
     "rule",
     "custom_jvp",
     "custom_root",
+    "register_standin",
+    "unregister_standin",
     "kinks",
     "KinkWarning",
     "KinkError",
+    "refusals",
+    "RefusalSwallowedWarning",
     "check_jacobian",
     "JacobianCheck",
     "Dual",
     "MissingRuleError",
     "TangentLostError",
-    "RefusalSwallowedWarning",
 ]
 __version__ = "0.1.0"
 

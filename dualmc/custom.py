@@ -1,6 +1,9 @@
-"""Users' own derivative rules: `rule` for ufuncs, `custom_jvp` for any function."""
+"""Users' own derivative rules: `rule` for ufuncs, `custom_jvp` for any function, `register_standin`
+for functions of other packages, where the code that calls them cannot be edited.
+"""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +17,7 @@ from dualmc.graph.record import record
 from dualmc.graph.traced import Traced
 from dualmc.rules.registry import UFUNCS, name_of
 from dualmc.rules.table import RULES, Rule
+from dualmc.unchanged import registered
 
 # All of them: `functions/tables.py` is imported before this file.
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
@@ -178,3 +182,101 @@ class custom_jvp:
         if level.records:
             return user_rules.recorded(self, primals, tangents, kwargs, level)
         return user_rules.pushed(self, primals, tangents, kwargs, level)
+
+
+def register_standin(function: Callable, standin: Callable | None = None) -> Callable:
+    """Have a function of another package replaced, while it is differentiated, by one of yours.
+
+    Code that dualmc adapts (`f`, the functions that it calls, Python code of packages) finds
+    `standin` where it calls `function` with an argument that carries a derivative.  Everywhere
+    else, and in what the stand-in itself calls, `function` is what it was; the package is not
+    touched.
+
+    Parameters
+    ----------
+    function : callable
+        Of a library, compiled or not; no class, method or ufunc (a ufunc takes a `rule`).
+    standin : callable
+        Called with the same arguments; a `custom_jvp` or `custom_root`, or plain NumPy code, which
+        is differentiated.  Without it, the decorator that registers the function below it.
+
+    Returns
+    -------
+    standin : callable
+        The same, so that it can be used by its own name.
+
+    Raises
+    ------
+    TypeError
+        If `function` is none that code calls by its name, or `standin` is not callable.
+    ValueError
+        If dualmc has the derivative of `function`, one of NumPy or of Python.
+
+    Examples
+    --------
+    >>> import numpy as np, scipy.signal, dualmc as dm
+    >>> def detrended(x):
+    ...     return scipy.signal.detrend(x, type="constant")
+    >>> @dm.register_standin(scipy.signal.detrend)
+    ... def detrend(x, type="constant"):
+    ...     return x - np.mean(x)
+    >>> dm.jacobian_fwd(detrended, [1.0, 3.0])
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
+    >>> dm.unregister_standin(scipy.signal.detrend)
+    """
+    _check_is_function(function, "register_standin")
+    if standin is None:
+        return functools.partial(register_standin, function)
+    if not callable(standin):
+        raise TypeError(
+            f"register_standin({_name(function)}, ...) needs a function to take its place, got "
+            f"{type(standin).__name__}."
+        )
+    if standin is function:
+        raise ValueError(f"register_standin: {_name(function)} cannot stand for itself.")
+    if registered.has_rule(function):
+        raise ValueError(
+            f"register_standin: dualmc has its own derivative of {_name(function)}; it cannot be "
+            f"replaced."
+        )
+    registered.enter(function, standin)
+    return standin
+
+
+def unregister_standin(function: Callable) -> None:
+    """Undo `register_standin` of `function`.
+
+    Raises
+    ------
+    ValueError
+        If no stand-in of yours is registered for it.
+    """
+    _check_is_function(function, "unregister_standin")
+    if not registered.leave(function):
+        raise ValueError(f"unregister_standin: no stand-in is registered for {_name(function)}.")
+
+
+def _check_is_function(function: Any, caller: str) -> None:
+    """Refuse what code does not find by the identity of a function."""
+    said = f"{caller} needs a function of a package, "
+    if not callable(function) or type(function).__hash__ is None:
+        raise TypeError(f"{said}got {type(function).__name__}.")
+    if isinstance(getattr(function, "ufunc", function), np.ufunc):
+        raise TypeError(
+            f"{said}but {name_of(function)} is a ufunc. Give its partial derivatives with "
+            f"dualmc.rule, or wrap the call in @dualmc.custom_jvp."
+        )
+    name = getattr(function, "__qualname__", "").rpartition("<locals>.")[2]
+    if inspect.isclass(function) or "." in name or inspect.ismethod(function):
+        kind = "a class" if inspect.isclass(function) else "a method"
+        raise TypeError(
+            f"{said}but {_name(function)} is {kind}, which code does not call by a name of its "
+            f"own. Register the function that uses it, or wrap the call in @dualmc.custom_jvp."
+        )
+
+
+def _name(function: Any) -> str:
+    module = getattr(function, "__module__", None) or type(function).__module__
+    public = module.partition("._")[0]
+    return f"{public}.{getattr(function, '__qualname__', type(function).__name__)}"

@@ -52,10 +52,11 @@ class TangentLostError(TypeError):
 
 
 class RefusalSwallowedWarning(RuntimeWarning):
-    """f caught a `MissingRuleError` or a `TangentLostError` and went on without what was refused.
+    """Within ``with dualmc.refusals("warn")``: f caught a refusal of dualmc's and went on.
 
     On plain numbers nothing would have been refused, and f may have taken another way: the value
-    and the derivative may be wrong.  The message names the line and what was refused there.
+    and the derivative may be wrong.  The message names the line and what was refused there; outside
+    of such a block it is that of an error.
     """
 
 

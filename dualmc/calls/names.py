@@ -38,6 +38,9 @@ ELSEWHERE = {
     "defjvp": "custom_jvp, or rule for a ufunc",
     "defvjp": "custom_jvp, or rule for a ufunc",
     "implicit_diff": "custom_root",
+    "register": "register_standin for a function of a package, or rule for a ufunc",
+    "register_jvp": "register_standin for a function of a package, or rule for a ufunc",
+    "monkey_patch": "register_standin",
     "vmap": "NumPy's broadcasting: jacobian_fwd takes arrays of any shape",
     "stop_gradient": "constants: plain numbers carry no derivative",
 }

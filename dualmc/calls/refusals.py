@@ -2,11 +2,13 @@
 
 ``except Exception`` around ``float(x)`` hides that a derivative would have been lost, and f goes on
 with what it takes instead, which it would not on plain numbers.  Every refusal is noted, as it is
-made, on the calls that run; a call that then ends as if nothing had been warns.
+made, on the calls that run; a call that then ends as if nothing had been raises it, or warns where
+the user asked for that.
 """
 
 import linecache
 import sys
+import threading
 import warnings
 
 from dualmc import errors
@@ -27,7 +29,7 @@ class Noted:
     __slots__ = ("kind", "text", "file", "line", "told")
 
     def __init__(self, error):
-        self.kind = type(error).__name__
+        self.kind = type(error)
         self.text = str(error.args[0]) if error.args else ""
         self.file, self.line = _users_line(sys._getframe(1))
         self.told = False
@@ -35,10 +37,11 @@ class Noted:
     def message(self):
         source = linecache.getline(self.file, self.line).strip()
         return (
-            f"f caught a {self.kind} of dualmc's and went on, as it would not on plain numbers: "
-            f"the value and the derivative may be wrong. Let such errors pass (catch narrower "
-            f"ones), or give the derivative of the function that catches them with "
-            f"@dualmc.custom_jvp. It said: {self.text}\n"
+            f"f caught a {self.kind.__name__} of dualmc's and went on, as it would not on plain "
+            f"numbers: the value and the derivative may be wrong. Let such errors pass (catch "
+            f"narrower ones), or give the derivative of the function that catches them with "
+            f"@dualmc.custom_jvp; where f is right all the same, call it within "
+            f'dualmc.refusals("warn"). It said: {self.text}\n'
             f"  at {self.file}, line {self.line}" + (f": {source}" if source else "")
         )
 
@@ -56,10 +59,15 @@ def _users_line(frame):
     return ("<unknown>", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
+def is_adapted(frame):
+    """Whether `frame` runs code whose names lead to stand-ins."""
+    return is_rewritten(frame.f_code)
+
+
 def is_library(frame):
-    """Whether `frame` runs code that is left as it is; `as_is.py` says which."""
+    """Whether `frame` runs code of a library or of Python's, which its user cannot edit."""
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
-    if is_rewritten(frame.f_code) and top not in LIBRARIES:
+    if top not in LIBRARIES and is_adapted(frame):
         return False
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
@@ -84,15 +92,38 @@ def _note(error, level):
 errors.witnesses.append(_note)
 
 
+class _Thread(threading.local):
+    def __init__(self):
+        self.modes = []  # of the blocks around, innermost last
+
+
+_thread = _Thread()
+
+
+def begin(mode):
+    """A block of this thread in which refusals that f catches are reported as `mode` says."""
+    _thread.modes.append(mode)
+
+
+def end():
+    """The end of the innermost block."""
+    _thread.modes.pop()
+
+
 def tell(level):
-    """After f has ended: warn of what was refused in it; run it again if its chunk was too big."""
+    """After f has ended: raise what was refused in it; run it again if its chunk was too big."""
     if level.chunk:
         raise ChunkNeeded(level, level.chunk)
     if getattr(level, "whole", False):  # `prepare` does not replay it, and says why
         return
+    is_error = not _thread.modes or _thread.modes[-1] == "raise"
     for noted in level.refusals:
         if not noted.told:
             noted.told = True
+            if is_error:
+                error = noted.kind(noted.message())
+                error.is_located = True
+                raise error
             warnings.warn_explicit(
                 noted.message(), RefusalSwallowedWarning, noted.file, noted.line, registry=_registry
             )

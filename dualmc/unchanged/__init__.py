@@ -4,6 +4,6 @@ In comes the user's function, out goes the callable to run in its place; the roo
 the functions and the rooms below them.  In reading order: `adapt.py`, what a call asks for;
 `copies/`, how functions, classes and modules are copied; `standins/`, what they find in place of
 NumPy's functions, Python's builtins and math; `foreign.py`, which enters the stand-ins for
-libraries once those are imported; `scipy/` and `masked/`, these stand-ins; `attributes.py`, what
-else an ndarray has, for Duals.
+libraries once those are imported; `scipy/` and `masked/`, these stand-ins; `registered.py`, which
+enters the user's; `attributes.py`, what else an ndarray has, for Duals.
 """

@@ -1,4 +1,4 @@
-"""A refusal that f catches is not lost: the call that ends all the same warns, in every mode."""
+"""A refusal that f catches ends the call with an error, in every mode; or warns, where asked to."""
 
 import contextlib
 import copy
@@ -113,10 +113,34 @@ MODES = {
 }
 
 
+REFUSALS = (dm.TangentLostError, dm.MissingRuleError)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("f", SWALLOWING, ids=lambda f: f.__name__)
+def test_every_mode_ends_with_an_error_that_names_the_line(f, mode):
+    with pytest.raises(REFUSALS, match="f caught a ") as caught:
+        MODES[mode](f, X)
+    kind = dm.MissingRuleError if f in MISSING else dm.TangentLostError
+    assert type(caught.value) is kind
+    text = str(caught.value)
+    assert "dualmc.refusals" in text and "dualmc.custom_jvp" in text
+    assert text.count("\n  at ") == 1
+    if f is not in_a_thread:
+        assert f"  at {__file__}, line " in text
+    assert levels.current() is None
+
+
+MISSING = [any_exception, not_implemented, silent_context]
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("f", SWALLOWING, ids=lambda f: f.__name__)
 def test_every_mode_warns_and_names_the_line(f, mode):
-    with pytest.warns(dm.RefusalSwallowedWarning, match="f caught a ") as seen:
+    with (
+        dm.refusals("warn"),
+        pytest.warns(dm.RefusalSwallowedWarning, match="f caught a ") as seen,
+    ):
         MODES[mode](f, X)
     (warning, *more) = [w for w in seen if w.category is dm.RefusalSwallowedWarning]
     if f is not in_a_thread:
@@ -126,14 +150,21 @@ def test_every_mode_warns_and_names_the_line(f, mode):
 
 
 def test_the_message_quotes_the_line_and_the_refusal():
-    with pytest.warns(dm.RefusalSwallowedWarning, match="return float") as seen:
+    with pytest.raises(dm.TangentLostError, match="return float") as caught:
         dm.gradient(cast, X)
-    assert "float(dual) would lose the derivative" in str(seen[0].message)
-    assert issubclass(dm.RefusalSwallowedWarning, Warning)
+    assert "float(dual) would lose the derivative" in str(caught.value)
+
+
+def test_the_message_of_a_warning_is_that_of_the_error():
+    with pytest.raises(dm.TangentLostError) as caught:
+        dm.gradient(cast, X)
+    with dm.refusals("warn"), pytest.warns(dm.RefusalSwallowedWarning) as seen:
+        dm.gradient(cast, X)
+    assert str(seen[0].message) == str(caught.value)
 
 
 def test_a_nested_call_warns_once():
-    with pytest.warns(dm.RefusalSwallowedWarning) as seen:
+    with dm.refusals("warn"), pytest.warns(dm.RefusalSwallowedWarning) as seen:
         dm.jacobian_fwd(lambda z: dm.gradient(suppressed, z), X)
     assert len(seen) == 1
 
@@ -142,7 +173,7 @@ def test_many_refusals_cost_little_and_are_told_once_each():
     def f(x):
         return sum(number_or_zero(v) for v in x) * x[0]
 
-    with warnings.catch_warnings(record=True) as seen:
+    with dm.refusals("warn"), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("default")
         dm.gradient(f, np.ones(500))
         dm.gradient(f, np.ones(500))
@@ -154,14 +185,63 @@ def test_prepare_does_not_replay_it(f):
     with pytest.warns(UserWarning, match="f is not replayed, since .*dualmc"):
         J = dm.prepare(f, X)
     assert J.reason.startswith(("f caught a ", "recording it raised "))
-    with pytest.warns(dm.RefusalSwallowedWarning):
+    with pytest.raises(REFUSALS, match="f caught a "):
         J(X)
-    assert (J.replays, J.fresh_calls) == (0, 1)
+    with dm.refusals("warn"), pytest.warns(dm.RefusalSwallowedWarning):
+        J(X)
+    assert J.replays == 0
 
 
-def test_explain_warns():
-    with pytest.warns(dm.RefusalSwallowedWarning):
+def test_explain_ends_with_it():
+    with pytest.raises(dm.TangentLostError, match="f caught a "):
         dm.explain(cast, X)
+    with dm.refusals("warn"), pytest.warns(dm.RefusalSwallowedWarning):
+        dm.explain(cast, X)
+
+
+def test_an_error_of_an_inner_call_that_f_catches_ends_the_outer_call():
+    def outer(x):
+        try:
+            return dm.gradient(cast, x)[0] * x[0]
+        except dm.TangentLostError:
+            return x[0]
+
+    with pytest.raises(dm.TangentLostError, match="f caught a "):
+        dm.gradient(outer, X)
+
+
+# --- The block that lets f go on ------------------------------------------------------------------
+
+
+def test_blocks_nest_and_end():
+    assert repr(dm.refusals("warn")) == "refusals('warn')"
+    with dm.refusals("warn"):
+        with dm.refusals("raise"), pytest.raises(dm.TangentLostError):
+            dm.gradient(cast, X)
+        with pytest.warns(dm.RefusalSwallowedWarning):
+            np.testing.assert_array_equal(dm.gradient(cast, X), [1.0, 0.0])
+    with pytest.raises(ZeroDivisionError), dm.refusals("warn"):
+        raise ZeroDivisionError
+    with pytest.raises(dm.TangentLostError):
+        dm.gradient(cast, X)
+
+
+def test_a_block_is_that_of_its_thread():
+    with dm.refusals("warn"), ThreadPoolExecutor(1) as pool:
+        error = pool.submit(dm.gradient, cast, X).exception()
+    assert type(error) is dm.TangentLostError
+
+
+def test_unknown_modes_are_refused():
+    with pytest.raises(ValueError, match='refusals: mode must be "warn" or "raise", got .*ignore'):
+        dm.refusals("ignore")
+
+
+def test_an_error_that_a_warning_filter_ignores_is_an_error_all_the_same():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(dm.TangentLostError):
+            dm.gradient(cast, X)
 
 
 def passed_on(x):

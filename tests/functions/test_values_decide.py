@@ -109,5 +109,5 @@ def test_a_digit_of_a_number_that_f_takes_in_vain_is_not_lost():
         except TypeError:
             return 7 * x
 
-    with pytest.warns(dm.RefusalSwallowedWarning):
+    with pytest.raises(dm.TangentLostError, match="f caught a "):
         dm.jacobian_fwd(f, X)

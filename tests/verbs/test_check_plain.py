@@ -61,8 +61,9 @@ def by_shape(x):
     ],
 )
 def test_another_way_on_duals_is_never_called_right(f, x, right):
-    J = dm.jacobian_fwd(f, x)
-    found = dm.check_jacobian(f, x)
+    with dm.refusals("warn"):
+        J = dm.jacobian_fwd(f, x)
+        found = dm.check_jacobian(f, x)
     assert bool(found) == (np.shape(J) == np.shape(right) and np.allclose(J, right))
     if not found:
         assert found.method == "plain value"

@@ -129,7 +129,8 @@ def _check_nothing_caught(recorder: Recorder) -> None:
     if noted is not None:
         noted.told = True
         raise NotReplayable(
-            f"f caught a {noted.kind} of dualmc's ({noted.file}, line {noted.line}): {noted.text}"
+            f"f caught a {noted.kind.__name__} of dualmc's ({noted.file}, line {noted.line}): "
+            f"{noted.text}"
         )
 
 

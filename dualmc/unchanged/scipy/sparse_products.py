@@ -2,6 +2,7 @@
 
 SciPy's matrices would convert a Dual to a plain array.  Adapted code finds them as objects of the
 same state whose products look for Duals first (`adapt.py`).
+Those that hold Duals: `sparse/`.
 """
 
 import functools
@@ -11,6 +12,7 @@ import types
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
@@ -87,6 +89,8 @@ transpose conj conjugate copy tocsr tocsc tocoo tobsr todia tolil todok astype g
 multiply minimum maximum __neg__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__
 __pow__ __getitem__ __abs__ __rtruediv__
 """.split()
+# Those that always make a matrix of memory of its own.
+_COPIES = frozenset("copy tolil todok astype".split())
 _views: dict = {}
 
 
@@ -95,7 +99,7 @@ def view_of(matrix):
     kind = type(matrix)
     if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
         return matrix
-    view = object.__new__(kind_of(kind))
+    view = (dict if issubclass(kind, dict) else object).__new__(kind_of(kind))
     view.__dict__ = matrix.__dict__
     return view
 
@@ -125,6 +129,8 @@ def _metaclass(base):
 
 def handlers():
     """Stand-ins for the classes and functions of scipy.sparse, by dotted name."""
+    from dualmc.unchanged.scipy.sparse import making, methods  # noqa: F401 (which use this file)
+
     sparse = sys.modules["scipy.sparse"]
     found = {}
     for name in sparse.__all__:
@@ -132,44 +138,45 @@ def handlers():
         if isinstance(original, type) and hasattr(original, "tocsr"):
             found[f"scipy.sparse.{name}"] = kind_of(original)
         elif isinstance(original, types.FunctionType):
-            found[f"scipy.sparse.{name}"] = _maker(name, original)
+            found[f"scipy.sparse.{name}"] = making.function(name, original)
     return found
 
 
-def _maker(name, original):
-    """A function of scipy.sparse whose result looks for Duals, and which refuses them."""
-
-    @functools.wraps(original)
-    def standin(*args, **kwargs):
-        asks = name.startswith("iss")  # issparse, isspmatrix, ...
-        if not asks:
-            refuse_numbers(f"scipy.sparse.{name}", *args, *kwargs.values())
-        y = original(*args, **kwargs)
-        return view_of(y) if hasattr(y, "tocsr") else y
-
-    return standin
+def holds_number(a):
+    """Whether a number with a derivative is in `a`, which is no sparse matrix."""
+    if isinstance(a, (list, tuple)):
+        return any(holds_number(item) for item in a)
+    return has_tangent(a) or (type(a) is Traced and not a.is_flat)
 
 
 def refuse_numbers(name, *args):
-    """Raise if a number with a derivative is among what would be stored in a sparse matrix."""
-    if not has_tangent(args) and not any(
-        type(a) is Traced and not a.is_flat for a in args
-    ):  # fmt: skip
-        return
-    raise MissingRuleError(
-        f"dualmc cannot keep the derivatives of numbers stored in a SciPy sparse matrix ({name} of "
-        f"a Dual). Keep the structure constant and multiply by the varying numbers: scale rows by "
-        f"d[:, None] * (A @ x), columns by A @ (d * x); or build the matrix dense."
-    )
+    """Raise if a number with a derivative is among the arguments of a method without rule."""
+    if any(holds_number(a) for a in args):
+        raise MissingRuleError(
+            f"dualmc has no derivative rule for {name} of a Dual. Make the matrix of its entries, "
+            f"e.g. csr_array((data, (rows, columns))), or write the step with dense arrays."
+        )
+
+
+def owned(y, source=None):
+    """`y`, new and held by nobody else, as a matrix that f may write Duals to."""
+    y = view_of(y) if hasattr(y, "tocsr") else y
+    if y is not source and hasattr(y, "tocsr"):
+        y.__dict__["_made_in"] = levels.current()
+    return y
 
 
 def _methods_of(kind):
+    from dualmc.unchanged.scipy.sparse import algebra, methods  # which use this file
+
     def product(name, ours):
         def method(self, other):
+            if getattr(type(other), "_holds_duals", False):
+                return algebra.matmul(self, other)
             if not (type(other) is Dual or type(other) is Traced or holds_carrier(other)):
                 return view_of(getattr(kind, name)(self, other))
-            if "mul__" in name and np.ndim(other) == 0:
-                refuse_numbers(f"{kind.__name__}.{name}", other)
+            if np.ndim(other) == 0 and name != "__matmul__":
+                return algebra.multiply(self, other)
             return ours(self, other)
 
         return method
@@ -177,15 +184,17 @@ def _methods_of(kind):
     def wrapped(name):
         def method(self, *args, **kwargs):
             refuse_numbers(f"{kind.__name__}.{name}", *args, *kwargs.values())
-            return view_of(getattr(kind, name)(self, *args, **kwargs))
+            y = getattr(kind, name)(self, *args, **kwargs)
+            is_new = name in _COPIES or name == "__getitem__" and self.format in ("lil", "dok")
+            return owned(y, self) if is_new else view_of(y)
 
         return method
 
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
 
     def init(self, *args, **kwargs):
-        refuse_numbers(f"scipy.sparse.{kind.__name__}", *args, *kwargs.values())
         kind.__init__(self, *args, **kwargs)
+        owned(self)
 
     found |= {
         "_looks_for_duals": True,
@@ -200,4 +209,4 @@ def _methods_of(kind):
         # Its * is the matrix product; that of a sparse array is element-wise.
         found["__mul__"] = product("__mul__", matmul)
         found["__rmul__"] = product("__rmul__", lambda self, x: rmatmul(x, self))
-    return found
+    return found | methods.of_constants(kind)

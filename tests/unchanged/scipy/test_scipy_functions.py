@@ -245,8 +245,6 @@ REFUSED = [
     ("stats.norm_gen.logpdf", lambda x: stats.norm.logpdf(T, x, 2.0)),
     ("stats.multivariate_normal_gen.logpdf", lambda x: stats.multivariate_normal.logpdf(x, T, A)),
     ("stats.gaussian_kde", lambda x: stats.gaussian_kde(x)(0.5)),
-    ("sparse.linalg.cg", lambda x: sparse_linalg.cg(A, x)[0]),
-    ("sparse.linalg.lsqr", lambda x: sparse_linalg.lsqr(A, x)[0]),
     (None, lambda x: FACTORS.solve(x)),
 ]  # fmt: skip
 
