@@ -10,7 +10,7 @@ from dualmc.unchanged import adapt
 def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     try:
-        y = adapt.call(f, args)
+        y = adapt.call(f, args, level)
     except (MissingRuleError, TangentLostError) as error:
         advice.locate(error)
         raise

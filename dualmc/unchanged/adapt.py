@@ -33,18 +33,18 @@ from dualmc.unchanged.standins.table import STANDINS
 
 def adapted(f):
     """The callable to run in place of `f`."""
-    return functools.partial(_run, f, learns=False)
+    return functools.partial(_run, f)
 
 
-def call(f, args):
-    """``f(*args)``, adapted.
+def call(f, args, level):
+    """``f(*args)``, adapted, on Duals of `level`.
 
     Raises
     ------
     Restart
         If it is to be begun again, with what was learned from it.
     """
-    return _run(f, *args)
+    return _run(f, *args, level=level)
 
 
 def numpy_of_call():
@@ -110,43 +110,48 @@ def _is_sparse(a):
     return kind not in DATA and kind.__module__.startswith("scipy.sparse")
 
 
-def _run(f, *args, learns=True, **kwargs):
+def _run(f, *args, level=None, **kwargs):
     foreign.register()
     run, function, around = _entered(f)
     if function is None:
         return run(*args, **kwargs)
     if any(map(_is_sparse, args)):
         args = tuple(map(sparse_products.view_of, args))
-    plan, exchanges = plans.exchanges_of(function, (*around, *args))
+    needed = plans.Call(function, (*around, *args))
     token = object()
     problem = None
     try:
-        exchange.enter(token, exchanges)
-        if not learns or plan.tries > learning.TRIES:
+        exchange.enter(token, needed.exchanges)
+        if level is None or needed.plan.tries > learning.TRIES:
             return run(*args, **kwargs)
-        if plan.is_known:
-            try:
-                return run(*args, **kwargs)
-            except Exception as error:
-                problem = error
-                seen = learning.Seen()
-        else:
-            with learning.watching() as seen:
-                try:
-                    y = run(*args, **kwargs)
-                except Exception as error:
-                    problem = error
+        y = swallowed = None
+        seen = None if needed.is_known else learning.Seen()
+        try:
+            with learning.watching(seen):
+                y = run(*args, **kwargs)
+        except Exception as error:
+            problem = error
+        if level.refusals is not None:
+            swallowed = next((r for r in level.refusals if not r.told), None)
+        if seen is not None or problem is not None or swallowed is not None:
+            _complete(needed, learning.Seen() if seen is None else seen, problem, swallowed)
         if problem is not None:
-            seen.note_way(problem)
-        plan.tries += 1
-        if learning.learned(plan, seen):
-            raise Restart
-        if problem is None:
-            plan.is_known = True
-            return y
-        if learning.is_worth_a_try(plan, problem):
-            raise Restart
-        raise problem
+            raise problem
+        return y
     finally:
         problem = None
         exchange.leave(token)
+
+
+def _complete(needed, seen, problem, swallowed):
+    """If anything was missing in a call, it is begun again: what it was is known then."""
+    plan = needed.plan
+    plan.tries += 1
+    if problem is not None:
+        seen.note_way(problem)
+    if learning.learned(plan, seen):
+        raise Restart
+    if problem is swallowed is None:
+        needed.is_complete()
+    elif learning.is_worth_a_try(needed, problem, swallowed):
+        raise Restart

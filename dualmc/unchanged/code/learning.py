@@ -53,18 +53,26 @@ _kept: dict = {}  # code whose id is remembered
 
 
 class watching:
-    """A block in which what starts to run is noted; None where a profiler is at work."""
+    """A block in which what starts to run is noted in `seen`, unless a profiler is at work."""
+
+    __slots__ = ("seen", "before")
+
+    def __init__(self, seen):
+        self.seen = seen
 
     def __enter__(self):
+        if self.seen is None:
+            return
         self.before = sys.getprofile()
-        self.seen = self.before if type(self.before) is Seen else Seen()
-        if self.before is None:
+        if self.before is None or type(self.before) is Seen:
             sys.setprofile(self.seen)
-        return self.seen
 
-    def __exit__(self, *error):
-        if self.before is None:
-            sys.setprofile(None)
+    def __exit__(self, kind, error, traceback):
+        if self.seen is None:
+            return
+        sys.setprofile(self.before)
+        if type(self.before) is Seen:  # of a call around this one
+            self.before.codes.update(self.seen.codes)
 
 
 def learned(plan, seen):
@@ -125,18 +133,23 @@ _hopeless: set = set()  # places where looking at everything did not help
 _tried: dict = {}  # by place: code that was made to look
 
 
-def is_worth_a_try(plan, error):
-    """Make the code on the way of `error` look at whatever it loads; whether that is new."""
-    place = _place(error)
+def is_worth_a_try(needed, error, swallowed):
+    """Make the code on the way of `error` look at whatever it loads; whether that is new.
+
+    Without an `error` it is the code that ran where f swallowed a refusal.
+    """
+    place = _place(error) if error is not None else (swallowed.file, swallowed.line)
     if place is None or place in _hopeless:
         return False
-    way = [code for code, _ in _way(error)]
+    way = [code for code, _ in _way(error)] if error is not None else []
     fresh = [c for c in map(rewriting.original, way) if id(c) not in plans.careful]
     if not fresh:
-        ran = [plan.code, *plan.codes]
+        plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
+        ran = [code for codes in plan_codes for code in codes]
         fresh = [c for c in ran if id(c) not in plans.careful]
     made = _tried.setdefault(place, [])
-    plans.forget(plan)
+    for plan in (needed.plan, *needed.others):
+        plans.forget(plan)
     for code in fresh:
         plans.careful[id(code)] = code
     made += fresh

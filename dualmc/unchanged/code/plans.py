@@ -11,10 +11,10 @@ import sys
 import types
 import weakref
 
-from dualmc.unchanged.code import exchange, rewriting
-from dualmc.unchanged.code.as_is import DATA, MARK, is_foreign
+from dualmc.unchanged.code import exchange, rewriting, values
+from dualmc.unchanged.code.as_is import DATA, LIBRARIES, MARK, is_foreign
 from dualmc.unchanged.code.trampolines import trampoline
-from dualmc.unchanged.standins.table import STANDINS
+from dualmc.unchanged.standins.table import STANDINS, version
 
 KEPT = 1024
 # Functions that a plan follows names to at most; others are met when they run.
@@ -29,7 +29,7 @@ class Plan:
     """The exchanges that a call of one function needs, and what they depend on."""
 
     __slots__ = ("code", "names", "exchanges", "own", "closures", "spaces", "keys", "found",
-                 "functions", "codes", "is_known", "tries")  # fmt: skip
+                 "functions", "codes", "defaults", "is_careful", "is_known", "tries", "version")  # fmt: skip
 
     def __init__(self, f, code):
         self.code = code
@@ -38,14 +38,16 @@ class Plan:
         self.own = code  # what f runs
         self.closures = ()  # places of f's variables that are functions with variables of their own
         self.spaces, self.keys, self.found = [], [], []  # names that were looked up
-        self.functions, self.codes = [], []  # of which the code was read
+        self.functions, self.codes, self.defaults = [], [], []  # that were followed
+        self.is_careful = False  # whether code must look at whatever it loads
+        self.version = version()
         self.is_known = False  # whether a call has shown that nothing is missing
         self.tries = 0
 
     def is_current(self):
-        return all(map(operator.is_, map(_get, self.spaces, self.keys), self.found)) and all(
+        return self.version == version() and all(map(operator.is_, map(_get, self.spaces, self.keys), self.found)) and all(
             map(operator.is_, map(_code, self.functions), self.codes)
-        )
+        ) and all(map(operator.is_, map(_values_of, self.functions), self.defaults))
 
 
 def _get(space, key):
@@ -54,6 +56,9 @@ def _get(space, key):
 
 def _code(f):
     return exchange.code_of(f)
+
+
+_values_of = operator.attrgetter("__defaults__")
 
 
 def plan_of(f, args=()):
@@ -76,10 +81,10 @@ def plan_of(f, args=()):
 
 def _kinds(f, args):
     """What a plan depends on beside names: the kinds of what f is given and closes over."""
-    if not f.__closure__ and not args:
+    if not f.__closure__ and not args and not f.__defaults__:
         return ()
     found = []
-    for value in itertools.chain(contents(f), args):
+    for value in itertools.chain(contents(f), _defaults(f), args):
         kind = type(value)
         if kind in DATA or kind is types.FunctionType:
             found.append(None)
@@ -101,27 +106,53 @@ def contents(f):
     return found
 
 
-def exchanges_of(f, args=()):
-    """The plan of `f`, and the exchanges of all functions that its call needs."""
-    plan = plan_of(f, args)
-    found = list(plan.exchanges)
-    if plan.own is not plan.code:
-        found.append((f, plan.code, plan.own))
-    inner = [contents(f)[i] for i in plan.closures]
-    seen = {f}
-    while inner:
-        g = inner.pop()
-        if type(g) is not types.FunctionType or g in seen:
-            continue
-        seen.add(g)
-        if not is_adaptable(g):
-            continue
-        other = plan_of(g)
-        found += other.exchanges
-        if other.own is not other.code:
-            found.append((g, other.code, other.own))
-        inner += [contents(g)[i] for i in other.closures]
-    return plan, found
+class Call:
+    """The plans of `f` and of the functions that its closure holds: what one call needs."""
+
+    __slots__ = ("plan", "others", "exchanges")
+
+    def __init__(self, f, args=()):
+        plan = self.plan = plan_of(f, args)
+        self.others = ()
+        self.exchanges = plan.exchanges
+        if plan.own is not plan.code:
+            self.exchanges = [*plan.exchanges, (f, plan.code, plan.own)]
+        if plan.closures:
+            self._follow(f)
+
+    def _follow(self, f):
+        """Functions that are made anew with every call come with plans of their own."""
+        self.others, self.exchanges = [], list(self.exchanges)
+        inner, seen = _closed_over(f, self.plan), {f}
+        while inner:
+            g = inner.pop()
+            if type(g) is not types.FunctionType or g in seen or not is_adaptable(g):
+                continue
+            seen.add(g)
+            other = plan_of(g)
+            self.others.append(other)
+            self.exchanges += other.exchanges
+            if other.own is not other.code:
+                self.exchanges.append((g, other.code, other.own))
+            inner += _closed_over(g, other)
+
+    @property
+    def is_known(self):
+        """Whether a call has shown that nothing is missing."""
+        return self.plan.is_known and all(other.is_known for other in self.others)
+
+    def is_complete(self):
+        for plan in (self.plan, *self.others):
+            plan.is_known = True
+
+
+def _closed_over(f, plan):
+    around = _around(f)
+    return [around[i] for i in plan.closures]
+
+
+def _around(f):
+    return [*contents(f), *_defaults(f)]
 
 
 def is_adaptable(f):
@@ -154,7 +185,7 @@ def forget(plan):
         _plans.pop(key, None)
 
 
-def new_code(f):
+def new_code(f, is_careful=False):
     """The code that `f` runs in a derivative call."""
     code = exchange.code_of(f)
     standin = STANDINS.get(f)
@@ -162,7 +193,12 @@ def new_code(f):
         return trampoline(f, code, standin)
     closed = dict(zip(code.co_freevars, contents(f), strict=True))
     closed.pop("__class__", None)
-    return rewriting.rewritten(code, f.__globals__, closed, id(code) in careful)
+    is_careful = (
+        is_careful
+        or id(code) in careful
+        or (f.__globals__.get("__name__") or "").partition(".")[0] in LIBRARIES
+    )
+    return rewriting.rewritten(code, f.__globals__, closed, is_careful)
 
 
 class _Follower:
@@ -172,37 +208,47 @@ class _Follower:
         self.plan = plan = Plan(f, code)
         self.seen = {id(f)}
         self.waiting = []
-        plan.own = new_code(f)
         self._follow_code(f, code)
         plan.closures = tuple(
-            i for i, v in enumerate(contents(f)) if type(v) is types.FunctionType
+            i for i, v in enumerate(_around(f)) if type(v) is types.FunctionType
         )
-        for value in itertools.chain(contents(f), args, f.__defaults__ or ()):
+        for value in contents(f):
             if type(value) is not types.FunctionType:
                 self._meet(value, 0)
-        for value in (f.__defaults__ or ()):
-            self._meet(value, 0)
+        for value in (*args, *_defaults(f)):
+            if type(value) is not types.FunctionType or value in STANDINS:
+                self._meet_kept(value, 0)
         self._run()
-        for reference in _learned[id(code)][2] if id(code) in _learned else ():
-            g = reference()
-            if g is not None:
-                self._take(g)
+        self._make(f, code)
 
     def _run(self):
-        while self.waiting and len(self.plan.functions) < FOLLOWED:
+        plan = self.plan
+        while self.waiting and len(plan.functions) < FOLLOWED:
             g = self.waiting.pop(0)
-            self._take(g)
-            self._follow_code(g, exchange.code_of(g))
-            for value in itertools.chain(contents(g), g.__defaults__ or ()):
+            code = exchange.code_of(g)
+            self._add(g, code)
+            self._follow_code(g, code)
+            for value in contents(g):
                 self._meet(value, 0)
+            for value in _defaults(g):
+                self._meet_kept(value, 0)
+        learned = _learned[id(plan.code)][2] if id(plan.code) in _learned else ()
+        for g in [reference() for reference in learned]:
+            if g is not None and g not in plan.functions:
+                self._add(g, exchange.code_of(g))
 
-    def _take(self, g):
-        code = exchange.code_of(g)
+    def _add(self, g, code):
         self.plan.functions.append(g)
         self.plan.codes.append(code)
-        new = new_code(g)
-        if new is not code:
-            self.plan.exchanges.append((g, code, new))
+        self.plan.defaults.append(g.__defaults__)
+
+    def _make(self, f, code):
+        plan = self.plan
+        plan.own = new_code(f, plan.is_careful)
+        for g, known in zip(plan.functions, plan.codes, strict=True):
+            new = new_code(g, plan.is_careful)
+            if new is not known:
+                plan.exchanges.append((g, known, new))
 
     def _follow_code(self, f, code):
         """What the names of `code` lead to."""
@@ -234,6 +280,12 @@ class _Follower:
         if type(module) is not types.ModuleType:
             self._meet(module, 0)
 
+    def _meet_kept(self, value, depth):
+        """What is found in an object, a table or an argument, not by a name."""
+        if type(value) not in DATA and values.loaded(value) is not value:
+            self.plan.is_careful = True
+        self._meet(value, depth)
+
     def _meet(self, value, depth):
         kind = type(value)
         if kind in DATA and (depth > 1 or kind not in _HOLDERS):
@@ -257,12 +309,12 @@ class _Follower:
             self._meet(value.__self__, depth)
         elif kind is functools.partial:
             for inner in (value.func, *value.args, *value.keywords.values()):
-                self._meet(inner, depth)
+                self._meet_kept(inner, depth)
         elif kind in _HOLDERS:
             items = value.values() if kind is dict else value
             if len(items) <= _ITEMS:
                 for inner in list(items):
-                    self._meet(inner, depth + 1)
+                    self._meet_kept(inner, depth + 1)
         else:
             self._meet_object(value, kind, depth)
 
@@ -277,7 +329,7 @@ class _Follower:
         if depth < _DEPTH:
             held = getattr(value, "__dict__", None)
             for inner in list(held.values()) if type(held) is dict else ():
-                self._meet(inner, depth + 1)
+                self._meet_kept(inner, depth + 1)
 
     def _meet_class(self, kind):
         for base in kind.__mro__[:-1]:
@@ -293,7 +345,11 @@ class _Follower:
                 self.plan.spaces.append(base.__dict__)
                 self.plan.keys.append(name)
                 self.plan.found.append(value)
-                self._meet(value, _DEPTH)
+                self._meet_kept(value, _DEPTH)
+
+
+def _defaults(f):
+    return (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values())
 
 
 _HOLDERS = frozenset({dict, list, tuple})

@@ -16,6 +16,7 @@ import numpy as np
 from dualmc.unchanged.code import bytecode, modules, uses, values
 from dualmc.unchanged.code.as_is import DATA, DISPATCHER
 from dualmc.unchanged.code.bytecode import Step
+from dualmc.unchanged.standins.table import version
 
 _ABSENT = object()
 # What is looked at as it is loaded: steps that load from objects, and what they load.
@@ -58,7 +59,7 @@ def rewritten(code, names, closed, is_careful=False):
     around = [(n, v) for n, v in closed.items() if _leads(v)]
     if not known and not around and not is_careful and not _imports(code):
         return code
-    key = id(code), is_careful, _key(known), _key(around)
+    key = id(code), is_careful, version(), _key(known), _key(around)
     found = _made.get(key)
     if found is None:
         if len(_made) >= KEPT:

@@ -116,9 +116,14 @@ class Loaded:
         return value if type(value) in DATA else self.replace(value)
 
 
+def loaded(value):
+    """What `value` is replaced by where code that looks at everything has loaded it."""
+    return adapted(value) if isinstance(value, type) else held(value)
+
+
 def _imported(module):
     foreign.register()
     return adapted(module)
 
 
-ANY, IMPORTED = Loaded(held), Loaded(_imported)
+ANY, IMPORTED = Loaded(loaded), Loaded(_imported)

@@ -26,6 +26,7 @@ STANDINS: dict = {}  # by the original
 # Builtins: where code calls them by their names, and where it hands classes of them on.
 CALLED: dict = {}
 HELD: dict = {}
+_changes = [0]
 # Modules of other packages of which some functions have stand-ins.
 PATCHED: set = set()
 
@@ -39,6 +40,16 @@ def stands_for(*originals):
         return standin
 
     return register
+
+
+def changed():
+    """Note that stand-ins were added or taken away."""
+    _changes[0] += 1
+
+
+def version():
+    """A number that grows whenever stand-ins change."""
+    return _changes[0]
 
 
 def blank(y):
