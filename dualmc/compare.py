@@ -62,7 +62,7 @@ def compare(f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0)
     [5000, 5000, 100, 100]
     """
     request = Request("compare", f, args, argnums, None, False, "numerator", False)
-    if not isinstance(seconds, (int, float)) or not seconds > 0:
+    if not issubclass(type(seconds), (int, float)) or not seconds > 0:
         raise ValueError(f"compare: seconds must be a positive number, got seconds={seconds!r}.")
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError(

@@ -69,7 +69,7 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
             f"rule({name}, ...) needs {inner.nin} partials, one per argument; got {len(partials)}."
         )
     for i, partial in enumerate(partials):
-        if not callable(partial) and not isinstance(partial, (int, float, np.number)):
+        if not callable(partial) and not issubclass(type(partial), (int, float, np.number)):
             raise TypeError(
                 f"rule({name}, ...): partial {i} must be a number or a function of the inputs and "
                 f"the output, got {type(partial).__name__}."
@@ -155,7 +155,7 @@ class custom_jvp:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(a, Traced) for a in args):
+        if any(type(a) is Traced for a in args):
             return record(self, args, kwargs)
         args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)
         for key, value in kwargs.items():

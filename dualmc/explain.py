@@ -232,5 +232,5 @@ def explain(
     numbers = differentiated(args, argnums)
     if watch.watched and watch.is_due():
         watch.look(Request("explain", f, args, numbers, None, False, "numerator", False))
-    kept = tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    kept = tuple(a.copy() if issubclass(type(a), np.ndarray) else a for a in args)
     return Explanation(f, kept, numbers, graph)

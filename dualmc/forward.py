@@ -166,13 +166,13 @@ def jvp(
 def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """`jvp`, on behalf of `caller`."""
     check_callable(f, caller)
-    if not isinstance(primals, tuple):
-        if isinstance(tangents, tuple):
+    if not issubclass(type(primals), tuple):
+        if issubclass(type(tangents), tuple):
             raise TypeError(
                 f"{caller}: tangents is a tuple, but primals is not. Give both or neither."
             )
         primals, tangents = (primals,), (tangents,)
-    elif not isinstance(tangents, tuple):
+    elif not issubclass(type(tangents), tuple):
         raise TypeError(f"{caller}: primals is a tuple, but tangents is not. Give both or neither.")
     if len(primals) != len(tangents) or not primals:
         raise ValueError(

@@ -155,7 +155,7 @@ class custom_root:
                 f"custom_root: the residual must return a number or an array of real numbers; it "
                 f"returned {_named(r)}."
             )
-        return as_operand(r) if not isinstance(r, (list, tuple)) else from_sequence(r)
+        return as_operand(r) if not issubclass(type(r), (list, tuple)) else from_sequence(r)
 
 
 def _kind(a: Any) -> str:

@@ -179,7 +179,7 @@ class Prepared:
 
 
 def _seconds(limit: Any) -> float | None:
-    if limit is None or isinstance(limit, (int, float)) and limit >= 0:
+    if limit is None or issubclass(type(limit), (int, float)) and limit >= 0:
         return limit
     raise ValueError(f"prepare: max_seconds must be a number of seconds or None, got {limit!r}.")
 

@@ -237,7 +237,7 @@ def vjp(
     """
     if unknown:
         names.refuse_keywords("vjp", unknown)
-    is_tuple = isinstance(primals, tuple)
+    is_tuple = issubclass(type(primals), tuple)
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
@@ -282,10 +282,10 @@ def _copied(aux):
     """`aux` with copies of the arrays in it."""
     if isinstance(aux, dict):
         return {key: _copied(value) for key, value in aux.items()}
-    if isinstance(aux, (list, tuple)):
+    if issubclass(type(aux), (list, tuple)):
         items = [_copied(item) for item in aux]
         return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
-    return aux.copy() if isinstance(aux, (np.ndarray, Dual)) else aux
+    return aux.copy() if issubclass(type(aux), (np.ndarray, Dual)) else aux
 
 
 def _jacobian(request):

@@ -40,7 +40,7 @@ def called(request, inputs, level):
 
 
 def _with_aux(out, caller):
-    if not isinstance(out, tuple) or len(out) != 2:
+    if not issubclass(type(out), tuple) or len(out) != 2:
         raise TypeError(
             f"{caller}: with has_aux=True f must return a pair (y, aux); "
             f"f returned {type(out).__name__}."

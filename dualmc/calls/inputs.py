@@ -23,7 +23,7 @@ def as_input(x, caller, name, is_complex=False):
         if x.dtype.kind != "f" and not (is_complex and x.dtype.kind == "c"):
             raise TypeError(_complex_input(caller, name, x.dtype))
         return x
-    if isinstance(x, (list, tuple)) and has_dual(x):
+    if issubclass(type(x), (list, tuple)) and has_dual(x):
         return from_sequence(x)
     found = subclasses.more_than_array(x)
     if found is not None:

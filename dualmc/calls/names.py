@@ -70,7 +70,7 @@ def refuse_keywords(caller: str, unknown: dict) -> None:
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     close = _close(name, options)
     typed = f" Did you mean {close}?" if close else ""
-    given = repr(value) if isinstance(value, (int, float, str, bool)) else name
+    given = repr(value) if issubclass(type(value), (int, float, str, bool)) else name
     raise TypeError(
         f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "
         f"are bound to it first: functools.partial(f, {name}={given}), or "

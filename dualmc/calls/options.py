@@ -15,7 +15,7 @@ FORMATS = get_args(Format)
 
 def format_of(sparse, caller):
     """The format that the option `sparse` asks for, or None for a dense result."""
-    if isinstance(sparse, (bool, np.bool_)):
+    if issubclass(type(sparse), (bool, np.bool_)):
         return FORMATS[0] if sparse else None
     if isinstance(sparse, str) and sparse in FORMATS:
         return sparse
@@ -31,14 +31,14 @@ def check_layout(layout, caller):
 
 def check_flag(name, value, caller):
     """`value` as a bool."""
-    if not isinstance(value, (bool, np.bool_)):
+    if not issubclass(type(value), (bool, np.bool_)):
         raise wrong(name, value, "True or False", caller)
     return bool(value)
 
 
 def wrong(name, value, needs, caller):
     """The error for an option: a TypeError where not even its type would do."""
-    kind = ValueError if isinstance(value, (str, int, float)) else TypeError
+    kind = ValueError if issubclass(type(value), (str, int, float)) else TypeError
     return kind(f"{caller}: {name} must be {needs}, got {name}={value!r}.")
 
 
@@ -50,12 +50,12 @@ def check_argnums(argnums, count, caller):
     """`argnums` as a tuple of positions, and whether it was given as one."""
     if type(argnums) is int and 0 <= argnums < count:
         return (argnums,), False
-    given = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    given = argnums if issubclass(type(argnums), (tuple, list)) else (argnums,)
     if not given:
         raise ValueError(f"{caller}: argnums must name at least one argument, got ().")
     numbers = []
     for a in given:
-        if isinstance(a, bool) or not isinstance(a, (int, np.integer)):
+        if issubclass(type(a), bool) or not issubclass(type(a), (int, np.integer)):
             raise TypeError(
                 f"{caller}: argnums must be an int or a tuple of ints, got argnums={argnums!r}."
             )
@@ -67,13 +67,13 @@ def check_argnums(argnums, count, caller):
         numbers.append(int(a) % count)
     if len(numbers) != len(frozenset(numbers)):
         raise ValueError(f"{caller}: argnums={argnums!r} names an argument twice.")
-    return tuple(numbers), isinstance(argnums, (tuple, list))
+    return tuple(numbers), issubclass(type(argnums), (tuple, list))
 
 
 def check_chunk_size(chunk_size, caller):
     if chunk_size is None:
         return None
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, (int, np.integer)):
+    if issubclass(type(chunk_size), bool) or not issubclass(type(chunk_size), (int, np.integer)):
         raise TypeError(
             f"{caller}: chunk_size must be a positive int, got chunk_size={chunk_size!r}."
         )

@@ -28,7 +28,7 @@ def as_output(y, caller):
                 f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
                 f"returned a {type(y).__name__}. Return its entries, e.g. with .toarray()."
             )
-        if isinstance(y, (list, tuple)):
+        if issubclass(type(y), (list, tuple)):
             y = _stacked(y, caller)
         else:
             y = as_operand(numbers_of(y, caller))
@@ -79,7 +79,7 @@ def _stacked(y, caller):
 def _check_numbers(y, caller):
     """Every entry of a nest of lists must be a number, an array of numbers or a Dual."""
     for item in y:
-        if isinstance(item, (list, tuple)):
+        if issubclass(type(item), (list, tuple)):
             _check_numbers(item, caller)
         elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
             if not has_dual(item):
@@ -100,12 +100,12 @@ def strip(aux, level):
         return primal_of(aux, level)
     if isinstance(aux, dict):
         return {key: strip(value, level) for key, value in aux.items()}
-    if isinstance(aux, (list, tuple)):
+    if issubclass(type(aux), (list, tuple)):
         items = [strip(item, level) for item in aux]
         return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
     if type(aux) in subclasses.MASKED:
         return np.ma.array(strip(aux.data, level), mask=aux.mask)
-    if isinstance(aux, np.ndarray) and aux.dtype == object and has_dual(aux):
+    if issubclass(type(aux), np.ndarray) and aux.dtype == object and has_dual(aux):
         if subclasses.is_foreign(aux):
             return elements.with_entries(aux, lambda a: strip(a, level))
         return strip(from_objects(aux), level)

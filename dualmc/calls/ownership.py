@@ -81,7 +81,7 @@ def arrays_of(data, found):
     """The arrays in what a step of the tape keeps, added to `found`."""
     if type(data) is np.ndarray:
         found.append(data)
-    elif isinstance(data, (tuple, list)):
+    elif issubclass(type(data), (tuple, list)):
         for item in data:
             arrays_of(item, found)
     return found

@@ -1,7 +1,6 @@
 """The Duals that f is called on: the arguments with columns of the basis, or with one direction."""
 
 import math
-import weakref
 
 import numpy as np
 
@@ -19,7 +18,7 @@ def seed(x, level, offset, is_sparse):
 
     Columns outside [0, level.n) belong to another chunk and carry no tangent.
     """
-    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
+    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
     shape, dtype, k = x.shape, x.dtype, level.n
     if not is_sparse or dtype not in KERNEL_DTYPES:
         # With its factor from the start, element-wise steps find it in place.
@@ -64,17 +63,17 @@ def _basis(k, shape, dtype, offset):
 
 def seed_recorded(x, level):
     """A Dual of `x` whose tangent is an input of the tape, and that tangent."""
-    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
+    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
     var = tape.leaf(primal)
     return make(primal, var, level), var
 
 
 def as_given(dual, a):
     """The number `dual`, as an array if the argument `a` that it stands for is one."""
-    if type(a) is float or type(a) is Dual and any(r() is a for r in a.level.floats):
-        dual.level.floats += (weakref.ref(dual),)
+    if type(a) is float or type(a) is Dual and hasattr(a, "pythons"):
+        dual.pythons = True
         return dual
-    is_array = isinstance(a, np.ndarray) or type(a) is Dual and not a.is_number
+    is_array = issubclass(type(a), np.ndarray) or type(a) is Dual and not a.is_number
     return dual.as_array() if is_array else dual
 
 
@@ -85,6 +84,6 @@ def starts_sparse(n, sparse):
 
 def seed_direction(x, x_dot, level):
     """A Dual of `x` with the single tangent `x_dot`."""
-    primal = np.array(x) if isinstance(x, np.ndarray) else x.copy()
-    x_dot = np.array(x_dot, x.dtype) if isinstance(x_dot, np.ndarray) else x_dot.copy()
+    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+    x_dot = np.array(x_dot, x.dtype) if issubclass(type(x_dot), np.ndarray) else x_dot.copy()
     return make(primal, DenseTangent(level, x_dot.reshape((1, *x.shape))), level)

@@ -30,7 +30,7 @@ def pull_unary(node, bar, owned, sweep):
             part = _met(quick.meet, bar, factor, owned, sweep)
         sweep.add(parent, part, True)
         return
-    if not isinstance(bar, PLAIN) or bar.dtype != y.dtype:
+    if not issubclass(type(bar), PLAIN) or bar.dtype != y.dtype:
         sweep.add(parent, scaled(bar, rule.partial(x, y), False, False, sweep), True)
         return
     rows = sweep.rows(sweep.full(bar, node))

@@ -102,7 +102,7 @@ def pull_written(node, bar, owned, sweep):
     """An array after a write: the new elements' cotangent is read out, and erased for the old."""
     old, new = node.parents
     place = node.data
-    if not isinstance(bar, PLAIN):
+    if not issubclass(type(bar), PLAIN):
         _pull_written_duals(node, bar, sweep)
         return
     if old is not None and not (owned and type(bar) is np.ndarray and bar.flags.c_contiguous):

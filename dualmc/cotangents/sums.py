@@ -12,13 +12,13 @@ from dualmc.kernels.payload import times, values
 def pull_sum(node, bar, owned, sweep):
     (parent,) = node.parents
     shape = parent.shape
-    if not bar.ndim and isinstance(bar, PLAIN):
+    if not bar.ndim and issubclass(type(bar), PLAIN):
         sweep.add(parent, bar, False)  # a number for an array of equal ones
         return
     kept = tuple(1 if i - len(shape) in node.data else n for i, n in enumerate(shape))
     bar = sweep.shaped(bar, kept)
     shape = sweep.lead + shape
-    if isinstance(bar, PLAIN) and math.prod(shape) * bar.itemsize < buffers.LARGE:
+    if issubclass(type(bar), PLAIN) and math.prod(shape) * bar.itemsize < buffers.LARGE:
         part = np.empty(shape, bar.dtype)
         part[...] = bar
         sweep.add(parent, part, True)
@@ -29,7 +29,7 @@ def pull_sum(node, bar, owned, sweep):
 def pull_running_sum(node, bar, owned, sweep):
     axis = node.data
     back = (Ellipsis, slice(None, None, -1), *(slice(None),) * (-1 - axis))
-    running = np.add.accumulate if isinstance(bar, PLAIN) else np.cumsum
+    running = np.add.accumulate if issubclass(type(bar), PLAIN) else np.cumsum
     sweep.add(node.parents[0], running(bar[back], axis)[back], True)
 
 

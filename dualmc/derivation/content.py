@@ -115,7 +115,7 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
         if closed is not None:
             sides.append(closed.expr(pieces.y.size == x.size == 1))
         a = _final(pieces, x)
-        if isinstance(a, tuple):
+        if issubclass(type(a), tuple):
             a = Expr("transpose", a[1]) if a[0] == "column " else a[1]
         if isinstance(a, Expr) and sides[-1].op != "number":
             sides.append(a)

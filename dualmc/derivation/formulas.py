@@ -65,15 +65,15 @@ class Writer:
     def _argument(self, a: Any, values: list[Expr]) -> Expr:
         if isinstance(a, Slot):
             return values[a]
-        if isinstance(a, (bool, np.bool_)) or a is None or isinstance(a, (str, slice)):
+        if issubclass(type(a), (bool, np.bool_)) or a is None or isinstance(a, (str, slice)):
             return symbol(_key_text(a))
-        if isinstance(a, (int, float, np.number)) and not isinstance(a, complex):
+        if issubclass(type(a), (int, float, np.number)) and not issubclass(type(a), complex):
             return number(a)
-        if isinstance(a, np.ndarray) and a.dtype.kind in "biuf":
+        if issubclass(type(a), np.ndarray) and a.dtype.kind in "biuf":
             if a.ndim == 0:
                 return number(a)
             return self._array(a)
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             return Expr("list", *(self._argument(item, values) for item in a))
         return symbol(name_of_function(a) if callable(a) else type(a).__name__)
 
@@ -185,16 +185,16 @@ def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
 
 def _key_text(key: Any) -> str:
     """An index as one writes it."""
-    if isinstance(key, tuple):
+    if issubclass(type(key), tuple):
         return ", ".join(map(_key_text, key))
     if isinstance(key, slice):
         parts = ["" if v is None else str(v) for v in (key.start, key.stop, key.step)]
         return ":".join(parts if parts[2] else parts[:2])
     if key is Ellipsis:
         return "..."
-    if isinstance(key, np.ndarray) and key.size > 6:
+    if issubclass(type(key), np.ndarray) and key.size > 6:
         return f"{'mask' if key.dtype == bool else 'indices'} of {key.size}"
-    if isinstance(key, np.ndarray):
+    if issubclass(type(key), np.ndarray):
         return str(key.tolist())
     return str(key)
 
@@ -242,7 +242,7 @@ def _product_form(writer: Writer, node: Node, slot: int) -> Form | None:
 
 def _index_form(writer: Writer, node: Node, slot: int) -> Form | None:
     key, operand = node.args[1], node.operands[0]
-    if not isinstance(key, int) or len(operand.shape) != 1:
+    if not issubclass(type(key), int) or len(operand.shape) != 1:
         return None
     n = operand.size
     entries = [ONE if i == key % n else ZERO for i in range(n)]

@@ -30,7 +30,7 @@ masked_code = None
 
 def defers(other):
     """Whether an operator leaves it to `other` what it does (a str, a sparse matrix, ...)."""
-    return not isinstance(other, (float, int, complex, ndarray, np.generic, list, tuple))
+    return not issubclass(type(other), (float, int, complex, ndarray, np.generic, list, tuple))
 
 
 def operator_beside(function, carrier, other, restore):
@@ -89,7 +89,7 @@ def reflected_beside(function, other, carrier, restore):
 def ufunc_beside(ufunc, method, inputs, options, restore):
     """A ufunc that came by NumPy's protocol: the inputs to go on with; or None, and the result."""
     out = options.get("out", ())
-    for a in (*inputs, *(out if isinstance(out, tuple) else (out,))):
+    for a in (*inputs, *(out if issubclass(type(out), tuple) else (out,))):
         kind = type(a)
         if kind in OPERANDS or kind in CARRIERS:
             continue
@@ -113,7 +113,7 @@ _INHERITED = ndarray.__array_ufunc__
 def _wrapped(ufunc, inputs):
     """A ufunc of the numbers, its result handed to the operands' class as NumPy hands it over."""
     owner = max(filter(is_foreign, inputs), key=lambda a: a.__array_priority__)
-    y = ufunc(*(a.view(ndarray) if isinstance(a, ndarray) else a for a in inputs))
+    y = ufunc(*(a.view(ndarray) if issubclass(type(a), ndarray) else a for a in inputs))
 
     def wrap(y, i):
         y = _shown(y, y.dtype) if type(y) in CARRIERS else y
@@ -123,19 +123,22 @@ def _wrapped(ufunc, inputs):
     return tuple(wrap(part, i) for i, part in enumerate(y)) if type(y) is tuple else wrap(y, 0)
 
 
-def function_beside(types, args, options):
-    """A function of NumPy beside other classes: its arguments, all plain; None, None: theirs.
+def function_beside(function, types, args, options, restore):
+    """A function of NumPy beside other classes: its arguments, all plain; or None, and the result.
 
     By NumPy's protocol it has `types`, called as a method none.  Refused by name is an operand the
     class of which has no functions of its own: NumPy's would read the numbers alone.
     """
+    if function is np.dot and any(type(a) in CARRIERS and a.is_number for a in args):
+        if any(map(is_foreign, args)):  # as a matrix is multiplied by a number
+            return None, beside(function, args, options, restore)
     for kind in types or map(type, args):
         if kind in OPERANDS or kind in CARRIERS:
             continue
         if kind in MASKED or extra(kind) is not None:
             own = getattr(kind, "__array_function__", None)
             if types and kind not in MASKED and own is not ndarray.__array_function__:
-                return None, None
+                return None, NotImplemented
             raise refused(kind)
     args = tuple(map(normalised, args))
     return args, {name: normalised(a) for name, a in options.items()}
@@ -146,8 +149,16 @@ def viewed(carrier, kind):
     if kind is ndarray:
         return carrier[...]
     if "numpy.ma" in sys.modules:
-        return masked_code().viewed(carrier, kind)
-    return None
+        y = masked_code().viewed(carrier, kind)
+        if y is not None:
+            return y
+    if not issubclass(kind, ndarray) or extra(kind) is None:
+        return None
+    shown = np.asarray(_shown(carrier.as_array(), carrier.dtype))
+    if shown.dtype != object:
+        return None
+    shown.flags.writeable = False  # the carrier would not hear of a write
+    return shown.view(kind)
 
 
 # --- The other class's own code ------------------------------------------------------------------

@@ -46,7 +46,7 @@ def tangent_array(dual):
         dense = np.zeros((k, *dual.shape), dual.dtype)
     else:
         dense = t.dense()
-        dense = dense.copy() if isinstance(dense, np.ndarray) else dense
+        dense = dense.copy() if issubclass(type(dense), np.ndarray) else dense
     return dense[0] if dual.level.serial == 0 and k == 1 else dense
 
 
@@ -72,6 +72,20 @@ def iterator(dual):
     return (dual[i] for i in range(dual.shape[0]))
 
 
+def class_of(dual):
+    """``dual.__class__``: that of the array or number in its place, until its call has ended."""
+    if not dual.level.open:
+        return type(dual)
+    if dual._writes or dual._view is not None or dual._primal.ndim:  # no number
+        return np.ndarray
+    return float if is_pythons(dual) else values(dual).dtype.type
+
+
+def is_pythons(dual):
+    """Whether f knows the number as a float of Python's."""
+    return hasattr(dual, "pythons") or values(dual).dtype.metadata is not None
+
+
 # --- Text: inside f that of the number or array in the Dual's place, which f may read -------------
 
 
@@ -79,7 +93,7 @@ def text(dual):
     level = dual.level
     if level.serial and level.open:
         value = values(dual)[()]
-        return repr(value.item() if any(r() is dual for r in level.floats) else value)
+        return repr(value.item() if is_pythons(dual) else value)
     return f"Dual({dual.primal!r}, tangent of shape {(level.n, *dual.shape)})"
 
 

@@ -48,6 +48,7 @@ class Dual:
         "_owned",
         "_kept",
         "_square",  # set by `choices.py` alone
+        "pythons",  # set where it is a float of Python's: `conversions.class_of`
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -123,6 +124,9 @@ class Dual:
 
     # --- as an array -----------------------------------------------------------------------------
 
+    # What it stands for, to code that asks ``isinstance(x, np.ndarray)``, ``x.__class__`` or, as
+    # functools.singledispatch does, both.  dualmc itself asks ``type(a)``, which does not lie.
+    __class__ = property(conversions.class_of)
     shape = property(lambda self: self.primal.shape)
     ndim = property(lambda self: self.primal.ndim)
     size = property(lambda self: self.primal.size)

@@ -79,7 +79,7 @@ class Number(numbers.Number):
 
 def _is_other(a):
     """An array of a subclass, whose own operator is to be asked."""
-    return isinstance(a, ndarray) and type(a) is not ndarray
+    return issubclass(type(a), ndarray) and type(a) is not ndarray
 
 
 def _closed(a):

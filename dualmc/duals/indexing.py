@@ -85,7 +85,7 @@ def _part(dual, key):
     path = key if kind is tuple else (key,)
     if primal.ndim == 0 and not (key is Ellipsis or kind is tuple and Ellipsis in key):
         t = _tangent_at(dual, (slice(None), *path), type(primal) is np.float64)
-        if t is None and isinstance(primal, np.generic):
+        if t is None and issubclass(type(primal), np.generic):
             return primal
         # Of an outer call's numbers too: what f makes of it may be written this level's.
         return make(primal, t, dual.level)

@@ -16,13 +16,13 @@ def as_operand(a):
         return a
     if kind is np.ndarray:
         return from_objects(a) if a.dtype == object else a
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return from_sequence(a)
     if kind not in OPERANDS:
         if kind is elements.Number:
             return a.carrier
         subclasses.check(a)
-        if isinstance(a, np.ndarray):
+        if issubclass(type(a), np.ndarray):
             return as_operand(a.view(np.ndarray))
     return a
 
@@ -31,9 +31,9 @@ def has_dual(a):
     """Whether a nest of lists and tuples, or an object array, holds a Dual."""
     if type(a) is Dual:
         return True
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(has_dual(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
         return any(type(elements.opened(item)) is Dual for item in np.asarray(a).flat)
     return type(a) is elements.Number and type(a.carrier) is Dual
 
@@ -69,9 +69,9 @@ def _in_an_array(a):
 
 def has_tangent(a):
     """Whether `a`, or an entry of a nest of lists, is a Dual with a tangent at any level."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(has_tangent(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
         return any(has_tangent(item) for item in a.flat)
     while type(a) is Dual:
         if a.own_tangent() is not None:
@@ -99,7 +99,7 @@ def _collect_levels(args, found):
     for a in args:
         if type(a) is Dual:
             found.append(a.level)
-        elif isinstance(a, (list, tuple)):
+        elif issubclass(type(a), (list, tuple)):
             _collect_levels(a, found)
 
 

@@ -64,7 +64,7 @@ def overridden(kind, base):
 
 def is_foreign(a):
     """Whether `a` is an array of a subclass of ndarray that means more than an array."""
-    return isinstance(a, ndarray) and type(a) is not ndarray and extra(type(a)) is not None
+    return issubclass(type(a), ndarray) and type(a) is not ndarray and extra(type(a)) is not None
 
 
 def is_masked(a):
@@ -79,7 +79,7 @@ MASKED: set = set()
 
 def has_masked(a):
     """Whether a nest of lists holds a masked array of dualmc's."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(map(has_masked, a))
     return type(a) in MASKED
 
@@ -95,15 +95,15 @@ def plain(a):
 
 def array_of(a):
     """`a`; an array of a subclass as an ndarray, refused where it means more."""
-    return plain(a) if isinstance(a, ndarray) else opened(a)
+    return plain(a) if issubclass(type(a), ndarray) else opened(a)
 
 
 def check(a):
     """Raise where `a`, or an entry of a nest of lists, means more than an array."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         for item in a:
             check(item)
-    elif isinstance(a, ndarray):
+    elif issubclass(type(a), ndarray):
         plain(a)
     elif type(a) in MASKED or extra(type(a)) is not None:
         raise refused(type(a))
@@ -111,7 +111,7 @@ def check(a):
 
 def more_than_array(a):
     """What in `a`, an array or a nest of lists, means more than an array, or None."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return next((found for item in a if (found := more_than_array(item)) is not None), None)
     if type(a) in OPERANDS or type(a) in CARRIERS or extra(type(a)) is None:
         return a if type(a) in MASKED else None

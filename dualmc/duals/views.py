@@ -288,7 +288,7 @@ def plain_key(key):
     """`key` with the Duals in it replaced by their values (masks, computed integer indices)."""
     if is_plain(key):
         return key
-    if isinstance(key, tuple):
+    if issubclass(type(key), tuple):
         return tuple(plain_key(k) for k in key)
     if hasattr(key, "own_tangent"):
         return values(key)
@@ -299,7 +299,8 @@ def is_basic(key):
     """Whether `key` takes a view (slices, integers, None, ...) rather than a copy."""
     if is_plain(key):
         return True
-    parts = key if isinstance(key, tuple) else (key,)
+    parts = key if issubclass(type(key), tuple) else (key,)
     return all(
-        type(k) in _BASIC or isinstance(k, (int, np.integer)) and type(k) is not bool for k in parts
+        type(k) in _BASIC or issubclass(type(k), (int, np.integer)) and type(k) is not bool
+        for k in parts
     )

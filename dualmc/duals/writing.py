@@ -68,7 +68,7 @@ def _is_own_view(dual, key, value):
     view = value._view
     if view is None or view.root is not dual or view.root_key() is None or not is_basic(key):
         return False
-    return view.key == (key if isinstance(key, tuple) else (key,))
+    return view.key == (key if issubclass(type(key), tuple) else (key,))
 
 
 class Place:
@@ -150,7 +150,7 @@ def _place(dual, key):
 
 
 def _as_tuple(key):
-    return key if isinstance(key, tuple) else (key,)
+    return key if issubclass(type(key), tuple) else (key,)
 
 
 def _write_tangent(dual, key, t):

@@ -13,7 +13,7 @@ def negative_axes(axis, ndim):
     """
     if axis is None:
         return tuple(range(-ndim, 0))
-    if ndim == 0 and not isinstance(axis, tuple) and axis in (0, -1):
+    if ndim == 0 and not issubclass(type(axis), tuple) and axis in (0, -1):
         return ()
     return tuple(a - ndim for a in normalize_axis_tuple(axis, ndim))
 

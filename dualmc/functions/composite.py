@@ -83,7 +83,11 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 @handles("composite", np.piecewise)
 def piecewise(x, condlist, funclist, *args, **kw):
     x = as_operand(x)
-    if not isinstance(condlist, (list, tuple, np.ndarray)) or np.ndim(condlist[0]) == 0 and x.ndim:
+    if (
+        not issubclass(type(condlist), (list, tuple, np.ndarray))
+        or np.ndim(condlist[0]) == 0
+        and x.ndim
+    ):
         condlist = [condlist]
     conditions = [np.broadcast_to(np.asarray(values(c), bool), x.shape) for c in condlist]
     if len(funclist) == len(conditions) + 1:

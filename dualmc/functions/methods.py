@@ -79,7 +79,7 @@ def _item(self, *args):
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
         return np.ravel(self)[0]
-    if len(args) == 1 and isinstance(args[0], (int, np.integer)):
+    if len(args) == 1 and issubclass(type(args[0]), (int, np.integer)):
         return np.ravel(self)[args[0]]
     return self[args[0] if len(args) == 1 else args]
 
@@ -95,6 +95,9 @@ def _view(self, *args, **kwargs):
         if y is not None:
             return y
     if args or kwargs:
+        as_array = getattr(self, "__array__", None)  # where no derivative is
+        if as_array is not None:
+            return as_array().view(*args, **kwargs)
         raise TangentLostError(
             "dual.view(dtype) would reinterpret the value and lose the derivative. Use astype."
         )

@@ -36,7 +36,7 @@ def pushed(f: Any, primals: tuple, tangents: list, kwargs: dict, level: Any) -> 
         columns.append(_kept(y_dot))
     if k == 0:
         return f(*primals, **kwargs)
-    if isinstance(y, tuple):
+    if issubclass(type(y), tuple):
         return tuple(_joined(part, [c[i] for c in columns], level) for i, part in enumerate(y))
     return _joined(y, columns, level)
 
@@ -64,7 +64,7 @@ def recorded(f: Any, primals: tuple, tangents: list, kwargs: dict, level: Any) -
     if not rows:
         return f(*primals, **kwargs)
     y = _kept(y)
-    if isinstance(y, tuple):
+    if issubclass(type(y), tuple):
         return tuple(
             _recorded(part, [r[i] for r in rows], active, level) for i, part in enumerate(y)
         )
@@ -76,7 +76,7 @@ def transposed(
 ) -> Any:
     """By the VJP: on a tape one call per sweep; forward one per element of the output."""
     result = f(*primals, **kwargs)
-    is_tuple = isinstance(result, tuple)
+    is_tuple = issubclass(type(result), tuple)
     outputs = [_floating(part) for part in (result if is_tuple else (result,))]
     dtype = np.result_type(*(part.dtype for part in outputs))
     numbers = [i for i, t in enumerate(tangents) if t is not None]
@@ -119,8 +119,8 @@ def _checked_vjp(
         for i, j, part in zip(ends, ends[1:], outputs, strict=False)
     )
     found = f.vjp(primals, parts if is_tuple else parts[0], **kwargs)
-    if not isinstance(found, tuple) or len(found) != len(primals):
-        given = f"{len(found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
+    if not issubclass(type(found), tuple) or len(found) != len(primals):
+        given = f"{len(found)}" if issubclass(type(found), tuple) else f"a {type(found).__name__}"
         raise TypeError(
             f"The VJP of {name_of(f)} must return a tuple of {len(primals)} cotangents, one per "
             f"argument; it returned {given}."
@@ -145,14 +145,14 @@ def _checked_jvp(f: Any, primals: tuple, tangents: tuple, kwargs: dict) -> tuple
     """One call of the rule, its result checked."""
     assert f.jvp is not None
     out = f.jvp(primals, tangents, **kwargs)
-    if not isinstance(out, tuple) or len(out) != 2:
+    if not issubclass(type(out), tuple) or len(out) != 2:
         raise TypeError(
             f"The JVP of {name_of(f)} must return a pair (y, y_dot); it returned "
             f"{type(out).__name__}."
         )
     y, y_dot = out
-    is_tuple = isinstance(y, tuple)
-    if is_tuple and not (isinstance(y_dot, tuple) and len(y) == len(y_dot)):
+    is_tuple = issubclass(type(y), tuple)
+    if is_tuple and not (issubclass(type(y_dot), tuple) and len(y) == len(y_dot)):
         raise ValueError(
             f"The JVP of {name_of(f)} returned {len(y)} outputs; y_dot must be a tuple of as many."
         )
@@ -200,14 +200,14 @@ def _pushed(jacobians: list, tangents: list, level: Any) -> DenseTangent:
 def _directions(t: Any) -> Any:
     """The block of a tangent, every direction contiguous as compiled code may need it."""
     block = t.to_dense().dense()
-    return np.ascontiguousarray(block) if isinstance(block, np.ndarray) else block
+    return np.ascontiguousarray(block) if issubclass(type(block), np.ndarray) else block
 
 
 def _kept(y_dot: Any) -> Any:
     """A column of the rule's result, safe from a rule that uses its arrays again."""
-    if isinstance(y_dot, tuple):
+    if issubclass(type(y_dot), tuple):
         return tuple(_kept(part) for part in y_dot)
-    return y_dot.copy() if isinstance(y_dot, (np.ndarray, Dual)) else y_dot
+    return y_dot.copy() if issubclass(type(y_dot), (np.ndarray, Dual)) else y_dot
 
 
 def _zeros(p: Any) -> Any:

@@ -50,9 +50,9 @@ class Unknown(Exception):
 
 def signature(y: Any) -> Any:
     """What Python can know of the result of a step without looking at the numbers in it."""
-    if isinstance(y, (np.ndarray, np.generic)):
+    if issubclass(type(y), (np.ndarray, np.generic)):
         return y.shape, y.dtype.str
-    if isinstance(y, (tuple, list)):
+    if issubclass(type(y), (tuple, list)):
         return type(y), tuple(map(signature, y))
     if type(y) in (bool, int, float, complex):
         return type(y)
@@ -97,8 +97,8 @@ def note_result(recorder: Recorder, node: Node, y: Any) -> None:
         note_finite(recorder, node, y)
     if recorder.numbers:
         _note_number(recorder, node, y)
-    is_array = isinstance(y, (np.ndarray, np.generic)) or type(y) in (bool, int)
-    is_list = isinstance(y, (tuple, list)) and all(isinstance(a, np.ndarray) for a in y)
+    is_array = issubclass(type(y), (np.ndarray, np.generic)) or type(y) in (bool, int)
+    is_list = issubclass(type(y), (tuple, list)) and all(issubclass(type(a), np.ndarray) for a in y)
     if (is_array or is_list) and is_certain(node.function, node.args, node.options, node.operands):
         return
     try:
@@ -121,7 +121,7 @@ def note_error(recorder: Recorder, node: Node | None, error: Exception) -> None:
 
 def note_finite(recorder: Recorder, node: Node, y: Any) -> None:
     """Where warnings are errors: a finite result, of finite numbers, came without one."""
-    y = np.asarray(y) if isinstance(y, (np.ndarray, np.generic)) else None
+    y = np.asarray(y) if issubclass(type(y), (np.ndarray, np.generic)) else None
     if y is None or y.dtype.kind not in "fb" or not np.isfinite(y).all():
         recorder.refuse("f may catch a warning, which is an error here and depends on values")
     elif y.dtype.kind == "f":
@@ -249,7 +249,7 @@ def _is_hashable(function: Any) -> bool:
 def has_slot(a: Any) -> bool:
     if isinstance(a, Slot):
         return True
-    return isinstance(a, (list, tuple)) and any(map(has_slot, a))
+    return issubclass(type(a), (list, tuple)) and any(map(has_slot, a))
 
 
 # --- Floating-point errors and warnings ----------------------------------------------------------

@@ -37,7 +37,7 @@ def _item(self: Traced, *args: Any) -> Any:
     if not args and self.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
     index = args[0] if args else 0
-    whole = len(args) > 1 or isinstance(index, tuple)
+    whole = len(args) > 1 or issubclass(type(index), tuple)
     return self[args if len(args) > 1 else index] if whole else np.ravel(self)[index]  # type: ignore
 
 
@@ -70,6 +70,10 @@ def _view(self: Traced, *args: Any, **options: Any) -> Any:
         y = beside.viewed(self, args[0])
         if y is not None:
             return y
+    if (args or options) and self.is_flat:
+        value = self.look().copy()
+        value.flags.writeable = False  # a write would not reach what it is a view of
+        return value.view(*args, **options)
     if args or options:
         raise TangentLostError(
             "traced.view(dtype) would reinterpret the value and lose the derivative. Use astype."

@@ -29,7 +29,7 @@ def _ufunc(ufunc: np.ufunc, method: str, inputs: tuple, options: dict) -> Any:
         return y
     inputs = tuple(as_operand(a) for a in inputs)
     out = options.pop("out", None)
-    if isinstance(out, tuple):
+    if issubclass(type(out), tuple):
         if len(out) > 1:
             raise missing_rule(f"{registry.name_of(ufunc)} with several out arrays")
         (out,) = out
@@ -90,18 +90,18 @@ def _recorded_flat(function: Callable, args: tuple, options: dict) -> Any:
     if function in _OF_SHAPES:
         if function in _OF_MEMORY:
             for a in args[:2]:
-                if isinstance(a, Traced):
+                if type(a) is Traced:
                     a.in_memory()
         return function(*_values(args), **{key: _values(a) for key, a in options.items()})
     y = record(function, args, options)
-    for part in y if isinstance(y, (tuple, list)) else (y,):
-        if isinstance(part, Traced) and part.node.function is not None:
+    for part in y if issubclass(type(y), (tuple, list)) else (y,):
+        if type(part) is Traced and part.node.function is not None:
             part._recorder.flat.add(part.node.serial)
     return y
 
 
 def _values(a: Any) -> Any:
-    if isinstance(a, Traced):
+    if type(a) is Traced:
         return a.value
     return type(a)(map(_values, a)) if type(a) in (list, tuple) else a
 
@@ -111,8 +111,8 @@ def _flat(function: Callable, args: tuple, options: dict) -> Any:
     if found is not None and found._recorder.whole:
         return _recorded_flat(function, args, options)
     y = function(*plain(args), **{key: plain(a) for key, a in options.items()})
-    if found is not None and isinstance(y, (np.ndarray, np.floating)) and y.dtype.kind == "f":
-        return constant(found._recorder, y, isinstance(y, np.ndarray))
+    if found is not None and issubclass(type(y), (np.ndarray, np.floating)) and y.dtype.kind == "f":
+        return constant(found._recorder, y, issubclass(type(y), np.ndarray))
     return y
 
 
@@ -120,10 +120,10 @@ def _stored(out: Any, y: Any) -> Any:
     """`y`, written into `out` if there is one."""
     if out is None:
         return y
-    if isinstance(out, Traced):
+    if type(out) is Traced:
         out[...] = y
         return out
-    if isinstance(y, Traced) and not y.is_constant:
+    if type(y) is Traced and not y.is_constant:
         raise TangentLostError(
             "An operation cannot write a Traced into a plain array (out=, or an in-place operator "
             "such as a += x). Allocate with numpy.zeros_like(x), or use a = a + x."
@@ -134,9 +134,9 @@ def _stored(out: Any, y: Any) -> Any:
 
 def _function(self: Traced, function: Any, types: tuple, args: tuple, options: dict) -> Any:
     if len(types) > 1 or types and types[0] is not Traced:
-        args, options = beside.function_beside(types, args, options)
+        args, options = beside.function_beside(function, types, args, options, as_operand)
         if args is None:
-            return NotImplemented
+            return options
     entry = registry.FUNCTIONS.get(function)
     if entry is None:
         if function in registry.CREATION:  # called with like=traced

@@ -59,7 +59,7 @@ class _Call:
         if node is not None:
             node.value = np.asarray(y)
         place = owner = None
-        if isinstance(y, np.ndarray) and not isinstance(function, np.ufunc):
+        if issubclass(type(y), np.ndarray) and not isinstance(function, np.ufunc):
             for i, t in enumerate(self.found):
                 if np.may_share_memory(y, self.values[i]):
                     place, owner = self.place(i, function), t
@@ -73,7 +73,7 @@ class _Call:
         found = self.found
 
         def place(owner: Any) -> Any:
-            others = found if isinstance(owner, Traced) else [t.value for t in found]
+            others = found if type(owner) is Traced else [t.value for t in found]
             given = [
                 owner if t is found[i] else other for t, other in zip(found, others, strict=True)
             ]
@@ -101,22 +101,22 @@ def record(function: Callable, args: tuple, options: dict) -> Any:
     whole = call.node(y, function)
     if whole is not None and recorder.whole:
         events.note_result(recorder, whole, y)
-    if isinstance(y, (tuple, list)):
+    if issubclass(type(y), (tuple, list)):
         parts = []
         for i, part in enumerate(y):
             part, output = _floating(part), Output(function, i)
             parts.append(call.result(part, call.node(part, output), output))
-        return parts if isinstance(y, list) else _as_tuple(y, parts)
+        return parts if issubclass(type(y), list) else _as_tuple(y, parts)
     return call.result(y, whole, function)
 
 
 def _floating(y: Any) -> Any:
     """Python's floats and object arrays of them (np.frompyfunc) as NumPy's."""
-    if isinstance(y, np.generic):
+    if issubclass(type(y), np.generic):
         return y
-    if isinstance(y, (float, complex)):
+    if issubclass(type(y), (float, complex)):
         return np.asarray(y)[()]
-    return y.astype(float) if isinstance(y, np.ndarray) and y.dtype == object else y
+    return y.astype(float) if issubclass(type(y), np.ndarray) and y.dtype == object else y
 
 
 def _as_tuple(y: tuple, parts: list) -> tuple:
@@ -125,7 +125,7 @@ def _as_tuple(y: tuple, parts: list) -> tuple:
 
 def template(a: Any, found: list[Traced]) -> Any:
     """`a` with a `Slot` for every Traced in it, which are added to `found`."""
-    if isinstance(a, Traced):
+    if type(a) is Traced:
         found.append(a)
         return Slot(len(found) - 1)
     if type(a) is Dual:
@@ -133,9 +133,9 @@ def template(a: Any, found: list[Traced]) -> Any:
             "A Dual and a Traced met in one operation: explain cannot be called inside a function "
             "that is being differentiated, nor the other way round."
         )
-    if isinstance(a, np.ndarray) and a.dtype == object:
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
         a = as_operand(a)
-        return template(a, found) if isinstance(a, Traced) else a
+        return template(a, found) if type(a) is Traced else a
     if type(a) in (list, tuple):
         return type(a)(template(item, found) for item in a)
     return a
@@ -159,7 +159,7 @@ def wrap(recorder: Recorder, node: Node | None, y: Any, place: Any, owner: Any) 
         )
     if kind != "f":
         return y
-    is_array = isinstance(y, np.ndarray)
+    is_array = issubclass(type(y), np.ndarray)
     node = recorder.input(np.asarray(y)) if node is None else node
     out = Traced(recorder, node, is_array)
     if owner is not None:
@@ -194,7 +194,7 @@ def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
     known = len(recorder.events)
     value = record(function, args, {})
     y = formula(*args)
-    if isinstance(y, Traced) and np.isfinite(y.value).all() and np.isfinite(value.value).all():
+    if type(y) is Traced and np.isfinite(y.value).all() and np.isfinite(value.value).all():
         recorder.events[known:] = [events.Event("finite", y.node)]
     return y
 
@@ -204,25 +204,25 @@ def of_numbers(function: Callable, formula: Callable, args: tuple) -> Any:
 
 def has_traced(a: Any) -> bool:
     """Whether a nest of lists and tuples, or an object array, holds a Traced."""
-    if isinstance(a, Traced):
+    if type(a) is Traced:
         return True
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(has_traced(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        return any(isinstance(elements.opened(item), Traced) for item in np.asarray(a).flat)
-    return type(a) is elements.Number and isinstance(a.carrier, Traced)
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
+        return any(type(elements.opened(item)) is Traced for item in np.asarray(a).flat)
+    return type(a) is elements.Number and type(a.carrier) is Traced
 
 
 def as_operand(a: Any) -> Any:
     """Lists and object arrays that hold a Traced, as one Traced; everything else as it is."""
     if type(a) is elements.Number:
         return a.carrier
-    if isinstance(a, np.ndarray) and type(a) is not np.ndarray:
+    if issubclass(type(a), np.ndarray) and type(a) is not np.ndarray:
         a = subclasses.plain(a)
-    if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_traced(a):
         a = elements.opened_array(a)
         return np.reshape(joined(list(a.flat)), a.shape)
-    if isinstance(a, (list, tuple)) and has_traced(a):
+    if issubclass(type(a), (list, tuple)) and has_traced(a):
         return joined(a)
     if type(a) not in OPERANDS and type(a) is not Traced:
         subclasses.check(a)
@@ -242,20 +242,20 @@ def joined(items: Sequence) -> Any:
 
 def plain(a: Any) -> Any:
     """`a` with every Traced in it replaced by its value."""
-    if isinstance(a, Traced):
+    if type(a) is Traced:
         return a.look()[()] if a.is_number else a.look()
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return type(a)(plain(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object and has_traced(a):
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_traced(a):
         return np.array([plain(item) for item in a.flat], dtype=float).reshape(a.shape)
     return a
 
 
 def first(a: Any) -> Traced | None:
-    if isinstance(a, Traced):
+    if type(a) is Traced:
         return a
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return next((t for item in a if (t := first(item)) is not None), None)
-    if isinstance(a, np.ndarray) and a.dtype == object:
-        return next((item for item in a.flat if isinstance(item, Traced)), None)
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
+        return next((item for item in a.flat if type(item) is Traced), None)
     return None

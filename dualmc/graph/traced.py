@@ -96,6 +96,20 @@ class Traced:
         """Whether f knows it as a float of Python's."""
         return self.node.serial in self._recorder.numbers
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What it stands for, as of a Dual; dualmc itself asks ``type(a)``."""
+        recorder = self._recorder
+        if not recorder.open:
+            return type(self)
+        if not self.is_number:
+            return np.ndarray
+        node = self.node
+        if node.function is None and node.name:
+            recorder.asked_type = True
+        is_float = self.is_pythons or node.serial in recorder.floats
+        return float if is_float else node.value.dtype.type
+
     def in_memory(self) -> Any:
         """The value, to be asked how it lies in memory, which later arguments need not do so."""
         if not self.is_constant and self.is_flat:

@@ -42,7 +42,7 @@ def get(self: Traced, key: Any) -> Any:
     found = self._recorder.indexed.get(mark) if mark else None
     if found is None:
         y = record(operator.getitem, (self, key), {})
-        if mark and isinstance(y, Traced):
+        if mark and type(y) is Traced:
             self._recorder.indexed[mark] = y._node
         return y
     if not np.may_share_memory(found.value, self.value):
@@ -53,19 +53,19 @@ def get(self: Traced, key: Any) -> Any:
 def put(self: Traced, key: Any, value: Any) -> None:
     """``self[key] = value``."""
     value = as_operand(value)
-    if isinstance(value, Traced) and value._owner is self and value.node is value._node:
+    if type(value) is Traced and value._owner is self and value.node is value._node:
         # ``y[i] += v`` has already been written by the view y[i].
         if value._seen is self._node and _is_place(value._place, key):
             return
     check_writable(self)
     new = record(written, (self, key, value), {})
-    rebind(self, new if isinstance(new, Traced) else constant(self._recorder, new))
+    rebind(self, new if type(new) is Traced else constant(self._recorder, new))
 
 
 def write(function: Callable, returned: Callable, args: tuple, options: dict) -> None:
     """A function that writes into its first argument."""
     target, *rest = args
-    if not isinstance(target, Traced):
+    if type(target) is not Traced:
         raise TangentLostError(
             f"{registry.name_of(function)} cannot store a Traced in a plain array: the derivative "
             f"would be lost. Allocate the array with numpy.zeros_like(x)."
@@ -81,7 +81,7 @@ def check_writable(self: Traced) -> None:
 
 
 def _is_simple(key: Any) -> bool:
-    if isinstance(key, tuple):
+    if issubclass(type(key), tuple):
         return all(_is_simple(k) for k in key)
     return key is None or key is Ellipsis or type(key) in (int, slice)
 

@@ -130,7 +130,7 @@ def copied(a):
 def is_tight(a):
     """Whether an array that is handed to the user keeps little more memory alive than its own."""
     root = a
-    while isinstance(root.base, np.ndarray):
+    while issubclass(type(root.base), np.ndarray):
         root = root.base
     return root.nbytes <= SLACK * a.nbytes
 

@@ -92,7 +92,7 @@ class Tape:
         if type(found) is not list:
             ones = np.ones(self.value.shape, self.value.dtype)
             found = self.swept(ones, (), None, found is None)
-            found = [np.asarray(bar) if isinstance(bar, np.generic) else bar for bar in found]
+            found = [np.asarray(bar) if issubclass(type(bar), np.generic) else bar for bar in found]
         return found if self.other is None else _agreed(found, self.other.gradients(), ())
 
     def pull(self, y_bar: Any, lead: tuple, first: int | None = None) -> list:
@@ -119,7 +119,7 @@ class Tape:
         for var, (bar, is_owned) in zip(self.inputs, swept, strict=True):
             if bar is None:
                 bar = np.zeros(lead + var.shape, var.dtype)
-            elif not isinstance(bar, sweep.PLAIN):
+            elif not issubclass(type(bar), sweep.PLAIN):
                 bar = bar if is_owned else bar.copy()
             elif is_owned and type(bar) is np.ndarray and buffers.is_tight(bar):
                 np.add(bar, 0.0, bar)  # no -0 among the results

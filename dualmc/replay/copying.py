@@ -16,7 +16,7 @@ BY_VALUE = ("cloudpickle", "dill")
 
 def kept(args: tuple) -> tuple:
     """`args` as they are now, whatever is written into their arrays later."""
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in args)
+    return tuple(a.copy() if issubclass(type(a), np.ndarray) else a for a in args)
 
 
 def reduced(make: Callable, state: tuple) -> tuple:

@@ -31,7 +31,7 @@ def _of_one(f: Callable, args: Any, argnums: int) -> Callable:
 
 
 def _number(argnums: Any) -> int:
-    return argnums[0] if isinstance(argnums, (tuple, list)) else argnums
+    return argnums[0] if issubclass(type(argnums), (tuple, list)) else argnums
 
 
 def _jvp(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
@@ -73,7 +73,7 @@ def check(of: Any, args: tuple, argnums: Any, sparse: Any, layout: Any) -> None:
         return
     if len(args) < 2:
         raise TypeError(f'prepare: of="{of}" needs a vector after the arguments of f.')
-    if isinstance(argnums, (tuple, list)) or argnums == len(args) - 1:
+    if issubclass(type(argnums), (tuple, list)) or argnums == len(args) - 1:
         raise ValueError(
             f'prepare: of="{of}" is by one argument of f, not by its vector; got '
             f"argnums={argnums!r}."

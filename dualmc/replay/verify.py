@@ -120,7 +120,7 @@ def _noise(fresh, inputs, J, where):
 
 def _row_maxima(J):
     """The largest absolute entry of each row; NaN where a row has one."""
-    if isinstance(J, np.ndarray):
+    if issubclass(type(J), np.ndarray):
         return np.abs(J).max(axis=1, initial=0.0)
     out = np.zeros(J.shape[0])
     starts = J.indptr[:-1][np.diff(J.indptr) > 0]

@@ -17,9 +17,9 @@ def stripped(a):
     """`a` with every Dual in it replaced by its values."""
     if type(a) is Dual:
         return values(a)
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return type(a)(stripped(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
         return np.array([stripped(item) for item in a.flat], dtype=float).reshape(a.shape)
     return a
 
@@ -28,7 +28,7 @@ def _first_level(args):
     for a in args:
         if type(a) is Dual:
             return a.level
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             level = _first_level(a)
             if level is not None:
                 return level
@@ -57,9 +57,9 @@ registry.flat_handler = flat_handler
 
 def _carried(y, level):
     """`y` with every array of floats in it as a Dual without tangent, which may be written to."""
-    if isinstance(y, (np.ndarray, np.inexact)) and y.dtype.kind in "fc":
+    if issubclass(type(y), (np.ndarray, np.inexact)) and y.dtype.kind in "fc":
         return make(np.asarray(y), None, level)
-    if isinstance(y, (list, tuple)):
+    if issubclass(type(y), (list, tuple)):
         parts = [_carried(part, level) for part in y]
         return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
     return y

@@ -168,7 +168,7 @@ def _comparison(compare, ufunc):
         if choices.reporting:
             choices.passed(ufunc, (self, other))
         if type(other) not in OPERANDS:  # NumPy compares the numbers, and knows how
-            if subclasses.is_masked(other) or not isinstance(other, np.ndarray):
+            if subclasses.is_masked(other) or not issubclass(type(other), np.ndarray):
                 if subclasses.extra(type(other)) is not None:
                     return NotImplemented
             return compare(values(self.primal)[()], other)

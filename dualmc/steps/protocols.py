@@ -38,7 +38,7 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                         return y
                     break
             y = apply(ufunc, *inputs)
-        if isinstance(inputs[0], np.generic) and ufunc in SCALAR_OPERATORS and y.ndim == 0:
+        if issubclass(type(inputs[0]), np.generic) and ufunc in SCALAR_OPERATORS and y.ndim == 0:
             # This is how NumPy hands over its scalars' operators.
             return rounded(SCALAR_OPERATORS[ufunc], y, *inputs)
         return y
@@ -67,8 +67,8 @@ def _ufunc_with_options(ufunc, inputs, kwargs):
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True)
     where = values(where) if type(where) is Dual else where
-    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
-    if isinstance(out, tuple):
+    out = out[0] if issubclass(type(out), tuple) and len(out) == 1 else out
+    if issubclass(type(out), tuple):
         raise missing_case(registry.name_of(ufunc), "with several out arrays")
     # Elements that `where` leaves out are computed too, but neither kept nor warned about.
     with np.errstate(all=None if where is True else "ignore"):
@@ -118,9 +118,9 @@ def _array_function(self, function, types, args, kwargs):
     if len(types) > 1 or len(args) > 1 and not types:
         for kind in types or map(type, args):
             if kind not in OPERANDS and kind is not _NONE:
-                args, kwargs = beside.function_beside(types, args, kwargs)
+                args, kwargs = beside.function_beside(function, types, args, kwargs, from_objects)
                 if args is None:
-                    return NotImplemented
+                    return kwargs
                 break
     entry = registry.FUNCTIONS.get(function)
     if entry is not None:

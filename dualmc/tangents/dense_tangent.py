@@ -146,7 +146,7 @@ class DenseTangent:
         return DenseTangent(self.level, block, scale, self.finite or None)
 
     def times(self, factor, is_constant=False):
-        if isinstance(factor, (float, int)):
+        if issubclass(type(factor), (float, int)):
             factor = np.asarray(factor, self.dtype)
         if is_constant and not self.is_finite() and not values(factor).all():
             factor = np.broadcast_to(factor, self.shape)

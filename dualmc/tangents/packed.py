@@ -117,7 +117,7 @@ class PackedTangent(DenseTangent):
         return self if self.shape == shape else self.map(lambda a: align(a, shape))
 
     def times(self, factor, is_constant=False):
-        if isinstance(factor, (float, int)):
+        if issubclass(type(factor), (float, int)):
             factor = np.asarray(factor, self.dtype)
         if is_constant and not self.is_finite() and not values(factor).all():
             return self.to_dense().times(factor, is_constant)

@@ -110,7 +110,7 @@ class SparseTangent:
         return SparseTangent(self.level, coef, self.col)
 
     def times(self, factor, is_constant=False):
-        if isinstance(factor, (float, int)):
+        if issubclass(type(factor), (float, int)):
             factor = np.asarray(factor, self.dtype)
         return self.like(scale_rows(self.coef, factor, is_constant))
 

@@ -74,7 +74,7 @@ class Var:
         return Var(moves.pull_broadcast, (self,), None, shape, self.dtype)
 
     def times(self, factor, is_constant=False):
-        if isinstance(factor, (float, int)):
+        if issubclass(type(factor), (float, int)):
             return Var(elementwise.pull_scaled, (self,), (factor,), self.shape, self.dtype)
         shape = np.broadcast_shapes(self.shape, factor.shape)
         dtype = np.result_type(self.dtype, factor.dtype)

@@ -87,7 +87,7 @@ def become(a, other):
 def _resize(self, *shape, refcheck=True):
     """``a.resize(shape)``: repeated nowhere, unlike ``np.resize``; what is new is zero."""
     shape = shape[0] if len(shape) == 1 else shape
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = (shape,) if issubclass(type(shape), (int, np.integer)) else tuple(shape)
     if _base(self) is not None:
         raise ValueError("cannot resize this array: it does not own its data")
     size = int(np.prod(shape, dtype=np.int64))

@@ -22,7 +22,8 @@ SOURCES = {
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
-    "scipy.optimize": "dualmc.solvers.optimize",
+    "scipy.optimize": "dualmc.solvers.optimize.handlers",
+    "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
 }
 # Those of which all functions take arrays, which may be lists.

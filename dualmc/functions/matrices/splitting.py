@@ -93,7 +93,7 @@ class Split:
         return (times if power else g), power + 1
 
     def _times(self, out, power):
-        if isinstance(out, (tuple, list)):
+        if issubclass(type(out), (tuple, list)):
             return [self._times(part, power) for part in out]
         for _ in range(power):
             out = self.step * out
@@ -101,7 +101,7 @@ class Split:
 
     def undone(self, found, count=1):
         """Derivatives by t as those by x: divided by e."""
-        if isinstance(found, (tuple, list)):
+        if issubclass(type(found), (tuple, list)):
             return type(found)(self.undone(part, count) for part in found)
         for _ in range(count):
             found = self.series.lowered(found)
@@ -172,7 +172,7 @@ def _splitting(order, depth, seed):
 
 def numbers_of(argnums, args):
     """Which arguments are differentiated, as indices from 0."""
-    numbers = argnums if isinstance(argnums, (tuple, list)) else (argnums,)
+    numbers = argnums if issubclass(type(argnums), (tuple, list)) else (argnums,)
     return {int(i) % len(args) for i in numbers}
 
 
@@ -207,7 +207,7 @@ def _chosen(order, depth, seed, again):
 
 
 def _map(function, first, *rest):
-    if isinstance(first, (tuple, list)):
+    if issubclass(type(first), (tuple, list)):
         return type(first)(_map(function, *parts) for parts in zip(first, *rest, strict=True))
     return function(first, *rest)
 
@@ -217,7 +217,7 @@ def _dense(a):
 
 
 def _any_nan(found):
-    if isinstance(found, (tuple, list)):
+    if issubclass(type(found), (tuple, list)):
         return any(map(_any_nan, found))
     data = getattr(found, "data", None) if hasattr(found, "toarray") else found
     return bool(np.isnan(data).any())
@@ -238,4 +238,4 @@ def _filled(found, first, second, rows, is_turned, is_hidden):
     new = np.where(is_open, np.where(smooth, b, np.nan), a).astype(old.dtype).reshape(old.shape)
     if hasattr(found, "toarray"):
         return type(found)(new)
-    return new if isinstance(found, np.ndarray) else new[()]
+    return new if issubclass(type(found), np.ndarray) else new[()]

@@ -21,7 +21,7 @@ def result(y, x, select, batched=None, key=None):
     `y` is NumPy's own result on the primal.  Views stay views.  A `key` tells for `structure.py`
     what is done.
     """
-    if not isinstance(y, (np.ndarray, Dual)):
+    if not issubclass(type(y), (np.ndarray, Dual)):
         y = np.asarray(y)
     if np.may_share_memory(values(y), values(x.primal)):
         if not x.is_number:
@@ -51,7 +51,7 @@ def by_position(function, a, *args, **kwargs):
     def select(p):
         return function(p, *args, **kwargs)
 
-    if isinstance(y, (list, tuple)):
+    if issubclass(type(y), (list, tuple)):
         return type(y)(result(part, a, lambda p, i=i: select(p)[i]) for i, part in enumerate(y))
     return result(y, a, select, None, key_of_call(function, args, kwargs))
 

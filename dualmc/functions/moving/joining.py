@@ -37,13 +37,13 @@ class Leaves:
         return np.full(np.shape(a), -1)
 
     def tree(self, a):
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             return [self.tree(item) for item in a]
         return self.index(a)
 
     def take(self, y, index):
         """The Dual for `y`, its elements found in the pool at `index`."""
-        if not isinstance(y, (np.ndarray, Dual)):
+        if not issubclass(type(y), (np.ndarray, Dual)):
             y = np.asarray(y)
         if not self.parts:
             return make(y, None, self.level)
@@ -140,7 +140,7 @@ def block(arrays):
 
 
 def _plain_tree(a, level):
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return [_plain_tree(item, level) for item in a]
     return primal_at(a, level)
 
@@ -185,7 +185,7 @@ def where(condition, x=None, y=None, /):
 @handles("selection", np.choose)
 def choose(a, choices, out=None, mode="raise"):
     a = values(a)
-    choices = list(choices) if isinstance(choices, Dual) else [as_operand(c) for c in choices]
+    choices = list(choices) if type(choices) is Dual else [as_operand(c) for c in choices]
     if not any(type(c) is Dual for c in choices):
         return np.choose(a, choices, mode=mode)
     level = level_of(choices)

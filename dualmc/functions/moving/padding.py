@@ -27,7 +27,7 @@ def _widths(pad_width, ndim):
     if isinstance(pad_width, dict):
         found = [(0, 0)] * ndim
         for axis, width in pad_width.items():
-            found[axis] = width if isinstance(width, tuple) else (width, width)
+            found[axis] = width if issubclass(type(width), tuple) else (width, width)
         return found
     return np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist()
 
@@ -35,7 +35,7 @@ def _widths(pad_width, ndim):
 def _pad_constant(array, pad_width, constant_values):
     """Zero elsewhere by position; a constant (or active) border is joined axis by axis."""
     ndim = array.ndim
-    if not isinstance(constant_values, (int, float)) or type(array) is not Dual:
+    if not issubclass(type(constant_values), (int, float)) or type(array) is not Dual:
         borders = (
             np.asarray(as_operand(constant_values), array.dtype)
             if not has_dual(constant_values)

@@ -162,7 +162,7 @@ def squeeze(a, axis=None):
 
 @handles("selection", np.broadcast_to)
 def broadcast_to(array, shape, subok=False):
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = (shape,) if issubclass(type(shape), (int, np.integer)) else tuple(shape)
     y = np.broadcast_to(array.primal, shape)
     shape = y.shape
     key = ("broadcast", shape)

@@ -149,7 +149,7 @@ def triu(m, k=0):
 @handles("selection", np.copy)
 def copy(a, order="K", subok=False):
     t = a.own_tangent()
-    primal = a.primal.copy() if isinstance(a.primal, Dual) else np.array(a.primal, order=order)
+    primal = a.primal.copy() if type(a.primal) is Dual else np.array(a.primal, order=order)
     return make(primal, t, a.level)
 
 

@@ -154,7 +154,7 @@ def vecmat(x1, x2, /):
 @handles("bilinear", np.tensordot, np.linalg.tensordot)
 def tensordot(a, b, axes=2):
     a, b = as_operand(a), as_operand(b)
-    if isinstance(axes, (int, np.integer)):
+    if issubclass(type(axes), (int, np.integer)):
         axes_a, axes_b = range(a.ndim - axes, a.ndim), range(axes)
     else:
         axes_a, axes_b = axes

@@ -70,7 +70,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     """Second-order differences, uniform or not, as NumPy computes them."""
     f = as_operand(f)
     axes = range(f.ndim) if axis is None else axis
-    axes = (axes,) if isinstance(axes, (int, np.integer)) else tuple(axes)
+    axes = (axes,) if issubclass(type(axes), (int, np.integer)) else tuple(axes)
     spacing = [as_operand(v) for v in varargs] or [1.0]
     spacing = spacing * len(axes) if len(spacing) == 1 else spacing
     if len(spacing) != len(axes):
@@ -82,7 +82,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         found.append(np.moveaxis(y, 0, i))
     if not any(type(v) is Dual for v in varargs):
         primals = np.gradient(f.primal, *varargs, axis=axis, edge_order=edge_order)
-        primals = primals if isinstance(primals, (list, tuple)) else [primals]
+        primals = primals if issubclass(type(primals), (list, tuple)) else [primals]
         found = [with_primal(p, y) for p, y in zip(primals, found, strict=True)]
     return found[0] if len(found) == 1 else tuple(found)
 

@@ -78,7 +78,11 @@ def by_matrix(node, operands):
     """A function linear in its only operand that varies, by its constant Jacobian."""
     function = node.function
     key = (function.ufunc, function.method) if isinstance(function, UfuncMethod) else function
-    entry = registry.REDUCTIONS.get(key) if isinstance(key, tuple) else registry.FUNCTIONS.get(key)
+    entry = (
+        registry.REDUCTIONS.get(key)
+        if issubclass(type(key), tuple)
+        else registry.FUNCTIONS.get(key)
+    )
     if entry is None or entry.kind != "linear" or len(operands) != 1:
         raise NotReplayable(f"{registry.name_of(function)} has no replayed form")
     (a,) = operands

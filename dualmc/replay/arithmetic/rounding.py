@@ -35,12 +35,12 @@ def machine(function, args, options):
 
 
 def _is_number(a):
-    return isinstance(a, (float, int)) or getattr(a, "dtype", None) in (np.float64, bool)
+    return issubclass(type(a), (float, int)) or getattr(a, "dtype", None) in (np.float64, bool)
 
 
 def _made(form, args):
     numbers = [Numbers(np.asarray(a)) for a in args]
-    if form == "power" and not isinstance(args[1], np.ndarray):  # arrays may vary
+    if form == "power" and not issubclass(type(args[1]), np.ndarray):  # arrays may vary
         p = float(args[1])
         if is_whole_or_half(p):
             return whole_or_half(numbers[0], p)

@@ -35,9 +35,9 @@ def are_plain(args: tuple, active: tuple) -> bool:
     """Whether the arguments differentiated are float64 once they are arrays."""
     for i in active:
         a = args[i]
-        if type(a) not in _PLAIN and not isinstance(a, np.integer):
+        if type(a) not in _PLAIN and not issubclass(type(a), np.integer):
             return False
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             try:
                 a = np.asarray(a)
             except (ValueError, TypeError):
@@ -127,7 +127,7 @@ def inputs_of(key: tuple, args: tuple) -> list | None:
 
 def _as_array(a: Any) -> Any:
     """A differentiated argument as f sees it; None where a fresh call has to say what it is."""
-    if type(a) not in _PLAIN and not isinstance(a, np.integer):
+    if type(a) not in _PLAIN and not issubclass(type(a), np.integer):
         return None
     return np.asarray(a)
 

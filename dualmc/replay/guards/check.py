@@ -99,7 +99,7 @@ def _is_settled(value):
         return isinstance(value.__self__, (types.ModuleType, type)) or value.__self__ is None
     if type(value) is types.FunctionType:
         return is_foreign(value.__globals__.get("__name__"), "")
-    return isinstance(value, _SETTLED)
+    return issubclass(type(value), _SETTLED)
 
 
 def _same_function(v, name, f, scope):

@@ -132,7 +132,7 @@ def state_of(value):
                     name = f"_{kind.__name__.lstrip('_')}{name}"
                 found.append(getattr(value, name, _ABSENT))
     for base in _BASES:
-        if isinstance(value, base):
+        if issubclass(type(value), base):
             found.append(_content(base, value))
             break
     return tuple(found)
@@ -164,7 +164,7 @@ def other(book, value):
     kind = type(value)
     if hasattr(kind, "py_func") or kind.__module__.startswith("numba."):
         return _dispatcher(book, value)
-    if isinstance(value, RANDOM):
+    if issubclass(type(value), RANDOM):
         return _random(book, value)
     if isinstance(value, collections.abc.Iterator) or isinstance(value, io.IOBase):
         raise Unknown(f"a {kind.__name__}, which changes by being read")

@@ -72,7 +72,7 @@ class Book:
             )
         if made is not None:
             return made(self, value)
-        if isinstance(value, BY_EQUALITY):
+        if issubclass(type(value), BY_EQUALITY):
             text = repr(value)
             return lambda v, seen: type(v) is kind and v == value and repr(v) == text
         if isinstance(value, enum.Enum):
@@ -80,9 +80,9 @@ class Book:
         if isinstance(value, type):
             self.classes.append(value)
             return identical(value)
-        if isinstance(value, BY_IDENTITY) or kind.__module__ == "weakref":
+        if issubclass(type(value), BY_IDENTITY) or kind.__module__ == "weakref":
             return identical(value)
-        if isinstance(value, np.ndarray):
+        if issubclass(type(value), np.ndarray):
             return objects.subclass(self, value)
         return objects.other(self, value)
 

@@ -55,8 +55,8 @@ def _as_now(f: Callable) -> Callable:
 def _recorder(args: Any) -> Any:
     """The recorder of a Traced among `args`, which may be lists and tuples."""
     for a in args:
-        found = _recorder(a) if isinstance(a, (list, tuple)) else None
-        if found is not None or isinstance(a, Traced):
+        found = _recorder(a) if issubclass(type(a), (list, tuple)) else None
+        if found is not None or type(a) is Traced:
             return found or a._recorder  # type: ignore[attr-defined]
     return None
 

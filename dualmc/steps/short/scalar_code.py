@@ -28,6 +28,8 @@ def push_unary(ufunc, x, t):
     if not t.level.open:
         return None
     p = x._primal.item()
+    if type(p) is not float:  # a Dual of an outer call
+        return None
     if ufunc is _square:
         y, s = p * p, 2.0 * p
         if not isfinite(y):
@@ -59,6 +61,8 @@ def push_power(x, t, c):
     if not t.level.open or type(c) is int and not -EXACT <= c <= EXACT:
         return None
     p = x._primal.item()
+    if type(p) is not float:
+        return None
     try:
         y = p**c
     except (ZeroDivisionError, OverflowError):
@@ -107,6 +111,8 @@ def _number(c):
 
 def _push_two(ufunc, a, t, b, u):
     p, q = a._primal.item(), b._primal.item()
+    if type(p) is not float or type(q) is not float:
+        return None
     if ufunc is _multiply:
         y, s, r = p * q, q, p
     elif ufunc is _add:
@@ -146,6 +152,8 @@ def _push_two(ufunc, a, t, b, u):
 
 def _push_constant(ufunc, argnum, x, t, c):
     p = x._primal.item()
+    if type(p) is not float:
+        return None
     if ufunc is _multiply:
         if c == 0.0:
             return None  # the product does not depend on the inputs, even at infinity

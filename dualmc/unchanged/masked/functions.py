@@ -259,7 +259,7 @@ def _of_numbers(name, function):
         return function(*map(plain, args), **{key: plain(a) for key, a in options.items()})
 
     def plain(a):
-        if isinstance(a, (list, tuple)):
+        if issubclass(type(a), (list, tuple)):
             return type(a)(map(plain, a))
         data = a.data if type(a) is Masked else a
         if has_tangent(data) or type(data) is Traced and not data.is_flat:

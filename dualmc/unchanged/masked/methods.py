@@ -48,7 +48,7 @@ def ufunc_of(ufunc, method, inputs, options):
             outside = outside | mask
         if outside.any():
             fill = ma.core.ufunc_fills[ufunc]
-            y = np.where(outside, fill[-1] if isinstance(fill, tuple) else fill, y)
+            y = np.where(outside, fill[-1] if issubclass(type(fill), tuple) else fill, y)
             mask = mask | outside
     return result(y, mask, max(filter(subclasses.is_masked, inputs), key=_priority))
 

@@ -144,7 +144,7 @@ def handlers():
 
 def holds_number(a):
     """Whether a number with a derivative is in `a`, which is no sparse matrix."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(holds_number(item) for item in a)
     return has_tangent(a) or (type(a) is Traced and not a.is_flat)
 

@@ -126,7 +126,7 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, lik
 
 @stands_for(np.asanyarray)
 def asanyarray(a, dtype=None, order=None, **kwargs):
-    if dtype is None and (type(a) in subclasses.MASKED or isinstance(a, np.ndarray)):
+    if dtype is None and (type(a) in subclasses.MASKED or issubclass(type(a), np.ndarray)):
         return a
     return asarray(a, dtype, order, **kwargs)
 
@@ -139,7 +139,7 @@ def asarray(a, dtype=None, order=None, **kwargs):
             return y
         return _ordered(y, lambda a: np.asarray(a, order=order), order)
     y = np.asarray(a, dtype, order, **kwargs)
-    return y if isinstance(a, np.ndarray) else blank(y)
+    return y if issubclass(type(a), np.ndarray) else blank(y)
 
 
 @stands_for(np.ascontiguousarray)

@@ -42,7 +42,7 @@ class vectorize:
             found.append(
                 self.pyfunc(*call, **fixed, **dict(zip(names, entries[len(places) :], strict=True)))
             )
-        if isinstance(found[0], tuple):
+        if issubclass(type(found[0]), tuple):
             return tuple(self._joined(part, arrays) for part in zip(*found, strict=True))
         return self._joined(found, arrays)
 
@@ -57,7 +57,7 @@ _OF_OPERANDS = frozenset({"readonly", "readwrite", "writeonly", "no_broadcast"})
 
 @stands_for(np.nditer)
 def nditer(op, flags=None, op_flags=None, *args, **options):
-    several = isinstance(op, (list, tuple))
+    several = issubclass(type(op), (list, tuple))
     ops = list(op) if several else [op]
     if not has_carrier(ops):
         return np.nditer(op, *[a for a in (flags, op_flags) if a is not None], *args, **options)

@@ -14,7 +14,7 @@ from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.memory import of_plain
-from dualmc.unchanged.standins.table import CALLED, blank, is_carrier, stands_for, value_of
+from dualmc.unchanged.standins.table import CALLED, blank, is_carrier, stands_for
 
 # --- Arrays and matrices -------------------------------------------------------------------------
 
@@ -47,8 +47,6 @@ class _ArrayType(type):
     """So that ``isinstance(x, np.ndarray)`` is as true of a Dual as of what it stands for."""
 
     def __instancecheck__(cls, instance):
-        if is_carrier(instance):
-            return not instance.is_number
         return isinstance(instance, np.ndarray)
 
     def __subclasscheck__(cls, subclass):
@@ -103,20 +101,13 @@ def asmatrix(data, dtype=None):
 # --- Builtins ------------------------------------------------------------------------------------
 
 
-def _stood_for(a):
-    """What the carrier `a` stands for: a plain array, or a number."""
-    if type(a) is Traced and a.is_pythons:
-        return a.value.item()
-    return value_of(a)[()] if a.is_number else value_of(a)
-
-
 def is_instance(instance, classes):
     """``isinstance``, for which a Dual is what it stands for: an array, or 0-d a number."""
     if not is_carrier(instance):
         return isinstance(instance, classes)
     if classes is type(instance) or isinstance(classes, tuple) and type(instance) in classes:
         return True
-    return isinstance(_stood_for(instance), classes)
+    return issubclass(instance.__class__, classes)
 
 
 # What is asked of Duals as such, which nothing else has.
@@ -125,37 +116,32 @@ _OF_DUALS = frozenset("primal tangent level".split())
 _OF_ARRAYS = frozenset("__len__ __iter__ __contains__ __setitem__ __delitem__".split())
 
 
+def _lacks(a, name):
+    """The class that the carrier `a` stands for, where that has no attribute `name`, or None.
+
+    A number has no length, and a float no shape.
+    """
+    if not is_carrier(a) or not a.is_number or name in _OF_DUALS:
+        return None
+    kind = a.__class__
+    return kind if (name in _OF_ARRAYS or kind is float) and not hasattr(kind, name) else None
+
+
 def has_attribute(a, name):
-    """``hasattr``, for which a 0-d Dual is a number: it has no length, and a float no shape."""
-    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
-        return hasattr(float, name)
-    return hasattr(_stood_for(a) if is_carrier(a) and name in _OF_ARRAYS else a, name)
+    """``hasattr``, for which a 0-d Dual is a number."""
+    return _lacks(a, name) is None and hasattr(a, name)
 
 
 def get_attribute(a, name, *default):
     """``getattr``, likewise."""
-    if is_carrier(a) and a.is_number and name not in _OF_DUALS and _was_float(a):
-        if not hasattr(float, name):
-            return getattr(0.0, name, *default)
-    if is_carrier(a) and name in _OF_ARRAYS and not hasattr(_stood_for(a), name):
-        return getattr(_stood_for(a), name, *default)
-    return getattr(a, name, *default)
-
-
-def _was_float(a):
-    """Whether the carrier `a` is an argument of f that was given as a float of Python's."""
-    if type(a) is Traced:
-        recorder, node = a._recorder, a.node
-        if node.function is None and node.name and not node.shape:
-            recorder.asked_type = True
-        return node.serial in recorder.floats
-    return any(ref() is a for ref in a.level.floats)
+    kind = _lacks(a, name)
+    return getattr(a if kind is None else kind(0), name, *default)
 
 
 class _TypeOf(type):
     def __call__(cls, *args, **kwargs):
         if len(args) == 1 and is_carrier(args[0]):
-            return float if _was_float(args[0]) else type(_stood_for(args[0]))
+            return args[0].__class__
         return type(*args, **kwargs)
 
     def __getattr__(cls, name):

@@ -55,7 +55,7 @@ def holds_carrier(a):
 
 def operand(a):
     """A list or object array of carriers as one of them; everything else as it is."""
-    if not isinstance(a, (list, tuple, np.ndarray)):
+    if not issubclass(type(a), (list, tuple, np.ndarray)):
         return a
     return as_traced(a) if has_traced(a) else as_operand(a) if has_dual(a) else a
 
@@ -128,6 +128,7 @@ def substitute(function):
 
 def _of_function(function):
     of_items = function in _SEQUENCES
+    of_any = of_items or function is np.where  # whose condition is seldom a Dual
 
     def standin(*args, **kwargs):
         first = None
@@ -155,7 +156,7 @@ def _of_function(function):
             for a in kwargs.values():
                 if type(a) not in _PLAIN:
                     return call(function, args, kwargs)
-        if first is not None and (of_items or first is args[0]):
+        if first is not None and (of_any or first is args[0]):
             # Whom NumPy would ask, after a detour.
             return first.__array_function__(function, (), args, kwargs)
         return function(*args, **kwargs)

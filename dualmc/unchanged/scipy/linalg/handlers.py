@@ -6,10 +6,13 @@ import scipy.linalg
 
 from dualmc.errors import missing_rule
 from dualmc.unchanged.scipy.linalg import (  # noqa: F401 (they register themselves)
+    banded,
+    equations,
     factorizations,
     matrix_functions,
     spectra,
     structured,
+    subspaces,
     systems,
 )
 from dualmc.unchanged.scipy.linalg.table import HANDLERS, handles

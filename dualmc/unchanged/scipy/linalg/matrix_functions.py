@@ -14,10 +14,10 @@ import warnings
 
 import numpy as np
 
-from dualmc.duals.operands import as_operand
+from dualmc.duals.operands import as_operand, level_of
 from dualmc.functions.matrices.differentials import held, quiet, solved
 from dualmc.functions.results import applied, with_primal
-from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix
+from dualmc.unchanged.scipy.linalg.table import by_formula, call, handles, one_matrix
 
 
 def corner(name, p, rows, is_complex):
@@ -59,7 +59,7 @@ def _function(name):
     return function
 
 
-for _name in ("expm", "logm", "sinm", "cosm", "tanm", "sinhm", "coshm", "tanhm"):
+for _name in ("expm", "logm", "sinm", "cosm", "tanm", "sinhm", "coshm", "tanhm", "signm"):
     _function(_name)
 
 
@@ -79,3 +79,23 @@ def _sqrtm_differential(a, y):
     system = np.kron(y, unit) + np.kron(unit, np.swapaxes(y, 0, 1))
     a = a if y.dtype.kind != "c" else a.astype(y.dtype)
     return np.reshape(solved(system, np.reshape(a, (n * n, 1))), (n, n))
+
+
+@handles("expm_frechet")
+def expm_frechet(A, E, method=None, compute_expm=True, check_finite=True):
+    """The corner of the exponential of ``[[A, E], [0, A]]``."""
+    A, E = as_operand(A), as_operand(E)
+    level = level_of(A, E)
+    own = call("expm_frechet", held(A, level), held(E, level), method, True, check_finite)
+    n = one_matrix(A, "expm_frechet").shape[0]
+    upper = np.concatenate([A, E], axis=1)
+    lower = np.concatenate([np.zeros((n, n)), A], axis=1)
+    whole = call("expm", np.concatenate([upper, lower]))
+    second = with_primal(own[1], whole[:n, n:])
+    return (with_primal(own[0], whole[:n, :n]), second) if compute_expm else second
+
+
+@by_formula("fractional_matrix_power")
+def fractional_matrix_power(A, t):
+    """``exp(t log A)``."""
+    return call("expm", t * call("logm", one_matrix(A, "fractional_matrix_power")))

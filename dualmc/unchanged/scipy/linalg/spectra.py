@@ -15,6 +15,7 @@ from dualmc.functions.matrices.singular_values import (
 from dualmc.functions.matrices.spectral import eigensystem, values_hermitian, vectors_hermitian
 from dualmc.functions.matrices.splitting import split_at
 from dualmc.functions.results import with_primal
+from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.linalg.table import call, handles, one_matrix
 
 
@@ -48,6 +49,8 @@ def svdvals(a, overwrite_a=False, check_finite=True):
 def eigh(a, b=None, lower=True, eigvals_only=False, check_finite=True, **options):
     """With `b` of the matrix C = inv(L) A inv(L)^H, B = L L^H, whose vectors are L^H V."""
     level = level_of(as_operand(a), b)
+    if options.get("subset_by_index") is not None or options.get("subset_by_value") is not None:
+        return _subset(as_operand(a), b, lower, eigvals_only, check_finite, **options)
     given = {"lower": lower, "check_finite": check_finite}
     if options.pop("overwrite_a", None) or options.pop("overwrite_b", None) or options:
         raise missing_case("scipy.linalg.eigh", f"with {', '.join(options) or 'overwriting'}")
@@ -75,6 +78,32 @@ def eigh(a, b=None, lower=True, eigvals_only=False, check_finite=True, **options
         return with_primal(w, w_dual)
     q_dual = with_primal(q, vectors_hermitian(c, held(w, level), q, 0))
     return with_primal(w, w_dual), with_primal(v, np.matmul(turned(inverse), q_dual))
+
+
+def _subset(a, b, lower, eigvals_only, check_finite, subset_by_index=None, subset_by_value=None,
+            **options):  # fmt: skip
+    """Of all eigenvalues some, by place or by value."""
+    level = level_of(a, b)
+    inner = [held(a, level), None if b is None else held(as_operand(b), level)]
+    asked = {"subset_by_index": subset_by_index, "subset_by_value": subset_by_value}
+    given = {"lower": lower, "check_finite": check_finite, "eigvals_only": eigvals_only}
+    own = call("eigh", *inner, **asked, **given, **options)
+    w = eigh(a, b, lower, eigvals_only=True, check_finite=check_finite)
+    if subset_by_index is not None:
+        which = slice(subset_by_index[0], subset_by_index[1] + 1)
+    else:
+        plain = values(w)
+        which = np.flatnonzero((plain > subset_by_value[0]) & (plain <= subset_by_value[1]))
+    if eigvals_only:
+        return with_primal(own, w[which])
+    _, v = eigh(a, b, lower, check_finite=check_finite)
+    return with_primal(own[0], w[which]), aligned(own[1], v[:, which])
+
+
+def aligned(own, v):
+    """The vectors `v` with the signs of `own`, and its values."""
+    sign = np.sign(np.sum(values(own) * values(v), axis=0))
+    return with_primal(own, v * sign)
 
 
 @handles("eigvalsh")

@@ -11,8 +11,10 @@ import functools
 import scipy.linalg
 
 from dualmc.duals.dual import Dual
-from dualmc.duals.operands import has_dual, has_tangent
+from dualmc.duals.operands import as_operand, has_dual, has_tangent, level_of
 from dualmc.errors import missing_case
+from dualmc.functions.matrices.differentials import held
+from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
 
 HANDLERS: dict = {}
@@ -30,6 +32,42 @@ def handles(name):
     return register
 
 
+def by_formula(name):
+    """Decorator: the function below is SciPy's function in functions that have derivatives.
+
+    It takes arrays for lists; the value is SciPy's own.
+    """
+
+    def register(formula):
+        @functools.wraps(formula)
+        def handler(*args, **kwargs):
+            args = [as_operand(a) for a in args]
+            kwargs = {key: as_operand(a) for key, a in kwargs.items()}
+            level = level_of(*args, *kwargs.values())
+            plain = {key: held(a, level) for key, a in kwargs.items()}
+            y = call(name, *(held(a, level) for a in args), **plain)
+            found = formula(*args, **kwargs)
+            if isinstance(y, tuple):
+                return tuple(map(with_primal, y, found))
+            return with_primal(y, found)
+
+        handles(name)(handler)
+        return formula
+
+    return register
+
+
+def on_values(name):
+    """Let a function that asks about values, and returns no derivative, see plain numbers."""
+    original = getattr(scipy.linalg, name, None)
+
+    def handler(*args, **kwargs):
+        values_of = [_plain(a) for a in args]
+        return original(*values_of, **{key: _plain(a) for key, a in kwargs.items()})
+
+    handles(name)(handler)
+
+
 def _standin(original, handler):
     @functools.wraps(original)
     def standin(*args, **kwargs):
@@ -45,7 +83,7 @@ def _standin(original, handler):
 
 def _plain(a):
     """`a` with arrays for the Duals in it, none of which has a tangent."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return type(a)(_plain(item) for item in a)
     return values(a) if type(a) is Dual else a
 

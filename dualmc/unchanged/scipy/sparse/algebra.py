@@ -48,8 +48,8 @@ def matmul(a, x):
     """``a @ x`` for an array, a Dual, or a sparse matrix x."""
     if is_sparse(x):
         return _sparse_product(a, x)
-    x = operand(x) if isinstance(x, (list, tuple, np.ndarray)) else x
-    x = np.asarray(x) if isinstance(x, (list, tuple)) else x
+    x = operand(x) if issubclass(type(x), (list, tuple, np.ndarray)) else x
+    x = np.asarray(x) if issubclass(type(x), (list, tuple)) else x
     if np.ndim(x) == 0:
         raise ValueError("Scalar operands are not allowed, use '*' instead")
     if np.ndim(x) > 2 or x.shape[0] != a.shape[-1]:
@@ -65,7 +65,7 @@ def matmul(a, x):
 
 def rmatmul(a, x):
     """``x @ a``."""
-    x = operand(x) if isinstance(x, (list, tuple, np.ndarray)) else x
+    x = operand(x) if issubclass(type(x), (list, tuple, np.ndarray)) else x
     if len(a.shape) == 1:
         return matmul(a, np.moveaxis(np.asarray(x) if not hasattr(x, "ndim") else x, -1, 0))
     return np.transpose(matmul(a.T, np.transpose(x)))
@@ -133,8 +133,8 @@ def multiply(a, b):
     """``a * b`` element by element."""
     if is_sparse(b):
         return _intersected(a, b)
-    b = operand(b) if isinstance(b, (list, tuple, np.ndarray)) else b
-    b = np.asarray(b) if isinstance(b, (list, tuple)) else b
+    b = operand(b) if issubclass(type(b), (list, tuple, np.ndarray)) else b
+    b = np.asarray(b) if issubclass(type(b), (list, tuple)) else b
     if np.ndim(b) == 0:
         a = a if a.format not in ("lil", "dok") else a.tocsr()
         return with_numbers(a, a.data * b)
@@ -181,10 +181,10 @@ def each(a, function):
 def divide(a, b):
     if is_sparse(b):
         return in_family(a, a.toarray() / b.toarray())
-    b = operand(b) if isinstance(b, (list, tuple, np.ndarray)) else b
+    b = operand(b) if issubclass(type(b), (list, tuple, np.ndarray)) else b
     if np.ndim(b) == 0:
         return each(a, lambda data: data / b)
-    return scaled(a, np.asarray(b) if isinstance(b, (list, tuple)) else b, operator.truediv)
+    return scaled(a, np.asarray(b) if issubclass(type(b), (list, tuple)) else b, operator.truediv)
 
 
 # --- Dense ---------------------------------------------------------------------------------------

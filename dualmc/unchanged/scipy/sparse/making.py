@@ -34,9 +34,9 @@ def any_varies(args, kwargs=None):
 
 
 def _varies_within(a):
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         return any(_varies_within(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object:
+    if issubclass(type(a), np.ndarray) and a.dtype == object:
         return any(_varies_within(item) for item in a.flat)
     return varies(a)
 
@@ -48,7 +48,7 @@ def made(kind, arg1, shape=None, dtype=None, copy=False, **options):
     """What ``kind(arg1, ...)`` makes of Duals."""
     if is_sparse(arg1):
         y = arg1
-    elif isinstance(arg1, tuple):
+    elif issubclass(type(arg1), tuple):
         y = _of_tuple(kind, arg1, shape, **options)
     else:
         y = from_dense(_coo_of(kind), _array(arg1))
@@ -60,7 +60,7 @@ def made(kind, arg1, shape=None, dtype=None, copy=False, **options):
 
 def _array(a):
     a = operand(a)
-    return np.asarray(a) if isinstance(a, (list, tuple)) else a
+    return np.asarray(a) if issubclass(type(a), (list, tuple)) else a
 
 
 def _coo_of(kind):
@@ -132,8 +132,8 @@ def _of_blocks(name):
         found = []
 
         def collect(item):
-            if isinstance(item, (list, tuple)) or (
-                isinstance(item, np.ndarray) and item.dtype == object and not is_carrier(item)
+            if issubclass(type(item), (list, tuple)) or (
+                issubclass(type(item), np.ndarray) and item.dtype == object and not is_carrier(item)
             ):
                 return [collect(part) for part in item]
             if item is None:
@@ -144,7 +144,7 @@ def _of_blocks(name):
         tree = collect(blocks)
 
         def rebuilt(tree, made):
-            if isinstance(tree, list):
+            if issubclass(type(tree), list):
                 return [rebuilt(part, made) for part in tree]
             return None if tree is None else made[tree]
 

@@ -35,7 +35,7 @@ APART = 1e-9
 
 
 def _sparse(a):
-    a = operand(a) if isinstance(a, np.ndarray) else a
+    a = operand(a) if issubclass(type(a), np.ndarray) else a
     return a if a is None or is_sparse(a) else making.from_dense(_coo(), a)
 
 

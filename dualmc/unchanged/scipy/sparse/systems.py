@@ -151,7 +151,7 @@ def system_of(a):
     if hasattr(a, "_matvec"):
         a = Operator(a)
         return _written_out(a) if _is_recorded(a.numbers()) else a
-    return Dense(operand(a) if isinstance(a, (list, tuple, np.ndarray)) else a)
+    return Dense(operand(a) if issubclass(type(a), (list, tuple, np.ndarray)) else a)
 
 
 def solution(a, b, method, trans="N"):
@@ -202,8 +202,8 @@ def _plainly(method, b, trans):
 
 def columns(a, b, method, trans="N"):
     """The solution for `b`, (n,) or (n, k), as SciPy takes right-hand sides."""
-    b = operand(b) if isinstance(b, (list, tuple, np.ndarray)) else b
-    b = np.asarray(b) if isinstance(b, (list, tuple)) else b
+    b = operand(b) if issubclass(type(b), (list, tuple, np.ndarray)) else b
+    b = np.asarray(b) if issubclass(type(b), (list, tuple)) else b
     if b.ndim == 1:
         return solution(a, b, method, trans)
     return np.transpose(solution(a, np.transpose(b), method, trans))

@@ -74,13 +74,13 @@ def assign(a, key, value):
         value = summed(value)
     else:
         value = operand(value)
-        value = np.asarray(value) if isinstance(value, (list, tuple)) else value
+        value = np.asarray(value) if issubclass(type(value), (list, tuple)) else value
     _put(a, value, lambda m, new: m.__setitem__(key, new))
 
 
 def set_diagonal(a, values, k=0):
     values = operand(values)
-    values = np.asarray(values) if isinstance(values, (list, tuple)) else values
+    values = np.asarray(values) if issubclass(type(values), (list, tuple)) else values
     _put(a, values, lambda m, new: m.setdiag(new, k))
 
 
