@@ -15,7 +15,7 @@ from dualmc import errors
 from dualmc.duals import levels
 from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
 from dualmc.tangents.dense_tangent import ChunkNeeded
-from dualmc.unchanged.code.as_is import FOREIGN, LIBRARIES
+from dualmc.unchanged.as_is import FOREIGN, LIBRARIES
 from dualmc.unchanged.code.rewriting import is_rewritten
 
 # Refusals that are noted in one call: the first ones tell.

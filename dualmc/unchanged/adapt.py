@@ -16,9 +16,10 @@ import types
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.unchanged import foreign
 from dualmc.unchanged.code import exchange, learning, modules, plans, values
-from dualmc.unchanged.code.as_is import DATA, MARK
+from dualmc.unchanged.as_is import DATA, MARK
 from dualmc.unchanged.code.learning import Restart
 from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
@@ -96,6 +97,8 @@ def _entered(f):
         made = f.__init__
         if type(made) is types.FunctionType:
             return f, made, (f,)
+    if kind.__module__.startswith("dualmc."):
+        return f, None, ()
     found = values.called(f)
     if found is not f:
         return (found, None, ()) if type(found) is not types.FunctionType else _entered(found)
@@ -117,6 +120,8 @@ def _run(f, *args, level=None, **kwargs):
         return run(*args, **kwargs)
     if any(map(_is_sparse, args)):
         args = tuple(map(sparse_products.view_of, args))
+    stack = levels.stack
+    was_quiet, stack.is_quiet = stack.is_quiet, False
     needed = plans.Call(function, (*around, *args))
     token = object()
     problem = None
@@ -140,6 +145,7 @@ def _run(f, *args, level=None, **kwargs):
         return y
     finally:
         problem = None
+        stack.is_quiet = was_quiet
         exchange.leave(token)
 
 

@@ -11,7 +11,7 @@ import types
 from typing import Any, NamedTuple
 
 from dualmc.replay.guards.objects import Unknown
-from dualmc.unchanged.code.as_is import is_foreign
+from dualmc.unchanged.as_is import is_foreign
 
 ABSENT = object()
 _RUN_TEXT = frozenset({"eval", "exec"})

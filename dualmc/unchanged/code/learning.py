@@ -13,7 +13,8 @@ import types
 
 from dualmc.errors import OWN
 from dualmc.unchanged.code import exchange, plans, rewriting
-from dualmc.unchanged.code.as_is import MARK, is_closed
+from dualmc.unchanged.as_is import MARK, is_closed
+from dualmc.unchanged.standins.callers import is_internal
 
 # Times that a function is called anew before its error is its own.
 TRIES = 60
@@ -39,7 +40,7 @@ class Seen:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
                 self.others.add(key)
                 _kept[key] = code
-            else:
+            elif not is_internal(frame):
                 self.codes[key] = code, frame.f_globals
 
     def note_way(self, error):

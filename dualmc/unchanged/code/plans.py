@@ -12,7 +12,7 @@ import types
 import weakref
 
 from dualmc.unchanged.code import exchange, rewriting, values
-from dualmc.unchanged.code.as_is import DATA, LIBRARIES, MARK, is_foreign
+from dualmc.unchanged.as_is import DATA, LIBRARIES, MARK, is_foreign
 from dualmc.unchanged.code.trampolines import trampoline
 from dualmc.unchanged.standins.table import STANDINS, version
 

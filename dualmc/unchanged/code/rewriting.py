@@ -14,7 +14,7 @@ import types
 import numpy as np
 
 from dualmc.unchanged.code import bytecode, modules, uses, values
-from dualmc.unchanged.code.as_is import DATA, DISPATCHER
+from dualmc.unchanged.as_is import DATA, DISPATCHER
 from dualmc.unchanged.code.bytecode import Step
 from dualmc.unchanged.standins.table import version
 
