@@ -31,7 +31,10 @@ def passes(request, is_sparse=None):
     start = 0
     while start < n or not pieces:
         width = min(step, n - start)
-        found = _pass(request, start, width, is_sparse)
+        try:
+            found = _pass(request, start, width, is_sparse)
+        except adapt.Restart:
+            continue
         if type(found) is int:
             step = found
             continue
@@ -53,7 +56,6 @@ def passes(request, is_sparse=None):
     return first, pieces, first_aux
 
 
-@adapt.restarting
 def _pass(request, start, width, is_sparse, looks_again=True):
     """One call of f, for `width` columns from `start` on: its value, the columns, and aux.
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from dualmc.duals import levels
 from dualmc.unchanged import foreign
-from dualmc.unchanged.code import exchange, learning, modules, plans, values
 from dualmc.unchanged.as_is import DATA, MARK
+from dualmc.unchanged.code import exchange, learning, modules, plans, values
 from dualmc.unchanged.code.learning import Restart
 from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
@@ -31,21 +31,16 @@ from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the
 )
 from dualmc.unchanged.standins.table import STANDINS
 
+_NONE: dict = {}
+
 
 def adapted(f):
     """The callable to run in place of `f`."""
-    return functools.partial(_run, f)
+    return functools.partial(_called, f)
 
 
-def call(f, args, level):
-    """``f(*args)``, adapted, on Duals of `level`.
-
-    Raises
-    ------
-    Restart
-        If it is to be begun again, with what was learned from it.
-    """
-    return _run(f, *args, level=level)
+def _called(f, *args, **kwargs):
+    return call(f, args, None, kwargs)
 
 
 def numpy_of_call():
@@ -73,8 +68,7 @@ def restarting(run):
 
 
 def _entered(f):
-    """What to call in place of `f`, the Python function that it is, if any, and what is around it.
-    """
+    """What to call for `f`, the Python function that it is, if any, and what is around it."""
     kind = type(f)
     if kind is types.FunctionType:
         if MARK in f.__dict__ or (f.__globals__.get("__name__") or "").startswith("dualmc."):
@@ -102,40 +96,54 @@ def _entered(f):
     found = values.called(f)
     if found is not f:
         return (found, None, ()) if type(found) is not types.FunctionType else _entered(found)
-    function = getattr(kind, "__call__", None)
+    function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)
     return f, None, ()
 
 
-def _is_sparse(a):
-    kind = type(a)
-    return kind not in DATA and kind.__module__.startswith("scipy.sparse")
+def _unwrapped(args):
+    """The arguments of f, constant sparse matrices as those that look for Duals."""
+    for a in args:
+        kind = type(a)
+        if kind not in DATA and kind.__module__.startswith("scipy.sparse"):
+            return tuple(map(sparse_products.view_of, args))
+    return args
 
 
-def _run(f, *args, level=None, **kwargs):
+def call(f, args, level, kwargs=_NONE):
+    """``f(*args)``, adapted, on Duals of `level`; without one, what it needs is known.
+
+    Raises
+    ------
+    Restart
+        If it is to be begun again, with what was learned from it.
+    """
     foreign.register()
     run, function, around = _entered(f)
     if function is None:
         return run(*args, **kwargs)
-    if any(map(_is_sparse, args)):
-        args = tuple(map(sparse_products.view_of, args))
-    stack = levels.stack
+    args = _unwrapped(args)
+    stack, token = levels.stack, object()
     was_quiet, stack.is_quiet = stack.is_quiet, False
-    needed = plans.Call(function, (*around, *args))
-    token = object()
-    problem = None
+    problem = seen = swallowed = None
     try:
+        needed = plans.Call(function, (*around, *args) if around else args)
         exchange.enter(token, needed.exchanges)
         if level is None or needed.plan.tries > learning.TRIES:
             return run(*args, **kwargs)
-        y = swallowed = None
-        seen = None if needed.is_known else learning.Seen()
-        try:
-            with learning.watching(seen):
+        if needed.is_known:
+            try:
                 y = run(*args, **kwargs)
-        except Exception as error:
-            problem = error
+            except Exception as error:
+                problem = error
+        else:
+            seen = learning.Seen()
+            try:
+                with learning.watching(seen):
+                    y = run(*args, **kwargs)
+            except Exception as error:
+                problem = error
         if level.refusals is not None:
             swallowed = next((r for r in level.refusals if not r.told), None)
         if seen is not None or problem is not None or swallowed is not None:

@@ -1,7 +1,9 @@
-"""Adapted copies of functions, classes and modules of the user's, none of which is modified.
+"""The user's code on stand-ins, in place, for the time of a call.
 
-A `World` is asked for the copy of a value and remembers it; what was exchanged since, it follows.
-In reading order: `as_is.py`, what is left alone; `uses.py`, what code does with names;
-`exchanged.py`, what a copy was made of; `namespace.py`, the global names of copies; `functions.py`,
-`classes.py` and `modules.py`, the copies; `world.py`, which joins them.  It uses `standins/`.
+In comes the function that a call differentiates, out go the functions whose code is to be
+exchanged.  In reading order: `values.py`, what is found in place of a value; `modules.py`, in place
+of a module; `bytecode.py`, code as instructions; `uses.py`, what code does with a name;
+`rewriting.py`, code on stand-ins; `trampolines.py`, library functions that lead to theirs;
+`exchange.py`, for the time of a call; `plans.py`, of which functions; `learning.py`, of which
+others that are seen to run.  It uses `standins/`.
 """

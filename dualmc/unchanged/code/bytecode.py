@@ -47,9 +47,6 @@ class Step:
             self.name == "LOAD_ATTR" and "LOAD_METHOD" not in dis.opmap and bool(self.arg & 1)
         )
 
-    def become(self, name, arg=0):
-        self.name, self.arg, self.value = name, arg, None
-
 
 def steps_of(code):
     """The instructions of `code`, and its table of exceptions in terms of them."""

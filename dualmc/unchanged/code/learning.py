@@ -12,12 +12,13 @@ import sys
 import types
 
 from dualmc.errors import OWN
-from dualmc.unchanged.code import exchange, plans, rewriting
 from dualmc.unchanged.as_is import MARK, is_closed
+from dualmc.unchanged.code import exchange, plans, rewriting
 from dualmc.unchanged.standins.callers import is_internal
 
-# Times that a function is called anew before its error is its own.
-TRIES = 60
+# Times that a function is called anew before its error is its own, and that one of the functions
+# that run in it is learned: made anew in every call, it may be another every time.
+TRIES, AGAIN = 60, 3
 
 
 class Restart(BaseException):
@@ -83,9 +84,11 @@ def learned(plan, seen):
     codes = [
         (code, names)
         for code, names in seen.codes.values()
-        if id(code) not in tried and not is_closed(names.get("__name__"), root)
+        if tried.get(id(code), 0) < AGAIN and not is_closed(names.get("__name__"), root)
     ]
-    tried.update((id(code), code) for code, _ in codes)
+    for code, _ in codes:
+        tried[id(code)] = tried.get(id(code), 0) + 1
+        _kept[id(code)] = code
     found = [
         f
         for f in _functions(codes)
@@ -119,9 +122,13 @@ def _by_name(code, names):
     """The function of `code` where its qualified name leads to it."""
     value = names
     for part in code.co_qualname.split("."):
-        value = value.get(part) if type(value) is dict else vars(value).get(part) if (
-            isinstance(value, type)
-        ) else None
+        value = (
+            value.get(part)
+            if type(value) is dict
+            else vars(value).get(part)
+            if (isinstance(value, type))
+            else None
+        )
     value = getattr(value, "__func__", value)
     while type(value) is types.FunctionType and value.__code__ is not code:
         value = value.__dict__.get("__wrapped__")

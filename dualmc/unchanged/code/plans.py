@@ -7,12 +7,11 @@ long as the names that it looked up lead to what they led to.
 import functools
 import itertools
 import operator
-import sys
 import types
 import weakref
 
-from dualmc.unchanged.code import exchange, rewriting, values
 from dualmc.unchanged.as_is import DATA, LIBRARIES, MARK, is_foreign
+from dualmc.unchanged.code import exchange, rewriting, values
 from dualmc.unchanged.code.trampolines import trampoline
 from dualmc.unchanged.standins.table import STANDINS, version
 
@@ -20,7 +19,7 @@ KEPT = 1024
 # Functions that a plan follows names to at most; others are met when they run.
 FOLLOWED = 400
 _plans: dict = {}  # by id of the code and kinds around it
-# By id of the code of f: that code, code seen to run, and functions by weak reference.
+# By id of the code of f: that code, how often code was seen to run, functions by weak reference.
 _learned: dict = {}
 careful: dict = {}  # code that looks at whatever it loads, by its id
 
@@ -28,8 +27,11 @@ careful: dict = {}  # code that looks at whatever it loads, by its id
 class Plan:
     """The exchanges that a call of one function needs, and what they depend on."""
 
-    __slots__ = ("code", "names", "exchanges", "own", "closures", "spaces", "keys", "found",
-                 "functions", "codes", "defaults", "is_careful", "is_known", "tries", "version")  # fmt: skip
+    __slots__ = (
+        "code", "names", "exchanges", "own", "closures", "spaces", "keys", "found", "classes",
+        "names_there", "found_there", "functions", "codes", "defaults", "is_careful", "is_known",
+        "tries", "version",
+    )  # fmt: skip
 
     def __init__(self, f, code):
         self.code = code
@@ -37,7 +39,8 @@ class Plan:
         self.exchanges = []  # of all functions but f
         self.own = code  # what f runs
         self.closures = ()  # places of f's variables that are functions with variables of their own
-        self.spaces, self.keys, self.found = [], [], []  # names that were looked up
+        self.spaces, self.keys, self.found = [], [], []  # names of modules that were looked up
+        self.classes, self.names_there, self.found_there = [], [], []  # and of classes
         self.functions, self.codes, self.defaults = [], [], []  # that were followed
         self.is_careful = False  # whether code must look at whatever it loads
         self.version = version()
@@ -45,20 +48,32 @@ class Plan:
         self.tries = 0
 
     def is_current(self):
-        return self.version == version() and all(map(operator.is_, map(_get, self.spaces, self.keys), self.found)) and all(
-            map(operator.is_, map(_code, self.functions), self.codes)
-        ) and all(map(operator.is_, map(_values_of, self.functions), self.defaults))
+        """Whether all names lead to what they led to, and all functions are what they were."""
+        return (
+            self.version == version()
+            and all(map(_is, map(_of_module, self.spaces, self.keys), self.found))
+            and all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
+            and (
+                all(map(_is, map(_code, self.functions), self.codes))
+                or all(map(_is, map(exchange.code_of, self.functions), self.codes))
+            )
+            and all(map(_is, map(_defaults_of, self.functions), self.defaults))
+        )
+
+    def note(self, space, key, value):
+        """Note that `key` of a module or a class leads to `value`."""
+        if type(space) is dict:
+            self.spaces.append(space)
+            self.keys.append(key)
+            self.found.append(value)
+        else:
+            self.classes.append(space)
+            self.names_there.append(key)
+            self.found_there.append(value)
 
 
-def _get(space, key):
-    return space.get(key)
-
-
-def _code(f):
-    return exchange.code_of(f)
-
-
-_values_of = operator.attrgetter("__defaults__")
+_is, _of_module, _of_class = operator.is_, dict.get, types.MappingProxyType.get
+_code, _defaults_of = operator.attrgetter("__code__"), operator.attrgetter("__defaults__")
 
 
 def plan_of(f, args=()):
@@ -142,6 +157,8 @@ class Call:
         return self.plan.is_known and all(other.is_known for other in self.others)
 
     def is_complete(self):
+        """Note that nothing is missing."""
+        tried(self.plan).clear()
         for plan in (self.plan, *self.others):
             plan.is_known = True
 
@@ -161,12 +178,13 @@ def is_adaptable(f):
 
 def learn(plan, functions):
     """Remember that calls of the plan's function run `functions` too."""
-    _memory(plan)[2].extend(weakref.ref(f) for f in functions)
+    known = _memory(plan)[2]
+    known[:] = [r for r in known if r() is not None] + [weakref.ref(f) for f in functions]
     forget(plan)
 
 
 def tried(plan):
-    """Code, by its id, that was seen to run in calls of the plan's function."""
+    """By the id of code that was seen to run in a call of the plan's function, how often."""
     return _memory(plan)[1]
 
 
@@ -209,9 +227,7 @@ class _Follower:
         self.seen = {id(f)}
         self.waiting = []
         self._follow_code(f, code)
-        plan.closures = tuple(
-            i for i, v in enumerate(_around(f)) if type(v) is types.FunctionType
-        )
+        plan.closures = tuple(i for i, v in enumerate(_around(f)) if type(v) is types.FunctionType)
         for value in contents(f):
             if type(value) is not types.FunctionType:
                 self._meet(value, 0)
@@ -257,9 +273,7 @@ class _Follower:
             value = names.get(name)
             if type(value) in DATA and value is not None:
                 continue
-            plan.spaces.append(names)
-            plan.keys.append(name)
-            plan.found.append(value)
+            plan.note(names, name, value)
             if type(value) is types.ModuleType:
                 if not is_foreign(value.__name__, ""):
                     for path in paths:
@@ -273,9 +287,7 @@ class _Follower:
                 break
             space = module.__dict__
             value = space.get(name)
-            self.plan.spaces.append(space)
-            self.plan.keys.append(name)
-            self.plan.found.append(value)
+            self.plan.note(space, name, value)
             module = value
         if type(module) is not types.ModuleType:
             self._meet(module, 0)
@@ -342,9 +354,7 @@ class _Follower:
             for name, value in list(base.__dict__.items()):
                 if type(value) in DATA:
                     continue
-                self.plan.spaces.append(base.__dict__)
-                self.plan.keys.append(name)
-                self.plan.found.append(value)
+                self.plan.note(base.__dict__, name, value)
                 self._meet_kept(value, _DEPTH)
 
 

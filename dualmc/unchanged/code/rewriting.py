@@ -13,8 +13,8 @@ import types
 
 import numpy as np
 
-from dualmc.unchanged.code import bytecode, modules, uses, values
 from dualmc.unchanged.as_is import DATA, DISPATCHER
+from dualmc.unchanged.code import bytecode, modules, uses, values
 from dualmc.unchanged.code.bytecode import Step
 from dualmc.unchanged.standins.table import version
 
@@ -148,33 +148,38 @@ class _Rewriting:
         for i, constant in enumerate(constants):
             if type(constant) is types.CodeType:
                 constants[i] = self.of(constant, inner.intersection(constant.co_freevars))
-        found, is_changed = [], not all(map(operator.is_, constants, code.co_consts))
-        for i, step in enumerate(steps):
-            new = self._replaced(steps, i, free, constants)
-            is_changed |= new is not None
-            found.extend((step,) if new is None else new)
-        if not is_changed:
+        # What each step becomes, and the steps that follow it then.
+        news = [self._replaced(steps, i, free, constants) for i in range(len(steps))]
+        if not any(news) and all(map(operator.is_, constants, code.co_consts)):
             return code
+        found = []
+        for step, new in zip(steps, news, strict=True):
+            found.append(step)
+            if new is not None:
+                (step.name, step.arg), *more = new
+                found += [Step(name, arg, None, step.position) for name, arg in more]
         new = bytecode.code_of(code, found, handlers, tuple(constants), 4)
         note(new, code)
         return new
 
     def _replaced(self, steps, i, free, constants):
-        """What stands in place of step i; None: itself."""
+        """What stands in place of step i, as pairs of a name and an argument; None: itself."""
         step = steps[i]
-        name = step.name
+        name, itself = step.name, (step.name, step.arg)
         if step.value in self.known.get(name, ()) and (name == "LOAD_GLOBAL" or step.value in free):
             return self._standin(steps, i, constants)
         if name == "IMPORT_NAME":
-            return [step, *_looked_at(constants, values.IMPORTED, step)]
+            return [itself, *_looked_at(constants, values.IMPORTED)]
         if not self.is_careful:
             return None
-        if step.is_method:
-            return _as_attribute(step, constants)
-        if name in _LOADS or (name, step.arg) == bytecode.SUBSCRIPT:
-            return [step, *_looked_at(constants, values.ANY, step)]
-        if name in _VARIABLES and uses.is_called(steps, i, i):
-            return [step, *_looked_at(constants, values.ANY, step)]
+        if step.is_method:  # loaded as an attribute, looked at, and then called
+            arg = step.arg if name == "LOAD_METHOD" else step.arg & ~1
+            null = [("PUSH_NULL", 0), ("SWAP", 2)]
+            null = null[:1] if bytecode.NULL_IS_AFTER else null
+            return [("LOAD_ATTR", arg), *_looked_at(constants, values.ANY), *null]
+        is_load = name in _LOADS or itself == bytecode.SUBSCRIPT
+        if is_load or name in _VARIABLES and uses.is_called(steps, i, i):
+            return [itself, *_looked_at(constants, values.ANY)]
         return None
 
     def _standin(self, steps, i, constants):
@@ -193,30 +198,13 @@ class _Rewriting:
         else:
             found = values.called(value)
         constants.append(found)
-        pushes_null = step.pushes_null
-        step.become("LOAD_CONST", len(constants) - 1)
-        if not pushes_null:
-            return [step]
-        null = Step("PUSH_NULL", 0, None, step.position)
-        if bytecode.NULL_IS_AFTER:
-            return [step, null]
-        load = Step("LOAD_CONST", step.arg, None, step.position)
-        step.become("PUSH_NULL")
-        return [step, load]
+        load, null = ("LOAD_CONST", len(constants) - 1), ("PUSH_NULL", 0)
+        if not step.pushes_null:
+            return [load]
+        return [load, null] if bytecode.NULL_IS_AFTER else [null, load]
 
 
-def _looked_at(constants, loaded, step):
+def _looked_at(constants, loaded):
     """Steps that replace the topmost value by ``loaded[value]``."""
     constants.append(loaded)
-    names = [("LOAD_CONST", len(constants) - 1), ("SWAP", 2), bytecode.SUBSCRIPT]
-    return [Step(name, arg, None, step.position) for name, arg in names]
-
-
-def _as_attribute(step, constants):
-    """A method loaded to be called, as an attribute that is looked at and then called."""
-    arg = step.arg if step.name == "LOAD_METHOD" else step.arg & ~1
-    step.become("LOAD_ATTR", arg)
-    null = [Step("PUSH_NULL", 0, None, step.position)]
-    if not bytecode.NULL_IS_AFTER:
-        null.append(Step("SWAP", 2, None, step.position))
-    return [step, *_looked_at(constants, values.ANY, step), *null]
+    return [("LOAD_CONST", len(constants) - 1), ("SWAP", 2), bytecode.SUBSCRIPT]

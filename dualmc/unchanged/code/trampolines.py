@@ -1,4 +1,4 @@
-"""Python functions of libraries that have a stand-in: their code for the time of a call leads there.
+"""Python functions of libraries that have a stand-in: for the time of a call they lead to it.
 
 However such a function is reached (a table, an attribute, another function of the library), its
 stand-in is called.  What the stand-in itself calls under the name is the original.

@@ -10,8 +10,8 @@ import types
 import numpy as np
 
 from dualmc.unchanged import foreign
-from dualmc.unchanged.code import modules
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
+from dualmc.unchanged.code import modules
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import listed
 from dualmc.unchanged.standins.by_element import vectorize
