@@ -9,13 +9,14 @@ from dualmc.unchanged import adapt
 
 def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
+    given = args
     try:
         y = adapt.call(f, args, level)
     except (MissingRuleError, TangentLostError) as error:
         advice.locate(error)
         raise
     except Exception as error:
-        lost = advice.explained(error, level)
+        lost = advice.explained(error, level, f, given)
         if lost is None:
             raise
         try:

@@ -175,23 +175,23 @@ class Sweep:
         return np.reshape(bar, self.lead + shape)
 
 
-def pulled(order, bar, lead, inputs, first=None, is_careful=False):
+def pulled(order, bar, lead, inputs, first=None, is_careful=False, base=-1):
     """Sweep `bar`, the cotangent of ``order[0]``, down to `inputs`: (cotangent, owned) of each.
 
     `order` holds the Vars that reach the output, latest first, as `reachable` has placed them.  A
     cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
-    With `is_careful`, a quick sweep need not be tried.
+    With `is_careful`, a quick sweep need not be tried.  The sweep ends at Vars older than `base`.
     """
     with np.errstate(all="ignore"):
         if order[0].dtype.kind == "f" and not is_careful:
             try:
-                found = _taken(run(order, bar, lead, False, first), inputs)
+                found = _taken(run(order, bar, lead, False, first, base), inputs)
             except Exception as error:  # of what a NaN met: the careful sweep meets none, or again
                 forget(error)
                 found = None
             if found is not None and all(x_bar is None or is_finite(x_bar) for x_bar, _ in found):
                 return found
-        return _taken(run(order, bar, lead, True, first), inputs)
+        return _taken(run(order, bar, lead, True, first, base), inputs)
 
 
 def _taken(sweep, inputs):
@@ -208,7 +208,7 @@ def is_finite(bar):
     return bool(np.isfinite(bar).all())
 
 
-def run(order, bar, lead, is_careful, first=None):
+def run(order, bar, lead, is_careful, first=None, base=-1):
     """Sweep from ``order[0]``, whose cotangent is `bar`, down the tape; the `Sweep` at its end."""
     sweep = Sweep(order, lead, is_careful)
     sweep.add(order[0], bar, False)
@@ -217,7 +217,7 @@ def run(order, bar, lead, is_careful, first=None):
     bars, owned, pieces = sweep.bars, sweep.owned, sweep.pieces
     for place, node in enumerate(order):
         pull = node.pull
-        if pull is None:
+        if pull is None or node.serial < base:
             continue
         if pieces and place in pieces:
             bar, is_owned = sweep.take(node)
@@ -235,12 +235,16 @@ def run(order, bar, lead, is_careful, first=None):
 _serial = operator.attrgetter("serial")
 
 
-def reachable(output):
-    """The Vars that `output` was made of, latest first: the part of the tape that is swept."""
+def reachable(output, base=-1):
+    """The Vars that `output` was made of, latest first: the part of the tape that is swept.
+
+    Of those older than `base` it is not asked what they were made of.
+    """
     seen = {None, output}  # None: a parent that is constant
     stack = [output]
     while stack:
-        for parent in stack.pop().parents:
+        node = stack.pop()
+        for parent in node.parents if node.serial >= base else ():
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)

@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from dualmc.duals import beside, choices, subclasses, writing
+from dualmc.duals import beside, choices, ended, subclasses, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
@@ -145,7 +145,7 @@ def _negated(self):
         y = scalar_code.push_unary(np.negative, self, self._tangent)
         if y is not None:
             return y
-    t = None if self.level.records else tangent_of(self)
+    t = None if self.level.records or not self.level.open else tangent_of(self)
     if t is None:
         y = record_unary(np.negative, self) if self.level.records else None
         return apply(np.negative, self) if y is None else y
@@ -157,7 +157,12 @@ def _negated(self):
 
 def _abs(self):
     y = apply(np.absolute, self)
-    if self.ndim == 0 and self.dtype.kind == "c" and type(self.primal) is np.ndarray:
+    if (
+        type(y) is Dual
+        and self.ndim == 0
+        and self.dtype.kind == "c"
+        and type(self.primal) is np.ndarray
+    ):
         # Python's abs of a complex scalar rounds differently from the ufunc's loop.
         y.replace_primal(np.asarray(abs(self.primal[()])))
     return y
@@ -227,6 +232,8 @@ def rounded(function, y, a, b):
     """The number `y`, rounded as the operator `function` rounds for NumPy's scalars."""
     if function is operator.mul and y.dtype.kind != "c":
         return y
+    if type(y) is not Dual:  # of what has ended
+        return function(*ended.plain_of((a, b)))
     p, q = (_number_at(x, y.level) for x in (a, b))
     with np.errstate(all="ignore"):  # the ufunc has warned
         value = function(p, q)

@@ -25,6 +25,7 @@ from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
+    builtins,
     kinds,
     math_module,
     memory,
@@ -35,12 +36,12 @@ _NONE: dict = {}
 
 
 def adapted(f):
-    """The callable to run in place of `f`."""
+    """The callable to run in place of `f` inside of a call."""
     return functools.partial(_called, f)
 
 
 def _called(f, *args, **kwargs):
-    return call(f, args, None, kwargs)
+    return call(f, args, levels.current(), kwargs)
 
 
 def numpy_of_call():

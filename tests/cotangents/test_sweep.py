@@ -23,9 +23,9 @@ def sweeps(monkeypatch):
     found = []
     plain = sweep.run
 
-    def run(order, bar, lead, is_careful, first=None):
+    def run(order, bar, lead, is_careful, *more):
         found.append(is_careful)
-        return plain(order, bar, lead, is_careful, first)
+        return plain(order, bar, lead, is_careful, *more)
 
     plain_single = quick_sweep.pulled
 

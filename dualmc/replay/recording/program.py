@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.calls import refusals
 from dualmc.calls.calling import call_f
+from dualmc.calls.structures import trees
 from dualmc.duals.levels import guarded, running
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.events import Handling, loud_errors, note_finite
@@ -135,6 +136,8 @@ def _check_nothing_caught(recorder: Recorder) -> None:
 
 
 def _output(y: Any, recorder: Recorder) -> Node:
+    if trees.is_container(y) and trees.shape_of(y) is None:
+        raise trees.Structure("prepare needs f to return arrays; f returned a structure.")
     y = as_operand(y)
     if type(y) is Traced:
         if y.value.dtype.kind not in "fbiu":

@@ -13,6 +13,7 @@ from dualmc.rules.table import Rule
 from dualmc.steps.elementwise import push
 from dualmc.unchanged.standins.table import (
     STANDINS,
+    by_own_method,
     exact,
     has_carrier,
     is_carrier,
@@ -64,11 +65,19 @@ def _exact_float(function, formula, *args):
     return exact(function, formula, *args)
 
 
+def _own_float(a):
+    """What an object's own ``__float__`` gives, where that is Python code; else as it is."""
+    y = None if type(a) in (float, int) else by_own_method(a, "__float__")
+    return a if y is None else y
+
+
 def _of_numbers(name, original, formula):
     def standin(*args):
         args = [opened(a) for a in args]
         if not any(map(is_carrier, args)):
-            return original(*args)
+            args = [_own_float(a) for a in args]
+            if not any(map(is_carrier, args)):
+                return original(*args)
         for a in args:
             if np.ndim(a):
                 raise TypeError(

@@ -10,6 +10,7 @@ Outside of a derivative call they are the originals.
 
 import os
 import sys
+import types
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def value_of(a):
 def plain(a, what):
     """The plain array that `a` is, if it holds no derivative; `what` tells who asked."""
     if type(a) is Traced:
-        if a.is_flat:
+        if a.has_ended or a.is_flat:
             return a.look()
     elif hasattr(a, "__array__"):
         return a.__array__()
@@ -118,6 +119,14 @@ def operand(a):
     if subclasses.is_foreign(a):
         a = a.view(np.ndarray)
     return as_traced(a) if has_traced(a) else as_operand(a)
+
+
+def by_own_method(x, name):
+    """What the method `name`, Python code, of the object `x` gives; None: it has none."""
+    method = getattr(type(x), name, None)
+    if type(method) is types.FunctionType and levels.current() is not None:
+        return method(x)
+    return None
 
 
 def exact(function, formula, *args):
