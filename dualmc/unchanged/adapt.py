@@ -88,7 +88,7 @@ def _entered(f):
             inner = inner.func
         _, function, more = _entered(inner)
         return values.adapted(f), function, (*around, *more)
-    elif isinstance(f, type):
+    elif issubclass(kind, type):
         made = f.__init__
         if type(made) is types.FunctionType:
             return f, made, (f,)

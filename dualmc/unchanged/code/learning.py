@@ -126,7 +126,7 @@ def _by_name(code, names):
             value.get(part)
             if type(value) is dict
             else vars(value).get(part)
-            if (isinstance(value, type))
+            if (issubclass(type(value), type))
             else None
         )
     value = getattr(value, "__func__", value)

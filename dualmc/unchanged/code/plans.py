@@ -314,7 +314,7 @@ class _Follower:
             if hasattr(value, "registry") and hasattr(value, "dispatch"):  # singledispatch
                 for inner in value.registry.values():
                     self._meet(inner, depth)
-        elif isinstance(value, type):
+        elif issubclass(type(value), type):
             self._meet_class(value)
         elif kind is types.MethodType:
             self._meet(value.__func__, depth)

@@ -33,7 +33,7 @@ def adapted(value):
         return modules.view_of(value)
     if kind is np.ufunc:
         return value
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return STANDINS.get(value, value) if type(value).__hash__ is not None else value
     handle = _HANDLERS.get(kind)
     return _of_object(value, kind) if handle is None else handle(value)
@@ -118,7 +118,7 @@ class Loaded:
 
 def loaded(value):
     """What `value` is replaced by where code that looks at everything has loaded it."""
-    return adapted(value) if isinstance(value, type) else held(value)
+    return adapted(value) if issubclass(type(value), type) else held(value)
 
 
 def _imported(module):
