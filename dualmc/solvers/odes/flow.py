@@ -25,6 +25,15 @@ class Stage:
         self.F = F
         self.directions = directions
         self.n = n
+        self.machine = None  # of F at this level, if there is one
+
+    def pushed(self, t, y, S):
+        """F and its derivatives along the directions."""
+        if self.machine is not None:
+            found = self.machine.pushed(t, y, S)
+            if found is not None:
+                return found
+        return self.directions.pushed(self.F, t, y.copy(), S)
 
     @property
     def size(self):
@@ -38,7 +47,7 @@ class Stage:
     def rhs(self, t, z):
         """The enlarged system."""
         y, S = self.parts(z)
-        f, f_dot = self.directions.pushed(self.F, t, y.copy(), S)
+        f, f_dot = self.pushed(t, y, S)
         return np.concatenate([f, np.ravel(f_dot)])
 
     def start(self, t0, y0):
@@ -53,7 +62,7 @@ class Stage:
         k, found = self.directions.size, np.zeros(self.directions.size)
         for (t, y), size in zip(samples, terms, strict=True):
             z = np.concatenate([y, np.zeros(self.n - y.size)])
-            f, rows = self.directions.pushed(self.F, t, z, np.zeros((k, self.n)))
+            f, rows = self.pushed(t, z, np.zeros((k, self.n)))
             size = size + np.abs(values(f)[: y.size])
             with np.errstate(all="ignore"):
                 ratio = np.abs(values(rows)[:, : y.size]) / np.where(size > 0, size, np.inf)
@@ -116,6 +125,10 @@ class Flow:
     def slopes(self, t, z):
         """The plain Jacobian F_y, (n, n), at plain numbers."""
         y = np.array(z[: self.n])
+        machine = self.stages[0].machine
+        found = None if machine is None else machine.evaluated(t, y)
+        if found is not None:
+            return found[1][:, : self.n]
         if self.is_apart:
             try:
                 return values(jacobian_fwd(lambda y: self.stages[0].F(t, y), y))

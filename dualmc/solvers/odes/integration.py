@@ -10,6 +10,7 @@ import inspect
 
 import numpy as np
 from scipy.integrate import BDF, LSODA, Radau, solve_ivp
+from scipy.linalg import lapack
 from scipy.sparse import csc_array, eye_array, issparse
 
 METHODS = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
@@ -72,11 +73,15 @@ def _in_blocks(method):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             n = self.J.shape[0]
-            self.I = eye_array(n, format="csc") if issparse(self.J) else np.identity(n)
-            solve = self.solve_lu
+            if issparse(self.J):
+                self.I = eye_array(n, format="csc")
+                solve = self.solve_lu
+            else:
+                self.I = np.identity(n)
+                self.lu, solve = _factors, _solved
 
             def solve_all(LU, b):
-                return solve(LU, np.ascontiguousarray(b.reshape(-1, n).T)).T.reshape(-1)
+                return solve(LU, b.reshape(-1, n).T).T.reshape(-1)
 
             self.solve_lu = solve_all
 
@@ -88,6 +93,18 @@ def _in_blocks(method):
             return slope, slope(self.t, self.y)
 
     return Blocks
+
+
+def _factors(A):
+    """The LU factors of A, by LAPACK itself: of small matrices the checks cost more."""
+    factorise = lapack.dgetrf if A.dtype.kind == "f" else lapack.zgetrf
+    return factorise(A, overwrite_a=True)[:2]
+
+
+def _solved(factors, b):
+    LU, pivots = factors
+    solve = lapack.dgetrs if LU.dtype.kind == "f" else lapack.zgetrs
+    return solve(LU, pivots, b)[0]
 
 
 def _banded(J, count):
