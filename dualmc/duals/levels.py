@@ -125,6 +125,16 @@ def close_beyond(mark):
 
 
 @contextmanager
+def none_running():
+    """Code inside, which meets no Dual, runs as outside of derivative calls."""
+    levels, stack.levels = stack.levels, []
+    try:
+        yield
+    finally:
+        stack.levels = levels
+
+
+@contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
     outside, watchers = mark(), len(stack.watchers)

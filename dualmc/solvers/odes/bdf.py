@@ -32,27 +32,42 @@ class Staggered(OdeSolver):
     ----------
     fun, t0, z0, t_bound
         As of every `OdeSolver`.
-    linear : callable
-        ``linear(t, y)`` is F, its Jacobian J (n, n), and B, its derivatives at a fixed state.
+    value, linear : callable
+        ``value(t, y)`` is F; ``linear(t, y)`` its Jacobian J (n, n), and B, its derivatives at a
+        fixed state.
     n : int
-    h_abs : float
-        The first step.
+        How many of the numbers z are the state.
     """
 
     def __init__(
-        self, fun, t0, z0, t_bound, vectorized, linear, n, rtol, atol, first_step, max_step=np.inf
-    ):
+        self, fun, t0, z0, t_bound, vectorized, value, linear, n, rtol, atol, first_step=None,
+        max_step=np.inf,
+    ):  # fmt: skip
         super().__init__(fun, t0, z0, t_bound, vectorized)
-        self.linear, self.columns = linear, n
+        self.value, self.linear, self.columns = value, linear, n
         self.rtol, self.atol, self.max_step = rtol, atol, max_step
-        self.h_abs = min(first_step, max_step)
-        self.newton_tol = max(10 * np.finfo(float).eps / np.min(rtol), min(0.03, np.min(rtol) ** 0.5))
+        self.h_abs = min(first_step or self._first_step(), max_step)
+        least = np.min(rtol)
+        self.newton_tol = max(10 * np.finfo(float).eps / least, min(0.03, least**0.5))
         self.D = np.zeros((MAX_ORDER + 3, z0.size))
         self.D[0] = z0
         self.D[1] = self.fun(t0, z0) * self.h_abs * self.direction
-        self.J = linear(t0, z0[:n])[1]
+        self.J = linear(t0, z0[:n])[0]
         self.order, self.equal_steps, self.LU = 1, 0, None
         self.identity = np.identity(n)
+
+    def _first_step(self):
+        """Hairer, Norsett and Wanner (1993), Solving Ordinary Differential Equations I, II.4."""
+        t, z, span = self.t, self.y, abs(self.t_bound - self.t)
+        scale = self.atol + self.rtol * np.abs(z)
+        f = self.fun(t, z)
+        size, slope = self._norm(z, scale), self._norm(f, scale)
+        h = min(0.01 * size / slope if min(size, slope) >= 1e-5 else 1e-6, span)
+        step = h * self.direction
+        bend = self._norm(self.fun(t + step, z + step * f) - f, scale) / h
+        steepest = max(slope, bend)
+        second = max(1e-6, h * 1e-3) if steepest <= 1e-15 else (0.01 / steepest) ** 0.5
+        return min(100 * h, second, span)
 
     def _change(self, factor):
         """The differences for steps `factor` times as long."""
@@ -92,7 +107,7 @@ class Staggered(OdeSolver):
                     self.h_abs *= 0.5
                     self._change(0.5)
                 else:
-                    self.J = self.linear(t_new, D[: order + 1, :n].sum(axis=0))[1]
+                    self.J = self.linear(t_new, z[:n])[0]
                     is_current, self.LU = True, None
                 continue
             d = self._found(t_new, z, c, psi, count)
@@ -119,7 +134,7 @@ class Staggered(OdeSolver):
         y, psi, scale = z[:n].copy(), psi[:n], scale[:n]
         d, before = np.zeros(n), None
         for k in range(NEWTON_MAXITER):
-            f = self.linear(t, y)[0]
+            f = self.value(t, y)
             dy = lapack.dgetrs(*self.LU, c * f - psi - d)[0]
             size = _rms(dy / scale)
             if not size < np.inf:
@@ -140,7 +155,7 @@ class Staggered(OdeSolver):
         """By how much y and S differ from the predicted `z`."""
         n = self.columns
         _, y, d = state
-        _, J, B = self.linear(t, y)
+        J, B = self.linear(t, y)
         S, rest = z[n:].reshape(-1, n), psi[n:].reshape(-1, n)
         self.J = J
         self.LU = self._factors(c)

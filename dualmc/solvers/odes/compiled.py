@@ -97,6 +97,14 @@ class Machine:
         found = self.run((self.t, y, *self.leaves))
         return found if found is None else (found[0], found[1].reshape(self.n, -1))
 
+    def linear(self, t, y):
+        """The Jacobian of F by y, and its derivatives at a fixed state."""
+        found = self.evaluated(t, y)
+        if found is None:
+            return None
+        J = found[1]
+        return J[:, : self.n], self.rows @ J[:, self.n :].T
+
     def pushed(self, t, y, S):
         found = self.evaluated(t, y)
         if found is None:

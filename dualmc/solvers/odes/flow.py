@@ -13,6 +13,7 @@ from dualmc.duals.operands import primal_at
 from dualmc.errors import TangentLostError, forget
 from dualmc.forward import jacobian_fwd
 from dualmc.kernels.payload import values
+from dualmc.solvers.odes.plain import plain
 
 # Points of the plain solution at which the scales of derivatives are looked at.
 SAMPLES = 5
@@ -34,6 +35,19 @@ class Stage:
             if found is not None:
                 return found
         return self.directions.pushed(self.F, t, y.copy(), S)
+
+    def value(self, t, y):
+        """F at plain numbers."""
+        found = None if self.machine is None else self.machine.evaluated(t, y)
+        return np.asarray(plain(self.F(t, y.copy()))) if found is None else found[0]
+
+    def linear(self, t, y, slopes):
+        """The Jacobian of F by y, ``slopes(t, y)``, and its derivatives at a fixed state."""
+        found = None if self.machine is None else self.machine.linear(t, y)
+        if found is not None:
+            return found
+        none = np.zeros((self.directions.size, self.n))
+        return slopes(t, y), self.directions.pushed(self.F, t, y.copy(), none)[1]
 
     @property
     def size(self):
@@ -136,6 +150,17 @@ class Flow:
                 forget(error)
                 self.is_apart = False
         return values(self.stages[0].directions.slopes(self.stages[0].F, t, y))
+
+    def staggered(self):
+        """What the state and its derivatives are found by in turn; None where there are more."""
+        if len(self.stages) != 1:
+            return None
+        (stage,) = self.stages
+        return {
+            "value": stage.value,
+            "linear": lambda t, y: stage.linear(t, y, self.slopes),
+            "n": self.n,
+        }
 
     def scales(self, ts, ys, weights):
         """Per block of z how large its numbers are beside those of the state, (blocks,).

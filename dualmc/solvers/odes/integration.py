@@ -13,12 +13,14 @@ from scipy.integrate import BDF, LSODA, Radau, solve_ivp
 from scipy.linalg import lapack
 from scipy.sparse import csc_array, eye_array, issparse
 
+from dualmc.solvers.odes.bdf import Staggered
+
 METHODS = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 # Options of the user's that are of the state's Jacobian, not of the enlarged system's.
 OF_THE_STATE = ("jac", "jac_sparsity", "lband", "uband")
 
 
-def integrated(rhs, t0, z0, ts, method, options, n, slopes):
+def integrated(rhs, t0, z0, ts, method, options, n, slopes, staggered=None):
     """The enlarged solution: plain times, of which `ts` has all that are asked, to (size, times).
 
     With `ts` a number, the solution up to there at any time.
@@ -30,11 +32,16 @@ def integrated(rhs, t0, z0, ts, method, options, n, slopes):
         How many of the numbers z0 are the state.
     slopes : callable
         ``slopes(t, z)`` is the state's Jacobian.
+    staggered : dict, optional
+        Arguments of `bdf.Staggered`, where that may serve.
     """
     is_sparse = options.get("jac_sparsity") is not None or issparse(options.get("jac"))
     options = {k: v for k, v in options.items() if k not in OF_THE_STATE}
     method = METHODS.get(method, method)
-    if inspect.isclass(method) and issubclass(method, (BDF, Radau)):
+    if method is BDF and staggered is not None and not is_sparse:
+        method = Staggered
+        options.update(staggered)
+    elif inspect.isclass(method) and issubclass(method, (BDF, Radau)):
         method = _in_blocks(method)
         options["jac"] = (lambda t, z: csc_array(slopes(t, z))) if is_sparse else slopes
     elif inspect.isclass(method) and issubclass(method, LSODA):

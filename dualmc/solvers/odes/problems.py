@@ -79,7 +79,7 @@ class Problem:
             options["rtol"] = np.tile(rtol, scales.size)
         flow.base = integrated(
             self._checked(flow.rhs), plain(self.t0), plain(flow.z0), ts, self.method, options,
-            n, flow.slopes,
+            n, flow.slopes, flow.staggered(),
         )  # fmt: skip
         return flow
 

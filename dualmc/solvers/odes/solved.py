@@ -2,7 +2,8 @@
 
 import functools
 
-from dualmc.errors import TangentLostError
+from dualmc.duals.levels import none_running
+from dualmc.errors import TangentLostError, forget
 from dualmc.solvers.odes.compiled import Machine, is_kept
 from dualmc.solvers.odes.lifting import Lifted, NotLiftable
 from dualmc.solvers.odes.plain import Watched, levels_in, plain, right_hand_side
@@ -36,11 +37,13 @@ class Solved:
         inside = Watched()
         try:
             fun, args = self.lifted.bind(self.lifted.plain())
-            out = solve(inside(fun), plain(args))
-        except ValueError as error:
-            if "read-only" not in str(error):
+            with none_running():
+                out = solve(inside(fun), plain(args))
+        except (ValueError, TangentLostError) as error:
+            if not isinstance(error, TangentLostError) and "read-only" not in str(error):
                 raise
-            self.lifted = None  # it writes to what it takes from elsewhere
+            forget(error)
+            self.lifted = None  # it writes to what it takes from elsewhere, or holds Duals
             return self.run(solve)
         finally:
             if self.lifted is not None:
