@@ -85,6 +85,7 @@ class Machine:
             np.reshape(directions.rows(leaf), (directions.size, -1)) for leaf in lifted.leaves
         ]
         self.rows = np.concatenate([np.zeros((directions.size, 0)), *leaves], axis=1)
+        self.whole = np.concatenate([np.zeros((directions.size, y.size)), self.rows], axis=1)
         self.kept = compiled(lifted, options, t, y)
         found = self.kept.prepared.machine((float(t), np.array(y), *lifted.plain()))
         self.is_good = found is not None
@@ -105,12 +106,18 @@ class Machine:
         J = found[1]
         return J[:, : self.n], self.rows @ J[:, self.n :].T
 
-    def pushed(self, t, y, S):
-        found = self.evaluated(t, y)
+    def enlarged(self, t, z):
+        """(F, derivatives along the directions) as one vector, of z = (y, S); the fastest way."""
+        n, whole, given = self.n, self.t, self.whole
+        whole[0] = t
+        found = self.run((whole, z[:n], *self.leaves))
         if found is None:
             return None
-        f, J = found
-        return f, np.concatenate([S, self.rows], axis=1) @ J.T
+        given[:, :n] = z[n:].reshape(-1, n)
+        out = np.empty(z.size)
+        out[:n] = found[0]
+        np.matmul(given, found[1].reshape(n, -1).T, out=out[n:].reshape(-1, n))
+        return out
 
     def release(self):
         self.kept.free.release()

@@ -28,14 +28,6 @@ class Stage:
         self.n = n
         self.machine = None  # of F at this level, if there is one
 
-    def pushed(self, t, y, S):
-        """F and its derivatives along the directions."""
-        if self.machine is not None:
-            found = self.machine.pushed(t, y, S)
-            if found is not None:
-                return found
-        return self.directions.pushed(self.F, t, y.copy(), S)
-
     def value(self, t, y):
         """F at plain numbers."""
         found = None if self.machine is None else self.machine.evaluated(t, y)
@@ -60,8 +52,12 @@ class Stage:
 
     def rhs(self, t, z):
         """The enlarged system."""
+        if self.machine is not None:
+            found = self.machine.enlarged(t, z)
+            if found is not None:
+                return found
         y, S = self.parts(z)
-        f, f_dot = self.pushed(t, y, S)
+        f, f_dot = self.directions.pushed(self.F, t, y.copy(), S)
         return np.concatenate([f, np.ravel(f_dot)])
 
     def start(self, t0, y0):
@@ -76,10 +72,11 @@ class Stage:
         k, found = self.directions.size, np.zeros(self.directions.size)
         for (t, y), size in zip(samples, terms, strict=True):
             z = np.concatenate([y, np.zeros(self.n - y.size)])
-            f, rows = self.pushed(t, z, np.zeros((k, self.n)))
-            size = size + np.abs(values(f)[: y.size])
+            f = values(self.rhs(t, np.concatenate([z, np.zeros(k * self.n)])))
+            size = size + np.abs(f[: y.size])
+            rows = np.reshape(f[self.n :], (k, self.n))[:, : y.size]
             with np.errstate(all="ignore"):
-                ratio = np.abs(values(rows)[:, : y.size]) / np.where(size > 0, size, np.inf)
+                ratio = np.abs(rows) / np.where(size > 0, size, np.inf)
             found = np.fmax(found, ratio.max(axis=1, initial=0.0))
         return found
 
