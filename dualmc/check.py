@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import watch
+from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
+from dualmc.calls.structures import structured, trees
 from dualmc.passes.forward_pass import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
@@ -65,9 +66,9 @@ class JacobianCheck:
         return self.ok
 
     def __str__(self) -> str:
-        where = f"y{_bracket(self.output)}"
+        where = f"y{trees.text_of_index(self.output)}"
         if self.method != VALUE:
-            where = f"d {where} / d x{self.argnum or ''}{_bracket(self.input)}"
+            where = f"d {where} / d x{self.argnum or ''}{trees.text_of_index(self.input)}"
         head = "the Jacobian is right" if self.ok else "the Jacobian is wrong, or f has none here"
         rows = [
             ("worst entry", where),
@@ -84,12 +85,8 @@ class JacobianCheck:
 VALUE = "plain value"
 
 
-def _bracket(index: tuple) -> str:
-    return "[" + ", ".join(map(str, index)) + "]" if index else ""
-
-
 def check_jacobian(
-    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7
+    f: Callable, *args: Any, argnums: Argnums = 0, rtol: float = 1e-7, **unknown: Any
 ) -> JacobianCheck:
     """Compare the Jacobian of `f` at `args` with derivatives that know no rules.
 
@@ -132,11 +129,19 @@ def check_jacobian(
     likely cause    a kink: the derivative is -1 from the left and 1 from the right
                     numpy.absolute is at a kink in 1 element (derivative 0 at 0)
     """
+    if unknown:
+        names.refuse_keywords("check_jacobian", unknown)
     if issubclass(type(rtol), bool) or not issubclass(type(rtol), (int, float, np.number)):
         raise TypeError(f"check_jacobian: rtol must be a number, got rtol={rtol!r}.")
     if not rtol >= 0:
         raise ValueError(f"check_jacobian: rtol must not be negative, got rtol={rtol}.")
-    request = Request("check_jacobian", f, args, argnums, None, False, "numerator", False)
+    found, request = structured.with_request(
+        lambda request: (_checked(request, rtol), request), "check_jacobian", f, args, argnums
+    )
+    return structured.placed(found, request.f)
+
+
+def _checked(request: Request, rtol: float) -> JacobianCheck:
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError("check_jacobian needs plain numbers; call it outside of other calls.")
     watch.look(request)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import watch
+from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums
 from dualmc.calls.request import Request
+from dualmc.calls.structures import structured
 from dualmc.counting import costs, predict
 from dualmc.counting.chain import factors_of
 from dualmc.counting.comparison import Comparison, Mode, counted
@@ -27,7 +28,9 @@ from dualmc.passes.reverse_pass import Tape
 TIE = 1.2
 
 
-def compare(f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0) -> Comparison:
+def compare(
+    f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0, **unknown: Any
+) -> Comparison:
     """Forward mode against reverse mode for `f` at `args`: cost, memory, agreement, advice.
 
     Parameters
@@ -61,9 +64,16 @@ def compare(f: Callable, *args: Any, argnums: Argnums = 0, seconds: float = 2.0)
     >>> [mode.multiplications for mode in found.modes if mode.multiplications is not None]
     [5000, 5000, 100, 100]
     """
-    request = Request("compare", f, args, argnums, None, False, "numerator", False)
+    if unknown:
+        names.refuse_keywords("compare", unknown)
     if not issubclass(type(seconds), (int, float)) or not seconds > 0:
         raise ValueError(f"compare: seconds must be a positive number, got seconds={seconds!r}.")
+    return structured.with_request(
+        lambda request: _compared(request, f, seconds), "compare", f, args, argnums
+    )
+
+
+def _compared(request: Request, f: Callable, seconds: float) -> Comparison:
     if not all(type(x) is np.ndarray for x in request.xs):
         raise TypeError(
             "compare measures at plain numbers; it was called inside another derivative call. "

@@ -104,11 +104,12 @@ def lost_in_array(cause=None):
     return TangentLostError(
         "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
         "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the array "
-        "with numpy.stack." + where
+        "with numpy.stack. An array that was made outside of f is made anew, or copied, inside: "
+        "a = numpy.array(a)." + where
     )
 
 
-_REMEDY = (
+REMEDY = (
     "Give its derivative with @dualmc.custom_jvp (of the root of an equation, with "
     "dualmc.custom_root), or write the step in NumPy functions."
 )
@@ -116,19 +117,20 @@ _REMEDY = (
 
 def lost_in_library(name):
     """The `TangentLostError` for a Dual that a function of another library converts to floats."""
-    if name.partition(".")[0] == "pandas":
-        return TangentLostError(
-            f"{name} would convert a Dual to plain numbers: the derivative would be lost. Compute "
-            f"with the array of a Series or DataFrame, series.to_numpy()."
-        )
     return TangentLostError(
-        f"{name} would convert a Dual to plain numbers: the derivative would be lost. {_REMEDY}"
+        f"{name} would convert a Dual to plain numbers: the derivative would be lost. "
+        f"{remedy(name)}"
     )
 
 
-def library_advice(name):
+def remedy(name):
     """What to do where a function of another library, `name`, stopped at a Dual."""
-    return f"{name} met a Dual, which it cannot take. {_REMEDY}"
+    if name.partition(".")[0] == "pandas":
+        return (
+            "Compute with the array of a Series or DataFrame, series.to_numpy(); or have x first, "
+            "as in x * series."
+        )
+    return REMEDY
 
 
 def class_advice(name):

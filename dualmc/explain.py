@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.calls import names as wording
 from dualmc.calls import watch
 from dualmc.calls.request import Request
+from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import blocks_of
 from dualmc.derivation.notation.blocks import text_of
@@ -18,7 +20,7 @@ from dualmc.derivation.notation.page import fragment_of, page_of
 from dualmc.derivation.notation.symbols import equals
 from dualmc.derivation.notation.text import Text
 from dualmc.derivation.partials import LARGEST, Partial
-from dualmc.derivation.trace import differentiated, trace
+from dualmc.derivation.trace import differentiated, leaves_of, trace
 from dualmc.forward import jacobian_fwd
 from dualmc.graph.nodes import Graph
 
@@ -179,6 +181,7 @@ def explain(
     *args: Any,
     argnums: int | Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    **unknown: Any,
 ) -> Explanation:
     """Derive the Jacobian of `f` step by step, as the document teaches it (4.5.1).
 
@@ -228,8 +231,14 @@ def explain(
     >>> print(explanation.text().splitlines()[-1].strip())
     dy/dx = 2*x*cos(x^2) = 0.313017
     """
-    graph = trace(f, *args, argnums=argnums, names=names)
-    numbers = differentiated(args, argnums)
+    if unknown:
+        wording.refuse_keywords("explain", unknown)
+    try:
+        graph = trace(f, *args, argnums=argnums, names=names)
+        numbers = differentiated(args, argnums)
+    except Structure as met:
+        f, args, numbers, names = leaves_of(met, f, args, argnums, names)
+        graph = trace(f, *args, argnums=numbers, names=names)
     if watch.watched and watch.is_due():
         watch.look(Request("explain", f, args, numbers, None, False, "numerator", False))
     kept = tuple(a.copy() if issubclass(type(a), np.ndarray) else a for a in args)

@@ -12,6 +12,8 @@ from dualmc.calls.inputs import as_input
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
+from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures.trees import Structure
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.functions.matrices.splitting import numbers_of, resolved
@@ -36,11 +38,13 @@ def jacobian_fwd(
     Parameters
     ----------
     f : callable
-        Plain NumPy code: ``f(*args)`` returns a number, an array of any shape, or a list or tuple
-        of those (stacked as ``np.array`` would).
+        Plain NumPy code: ``f(*args)`` returns a number, an array of any shape, a list or tuple of
+        those (stacked as ``np.array`` would), or a structure: a dict, a named tuple, a dataclass,
+        a ragged list.
     *args : float, list or array
         Arguments of `f`.  Those differentiated may have any shape; integers become float64,
-        float32 stays float32.  They are copied: the caller's arrays never change.
+        float32 stays float32.  They are copied: the caller's arrays never change.  A structure
+        of numbers and arrays may stand for one.
     argnums : int or tuple of int, optional
         Which positional arguments to differentiate; a tuple gives a tuple of Jacobians.
     chunk_size : int, optional
@@ -59,7 +63,8 @@ def jacobian_fwd(
     Returns
     -------
     J : ndarray, shape ``y.shape + x.shape``; or csr_array, shape (y.size, x.size)
-        ``J[i, j] = d y_i / d x_j``, in units of y per unit of x.
+        ``J[i, j] = d y_i / d x_j``, in units of y per unit of x.  Of structures a structure of
+        these, ``J[out][in]``.
 
     Raises
     ------
@@ -166,8 +171,8 @@ def jvp(
 def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """`jvp`, on behalf of `caller`."""
     check_callable(f, caller)
-    if not issubclass(type(primals), tuple):
-        if issubclass(type(tangents), tuple):
+    if not issubclass(type(primals), tuple) or hasattr(primals, "_fields"):
+        if issubclass(type(tangents), tuple) and not hasattr(tangents, "_fields"):
             raise TypeError(
                 f"{caller}: tangents is a tuple, but primals is not. Give both or neither."
             )
@@ -179,8 +184,16 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             f"{caller} needs one tangent per primal; got {len(primals)} primals and "
             f"{len(tangents)} tangents."
         )
-    given = primals
-    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(primals)]
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        return _along(caller, f, primals, tangents)
+    except Structure as met:
+        return structured.along(met, _along, caller, f, primals, tangents)
+
+
+def _along(caller: str, f: Callable, given: tuple, tangents: tuple) -> tuple[Any, Any]:
+    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(given)]
     x_dots = [as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
     for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
         if x.shape != x_dot.shape:
@@ -190,9 +203,9 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
             )
     if watch.watched and watch.is_due():
         numbers = tuple(range(len(xs)))
-        request = Request(caller, f, tuple(primals), numbers, None, False, "numerator", False)
+        request = Request(caller, f, given, numbers, None, False, "numerator", False)
         with watch.looked_at(request, x_dots):
-            return jvp_of(caller, f, primals, tangents)
+            return _along(caller, f, given, tangents)
     if meetings.split is not None:
         split = meetings.split
         y, y_dot = along(
@@ -201,7 +214,7 @@ def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, 
         return y, split.undone(y_dot)
     y, y_dot = along(caller, f, xs, x_dots, given)
     if meetings.met:
-        y_dot = resolved(y_dot, y, lambda: jvp_of(caller, f, primals, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: _along(caller, f, given, tangents)[1])
     return y, y_dot
 
 
@@ -231,34 +244,38 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     if unknown:
         names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
-    shape = as_input(x, "derivative", "x").shape
+    try:
+        shape = as_input(x, "derivative", "x").shape
+    except Structure as met:
+        raise TypeError(f"{met} Use jacobian_fwd, which takes structures.") from None
     if shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
-    return scalar(J)
+    return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
-    if watch.watched and watch.is_due():
-        request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-        with watch.looked_at(request):
-            return _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if meetings.split is not None:
-        split = meetings.split
-        f = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
-        y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-        return y, split.undone(J), aux
-    y, J, aux = _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    if meetings.met:
-        J = resolved(
-            J,
-            y,
-            lambda: _differentiate(caller, f, args, argnums, chunk_size, False, layout, has_aux)[1],
-            layout == "denominator",
-        )
-    return y, J, aux
+    call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        if watch.watched and watch.is_due():
+            with watch.looked_at(Request(*call)):
+                return _differentiate(*call)
+        if meetings.split is not None:
+            split = meetings.split
+            g = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
+            y, J, aux = _passed(caller, g, *call[2:])
+            return y, split.undone(J), aux
+        y, J, aux = _passed(*call)
+        if meetings.met:
+            dense = (*call[:5], False, layout, has_aux)
+            J = resolved(J, y, lambda: _differentiate(*dense)[1], layout == "denominator")
+        return y, J, aux
+    except Structure as met:
+        return structured.jacobian(met, _differentiate, *call)
 
 
 def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):

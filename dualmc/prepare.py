@@ -15,10 +15,14 @@ from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums, Layout, Of, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request
+from dualmc.calls.structures import structured
+from dualmc.calls.structures.flat import OtherStructure
+from dualmc.calls.structures.trees import Structure
 from dualmc.replay import copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.path import Path
 from dualmc.replay.paths import Paths
+from dualmc.replay.structures import Structured
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -54,13 +58,30 @@ class Prepared:
         of: Of = "jacobian",
     ) -> None:
         fresh_calls.check(of, args, argnums, sparse, layout)
-        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
         self._f = f
-        self._request = request
         self._point = copying.kept(args)
         self._max_seconds = _seconds(max_seconds)
-        self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
+        self._given = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._of = of
+        self._structure: Structured | None = None
+        self.replays = 0
+        self.fresh_calls = 0
+        try:
+            self._begin(f, args, argnums, sparse, layout)
+        except Structure as met:
+            self._structure = Structured(met, f, args, self._given, of)
+            flat = self._structure.flat
+            self._begin(flat, self._structure.args, flat.numbers, sparse, "numerator")
+
+    def _begin(
+        self, f: Callable, args: tuple, argnums: Argnums, sparse: Sparse, layout: Layout
+    ) -> None:
+        """Record f at `args`, whose differentiated ones are arrays."""
+        of = self._of
+        request = self._request = Request(
+            "prepare", f, args, argnums, None, sparse, layout, False
+        )  # fmt: skip
+        self._options = {"argnums": argnums, "sparse": sparse, "layout": layout}
         self._fresh = functools.partial(fresh_calls.FRESH[of], f)
         self._is_direct = (
             len(request.xs) == 1
@@ -68,8 +89,6 @@ class Prepared:
             and layout == "numerator"
             and request.format in (None, "csr")
         )
-        self.replays = 0
-        self.fresh_calls = 0
         paths = self._paths = Paths(
             request, of, self._fresh, self._options, self._max_seconds, self._is_direct
         )
@@ -100,7 +119,7 @@ class Prepared:
 
     def _state(self, f: Callable) -> tuple:
         """What a Prepared of `f` with these options is made of."""
-        return (f, self._point, *self._options.values(), self._max_seconds, self._of)
+        return (f, self._point, *self._given.values(), self._max_seconds, self._of)
 
     def __copy__(self) -> Prepared:
         """One that has the same machine code, and counts its own calls."""
@@ -115,8 +134,10 @@ class Prepared:
             return copy.copy(self)
         return Prepared(*self._state(f))
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **unknown: Any) -> Any:
         """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+        if unknown:
+            names.refuse_keywords("prepare", unknown)
         if watch.watched and watch.is_due():
             return self._result(args, False)[1]
         path = self._short
@@ -137,8 +158,10 @@ class Prepared:
                     return entries.reshape(path.result_shape)
         return self._result(args, False)[1]
 
-    def value_and_jacobian(self, *args: Any) -> tuple[Any, Any]:
+    def value_and_jacobian(self, *args: Any, **unknown: Any) -> tuple[Any, Any]:
         """The value, to rounding, and the Jacobian at `args`."""
+        if unknown:
+            names.refuse_keywords("prepare", unknown)
         return self._result(args, True)
 
     def machine(self, args: tuple) -> tuple | None:
@@ -152,6 +175,19 @@ class Prepared:
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
+        structure = self._structure
+        if structure is None:
+            return self._arrays(args, with_value)
+        flat_args = structure.arguments(args)
+        if flat_args is not None:
+            try:
+                return structure.shaped(*self._arrays(flat_args, with_value))
+            except OtherStructure:
+                self.fresh_calls -= 1
+        self.fresh_calls += 1
+        return fresh_calls.FRESH[self._of](self._f, args, with_value, **self._given)
+
+    def _arrays(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
         is_watched = watch.watched and watch.is_due()
         paths = self._paths
         found = None if is_watched else paths.replayed(args, with_value)
@@ -178,7 +214,7 @@ class Prepared:
     def _split(self, path: Path, J: Any) -> Any:
         request = self._request
         request = Request(
-            "prepare", self._f, request.args, self._options["argnums"], None,
+            "prepare", request.f, request.args, self._options["argnums"], None,
             request.format or False, request.layout, False,
         )  # fmt: skip
         request.xs = [np.empty(shape) for shape in path.input_shapes]
@@ -272,9 +308,12 @@ def prepare(
     if unknown:
         names.refuse_keywords("prepare", unknown)
     if watch.watched and watch.is_due():
-        request = Request("prepare", f, args, argnums, None, sparse, layout, False)
-        with watch.looked_at(request):
-            prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
+
+        def made(request: Request) -> Prepared:
+            with watch.looked_at(request):
+                return Prepared(f, args, argnums, sparse, layout, max_seconds, of)
+
+        prepared = structured.with_request(made, "prepare", f, args, argnums)
     else:
         prepared = Prepared(f, args, argnums, sparse, layout, max_seconds, of)
     if prepared.reason is not None:

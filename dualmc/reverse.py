@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
-from dualmc.calls.inputs import as_input, is_sparse_matrix
+from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
 from dualmc.calls.request import Request
+from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures.trees import Structure
 from dualmc.cotangents import sweep
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
-from dualmc.duals.dual import Dual
 from dualmc.functions.matrices.splitting import numbers_of, resolved
 from dualmc.passes.reverse_pass import FLOAT64, Tape, swept, taped
 from dualmc.unchanged import adapt
@@ -78,8 +80,7 @@ def jacobian_rev(
     """
     if unknown:
         names.refuse_keywords("jacobian_rev", unknown)
-    request = Request("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
-    _, J, aux = _jacobian(request)
+    _, J, aux = _jacobian("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
     return (J, aux) if has_aux else J
 
 
@@ -118,10 +119,9 @@ def value_and_jacobian_rev(
     """
     if unknown:
         names.refuse_keywords("value_and_jacobian_rev", unknown)
-    request = Request(
+    y, J, aux = _jacobian(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
-    y, J, aux = _jacobian(request)
     return ((y, aux), J) if has_aux else (y, J)
 
 
@@ -237,15 +237,23 @@ def vjp(
     """
     if unknown:
         names.refuse_keywords("vjp", unknown)
-    is_tuple = issubclass(type(primals), tuple)
+    is_tuple = issubclass(type(primals), tuple) and not hasattr(primals, "_fields")
     args: Any = (primals, *more) if more or not is_tuple else primals
     argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
     is_tuple = is_tuple or len(argnums) > 1
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        return _vjp(f, args, argnums, is_tuple, has_aux)
+    except Structure as met:
+        return structured.pullback(met, vjp, f, args, argnums, is_tuple, has_aux)
+
+
+def _vjp(
+    f: Callable, args: Any, argnums: tuple[int, ...], is_tuple: bool, has_aux: bool
+) -> tuple[Any, ...]:
     request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
-    if watch.watched and watch.is_due():
-        with watch.looked_at(request):
-            tape = taped(request)
-    else:
+    with watch.looked_at(request) if watch.watched and watch.is_due() else nullcontext():
         tape = taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
     met = meetings.met, meetings.is_hidden
@@ -275,59 +283,57 @@ def vjp(
             found = resolved(found, 0.0, lambda: weighed(y_bar))
         return found if is_tuple else found[0]
 
-    return (scalar(y), pullback, _copied(tape.aux)) if has_aux else (scalar(y), pullback)
+    return (scalar(y), pullback, trees.copied(tape.aux)) if has_aux else (scalar(y), pullback)
 
 
-def _copied(aux):
-    """`aux` with copies of the arrays in it."""
-    if isinstance(aux, dict):
-        return {key: _copied(value) for key, value in aux.items()}
-    if issubclass(type(aux), (list, tuple)):
-        items = [_copied(item) for item in aux]
-        return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
-    return aux.copy() if issubclass(type(aux), (np.ndarray, Dual)) else aux
-
-
-def _jacobian(request):
-    if watch.watched and watch.is_due():
-        with watch.looked_at(request):
-            return _jacobian(request)
-    if meetings.split is not None:
-        split = meetings.split
-        f, count = split.swept(request.f, request.numbers, request.has_aux, adapt.adapted)
-        y, J, aux = swept(request.of(f))
-        return y, split.undone(J, count), aux
-    y, J, aux = swept(request)
-    if meetings.met:
-        J = resolved(
-            J,
-            y,
-            lambda: _jacobian(request.of(request.f, sparse=False))[1],
-            request.layout == "denominator",
-        )
-    return y, J, aux
+def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
+    try:
+        if structured.known and structured.returns_one(f):
+            raise Structure
+        request = Request(*call)
+        if watch.watched and watch.is_due():
+            with watch.looked_at(request):
+                return _jacobian(*call)
+        if meetings.split is not None:
+            split = meetings.split
+            f, count = split.swept(f, request.numbers, request.has_aux, adapt.adapted)
+            y, J, aux = swept(request.of(f))
+            return y, split.undone(J, count), aux
+        y, J, aux = swept(request)
+        if meetings.met:
+            dense = (*call[:5], False, layout, has_aux)
+            J = resolved(J, y, lambda: _jacobian(*dense)[1], layout == "denominator")
+        return y, J, aux
+    except Structure as met:
+        return structured.jacobian(met, _jacobian, *call)
 
 
 @levels.trimming
 def gradient_of(caller, f, args, argnums, has_aux):
     """The value, the gradient and aux, on behalf of `caller`."""
-    if watch.watched and watch.is_due():
-        request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
-        with watch.looked_at(request):
-            return gradient_of(caller, f, args, argnums, has_aux)
-    if meetings.split is not None:
-        split = meetings.split
-        f, count = split.swept(f, numbers_of(argnums, args), has_aux, adapt.adapted)
+    try:
+        if watch.watched and watch.is_due():
+            request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
+            with watch.looked_at(request):
+                return gradient_of(caller, f, args, argnums, has_aux)
+        if meetings.split is not None:
+            split = meetings.split
+            g, count = split.swept(f, numbers_of(argnums, args), has_aux, adapt.adapted)
+            y, g, aux = _pulled_back(caller, g, args, argnums, has_aux)
+            return y, split.undone(g, count), aux
         y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
-        return y, split.undone(g, count), aux
-    y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
-    if meetings.met:
-        g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
-    return y, g, aux
+        if meetings.met:
+            g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+        return y, g, aux
+    except Structure as met:
+        return structured.gradient(met, gradient_of, caller, f, args, argnums, has_aux)
 
 
 def _pulled_back(caller, f, args, argnums, has_aux):
     is_tuple = False
+    if len(args) > 1:
+        args = as_read(args)
     x = args[0] if args and type(argnums) is int and argnums == 0 and has_aux is False else None
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         tape = Tape.of_array(caller, f, args)

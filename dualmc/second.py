@@ -17,6 +17,8 @@ from dualmc.calls import names, signatures, watch
 from dualmc.calls.options import Argnums, Sparse
 from dualmc.calls.outputs import scalar
 from dualmc.calls.request import Request, check_callable
+from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures.trees import Structure
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of
 
@@ -61,8 +63,12 @@ def hessian(
     """
     if unknown:
         names.refuse_keywords("hessian", unknown)
-    # Here, so that what is wrong with the arguments is said of this call.
-    request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+    try:  # here, so that what is wrong with the arguments is said of this call
+        request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+    except Structure as met:
+        return structured.hessian(
+            met, hessian, f, args, argnums, chunk_size=chunk_size, sparse=sparse
+        )
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
             return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
@@ -122,7 +128,7 @@ def hvp(
     """
     if unknown:
         names.refuse_keywords("hvp", unknown)
-    if not isinstance(primals, tuple):
+    if not isinstance(primals, tuple) or hasattr(primals, "_fields"):
         check_callable(f, "hvp")
         return jvp_of("hvp", lambda x: _gradient("hvp", f, (x, *args), 0), primals, tangents)[1]
     check_callable(f, "hvp")
@@ -130,9 +136,13 @@ def hvp(
 
     def joined(*inner: Any) -> Any:
         parts = _gradient("hvp", f, (*inner, *args), tuple(range(len(inner))))
+        if any(map(trees.is_container, parts)):
+            return parts
         return np.concatenate([np.ravel(part) for part in parts])
 
     _, flat = jvp_of("hvp", joined, primals, tangents)
+    if isinstance(flat, tuple):  # of structures
+        return flat
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     return tuple(
         scalar(flat[i:j].reshape(shape))

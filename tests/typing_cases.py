@@ -3,7 +3,8 @@
 SciPy has no types of its own: its matrices are `Any` here, and no arrays of NumPy's.
 """
 
-from typing import Any, assert_type
+from dataclasses import dataclass
+from typing import Any, NamedTuple, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,26 @@ assert_type(dm.jacobian_rev(f, X, sparse="csc"), Any)
 assert_type(dm.jacobian_fwd(f, X, argnums=(0,), sparse=True), tuple[Any, ...])
 assert_type(dm.value_and_jacobian_fwd(f, X, sparse="coo"), Any)
 assert_type(dm.hessian(f, X, sparse=True), Any)
+
+
+# Structures: what they hold is known at run time.
+@dataclass
+class Body:
+    mass: float
+
+
+class Point(NamedTuple):
+    a: float
+
+
+assert_type(dm.gradient(f, {"a": X}), Any)
+assert_type(dm.gradient(f, Body(1.0)).mass, Any)
+assert_type(dm.jacobian_fwd(f, Point(1.0), sparse=True, layout="denominator")["y"].a, Any)
+assert_type(dm.value_and_jacobian_rev(f, {"a": X}, X, argnums=(0, 1), chunk_size=1), Any)
+assert_type(dm.value_and_gradient(f, (X, 1.0)), Any)
+assert_type(dm.hessian(f, {"a": X})["a"]["a"], Any)
+assert_type(dm.jacobian_fwd(f, [1.0, 2.0]), Array)
+dm.jacobian_fwd(f, {"a": X}, layout="rows")  # type: ignore[call-overload]
 
 # Options that are known at run time only.
 flag = bool(X[0])

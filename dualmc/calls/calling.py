@@ -9,6 +9,7 @@ from dualmc.unchanged import adapt
 
 def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
+    given = args
     try:
         try:
             for a in args:
@@ -25,7 +26,7 @@ def call_f(f, args, level):
         advice.locate(error)
         raise
     except Exception as error:
-        lost = advice.explained(error, level)
+        lost = advice.explained(error, level, f, given)
         if lost is None:
             raise
         try:

@@ -1,46 +1,45 @@
-"""From f to an error: the user's last line, and what ran below it in another library."""
+"""From f to an error: the user's last line, what ran below it, and what of that is not adapted."""
 
+import dis
 import linecache
-import re
 import sys
+import types
+from typing import Any
 
-from dualmc.calls import refusals
-from dualmc.calls.refusals import is_adapted
-from dualmc.duals.operands import has_dual
-from dualmc.errors import NUMPY, OWN, TangentLostError, library_advice
+from dualmc.calls.refusals import is_adapted, is_library
+from dualmc.errors import NUMPY, OWN
+from dualmc.unchanged.copies.as_is import MARK
 
-_REFUSED = re.compile(
-    r"\bDual\b|\bobject (arrays|dtype)|dtype\W?object|'object'|\('O'\)|ObjectDType"
-)
-
-
-def speaks_of_duals(error):
-    """Whether the text of `error` names a Dual, or arrays of objects, which some become."""
-    return _REFUSED.search(str(error)) is not None
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 class Way:
     """From f to an error: the user's last line, and what ran below it in another library."""
 
-    def __init__(self, error):
-        self.line = None  # the traceback entry of the user's line
-        self.frames = []  # of the library that it called, where the error was raised
-        self.above = []  # of the library that called the function of the user's line, if one did
-        tb = error.__traceback__
+    def __init__(self, error: BaseException) -> None:
+        self.line: Any = None  # the traceback entry of the user's line; of the last one, if none is
+        self.frames: list = []  # of the library that it called, where the error was raised
+        self.above: list = []  # of the library that called the function of the user's line, if any
+        self.entries: list = []  # of code that is neither dualmc's nor NumPy's
+        self.last: Any = None
+        tb, is_users = error.__traceback__, False
         while tb is not None:
             if not tb.tb_frame.f_code.co_filename.startswith((OWN, NUMPY)):
-                if refusals.is_library(tb.tb_frame):
+                self.entries.append(tb)
+                if is_library(tb.tb_frame):
                     self.frames.append(tb.tb_frame)
-                elif self.frames and isinstance(error, SystemError):
+                elif self.frames and is_users and isinstance(error, SystemError):
                     break  # raised in a function of the user's that the library called, not by it
                 else:
-                    self.line, self.frames, self.above = tb, [], self.frames or self.above
+                    above = self.frames or self.above
+                    self.line, self.frames, self.above, is_users = tb, [], above, True
+            self.last = tb
             tb = tb.tb_next
 
     @property
     def library(self):
         """The library function that the user's line called, as a user would write it, or None."""
-        return None if self.line is None else _entry(self.frames)
+        return entry(self.frames)
 
     @property
     def where(self):
@@ -48,65 +47,77 @@ class Way:
         line = linecache.getline(file, number).strip()
         return f"{file}, line {number}" + (f": {line}" if line else "")
 
-    def met_dual(self, error, level):
-        """Whether a Dual may be why the library raised `error`."""
-        if self.line is None:
-            return False
-        if level is not None and level.lost or speaks_of_duals(error):
-            return True
-        return any(has_dual(list(frame.f_locals.values())) for frame in self.frames)
+    @property
+    def is_deliberate(self):
+        """Whether a ``raise`` in adapted code of the user's made the error."""
+        frame = self.last.tb_frame
+        return self._is_raised and is_adapted(frame) and not is_library(frame)
 
-    def locate(self, error):
-        """Put the user's line into the message of `error`, once."""
-        if self.line is None or getattr(error, "is_located", False):
-            return
-        message, library = error.args[0], self.library
-        if library is None and message.startswith("float("):
-            # What C code converts of a callback's result can bear the callback's line.
-            library = _entry(self.above)
-        if library and isinstance(error, TangentLostError) and library not in message:
-            message = f"{message} {library_advice(library)}"
-        elif isinstance(error, TangentLostError) and not library:
-            message += self.runs_as_it_is()
-        error.args = (f"{message}\n  at {self.where}",)
-        error.is_located = True
+    @property
+    def is_own(self):
+        """Whether a ``raise`` of dualmc's made it."""
+        return self._is_raised and self.last.tb_frame.f_code.co_filename.startswith(OWN)
 
-    def runs_as_it_is(self):
-        """What to add where the user's line is in a function that is not adapted."""
-        frame = self.line.tb_frame
-        if is_adapted(frame):
-            return ""
-        name = frame.f_code.co_qualname
-        owner = type(frame.f_locals.get("self"))
-        slots = [base for base in owner.__mro__ if "__slots__" in base.__dict__]
-        why = f", since {owner.__name__} has __slots__" if slots and owner is not type(None) else ""
-        return (
-            f" {name} runs as it is{why}: math and numpy.zeros are Python's and NumPy's own there, "
-            f"and are not adapted. Import dualmc.numpy there, or call it from f by its name."
-        )
+    @property
+    def _is_raised(self):
+        return self.last.tb_frame.f_code.co_code[self.last.tb_lasti] == _RAISE
+
+    def not_adapted(self):
+        """Which function, from the user's line on, is not adapted, and why: a sentence."""
+        start = self.entries.index(self.line) if self.line is not None else 0
+        for tb in self.entries[start:]:
+            frame = tb.tb_frame
+            if not is_adapted(frame):
+                return f"{_name(frame)} runs as it is{_reason(frame)}."
+        return ""
 
 
-def _entry(frames):
+def _reason(frame):
+    """Why the function of `frame` is not adapted."""
+    top, name = top_of(frame), frame.f_code.co_qualname
+    owner = type(frame.f_locals.get("self"))
+    if MARK in _attributes(frame.f_globals.get(name)) or MARK in _attributes(owner):
+        return ", since it is marked with dualmc.as_is"
+    if is_library(frame):
+        kind = "Python's own" if top in sys.stdlib_module_names else f"{top}'s"
+        return f", since dualmc leaves {kind} code alone"
+    if owner is not type(None) and any("__slots__" in base.__dict__ for base in owner.__mro__):
+        return f", since {owner.__name__} has __slots__"
+    return ""
+
+
+def _attributes(owner):
+    return getattr(owner, "__dict__", ())
+
+
+def _name(frame):
+    """What to call the function of `frame`: with its module, where that is a library's."""
+    module = f"{module_of(frame)}." if is_library(frame) else ""
+    name = frame.f_code.co_qualname.removeprefix(module)
+    return f"{module}{name}"
+
+
+def entry(frames):
     """The public name of the library function that `frames` entered by; None if there are none."""
     # Decorators and context managers come first, under names that say nothing.
-    for frame in sorted(frames, key=lambda frame: _top(frame) in sys.stdlib_module_names):
+    for frame in sorted(frames, key=lambda frame: top_of(frame) in sys.stdlib_module_names):
         name = _public_name(frame)
         if name is not None:
             return name
-    return _top(frames[0]) if frames else None
+    return top_of(frames[0]) if frames else None
 
 
-def _top(frame):
-    return _module(frame).partition(".")[0]
+def top_of(frame):
+    return module_of(frame).partition(".")[0]
 
 
-def _module(frame):
+def module_of(frame: types.FrameType) -> str:
     return frame.f_globals.get("__name__") or ""
 
 
 def _public_name(frame):
     """The dotted name of the function of `frame`, without private modules; None if it has none."""
-    module = _module(frame)
+    module = module_of(frame)
     name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
     name = name.removeprefix(module + ".")  # compiled by Cython
     owner = frame.f_locals.get("self")

@@ -70,9 +70,20 @@ def refuse_keywords(caller: str, unknown: dict) -> None:
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     close = _close(name, options)
     typed = f" Did you mean {close}?" if close else ""
-    given = repr(value) if issubclass(type(value), (int, float, str, bool)) else name
+    if name == "args":
+        raise TypeError(
+            f"{caller}() got an unexpected keyword argument 'args'. Further arguments of f follow: "
+            f"{caller}(f, x, *args)."
+        )
+    bound = f"{name}={_shown(name, value)}" if name not in _MAPPINGS else f"**{name}"
     raise TypeError(
         f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "
-        f"are bound to it first: functools.partial(f, {name}={given}), or "
-        f"lambda x: f(x, {name}={given})."
+        f"are bound to it first: functools.partial(f, {bound}), or lambda x: f(x, {bound})."
     )
+
+
+_MAPPINGS = ("kwargs", "kwds", "kw", "options")
+
+
+def _shown(name, value):
+    return repr(value) if issubclass(type(value), (int, float, str, bool)) else name

@@ -6,6 +6,7 @@ import numpy as np
 
 from dualmc.calls import options
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
+from dualmc.calls.structures import trees
 from dualmc.duals import elements, levels, subclasses, weak
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, from_objects, from_sequence, has_dual
@@ -17,9 +18,9 @@ from dualmc.tangents import csr, dense
 def as_output(y, caller):
     """What f returned, as a Dual or a plain array."""
     if type(y) is not Dual:
-        if y is None or isinstance(y, (dict, set, str, bytes)) or callable(y):
+        if y is None or issubclass(type(y), (dict, set, str, bytes)) or callable(y):
             hint = " Did f forget its return statement?" if y is None else ""
-            raise TypeError(
+            raise (trees.Structure if issubclass(type(y), dict) else TypeError)(
                 f"{caller} needs f to return a number, an array, or a list or tuple of those; "
                 f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
             )
@@ -34,19 +35,21 @@ def as_output(y, caller):
             y = as_operand(numbers_of(y, caller))
     if type(y) is Dual:
         if not y.level.open:
-            raise levels.finished()
+            raise levels.finished(y)
         return weak.strong(y) if weak.state.made else y
-    y = np.asarray(y)
-    if y.dtype.kind not in "biufc":
+    numbers = np.asarray(y)
+    if numbers.dtype.kind not in "biufc":
+        if trees.is_named(y):
+            raise trees.Structure(f"{caller} needs f to return numbers, not a {type(y).__name__}.")
         raise TypeError(
-            f"{caller} needs f to return numbers; f returned an array of dtype {y.dtype}."
+            f"{caller} needs f to return numbers; f returned an array of dtype {numbers.dtype}."
         )
-    return y
+    return numbers
 
 
 def numbers_of(y, caller):
-    """The numbers of an output; what would mean more is refused, a matrix means no more."""
-    if isinstance(y, np.matrix):
+    """The numbers of an output; what would mean more is refused, matrices and labels do not."""
+    if issubclass(type(y), np.matrix):
         return y.view(np.ndarray)
     if subclasses.is_masked(y):
         if not np.any(y.mask):
@@ -55,12 +58,14 @@ def numbers_of(y, caller):
             f"{caller} needs f to return numbers; f returned a masked array, some elements of "
             f"which have none. Return y.filled(0), y.compressed() or a reduction of it."
         )
+    if elements.is_labelled(y):
+        return y.to_numpy()
     found = subclasses.more_than_array(y)
     if found is not None:
         raise TypeError(
             f"{caller} needs f to return a number, an array, or a list or tuple of those; f "
             f"returned a {type(found).__name__}, whose class means more. Return its numbers, e.g. "
-            f"numpy.asarray(y)."
+            f"{subclasses.numbers_by(type(found), 'y')}."
         )
     return y
 
@@ -70,7 +75,7 @@ def _stacked(y, caller):
     try:
         return from_sequence(y)
     except ValueError as error:
-        raise ValueError(
+        raise trees.Structure(
             f"{caller} needs f to return arrays of one shape; f returned a "
             f"{type(y).__name__} that is ragged. ({error})"
         ) from None
@@ -83,7 +88,7 @@ def _check_numbers(y, caller):
             _check_numbers(item, caller)
         elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
             if not has_dual(item):
-                raise TypeError(
+                raise (trees.Structure if trees.is_named(item) else TypeError)(
                     f"{caller} needs f to return numbers; f returned a list that holds a "
                     f"{type(item).__name__}."
                 )
@@ -96,22 +101,21 @@ def primal_of(y, level):
 
 def strip(aux, level):
     """`aux` with the Duals of `level` replaced by their values."""
-    if type(aux) is Dual:
-        return primal_of(aux, level)
-    if isinstance(aux, dict):
-        return {key: strip(value, level) for key, value in aux.items()}
-    if issubclass(type(aux), (list, tuple)):
-        items = [strip(item, level) for item in aux]
-        return type(aux)(*items) if hasattr(aux, "_fields") else type(aux)(items)
-    if type(aux) in subclasses.MASKED:
-        return np.ma.array(strip(aux.data, level), mask=aux.mask)
-    if issubclass(type(aux), np.ndarray) and aux.dtype == object and has_dual(aux):
-        if subclasses.is_foreign(aux):
-            return elements.with_entries(aux, lambda a: strip(a, level))
-        return strip(from_objects(aux), level)
-    if type(aux) is elements.Number:
-        return strip(aux.carrier, level)
-    return aux
+    return trees.mapped(lambda a: _stripped(a, level), aux)
+
+
+def _stripped(a, level):
+    if type(a) is Dual:
+        return primal_of(a, level)
+    if type(a) in subclasses.MASKED:
+        return np.ma.array(_stripped(a.data, level), mask=a.mask)
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_dual(a):
+        if subclasses.is_foreign(a):
+            return elements.with_entries(a, lambda item: _stripped(item, level))
+        return _stripped(from_objects(a), level)
+    if type(a) is elements.Number:
+        return _stripped(a.carrier, level)
+    return a
 
 
 class Piece:

@@ -65,9 +65,7 @@ def is_adapted(frame):
 
 
 def is_library(frame):
-    """Whether `frame` runs code that is left as it is; `as_is.py` says which."""
-    if is_adapted(frame):
-        return False
+    """Whether `frame` runs code of a library or of Python's own: `as_is.py` says which."""
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 

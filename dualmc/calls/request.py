@@ -4,7 +4,7 @@ import copy
 import math
 
 from dualmc.calls import options
-from dualmc.calls.inputs import as_input
+from dualmc.calls.inputs import as_input, as_read
 
 NUMERATOR = "numerator"
 CSR = options.FORMATS[0]
@@ -30,7 +30,7 @@ class Request:
             self.has_aux = options.check_flag("has_aux", has_aux, caller)
         self.caller = caller
         self.f = f
-        self.args = args
+        self.args = args if len(args) == 1 else as_read(args)
         self.numbers, self.is_tuple = options.check_argnums(argnums, len(args), caller)
         self.chunk_size = chunk_size
         if chunk_size is not None:

@@ -2,14 +2,26 @@
 
 A decorator of this file hands its function back as it is; the protocol that it names says what
 comes back: one array for an int `argnums`, a tuple of them for a tuple; matrices of SciPy's for
-``sparse=``; aux beside the rest for ``has_aux=True``.  Inside another derivative call Duals stand
+``sparse=``; aux beside the rest for ``has_aux=True``.  Of a structure as x, what the result holds
+is known at run time.  Inside another derivative call Duals stand
 where it says arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, Unpack, overload
+from types import SimpleNamespace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+    overload,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +41,13 @@ Asked: TypeAlias = Literal[True, "csr"]
 """Of the option `sparse`: a `scipy.sparse.csr_array`."""
 
 
+class Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Structure: TypeAlias = dict[Any, Any] | tuple[Any, ...] | SimpleNamespace | Dataclass
+
+
 class Pass(TypedDict, total=False):
     """Options that do not change what kind of result comes back."""
 
@@ -46,6 +65,9 @@ class Chunks(TypedDict, total=False):
 class Jacobian(Protocol):
     """J, or (J, aux)."""
 
+    @overload
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: No = False,
                  **options: Unpack[Pass]) -> Array: ...
@@ -79,6 +101,9 @@ class ValueAndJacobian(Protocol):
     """(y, J), or ((y, aux), J)."""
 
     @overload
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 has_aux: bool = False, **options: Unpack[Pass]) -> Any: ...
+    @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False, has_aux: No = False,
                  **options: Unpack[Pass]) -> tuple[Any, Array]: ...
     @overload
@@ -111,6 +136,9 @@ class Gradient(Protocol):
     """g, or (g, aux)."""
 
     @overload
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0,
+                 has_aux: bool = False) -> Any: ...
+    @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: No = False) -> Array: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: Yes) -> tuple[Array, Any]: ...
@@ -127,6 +155,9 @@ class Gradient(Protocol):
 class ValueAndGradient(Protocol):
     """(y, g), or ((y, aux), g)."""
 
+    @overload
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0,
+                 has_aux: bool = False) -> Any: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0,
                  has_aux: No = False) -> tuple[Number, Array]: ...
@@ -146,6 +177,9 @@ class ValueAndGradient(Protocol):
 class Hessian(Protocol):
     """H, a tuple of tuples for a tuple of `argnums`."""
 
+    @overload
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0, sparse: Sparse = False,
+                 **options: Unpack[Chunks]) -> Any: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, sparse: No = False,
                  **options: Unpack[Chunks]) -> Array: ...

@@ -19,6 +19,7 @@ import numpy as np
 from dualmc.calls import refusals
 from dualmc.calls.calling import called
 from dualmc.calls.seeds import seed_direction
+from dualmc.calls.structures.trees import Structure
 from dualmc.duals import choices
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual
@@ -122,6 +123,8 @@ def found(request, directions=None):
                 ]
             with np.errstate(all="ignore"):
                 called(request, inputs, inner)
+    except Structure:  # the call itself begins anew
+        raise
     except Exception as error:  # which the call itself will raise, if it is f's
         problem = f"{type(error).__name__}: {error}"
     finally:

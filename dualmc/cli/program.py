@@ -1,4 +1,4 @@
-"""The command line: the document's examples, its neuron, derivations, forward against reverse.
+"""The command line: the document's examples, its neuron, derivations, comparisons, surveys.
 
 ``python -m dualmc --help`` describes it.  Each subcommand adds itself to the parser in a file of
 its own and returns an exit status: 0 when what it shows is right, 1 when not, 2 for bad options.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import dualmc
-from dualmc.cli import compare, examples, explain, train
+from dualmc.cli import compare, examples, explain, survey, train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"dualmc {dualmc.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
-    for command in (examples, train, compare, explain):
+    for command in (examples, train, compare, explain, survey):
         command.add_to(commands)
     args = parser.parse_args(argv)
     if args.command is not None:

@@ -11,6 +11,8 @@ from dualmc.calls.inputs import as_input
 from dualmc.calls.options import check_argnums
 from dualmc.calls.outputs import numbers_of
 from dualmc.calls.request import check_callable
+from dualmc.calls.structures.flat import Flat
+from dualmc.calls.structures.trees import Structure, is_container
 from dualmc.duals.dual import Dual
 from dualmc.duals.levels import guarded, watching
 from dualmc.errors import TangentLostError
@@ -75,13 +77,14 @@ def trace(
         inputs[-1].name = names[i]
         call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
         if type(args[i]) is float:
-            recorder.floats.add(inputs[-1].serial)
+            recorder.numbers.add(inputs[-1].serial)
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]
     recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
     try:
-        output = _output(_called(f, call, recorder), recorder, inputs)
+        with watching(recorder):
+            output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
     finally:
         recorder.open = False
@@ -101,13 +104,37 @@ def differentiated(args: Sequence[Any], argnums: int | Sequence[int] | None) -> 
     return numbers
 
 
+def leaves_of(
+    met: Structure,
+    f: Callable,
+    args: Sequence[Any],
+    argnums: int | Sequence[int] | None,
+    names: Sequence[str] | None,
+) -> tuple[Flat, tuple, tuple[int, ...], list[str]]:
+    """`f` by the leaves of its structures: that function, its arguments, which of them, names."""
+    if argnums is None:
+        found = [i for i, a in enumerate(args) if is_container(a)]
+        argnums = tuple(i for i, a in enumerate(args) if i in found or _is_numeric(a))
+    else:
+        argnums = check_argnums(argnums, len(args), "explain")[0]
+    given = names_of_arguments(f, len(args)) if names is None else _checked(names, len(args))
+    flat = Flat(met, "explain", f, tuple(args), argnums)
+    paths = [path for _, path in flat.names]
+    owners = [given[flat.place_of_input(i, ())[0]] for i in flat.numbers]
+    called = ["_".join(map(str, path)) or owner for path, owner in zip(paths, owners, strict=True)]
+    rest = [name for i, name in enumerate(given) if i not in argnums]
+    if len({*called, *rest}) < len(called) + len(rest) or not all(map(str.isidentifier, called)):
+        called = ["_".join(map(str, (o, *path))) for o, path in zip(owners, paths, strict=True)]
+    return flat, flat.args, flat.numbers, [*called, *rest]
+
+
 def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
     """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
     try:
         with guarded(), watching(recorder):
             return call_f(f, args, recorder)
     except TangentLostError as error:
-        if error.__cause__ is None:
+        if error.__cause__ is None or not str(error).startswith("Cannot store"):
             raise
         raise TangentLostError(
             "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "
@@ -119,7 +146,7 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
 def _surroundings(f: Callable) -> dict[str, Any]:
     """The arrays that `f` finds by the names of its module and of the functions around it."""
     try:
-        found = inspect.getclosurevars(f)
+        found = inspect.getclosurevars(f.f if isinstance(f, Flat) else f)
     except (TypeError, ValueError):  # no Python function, or one whose variables are not set yet
         return {}
     names = {**found.globals, **found.nonlocals}
@@ -141,6 +168,8 @@ def _output(y: Any, recorder: Recorder, inputs: list[Node]) -> Node:
         raise TypeError(
             f"explain needs f to return a number, an array, or a list or tuple of those; "
             f"f returned {'None' if y is None else 'a ' + type(y).__name__}.{hint}"
+            + " Explain one part of it, e.g. lambda x: f(x)[key]."
+            * isinstance(y, dict)
         )
     y = as_operand(numbers_of(y, "explain"))
     if type(y) is Traced:

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from dualmc.duals.elements import CARRIERS, Number, objects_of, opened_array
+from dualmc.duals.elements import CARRIERS, Number, is_labelled, objects_of, opened_array
 from dualmc.duals.subclasses import (
     MASKED,
     OPERANDS,
@@ -22,6 +22,7 @@ from dualmc.duals.subclasses import (
     refused,
 )
 from dualmc.errors import TangentLostError
+from dualmc.kernels.payload import values
 
 ndarray = np.ndarray
 # The module that computes with masked arrays, imported when one is met: `foreign.py` sets it.
@@ -40,6 +41,8 @@ def operator_beside(function, carrier, other, restore):
     """
     if type(other) is Number:
         return other.carrier, None
+    if is_labelled(other):  # whose own operator takes the elements as objects
+        return None, function(_objects_for(carrier, other), other)
     if defers(other):
         return None, NotImplemented
     if is_masked(other) and not (carrier.is_number and function in _UFUNCS):
@@ -49,6 +52,21 @@ def operator_beside(function, carrier, other, restore):
             return None, _UFUNCS[function](carrier, other)
         return None, beside(function, (carrier, other), {}, restore)
     return array_of(other), None
+
+
+def _objects_for(carrier, labelled):
+    """The elements of a carrier, a number as often as it is needed beside `labelled`.
+
+    pandas leaves out what is missing, but sees no NaN in an object.
+    """
+    if labelled.isna().to_numpy().any() or np.isnan(values(carrier)).any():
+        raise TangentLostError(
+            f"dualmc cannot compute with a {type(labelled).__name__} that has missing values (NaN) "
+            f"here: pandas would not leave them out beside a Dual. Take the numbers first, "
+            f"series.to_numpy(), or series.dropna()."
+        )
+    found = objects_of(carrier)
+    return np.full(labelled.shape, found, object) if type(found) is Number else found
 
 
 _UFUNCS = {
@@ -102,6 +120,8 @@ def ufunc_beside(ufunc, method, inputs, options, restore):
             if is_own:
                 return None, beside(getattr(ufunc, method), inputs, options, restore)
             return None, _wrapped(ufunc, inputs)
+        if is_labelled(a) and method == "__call__" and not options:
+            return None, ufunc(*(_objects_for(b, a) if type(b) in CARRIERS else b for b in inputs))
         if extra(kind) is not None:
             return None, NotImplemented
     return tuple([a if type(a) in OPERANDS else array_of(a) for a in inputs]), None

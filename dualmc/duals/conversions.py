@@ -3,8 +3,11 @@
 Where that would lose the derivative it is refused.
 """
 
+import sys
+
 import numpy as np
 
+from dualmc.duals import ended, levels, texts
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
 
@@ -73,8 +76,8 @@ def iterator(dual):
 
 
 def class_of(dual):
-    """``dual.__class__``: that of the array or number in its place, until its call has ended."""
-    if not dual.level.open:
+    """``dual.__class__``: that of the array or number in its place, wherever it is read as such."""
+    if not _is_as_plain(dual.level):
         return type(dual)
     if dual._writes or dual._view is not None or dual._primal.ndim:  # no number
         return np.ndarray
@@ -91,24 +94,44 @@ def is_pythons(dual):
 
 def text(dual):
     level = dual.level
-    if level.serial and level.open:
-        value = values(dual)[()]
+    if level.serial and _is_as_plain(level):
+        value = _shown(dual)
         return repr(value.item() if is_pythons(dual) else value)
     return f"Dual({dual.primal!r}, tangent of shape {(level.n, *dual.shape)})"
 
 
 def short_text(dual):
-    if dual.level.serial and dual.level.open:
-        return str(values(dual)[()])
+    if dual.level.serial and _is_as_plain(dual.level):
+        return str(_shown(dual))
     return f"Dual({dual.primal})"
+
+
+def formatted(dual, spec):
+    return format(_shown(dual), spec)
+
+
+def _shown(dual):
+    """The plain number or array, which somebody may read again."""
+    value, level = values(dual)[()], dual.level
+    if level.serial and level.open and dual.own_tangent() is not None:
+        texts.shown(level, value)
+    return value
+
+
+def _is_as_plain(level):
+    return level.open or not levels.is_inside()
 
 
 # --- Plain numbers and arrays ---------------------------------------------------------------------
 
 
 def as_float(dual):
+    if not dual.level.open:
+        return float(ended.value_of(dual))
     if dual.own_tangent() is None:
         return float(dual.primal)
+    if texts.is_formatting(sys._getframe(2)):
+        return float(_shown(dual))
     dual.level.lost = True
     raise TangentLostError(
         "float(dual) would lose the derivative (also met as math.sin(dual) or as storing a "
@@ -119,7 +142,17 @@ def as_float(dual):
     )
 
 
+def rounded(dual, digits):
+    """``round(dual, digits)``, locally constant as `np.round` and `np.rint` are: a plain number."""
+    value = values(dual)[()]
+    if is_pythons(dual):
+        value = value.item()
+    return round(value) if digits is None else round(value, digits)
+
+
 def as_complex(dual):
+    if not dual.level.open:
+        return complex(ended.value_of(dual))
     if dual.own_tangent() is None:
         return complex(dual.primal)
     dual.level.lost = True
@@ -135,7 +168,7 @@ def array_interface(dual):
     NumPy looks for it before it makes an object array of Duals.  Those keep derivatives, but know
     no complex numbers: their .real is themselves and their .imag is 0.
     """
-    if dual.own_tangent() is not None and dual.dtype.kind == "c":
+    if dual.level.open and dual.own_tangent() is not None and dual.dtype.kind == "c":
         dual.level.lost = True
         raise TangentLostError(
             "numpy.array of complex Duals would lose the derivative of their parts. Build "
@@ -146,6 +179,11 @@ def array_interface(dual):
 
 def array(dual):
     """``dual.__array__``: where no tangent is, other libraries see the array itself; else none."""
+    if not dual.level.open:
+        value = ended.value_of(dual)
+        if type(value) is type(dual):
+            return value.__array__
+        return lambda dtype=None, copy=None: np.array(value, dtype, copy=copy)
     if dual.own_tangent() is not None:
         raise AttributeError("__array__")
     primal = dual.primal

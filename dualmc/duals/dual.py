@@ -8,12 +8,13 @@ A Dual has no `__array__` and its `__float__` raises: a conversion to a plain fl
 drop the derivative.
 """
 
+import copy
 import math
 import operator
 
 import numpy as np
 
-from dualmc.duals import conversions, levels
+from dualmc.duals import conversions, ended, levels
 from dualmc.duals.elements import CARRIERS
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import FUNCTIONS
@@ -95,7 +96,7 @@ class Dual:
         """The structured tangent, or None when nothing here depends on the inputs."""
         view = self._view
         if not self.level.open:
-            raise levels.finished()
+            raise levels.finished(self)
         if view is None:
             self._owned = False
             return self._tangent
@@ -103,6 +104,20 @@ class Dual:
             self._tangent = view.derive(self._primal.shape)
             view.seen = view.root._writes
         return self._tangent
+
+    @property
+    def has_ended(self):
+        """Whether the derivative call that it belongs to has."""
+        return not self.level.open
+
+    @property
+    def is_running(self):
+        """Whether that call is under way, in whatever thread; a Dual made by hand has none."""
+        return self.level.open and self.level.serial > 0
+
+    def ended_value(self):
+        """The plain array that it is where it has: see `ended.py`."""
+        return ended.value_of(self)
 
     @property
     def is_number(self):
@@ -135,7 +150,9 @@ class Dual:
     itemsize = property(lambda self: self.primal.itemsize)
     flags = property(lambda self: values(self.primal).flags)
     _data = property(lambda self: self)  # what numpy.ma computes with: `unchanged/masked/array.py`
-    T = property(lambda self: FUNCTIONS[np.transpose].handler(self))
+    T = property(
+        lambda self: FUNCTIONS[np.transpose].handler(self) if self.level.open else self.transpose()
+    )
     mT = property(lambda self: np.swapaxes(self, -1, -2))
     real = property(lambda self: np.real(self), conversions.set_real)
     imag = property(lambda self: np.imag(self), conversions.set_imag)
@@ -158,7 +175,7 @@ class Dual:
         return conversions.short_text(self)
 
     def __format__(self, spec):
-        return format(self.primal.item() if self.ndim == 0 else self.primal, spec)
+        return conversions.formatted(self, spec)
 
     def __bool__(self):
         return bool(self.primal)
@@ -179,8 +196,7 @@ class Dual:
         return math.ceil(self.item_value())
 
     def __round__(self, digits=None):
-        value = self.item_value()
-        return round(value) if digits is None else round(value, digits)
+        return conversions.rounded(self, digits)
 
     def item_value(self):
         return values(self.primal).item()
@@ -195,12 +211,14 @@ class Dual:
     __array__ = property(conversions.array)
 
     def __copy__(self):
-        return self.copy()
+        return self.copy() if self.level.open else copy.copy(self.ended_value())
 
     def __deepcopy__(self, memo):
-        return self.copy()
+        return copy.copy(self)
 
     def __reduce__(self):
+        if self.has_ended:
+            return ended.reduced(self)
         raise TypeError(
             "A Dual cannot be pickled: it belongs to a derivative call of this process."
         )

@@ -77,9 +77,15 @@ class Number(numbers.Number):
         return repr(self.carrier)
 
 
+def is_labelled(a):
+    """Whether `a` is a Series or a DataFrame of pandas: numbers with labels."""
+    kind = type(a)
+    return kind.__module__.startswith("pandas.core.") and hasattr(kind, "to_numpy")
+
+
 def _is_other(a):
-    """An array of a subclass, whose own operator is to be asked."""
-    return issubclass(type(a), ndarray) and type(a) is not ndarray
+    """An array of a subclass, or of pandas', whose own operator is to be asked."""
+    return issubclass(type(a), ndarray) and type(a) is not ndarray or is_labelled(a)
 
 
 def _closed(a):

@@ -11,6 +11,7 @@ import threading
 import weakref
 from contextlib import contextmanager
 
+from dualmc.duals import holders
 from dualmc.errors import TangentLostError
 from dualmc.kernels import buffers
 from dualmc.tangents import structure
@@ -23,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk")  # fmt: skip
+                 "chunk", "texts", "floats")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -31,6 +32,8 @@ class Level:
         self.open = True
         self.lost = False  # whether a conversion to float was refused
         self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.floats = False  # whether some of its numbers are floats of Python's
+        self.texts = None  # numbers that were made text: `texts.py`
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands
@@ -98,10 +101,14 @@ class _Stack(threading.local):
     """The levels and recorders of the calls that run in this thread, outermost first."""
 
     def __init__(self):
-        self.levels = []
+        # A thread that meets dualmc first while a call runs in another may be working for that.
+        self.may_serve = any(map(len, list(_running.values())))
+        self.levels = _running[threading.current_thread()] = []
         self.watchers = []
 
 
+# The lists of levels of all threads that live.
+_running: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 stack = _Stack()
 
 
@@ -135,6 +142,20 @@ def none_running():
 
 
 @contextmanager
+def suspended(level):
+    """`level`, or the recorder that stands in its place, is not under way inside."""
+    levels = stack.levels
+    place = levels.index(level) if level in levels else None
+    if place is not None:
+        del levels[place]
+    try:
+        yield
+    finally:
+        if place is not None:
+            levels.insert(place, level)
+
+
+@contextmanager
 def guarded():
     """Whatever interrupts the calls inside, they are closed on the way out."""
     outside, watchers = mark(), len(stack.watchers)
@@ -149,6 +170,14 @@ def guarded():
 def running_here():
     """The levels and recorders of the calls that run in this thread, outermost first."""
     return stack.levels + stack.watchers
+
+
+def is_inside():
+    """Whether a derivative call is under way for which this thread works."""
+    here = stack
+    return bool(here.levels or here.watchers) or (
+        here.may_serve and any(map(len, list(_running.values())))
+    )
 
 
 @contextmanager
@@ -172,8 +201,8 @@ def manual_level(k):
     return _manual.setdefault(k, Level(k, serial=0))
 
 
-def innermost(levels):
-    """The latest of `levels`, checked to be open."""
+def innermost(levels, met=()):
+    """The latest of `levels`, those of the Duals in `met`, checked to be open."""
     top = None
     for level in levels:
         if top is None or level.serial > top.serial:
@@ -184,15 +213,20 @@ def innermost(levels):
                 f"Give all hand-made Duals tangents with the same leading axis."
             )
     if not top.open:
-        raise finished()
+        raise finished(next((a for a in met if getattr(a, "level", None) is top), None))
     return top
 
 
-def finished():
-    return TangentLostError(
-        "f used a Dual from a derivative call that has already finished. "
+def finished(carrier=None):
+    """The error for a `carrier` of a call that has ended; see `ended.py` where none runs."""
+    kind = "Dual" if carrier is None else type(carrier).__name__
+    message = (
+        f"f used a {kind} from a derivative call that has already finished. "
         "Return values from f; do not store Duals outside it."
     )
+    if carrier is not None and is_inside() and not any(r.refusals for r in running_here()):
+        message += holders.told(carrier)
+    return TangentLostError(message)
 
 
 def trimming(function):

@@ -24,6 +24,8 @@ def as_operand(a):
         subclasses.check(a)
         if issubclass(type(a), np.ndarray):
             return as_operand(a.view(np.ndarray))
+        if elements.is_labelled(a):
+            return as_operand(a.to_numpy())
     return a
 
 
@@ -92,7 +94,11 @@ def level_of(*args):
     """The innermost open level among Duals in `args` (nests of lists and tuples included)."""
     found = []
     _collect_levels(args, found)
-    return levels.innermost(found)
+    top = levels.innermost(found, args)
+    for level in found:
+        if not level.open:
+            raise levels.finished(next((a for a in args if getattr(a, "level", 0) is level), None))
+    return top
 
 
 def _collect_levels(args, found):

@@ -38,12 +38,12 @@ def recorded(y, level, pull, parents, data, is_kept=False):
 
 
 def parts(x):
-    """The primal and the tangent of a Dual, as they are now."""
+    """The primal and the tangent of a Dual, as they are now; of what has ended, no tangent."""
     view = x._view
     if view is not None:
         root = view.root
         if view.memory is not root._primal or view.seen != root._writes:
-            return x.primal, x.own_tangent()
+            return x.primal, x.own_tangent() if x.level.open else None
     return x._primal, x._tangent
 
 

@@ -12,7 +12,7 @@ import weakref
 
 import numpy as np
 
-from dualmc.duals.elements import CARRIERS, opened
+from dualmc.duals.elements import CARRIERS, is_labelled, opened
 from dualmc.errors import TangentLostError
 
 ndarray = np.ndarray
@@ -95,6 +95,8 @@ def plain(a):
 
 def array_of(a):
     """`a`; an array of a subclass as an ndarray, refused where it means more."""
+    if is_labelled(a):
+        return a.to_numpy()
     return plain(a) if issubclass(type(a), ndarray) else opened(a)
 
 
@@ -105,7 +107,7 @@ def check(a):
             check(item)
     elif issubclass(type(a), ndarray):
         plain(a)
-    elif type(a) in MASKED or extra(type(a)) is not None:
+    elif type(a) in MASKED or extra(type(a)) is not None and not is_labelled(a):
         raise refused(type(a))
 
 
@@ -131,8 +133,13 @@ def refused(kind):
     return TangentLostError(
         f"dualmc cannot compute with a {kind.__name__} here: its class means more than an array "
         f"(it defines {what}), and that would be lost beside a Dual. Convert it first, e.g. with "
-        f"numpy.asarray(a){_ADVICE.get(what, '')}."
+        f"{numbers_by(kind, 'a')}{_ADVICE.get(what, '')}."
     )
+
+
+def numbers_by(kind, name):
+    """How the numbers of an array of class `kind` are had, as its users write it."""
+    return f"{name}.to_numpy()" if hasattr(kind, "to_numpy") else f"numpy.asarray({name})"
 
 
 _ADVICE = {"mask": ", a.filled(0) or a.compressed()"}

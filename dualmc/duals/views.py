@@ -244,7 +244,7 @@ def view_of(parent, select, batched, key=None, step_key=None):
     """The `View` of `parent`'s root that `select` and `batched` take from `parent`."""
     outer = parent._view
     if not parent.level.open:
-        raise levels.finished()
+        raise levels.finished(parent)
     if outer is None:
         return View(parent, select, batched, key, None, step_key)
     if type(outer) is PartView:

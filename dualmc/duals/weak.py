@@ -52,6 +52,15 @@ def marked(y):
     return make(primal, _noted(t, WEAK), y.level)
 
 
+def as_pythons(x):
+    """The number `x`, a real Dual, as the float that Python makes of it."""
+    if is_narrow(x):
+        return marked(widened(x))
+    y = x.as_number()
+    y.level.floats = y.pythons = True
+    return y
+
+
 def _noted(t, dtype):
     """The tangent `t`, if there is one and not a recorded one, of `dtype`."""
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc.duals import levels
+from dualmc.duals import ended, levels
 from dualmc.duals.dual import Dual, make_array
 from dualmc.duals.operands import as_operand
 from dualmc.duals.views import PartView, is_basic, plain_key, positions
@@ -18,7 +18,8 @@ def set(dual, key, value):
     value = as_operand(value)
     key = plain_key(key)
     if not dual.level.open:
-        raise levels.finished()
+        dual.ended_value()[key] = ended.plain_of(value)
+        return
     level = dual.level
     value_level = getattr(value, "level", None)
     if value_level is level:
@@ -26,6 +27,8 @@ def set(dual, key, value):
             return  # the second half of dual[key] += ..., already written through the view
     elif value_level is not None and value_level.serial == level.serial:
         levels.innermost((level, value_level))  # an error
+    elif value_level is not None and not value_level.open and not levels.is_inside():
+        value = value.ended_value()
     elif value_level is not None and value_level.serial > level.serial:
         raise TangentLostError(
             "Cannot store a Dual of an inner derivative call in an array of an outer one. "
@@ -185,6 +188,9 @@ def assign(dual, result):
     """``dual[...] = result`` with the casting rules of an in-place operator; returns `dual`."""
     value = result.primal if getattr(result, "level", None) is dual.level else result
     value_level = getattr(result, "level", None)
+    if not dual.level.open:
+        np.copyto(dual.ended_value(), ended.plain_of(result), casting="same_kind")
+        return dual
     if value_level is not None and value_level.serial > dual.level.serial:
         set(dual, ..., result)  # raises
     if type(dual._view) is PartView:

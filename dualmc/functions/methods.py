@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dualmc.duals import beside
+from dualmc.duals import beside, ended
 from dualmc.duals.dual import Dual
 from dualmc.errors import TangentLostError
 from dualmc.functions.moving import inplace
@@ -43,12 +43,16 @@ def _delegate(name):
 def _reshape(self, *shape, order="C", copy=None):
     if len(shape) == 1:
         shape = shape[0]
+    if not self.level.open:
+        return ended.method(self, "reshape", (shape,), {"order": order})
     return FUNCTIONS[np.reshape].handler(self, shape, order, copy=copy)
 
 
 def _transpose(self, *axes):
     if len(axes) == 1:
         axes = axes[0]
+    if not self.level.open:
+        return ended.method(self, "transpose", (axes if axes else None,))
     return FUNCTIONS[np.transpose].handler(self, axes if axes else None)
 
 
@@ -57,11 +61,15 @@ def _compress(self, condition, axis=None, out=None):
 
 
 def _copy(self, order="C"):
+    if not self.level.open:
+        return ended.method(self, "copy", (order,))
     return self.as_number() if self.is_number else np.copy(self, order)
 
 
 def _conj(self):
     """The array itself where that is real, unlike ``np.conj``, which copies."""
+    if not self.level.open:
+        return ended.method(self, "conj")
     return np.conjugate(self) if self.dtype.kind == "c" else self
 
 
@@ -70,11 +78,15 @@ def _flatten(self, order="C"):
 
 
 def _astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    if not self.level.open:
+        return ended.method(self, "astype", (dtype, order, casting, subok, copy))
     return np.astype(self, dtype, copy=copy)
 
 
 def _item(self, *args):
     """One element, as a 0-d Dual: a Python float would lose the derivative."""
+    if not self.level.open:
+        return ended.method(self, "item", args)
     if not args:
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
@@ -86,10 +98,14 @@ def _item(self, *args):
 
 def _tolist(self):
     """Nested lists of 0-d Duals."""
+    if not self.level.open:
+        return ended.method(self, "tolist")
     return [row.tolist() if row.ndim else row for row in self] if self.ndim else self[()]
 
 
 def _view(self, *args, **kwargs):
+    if not self.level.open:
+        return ended.method(self, "view", args, kwargs)
     if len(args) == 1 and isinstance(args[0], type) and not kwargs:
         y = beside.viewed(self, args[0])
         if y is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals import beside
+from dualmc.duals import beside, ended
 from dualmc.duals.indexing import FlatIterator
 from dualmc.errors import TangentLostError
 from dualmc.graph.record import as_operand, plain
@@ -138,9 +138,20 @@ _OWN: dict[str, Any] = {
 }
 
 
+def _unless_ended(name: str, function: Callable) -> Callable:
+    def method(self: Traced, *args: Any, **options: Any) -> Any:
+        if self.has_ended:
+            return ended.method(self, name, args, options)
+        return function(self, *args, **options)
+
+    method.__name__ = name
+    return method
+
+
 def _attach() -> None:
     for name in ATTACHED["graph/methods.py"].split():
-        setattr(Traced, name, _OWN[name] if name in _OWN else _delegate(getattr(np, name)))
+        method = _OWN[name] if name in _OWN else _delegate(getattr(np, name))
+        setattr(Traced, name, _unless_ended(name, method) if callable(method) else method)
     # NumPy's loops over object arrays look for methods: np.sin of [x, y] calls x.sin().
     for function in RULES:
         if not hasattr(Traced, function.__name__):

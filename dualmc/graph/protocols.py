@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals import beside
+from dualmc.duals import beside, ended
 from dualmc.errors import TangentLostError, missing_rule
 from dualmc.graph.nodes import UfuncMethod
 from dualmc.graph.record import as_operand, constant, first, has_traced, plain, record, template
@@ -171,10 +171,15 @@ def _noted(self: Traced, call: Callable, *args: Any) -> Any:
 
 
 def _array_ufunc(self: Traced, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    if self.has_ended:
+        call = ufunc if method == "__call__" else getattr(ufunc, method)
+        return ended.called(call, inputs, options)
     return _noted(self, _ufunc, ufunc, method, inputs, options)
 
 
 def _array_function(self: Traced, function: Any, types: Any, args: Any, options: Any) -> Any:
+    if self.has_ended:
+        return ended.called(function, args, options)
     return _noted(self, _function, self, function, types, args, options)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.duals import elements, subclasses
+from dualmc.duals import elements, levels, subclasses
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import OPERANDS
 from dualmc.graph import events
@@ -129,6 +129,8 @@ def template(a: Any, found: list[Traced]) -> Any:
         found.append(a)
         return Slot(len(found) - 1)
     if type(a) is Dual:
+        if a.has_ended:
+            raise levels.finished(a)
         raise TypeError(
             "A Dual and a Traced met in one operation: explain cannot be called inside a function "
             "that is being differentiated, nor the other way round."

@@ -6,13 +6,15 @@ a write gives it another node.  A view remembers the Traced that it is a part of
 the other's writes.
 """
 
+import copy
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from dualmc.duals import conversions
+from dualmc.duals import conversions, ended, levels, texts
 from dualmc.duals.elements import CARRIERS
 from dualmc.errors import TangentLostError
 from dualmc.graph.nodes import Node, Recorder
@@ -21,7 +23,7 @@ from dualmc.graph.nodes import Node, Recorder
 class Traced:
     """An array that records what is done to it: `ATTACHED`, below, says where."""
 
-    __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen", "_is_array")
+    __slots__ = ("_recorder", "_node", "_owner", "_place", "_seen", "_is_array", "_memory")
     __array_priority__ = 2000.0
     __hash__ = None  # type: ignore[assignment]
     __getitem__: Callable[..., Any]
@@ -34,15 +36,14 @@ class Traced:
         self._owner: Traced | None = None  # the array that this is a view of
         self._place: Callable | None = None  # how it is taken from there
         self._seen: Node | None = None  # the owner's node at that time
+        self._memory: Any = None  # once the recording has ended: the array that it is
 
     @property
     def node(self) -> Node:
         """The node that made it: another after each write to the memory that it shares."""
-        if not self._recorder.open:
-            raise TangentLostError(
-                "f used a Traced from a call of explain or trace that has already finished. "
-                "Return values from f; do not store them outside it."
-            )
+        if self.has_ended:
+            ended.check_readable(self)
+            return self._node
         stale = []
         view = self
         while view._owner is not None:
@@ -58,17 +59,40 @@ class Traced:
     @property
     def value(self) -> Any:
         """The plain array."""
-        return self.node.value
+        return np.asarray(self.ended_value()) if self.has_ended else self.node.value
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the recording that it belongs to has."""
+        return not self._recorder.open
+
+    is_running = property(lambda self: self._recorder.open)
+
+    def ended_value(self) -> Any:
+        """The plain array or number that it is where it has: see `duals/ended.py`."""
+        ended.check_readable(self)
+        if self._memory is None:
+            if self._owner is None:
+                self._memory = self._node.value.copy()  # which a program may hold as a constant
+            else:
+                assert self._place is not None
+                self._memory = self._place(self._owner.ended_value())
+        if not self.is_number:
+            return self._memory
+        is_pythons = self.is_pythons or self._node.serial in self._recorder.floats
+        return self._memory.item() if is_pythons else self._memory[()]
 
     def look(self) -> Any:
         """The plain array, whose numbers decide what f does next."""
+        if self.has_ended:
+            return self.value
         node = self.node
         self._recorder.guard(node)
         return node.value
 
     def _whole(self, rounding: np.ufunc) -> Any:
         """The whole number nearby: in a whole program, all that f knows of the value."""
-        if self._recorder.whole and self.dtype.kind == "f":
+        if self._recorder.whole and self.dtype.kind == "f" and not self.has_ended:
             return (rounding(self) + 0.0).look()  # of 0 and -0 it is the same
         return rounding(self.look())
 
@@ -100,15 +124,14 @@ class Traced:
     def __class__(self) -> type:
         """What it stands for, as of a Dual; dualmc itself asks ``type(a)``."""
         recorder = self._recorder
-        if not recorder.open:
+        if self.has_ended and levels.is_inside():
             return type(self)
         if not self.is_number:
             return np.ndarray
         node = self.node
-        if node.function is None and node.name:
-            recorder.asked_type = True
-        is_float = self.is_pythons or node.serial in recorder.floats
-        return float if is_float else node.value.dtype.type
+        if node.function is None and node.name or self.is_pythons and recorder.takes_numbers:
+            recorder.asked_type = True  # which may depend on the class of an argument
+        return float if self.is_pythons else node.value.dtype.type
 
     def in_memory(self) -> Any:
         """The value, to be asked how it lies in memory, which later arguments need not do so."""
@@ -116,27 +139,36 @@ class Traced:
             self._recorder.asked_memory = True
         return self.value
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
-    dtype = property(lambda self: self.value.dtype)
-    nbytes = property(lambda self: self.value.nbytes)
-    itemsize = property(lambda self: self.value.itemsize)
+    shape = property(lambda self: self._node.value.shape)
+    ndim = property(lambda self: self._node.value.ndim)
+    size = property(lambda self: self._node.value.size)
+    dtype = property(lambda self: self._node.value.dtype)
+    nbytes = property(lambda self: self._node.value.nbytes)
+    itemsize = property(lambda self: self._node.value.itemsize)
     flags = property(lambda self: self.in_memory().flags)
     _data = property(lambda self: self)  # what numpy.ma, Python code, computes with
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
-    real = property(lambda self: np.real(self))
+    real = property(lambda self: np.real(self), conversions.set_real)
     imag = property(lambda self: np.imag(self))
 
     def __repr__(self) -> str:
-        return repr(self.look()[()])
+        return repr(self._shown())
 
     def __str__(self) -> str:
-        return str(self.look()[()])
+        return str(self._shown())
 
     def __format__(self, spec: str) -> str:
-        return format(self.look().item() if self.ndim == 0 else self.look(), spec)
+        return format(self._shown(), spec)
+
+    def _shown(self) -> Any:
+        """The plain number or array, which somebody may read again."""
+        if self.has_ended:  # inside another call, in the message of an error, say
+            return self._node.value[()] if levels.is_inside() else self.ended_value()
+        value = self.look()[()]
+        if not self.is_flat:
+            texts.shown(self._recorder, value)
+        return value.item() if self.is_pythons else value
 
     # --- conversions: the value alone decides, or the derivative would be lost -------------------
 
@@ -144,7 +176,7 @@ class Traced:
         return conversions.length(self)
 
     def __bool__(self) -> bool:
-        if self._recorder.whole and self.dtype.kind != "b":
+        if self._recorder.whole and self.dtype.kind != "b" and not self.has_ended:
             compare: Any = np.not_equal
             return bool(compare(self, 0).look())
         return bool(self.look())
@@ -164,7 +196,13 @@ class Traced:
     def __round__(self, digits: int | None = None) -> Any:
         if digits is None:
             return int(self._whole(np.rint))
-        return round(self.look().item(), digits)
+        if self.has_ended:
+            return round(self.ended_value(), digits)
+        if not self.is_number:
+            return round(self.look(), digits)  # as of NumPy's arrays: an error
+        if self.is_pythons:
+            return round(self.look().item(), digits)
+        return np.round(self, digits)
 
     __trunc__ = __int__
 
@@ -175,8 +213,10 @@ class Traced:
         return int(self._whole(np.ceil))
 
     def __float__(self) -> float:
-        if self.is_flat:
+        if self.has_ended or self.is_flat:
             return float(self.look())
+        if texts.is_formatting(sys._getframe(1)):
+            return float(self._shown())
         self._recorder.lost = True
         raise TangentLostError(
             "float(traced) would lose the derivative (also met as math.sin(traced) or as storing "
@@ -189,13 +229,22 @@ class Traced:
     def __complex__(self) -> complex:
         return complex(float(self))
 
-    def __copy__(self) -> "Traced":
-        return self.copy()
+    def __copy__(self) -> Any:
+        return copy.copy(self.ended_value()) if self.has_ended else self.copy()
 
-    def __deepcopy__(self, memo: Any) -> "Traced":
-        return self.copy()
+    def __deepcopy__(self, memo: Any) -> Any:
+        return copy.copy(self)
+
+    @property
+    def __array__(self) -> Any:
+        if not self.has_ended:
+            raise AttributeError("__array__")
+        value = self.value
+        return lambda dtype=None, copy=None: np.array(value, dtype, copy=copy)
 
     def __reduce__(self) -> Any:
+        if self.has_ended:
+            return ended.reduced(self)
         raise TypeError("A Traced cannot be pickled: it belongs to a call of explain or trace.")
 
 

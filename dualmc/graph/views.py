@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.duals import ended
 from dualmc.errors import TangentLostError
 from dualmc.graph.record import KeyPlace, as_operand, constant, record, wrap
 from dualmc.graph.returning import written
@@ -19,6 +20,9 @@ from dualmc.rules import registry
 
 def rebind(self: Traced, new: Traced) -> None:
     """Take the node of `new`: a write.  The array that this is a view of is written too."""
+    if self.has_ended:
+        self.ended_value()[...] = new
+        return
     node, view = new.node, self
     if node.shape != self.node.shape:
         raise ValueError(
@@ -37,6 +41,8 @@ def rebind(self: Traced, new: Traced) -> None:
 
 def get(self: Traced, key: Any) -> Any:
     """``self[key]``; the same node for the same simple key."""
+    if self.has_ended:
+        return self.ended_value()[ended.plain_of(key)]
     is_simple = _is_simple(key)
     mark = (self.node, self.is_number, repr(key)) if is_simple else None
     found = self._recorder.indexed.get(mark) if mark else None
@@ -52,6 +58,9 @@ def get(self: Traced, key: Any) -> Any:
 
 def put(self: Traced, key: Any, value: Any) -> None:
     """``self[key] = value``."""
+    if self.has_ended:
+        self.ended_value()[ended.plain_of(key)] = ended.plain_of(value)
+        return
     value = as_operand(value)
     if type(value) is Traced and value._owner is self and value.node is value._node:
         # ``y[i] += v`` has already been written by the view y[i].

@@ -9,14 +9,14 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from dualmc.calls.structures import trees
 
 BY_VALUE = ("cloudpickle", "dill")
 
 
 def kept(args: tuple) -> tuple:
     """`args` as they are now, whatever is written into their arrays later."""
-    return tuple(a.copy() if issubclass(type(a), np.ndarray) else a for a in args)
+    return trees.copied(tuple(args))
 
 
 def reduced(make: Callable, state: tuple) -> tuple:

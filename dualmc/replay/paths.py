@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualmc.calls.request import Request
+from dualmc.calls.structures.trees import Structure
 from dualmc.kernels.compiling import HAS_COMPILER
 from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
@@ -127,6 +128,10 @@ class Paths:
             try:
                 key, path = self._made(args)
             except NotReplayable as problem:
+                self._refuse(str(problem))
+            except Structure as problem:
+                if not self._misses:  # at the first recording: `Prepared` begins anew
+                    raise
                 self._refuse(str(problem))
             except Exception as problem:
                 # What f does with Duals decides; this only says why it is not replayed.

@@ -2,5 +2,5 @@
 
 In come SciPy's solvers with the user's functions, out go results with derivatives; the room uses
 the verbs of both modes, which is why it lies above them.  `optimize/`: scipy.optimize; `odes/`:
-initial value problems of scipy.integrate.
+initial value problems of scipy.integrate; `integrals/`: quad and its kin.
 """

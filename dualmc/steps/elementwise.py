@@ -8,7 +8,7 @@ calls and operators of a Dual both arrive here.
 import numpy as np
 
 from dualmc.cotangents.elementwise import pull_elementwise, pull_scaled, pull_times
-from dualmc.duals import choices, levels, weak
+from dualmc.duals import choices, ended, levels, weak
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import (
     as_operand,
@@ -40,27 +40,30 @@ def apply(ufunc, *inputs):
         y = weak.applied(apply, ufunc, inputs)
         if y is not None:
             return y
-    entry = registry.UFUNCS.get(ufunc)
-    if entry is not None:
-        return entry.handler(*inputs)
-    if len(inputs) == 2:
-        y = push_spread(ufunc, *inputs)
-        if y is not None:
-            return y
-    rule = RULES.get(ufunc)
-    if rule is None:
-        if registry.learn(ufunc):
-            return apply(ufunc, *inputs)
-        if not has_tangent(inputs):
-            return flat.flat_handler(ufunc)(*inputs)
-        raise missing_rule(registry.name_of(ufunc))
-    y = push(rule, ufunc, inputs)
-    if type(y._primal) is Dual:
-        if ufunc in choices.KINKS:
-            y = choices.settled(ufunc, y, inputs)
-        if choices.rooted:
-            y = choices.of_root(ufunc, y, inputs)
-    return y
+    try:
+        entry = registry.UFUNCS.get(ufunc)
+        if entry is not None:
+            return entry.handler(*inputs)
+        if len(inputs) == 2:
+            y = push_spread(ufunc, *inputs)
+            if y is not None:
+                return y
+        rule = RULES.get(ufunc)
+        if rule is None:
+            if registry.learn(ufunc):
+                return apply(ufunc, *inputs)
+            if not has_tangent(inputs):
+                return flat.flat_handler(ufunc)(*inputs)
+            raise missing_rule(registry.name_of(ufunc))
+        y = push(rule, ufunc, inputs)
+        if type(y._primal) is Dual:
+            if ufunc in choices.KINKS:
+                y = choices.settled(ufunc, y, inputs)
+            if choices.rooted:
+                y = choices.of_root(ufunc, y, inputs)
+        return y
+    except ended.REFUSALS as error:
+        return ended.again(error, ufunc, inputs)
 
 
 def push(rule, function, args, options=None):
@@ -72,6 +75,8 @@ def push(rule, function, args, options=None):
             if level is None:
                 level = a.level
             elif a.level is not level:
+                if not (a.level.open and level.open):  # beside an open one, in any thread
+                    raise levels.finished(a)
                 level = levels.innermost((level, a.level))
         elif (
             kind is not float and kind is not int and (kind is not np.ndarray or a.dtype == object)
@@ -80,7 +85,7 @@ def push(rule, function, args, options=None):
             level = level_of(*args)
             break
     if not level.open:
-        raise levels.finished()
+        raise levels.finished(next(a for a in args if type(a) is Dual and a.level is level))
     primals = []
     active = []
     for i, a in enumerate(args):

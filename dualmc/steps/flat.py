@@ -6,7 +6,7 @@ that the result may be written to.
 
 import numpy as np
 
-from dualmc.duals import choices
+from dualmc.duals import choices, levels
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels.payload import values
 from dualmc.rules import registry
@@ -47,7 +47,9 @@ def flat_handler(function):
             out[...] = y
             return out
         level = _first_level((*args, *kwargs.values()))
-        return y if level is None else _carried(y, level)
+        if level is None or not level.open and not levels.is_inside():
+            return y
+        return _carried(y, level)
 
     return handler
 

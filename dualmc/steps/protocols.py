@@ -6,7 +6,7 @@ handlers in `registry.py`.
 
 import numpy as np
 
-from dualmc.duals import beside, writing
+from dualmc.duals import beside, ended, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
 from dualmc.errors import TangentLostError, missing_case, missing_rule
@@ -21,45 +21,53 @@ from dualmc.steps.short.vectors import push_binary, push_unary
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
-    if method == "__call__" and not kwargs:
-        if len(inputs) == 1:
-            y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
-        elif len(inputs) == 2 and self.level.records:
-            y = record_binary(ufunc, *inputs)
-        elif len(inputs) == 2 and ufunc is not np.matmul:
-            y = push_binary(ufunc, *inputs)
-        else:
-            y = None
-        if y is None:
-            for a in inputs:
-                if type(a) not in OPERANDS:
-                    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
-                    if inputs is None:
-                        return y
-                    break
-            y = apply(ufunc, *inputs)
-        if issubclass(type(inputs[0]), np.generic) and ufunc in SCALAR_OPERATORS and y.ndim == 0:
-            # This is how NumPy hands over its scalars' operators.
-            return rounded(SCALAR_OPERATORS[ufunc], y, *inputs)
-        return y
-    inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
-    if inputs is None:
-        return y
-    if method != "__call__":
-        if isinstance(kwargs.get("out"), tuple):
-            (kwargs["out"],) = kwargs["out"]
-        entry = registry.REDUCTIONS.get((ufunc, method))
-        if entry is not None:
-            return entry.handler(*inputs, **kwargs)
-        entry = registry.METHODS.get(method)
-        known = registry.UFUNCS.get(ufunc)
-        is_flat = known is not None and known.kind == "flat"
-        if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
-            return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
-        if entry is None:
-            raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
-        return entry.handler(ufunc, *inputs, **kwargs)
-    return _ufunc_with_options(ufunc, inputs, kwargs)
+    try:
+        if method == "__call__" and not kwargs:
+            if len(inputs) == 1:
+                y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+            elif len(inputs) == 2 and self.level.records:
+                y = record_binary(ufunc, *inputs)
+            elif len(inputs) == 2 and ufunc is not np.matmul:
+                y = push_binary(ufunc, *inputs)
+            else:
+                y = None
+            if y is None:
+                for a in inputs:
+                    if type(a) not in OPERANDS:
+                        inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+                        if inputs is None:
+                            return y
+                        break
+                y = apply(ufunc, *inputs)
+            if (
+                issubclass(type(inputs[0]), np.generic)
+                and ufunc in SCALAR_OPERATORS
+                and y.ndim == 0
+            ):
+                # This is how NumPy hands over its scalars' operators.
+                return rounded(SCALAR_OPERATORS[ufunc], y, *inputs)
+            return y
+        inputs, y = beside.ufunc_beside(ufunc, method, inputs, kwargs, from_objects)
+        if inputs is None:
+            return y
+        if method != "__call__":
+            if isinstance(kwargs.get("out"), tuple):
+                (kwargs["out"],) = kwargs["out"]
+            entry = registry.REDUCTIONS.get((ufunc, method))
+            if entry is not None:
+                return entry.handler(*inputs, **kwargs)
+            entry = registry.METHODS.get(method)
+            known = registry.UFUNCS.get(ufunc)
+            is_flat = known is not None and known.kind == "flat"
+            if method != "at" and (is_flat or not has_tangent([*inputs, *kwargs.values()])):
+                return flat.flat_handler(getattr(ufunc, method))(*inputs, **kwargs)
+            if entry is None:
+                raise missing_rule(f"{registry.name_of(ufunc)}.{method}")
+            return entry.handler(ufunc, *inputs, **kwargs)
+        return _ufunc_with_options(ufunc, inputs, dict(kwargs))
+    except ended.REFUSALS as error:
+        call = ufunc if method == "__call__" else getattr(ufunc, method)
+        return ended.again(error, call, inputs, kwargs)
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):
@@ -115,23 +123,30 @@ _NONE = type(None)
 
 
 def _array_function(self, function, types, args, kwargs):
-    if len(types) > 1 or len(args) > 1 and not types:
-        for kind in types or map(type, args):
-            if kind not in OPERANDS and kind is not _NONE:
-                args, kwargs = beside.function_beside(function, types, args, kwargs, from_objects)
-                if args is None:
-                    return kwargs
-                break
-    entry = registry.FUNCTIONS.get(function)
-    if entry is not None:
-        if len(args) > 1 and entry.kind in _OF_VALUES:
-            args = _without_blanks(function, args)
-        return entry.handler(*args, **kwargs)
-    if function in registry.CREATION:  # called with like=dual
-        return _created_like(self, function, args, kwargs)
-    if not has_tangent([*args, *kwargs.values()]):
-        return registry.flat_handler(function)(*args, **kwargs)
-    raise missing_rule(registry.name_of(function))
+    if not self.level.open:
+        return ended.called(function, args, kwargs)
+    try:
+        if len(types) > 1 or len(args) > 1 and not types:
+            for kind in types or map(type, args):
+                if kind not in OPERANDS and kind is not _NONE:
+                    args, kwargs = beside.function_beside(
+                        function, types, args, kwargs, from_objects
+                    )
+                    if args is None:
+                        return kwargs
+                    break
+        entry = registry.FUNCTIONS.get(function)
+        if entry is not None:
+            if len(args) > 1 and entry.kind in _OF_VALUES:
+                args = _without_blanks(function, args)
+            return entry.handler(*args, **kwargs)
+        if function in registry.CREATION:  # called with like=dual
+            return _created_like(self, function, args, kwargs)
+        if not has_tangent([*args, *kwargs.values()]):
+            return registry.flat_handler(function)(*args, **kwargs)
+        raise missing_rule(registry.name_of(function))
+    except ended.REFUSALS as error:
+        return ended.again(error, function, args, kwargs)
 
 
 # Kinds of functions that take the values of their arguments and return new arrays.

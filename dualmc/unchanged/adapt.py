@@ -27,6 +27,7 @@ from dualmc.unchanged.copies.world import World
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
+    builtins,
     kinds,
     math_module,
     memory,

@@ -16,15 +16,23 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
+    "cmath": "dualmc.unchanged.standins.cmath_module",
+    "statistics": "dualmc.unchanged.standins.statistics_module",
     "numpy.ma": "dualmc.unchanged.masked.functions",
     "numpy.testing": "dualmc.unchanged.standins.assertions",
     "scipy.special": "dualmc.functions.special.handlers",
     "scipy.linalg": "dualmc.unchanged.scipy.linalg.handlers",
     "scipy.sparse": "dualmc.unchanged.scipy.sparse_products",
     "scipy.sparse.linalg": "dualmc.unchanged.scipy.sparse_solving",
+    "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
-    "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.spatial.distance": "dualmc.unchanged.scipy.spatial.distances",
+    "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
+    "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
+    "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
+    "scipy.fft": "dualmc.unchanged.scipy.fft",
+    "scipy.ndimage": "dualmc.unchanged.scipy.ndimage.handlers",
     "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.

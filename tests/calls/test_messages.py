@@ -114,6 +114,7 @@ CALLS = {
     "jacobian_fwd": (X,), "value_and_jacobian_fwd": (X,), "jacobian_rev": (X,),
     "value_and_jacobian_rev": (X,), "gradient": (X,), "value_and_gradient": (X,), "vjp": (X,),
     "hessian": (X,), "jvp": (X, X), "hvp": (X, X), "derivative": (2.0,), "prepare": (X,),
+    "check_jacobian": (X,), "compare": (X,), "explain": (X,),
 }  # fmt: skip
 
 
@@ -126,6 +127,15 @@ def test_keyword_arguments_of_f(name):
         TypeError, match=rf"{name}\(\) got an unexpected keyword argument 'scale'\. .*partial\(f, "
     ):
         getattr(dm, name)(f, *CALLS[name], scale=2.0)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_arguments_of_f_as_other_libraries_take_them(name):
+    verb = getattr(dm, name)
+    with pytest.raises(TypeError, match=rf"{name}\(\) got .*'kwargs'.*partial\(f, \*\*kwargs\)"):
+        verb(np.sum, *CALLS[name], kwargs={"axis": 0})
+    with pytest.raises(TypeError, match=rf"arguments of f follow: {name}\(f, x, \*args\)"):
+        verb(np.sum, *CALLS[name], args=(2.0,))
 
 
 def test_a_misspelt_option():

@@ -186,13 +186,11 @@ def test_a_failing_call_closes_its_level(call, error):
         call(f)
     assert 1 == len(seen)
     assert not seen[0].level.open
-    with pytest.raises(dm.TangentLostError, match="already finished"):
-        seen[0] * 2.0
+    assert type(seen[0] * 2.0) in (np.ndarray, np.float64)
     with pytest.raises(dm.TangentLostError, match="already finished"):
         seen[0].tangent  # noqa: B018
-    # The value may still be looked at, in a debugger say.
     assert np.all(seen[0].primal == 1.0)
-    assert repr(seen[0]).startswith("Dual(")
+    assert not repr(seen[0]).startswith("Dual(")
 
 
 def test_a_pass_that_is_run_again_in_chunks_closes_its_level(monkeypatch):
@@ -261,8 +259,9 @@ def test_a_generator_that_outlives_its_call():
         return next(kept[0]) + next(kept[0])
 
     assert np.array_equal([4.0, 4.0, 0.0], dm.jacobian_fwd(f, [1.0, 2.0, 3.0]))
+    assert type(kept[0].gi_frame.f_locals["total"] * 1.0) is np.float64
     with pytest.raises(dm.TangentLostError, match="already finished"):
-        next(kept[0])
+        dm.derivative(lambda t: t * next(kept[0]), 1.0)
 
 
 def derivatives_of_powers(point):
@@ -374,5 +373,11 @@ def test_an_exception_in_one_thread_leaves_the_others_right():
 def test_a_dual_handed_to_another_thread_after_its_call():
     kept = []
     dm.jacobian_fwd(lambda x: kept.append(x) or x, np.ones(3))
-    with ThreadPoolExecutor(1) as pool, pytest.raises(dm.TangentLostError):
-        pool.submit(lambda: kept[0] + 1.0).result()
+    with ThreadPoolExecutor(1) as pool:
+        assert np.array_equal([2.0, 2.0, 2.0], pool.submit(lambda: kept[0] + 1.0).result())
+
+        def f(x):
+            return pool.submit(lambda: kept[0] + x).result()
+
+        with pytest.raises(dm.TangentLostError):
+            dm.jacobian_fwd(f, np.ones(3))

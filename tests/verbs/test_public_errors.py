@@ -56,7 +56,7 @@ def test_what_is_no_function(name, f):
 
 
 @every
-@pytest.mark.parametrize("x", [None, "abc", b"a", {"a": 1.0}, {1.0}])
+@pytest.mark.parametrize("x", [None, "abc", b"a", {1.0}])
 def test_points_that_are_no_arrays(name, x):
     point = POINT.get(name, "x")
     with raises(
@@ -116,13 +116,7 @@ def test_points_that_are_masked(name):
 
 
 @every
-def test_ragged_points(name):
-    with raises(ValueError, f"{name}: {POINT.get(name, 'x')} is not a regular array"):
-        CALLS[name](total, [[1.0], [1.0, 2.0]])
-
-
-@every
-@pytest.mark.parametrize("returned", [None, "a", {"a": 1.0}, np.sin, {1.0}])
+@pytest.mark.parametrize("returned", [None, "a", np.sin, {1.0}])
 def test_what_f_may_not_return(name, returned):
     x = 1.0 if name == "derivative" else ONES
     kind = "None" if returned is None else f"a {type(returned).__name__}"

@@ -415,13 +415,6 @@ def total(x, *rest):
     return np.sum(x)
 
 
-def test_f_returns_a_ragged_list():
-    with raises(
-        ValueError, "jacobian_rev needs f to return arrays of one shape; f returned a list"
-    ):
-        dm.jacobian_rev(lambda x: [x, x[:1]], X3)
-
-
 def test_no_primals():
     with raises(TypeError, "vjp needs the point of evaluation: vjp(f, x)."):
         dm.vjp(total, ())

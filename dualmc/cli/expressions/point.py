@@ -21,6 +21,15 @@ def given_names(settings: Sequence[str]) -> tuple[str, ...]:
     return tuple(_texts(settings))
 
 
+def values(settings: Sequence[str]) -> dict[str, Any]:
+    """The values in settings such as ``["x=1.2", "w=[1, 2]"]``, by their names.
+
+    >>> values(["x=1.2", "w=[1, 2]"])
+    {'x': 1.2, 'w': array([1., 2.])}
+    """
+    return {name: _value(name, text) for name, text in _texts(settings).items()}
+
+
 def _texts(settings: Sequence[str]) -> dict[str, str]:
     """The text of each value by its name."""
     texts: dict[str, str] = {}

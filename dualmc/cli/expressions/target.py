@@ -73,15 +73,16 @@ def load(text: str, variables: Iterable[str] = ()) -> Target:
     module, _, path = text.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), *path.split(".")]):
         raise ExpressionError(f"{what}: write package.module:function, such as numpy:sin.")
-    function = _imported(module, what)
+    function = imported(module, what)
     for name in path.split("."):
-        function = _attribute(function, name, what)
+        function = attribute_of(function, name, what)
     if not callable(function):
         raise ExpressionError(f"{what}: it is of type {type(function).__name__}, not a function.")
     return Target(text, function, *_parameters(function, variables, what))
 
 
-def _imported(module: str, what: str) -> Any:
+def imported(module: str, what: str) -> Any:
+    """The module of that name, looked for in the current directory too; `what` begins messages."""
     directory = os.getcwd()
     if directory not in sys.path and "" not in sys.path:
         sys.path.insert(0, directory)
@@ -99,7 +100,8 @@ def _imported(module: str, what: str) -> Any:
         ) from error
 
 
-def _attribute(owner: Any, name: str, what: str) -> Any:
+def attribute_of(owner: Any, name: str, what: str) -> Any:
+    """``owner.name``; `what` begins the message if there is none."""
     try:
         return getattr(owner, name)
     except AttributeError:

@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.calls import refusals
 from dualmc.calls.calling import call_f
+from dualmc.calls.structures import trees
 from dualmc.duals.levels import guarded, running
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.events import Handling, loud_errors, note_finite
@@ -106,12 +107,11 @@ def _inputs(args, traced, active, recorder):
     for i in traced:
         node = recorder.input(np.array(args[i], np.float64))
         node.name = f"x{i}"
+        recorder.takes_numbers |= not node.shape
         if type(args[i]) is float:
-            recorder.floats.add(node.serial)
+            recorder.numbers.add(node.serial)
         if i not in active:
             recorder.flat.add(node.serial)
-            if type(args[i]) is float:
-                recorder.numbers.add(node.serial)
         if recorder.careful:
             note_finite(recorder, node, node.value)
         inputs.append(node)
@@ -135,6 +135,8 @@ def _check_nothing_caught(recorder: Recorder) -> None:
 
 
 def _output(y: Any, recorder: Recorder) -> Node:
+    if trees.is_container(y) and trees.shape_of(y) is None:
+        raise trees.Structure("prepare needs f to return arrays; f returned a structure.")
     y = as_operand(y)
     if type(y) is Traced:
         if y.value.dtype.kind not in "fbiu":

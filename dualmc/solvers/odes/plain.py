@@ -18,9 +18,9 @@ def plain(a):
     if type(a) is Dual:
         a = values(a)
         return a[()] if a.ndim == 0 else a
-    if isinstance(a, np.ndarray) and a.dtype == object and has_dual(a):
+    if issubclass(type(a), np.ndarray) and a.dtype == object and has_dual(a):
         return plain(as_operand(a))
-    if isinstance(a, (list, tuple)) and has_dual(a):
+    if issubclass(type(a), (list, tuple)) and has_dual(a):
         items = [plain(item) for item in a]
         return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
     return a
@@ -35,10 +35,10 @@ def with_value(y, dual):
 
 def levels_in(a, found):
     """Add to `found` the levels at which `a`, or what is in it, has a tangent."""
-    if isinstance(a, (list, tuple)):
+    if issubclass(type(a), (list, tuple)):
         for item in a:
             levels_in(item, found)
-    elif isinstance(a, np.ndarray) and a.dtype == object:
+    elif issubclass(type(a), np.ndarray) and a.dtype == object:
         levels_in(list(a.flat), found)
     while type(a) is Dual:
         if a.own_tangent() is not None:

@@ -74,7 +74,7 @@ def _least_squares(name, given, out):
         "active_mask": out.active_mask,
     }
     if isinstance(given["loss"], str) and given["loss"] == "linear":
-        if isinstance(out.jac, np.ndarray):
+        if issubclass(type(out.jac), np.ndarray):
             found["jac"] = best.value(lambda y: jacobian_fwd(residuals, y), out.jac)
     return in_result(out, **found)
 

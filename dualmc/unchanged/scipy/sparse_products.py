@@ -31,7 +31,7 @@ def matmul(A, x):
                          f"(k={x.shape[0]},m)->(n,m)")  # fmt: skip
     if type(x) is Traced:
         return _recorded(A.tocsr(), x)
-    return _along_last(A.tocsr(), x) if x.ndim == 1 else _along_last(A.tocsr(), x.T).T
+    return matmul_along_last(A.tocsr(), x) if x.ndim == 1 else matmul_along_last(A.tocsr(), x.T).T
 
 
 def rmatmul(x, A):
@@ -46,16 +46,16 @@ def _recorded(A, x):
     return _picked(A, x) if x.ndim == 1 else _picked(A, x.T).T
 
 
-def _along_last(A, x):
+def matmul_along_last(A, x):
     """``x @ A.T``, A in CSR form: every row of A picks from the last axis."""
     if type(x) is not Dual:
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return (A @ rows.T).T.reshape(*x.shape[:-1], A.shape[0])
-    y = _along_last(A, x.primal)
+    y = matmul_along_last(A, x.primal)
     t = x.own_tangent()
     if t is not None and not t.is_sparse:
         return applied(
-            lambda p: _along_last(A, p), lambda p: _along_last(A.T.tocsr(), p), x, y
+            lambda p: matmul_along_last(A, p), lambda p: matmul_along_last(A.T.tocsr(), p), x, y
         )  # fmt: skip
     return with_primal(y, _picked(A, x))
 

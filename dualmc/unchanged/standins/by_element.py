@@ -6,7 +6,14 @@ import numpy as np
 
 from dualmc.duals import subclasses
 from dualmc.errors import missing_case
-from dualmc.unchanged.standins.table import has_carrier, is_carrier, operand, stands_for, value_of
+from dualmc.unchanged.standins.table import (
+    CALLED,
+    has_carrier,
+    is_carrier,
+    operand,
+    stands_for,
+    value_of,
+)
 
 
 @stands_for(np.vectorize)
@@ -33,14 +40,16 @@ class vectorize:
         arrays = np.broadcast_arrays(
             *(operand(args[i]) for i in places), *(operand(kwargs[k]) for k in names)
         )
-        found = []
+        found, pyfunc = [], self.pyfunc
+        if isinstance(pyfunc, type):
+            pyfunc = CALLED.get(pyfunc, pyfunc)
         for index in np.ndindex(*arrays[0].shape):
             entries = [a[index] for a in arrays]
             call = list(args)
             for i, entry in zip(places, entries, strict=False):
                 call[i] = entry
             found.append(
-                self.pyfunc(*call, **fixed, **dict(zip(names, entries[len(places) :], strict=True)))
+                pyfunc(*call, **fixed, **dict(zip(names, entries[len(places) :], strict=True)))
             )
         if issubclass(type(found[0]), tuple):
             return tuple(self._joined(part, arrays) for part in zip(*found, strict=True))

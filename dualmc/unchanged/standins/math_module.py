@@ -10,9 +10,11 @@ from dualmc.duals.elements import opened
 from dualmc.graph.traced import Traced
 from dualmc.kernels.payload import values
 from dualmc.rules.table import Rule
+from dualmc.steps import floats
 from dualmc.steps.elementwise import push
 from dualmc.unchanged.standins.table import (
     STANDINS,
+    by_own_method,
     exact,
     has_carrier,
     is_carrier,
@@ -61,14 +63,25 @@ def _exact_float(function, formula, *args):
     """`exact`, for functions that read Python floats and return one."""
     if any(map(weak.is_narrow, args)):
         return weak.marked(exact(function, formula, *map(weak.widened, args)))
-    return exact(function, formula, *args)
+    y = floats.noted(exact(function, formula, *args))
+    if type(y) is Traced:
+        y._recorder.numbers.add(y.node.serial)
+    return y
+
+
+def _own_float(a):
+    """What an object's own ``__float__`` gives, where that is Python code; else as it is."""
+    y = None if type(a) in (float, int) else by_own_method(a, "__float__")
+    return a if y is None else y
 
 
 def _of_numbers(name, original, formula):
     def standin(*args):
         args = [opened(a) for a in args]
         if not any(map(is_carrier, args)):
-            return original(*args)
+            args = [_own_float(a) for a in args]
+            if not any(map(is_carrier, args)):
+                return original(*args)
         for a in args:
             if np.ndim(a):
                 raise TypeError(

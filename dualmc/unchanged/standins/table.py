@@ -8,6 +8,8 @@ without tangent, which behaves as a plain array until a Dual is stored in it.
 Outside of a derivative call they are the originals.
 """
 
+import types
+
 import numpy as np
 
 from dualmc.duals import levels, subclasses
@@ -23,6 +25,9 @@ from dualmc.graph.traced import Traced
 from dualmc.kernels.payload import values
 
 STANDINS: dict = {}  # by the original
+# Builtins: where code calls them by their names, and where it hands classes of them on.
+CALLED: dict = {}
+HELD: dict = {}
 # Modules of other packages of which some functions have stand-ins.
 PATCHED: set = set()
 
@@ -70,7 +75,7 @@ def value_of(a):
 def plain(a, what):
     """The plain array that `a` is, if it holds no derivative; `what` tells who asked."""
     if type(a) is Traced:
-        if a.is_flat:
+        if a.has_ended or a.is_flat:
             return a.look()
     elif hasattr(a, "__array__"):
         return a.__array__()
@@ -94,6 +99,14 @@ def operand(a):
     if subclasses.is_foreign(a):
         a = a.view(np.ndarray)
     return as_traced(a) if has_traced(a) else as_operand(a)
+
+
+def by_own_method(x, name):
+    """What the method `name`, Python code, of the object `x` gives; None: it has none."""
+    method = getattr(type(x), name, None)
+    if type(method) is types.FunctionType and levels.current() is not None:
+        return method(x)
+    return None
 
 
 def exact(function, formula, *args):
