@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc.calls.structures import trees
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, has_dual, level_of, primal_at, tangent_at
 from dualmc.duals.subclasses import more_than_array
@@ -159,11 +160,16 @@ class custom_jvp:
             return record(self, args, kwargs)
         args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)
         for key, value in kwargs.items():
-            if has_dual(value):
+            if has_dual(value) or trees.carries(value):
                 raise TypeError(
                     f"{user_rules.name_of(self)} got a Dual as its keyword argument {key!r}; "
                     f"custom_jvp differentiates positional arguments only. Pass it by position."
                 )
+        if any(trees.carries(a) for a in args):
+            raise TypeError(
+                f"{user_rules.name_of(self)} got a structure (a dict, a dataclass, ...) that holds "
+                f"a Dual; custom_jvp differentiates numbers and arrays. Pass them one by one."
+            )
         if not any(type(a) is Dual for a in args):
             return self.function(*args, **kwargs)
         if self.jvp is None and self.vjp is None:

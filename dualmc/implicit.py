@@ -13,6 +13,7 @@ import numpy as np
 
 from dualmc.calls import options
 from dualmc.calls.options import check_flag
+from dualmc.calls.structures import trees
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
@@ -78,6 +79,11 @@ class custom_root:
 
     def __call__(self, *args: Any) -> Any:
         args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)
+        if any(trees.carries(a) for a in args):
+            raise TypeError(
+                "custom_root got a structure (a dict, a dataclass, ...) that holds a Dual; it "
+                "differentiates numbers and arrays. Pass them one by one."
+            )
         if not any(type(a) is Dual for a in args):
             return self._solved(args)
         level = level_of(args)

@@ -42,9 +42,11 @@ def locate(error):
         if library and library not in message:
             message = f"{library} met a Dual, which it cannot take. {message}"
         why = _why(way)
+        special = remedy(library or "")
     else:
-        why = ""
-    error.args = (_told(message, way, why),)
+        why, special = "", REMEDY
+    special = None if special == REMEDY else "" if special in message else special
+    error.args = (_told(message, way, why, special),)
     error.is_located = True
 
 

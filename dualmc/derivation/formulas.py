@@ -133,7 +133,7 @@ class Writer:
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand
-        if partial.structure == "identity" or node.function is same:
+        if node.function is same or partial.structure == "identity" and not _has_branches(node):
             return Form(ONE)
         if is_elementwise(node):
             slot = place_of(node, partial.slot)
@@ -156,6 +156,11 @@ class Writer:
 
 
 _EXTREMA = frozenset({np.maximum, np.minimum, np.fmax, np.fmin})
+
+
+def _has_branches(node: Node) -> bool:
+    """Whether its partials are 1 on one side of a kink only, as those of a rectifier are."""
+    return node.function in _EXTREMA or node.function is np.absolute
 
 
 def _is_tied(node: Node) -> bool:

@@ -24,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk", "texts")  # fmt: skip
+                 "chunk", "texts", "floats")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -32,6 +32,7 @@ class Level:
         self.open = True
         self.lost = False  # whether a conversion to float was refused
         self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.floats = False  # whether some of its numbers are floats of Python's
         self.texts = None  # numbers that were made text: `texts.py`
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed

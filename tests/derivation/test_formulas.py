@@ -259,6 +259,16 @@ def test_a_tie_of_two_varying_values_says_that_it_is_shared():
     assert [float(p.value) for p in steps[0].partials] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0, -2.0], [-1.0, -2.0]])
+def test_a_rectifier_has_one_formula_wherever_it_is(x):
+    for f, formula in [
+        (lambda x: np.maximum(0, x), "diag(1 if x > 0 else 0)"),
+        (lambda x: np.abs(x), "diag(sign(x))"),
+    ]:
+        (step,) = explain(f, np.array(x)).steps
+        assert formula == step.partials[0].formula
+
+
 def test_users_rules_show_their_own_formula():
     softplus = np.frompyfunc(lambda x: math.log1p(math.exp(x)), 1, 1)
     dm.rule(softplus, lambda x, y: 1 / (1 + np.exp(-x)))

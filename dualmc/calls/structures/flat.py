@@ -5,6 +5,7 @@ returned is that array, or the elements of all its leaves in a row.  What is lea
 (that it returns structures) is remembered, so that a second call need not begin anew.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -30,7 +31,7 @@ def returns_one(f):
 
 
 def _code(f):
-    while hasattr(f, "func"):  # of a partial
+    while type(f) is functools.partial:
         f = f.func
     f = getattr(f, "__func__", f)
     return getattr(f, "__code__", type(f))
@@ -63,8 +64,10 @@ class Flat:
         self.count = len(args)
         self.has_aux = False
         self.needs_number = needs_number
+        self.keeps_constants = True  # False where f is not called for every value
         self.output = None  # the tree of what f returns, and the shape and dtype of each leaf
         self.paths = []  # the way to each of these
+        self.constants = None  # where value() takes what does not depend on x, by leaf
 
     # --- f -----------------------------------------------------------------------------------
 
@@ -106,6 +109,8 @@ class Flat:
         parts = [self._leaf(leaf) for leaf in leaves]
         self._note(tree, tuple((np.shape(part), part.dtype) for part in parts))
         self.paths = [leaf.path for leaf in leaves]
+        if self.keeps_constants:
+            self.constants = [None if type(part) is Dual else part for part in parts]
         return np.concatenate([np.ravel(part) for part in parts])
 
     def _leaf(self, leaf):
@@ -190,7 +195,11 @@ class Flat:
 
     def value(self, flat):
         """What f returned, from the array of it."""
-        return self.outputs([scalar(part) for part in self.leaves_of(flat)])
+        parts = self.leaves_of(flat)
+        if self.constants is not None:
+            pairs = zip(parts, self.constants, strict=True)
+            parts = [part if known is None else known.copy() for part, known in pairs]
+        return self.outputs([scalar(part) for part in parts])
 
     def leaves_of(self, flat):
         """The array of what f returned, or one of its shape, as its leaves."""

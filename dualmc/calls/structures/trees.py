@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualmc.duals.dual import Dual
+from dualmc.duals.operands import has_dual
 
 # What has no derivative: it is handed on as it is, and `None` stands in its place in J.
 _CONSTANTS = (type(None), str, bytes, bool, np.bool_, enum.Enum, type, types.FunctionType,
@@ -209,6 +210,15 @@ def as_result(node: Node, parts: list) -> Any:
     except (TypeError, AttributeError):  # its class is made in a way of its own
         base = dict if issubclass(kind, dict) else list
         return base(zip(node.keys, parts, strict=True)) if base is dict else base(parts)
+
+
+def carries(a: Any) -> bool:
+    """Whether `a` is a container whose parts have names, and a Dual is among its leaves."""
+    if not holds_named(a):
+        return False
+    leaves: list = []
+    opened(a, "", leaves, is_input=False)
+    return any(has_dual(leaf.value) for leaf in leaves)
 
 
 def mapped(function: Callable, a: Any) -> Any:

@@ -616,3 +616,54 @@ def test_errors_of_f_pass_and_leave_nothing():
     with pytest.raises(dm.MissingRuleError):
         dm.jacobian_fwd(lambda p: np.nextafter(p["a"], 2.0), {"a": 1.0})
     same(dm.gradient(energy, LAYER), {"w": W, "b": A(np.sum(W**2))})
+
+
+def test_values_that_do_not_depend_on_x_are_f_s_own():
+    for verb in (dm.value_and_jacobian_fwd, dm.value_and_jacobian_rev):
+        y, J = verb(lambda p: {"n": 2**62 + 1, "above": p["a"] > 2, "y": p["a"]}, {"a": X})
+        assert y["n"] == 2**62 + 1 and y["above"].dtype == bool
+        assert not J["n"]["a"].any() and not J["above"]["a"].any()
+
+
+def test_what_f_returns_of_x_itself():
+    p = {"a": X, "b": [1.0]}
+    J = dm.jacobian_fwd(lambda p: p, p)
+    same(J["a"], {"a": np.eye(2), "b": [np.zeros(2)]})
+    same(J["b"], [{"a": np.zeros(2), "b": [A(1.0)]}])
+    J = dm.jacobian_rev(lambda p: {"u": p["a"], "v": p["a"]}, {"a": X})
+    same(J, {"u": {"a": np.eye(2)}, "v": {"a": np.eye(2)}})
+
+
+def test_functions_with_rules_of_their_own_refuse_structures():
+    @dm.custom_jvp
+    def square(p, **options):
+        return p["a"] ** 2
+
+    square.def_jvp(lambda primals, tangents: (0.0, 0.0))
+    root = dm.custom_root(lambda y, p: y - p["a"], lambda p: float(p["a"]))
+    for f in (square, root):
+        with pytest.raises(TypeError, match="got a structure"):
+            dm.gradient(lambda p, f=f: f(p), {"a": 2.0})
+    with pytest.raises(TypeError, match="got a Dual as its keyword argument 'q'"):
+        dm.gradient(lambda p: square({"a": 1.0}, q=p), {"a": 2.0})
+    assert square({"a": 3.0}) == 9.0
+    same(dm.gradient(lambda x: root({"a": 1.0}) * x, X[:1]), A([1.0]))
+
+
+def test_dataclasses_replaced_and_taken_apart_by_f():
+    f = lambda p: dataclasses.replace(p, mass=p.mass**2)  # noqa: E731
+    g = dm.gradient(lambda p: np.sum(f(p).mass * dataclasses.asdict(p)["size"]), Body(3.0, X))
+    same((g.mass, g.size), (A(6 * 5.0), A(9, 9)))
+    g = dm.gradient(lambda p: p._replace(a=p.a * 3).a * np.sum({**p._asdict()}["b"]), Point(2.0, X))
+    same(g, Point(A(15.0), A(6, 6)))
+
+
+def test_nested_calls_with_structures_on_both_sides():
+    outer = dm.jacobian_fwd(
+        lambda x: dm.gradient(lambda p: np.sum(p["a"] ** 3) * x[0], {"a": x})["a"], X
+    )  # 3 x_i^2 x_0
+    same(outer, A([[9 * 4.0, 0], [3 * 9.0, 36.0]]))
+    inner = dm.jacobian_rev(
+        lambda p: dm.hvp(lambda q: np.sum(q["a"] ** 3), p, {"a": X}), {"a": X}
+    )  # 6 a_i v_i
+    same(inner, {"a": {"a": np.diag(6 * X)}})
