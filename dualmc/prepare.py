@@ -173,7 +173,7 @@ class Prepared:
         flat_args = structure.arguments(args)
         if flat_args is not None:
             try:
-                return structure.shaped(flat_args, *self._arrays(flat_args, with_value))
+                return structure.shaped(*self._arrays(flat_args, with_value))
             except OtherStructure:
                 self.fresh_calls -= 1
         self.fresh_calls += 1
