@@ -131,6 +131,44 @@ def close_beyond(mark):
     del levels[mark:]
 
 
+class outside:
+    """A block in this thread that runs as if no derivative was taken: others' code on numbers."""
+
+    __slots__ = ("levels",)
+
+    def __enter__(self):
+        self.levels, stack.levels = stack.levels, []
+
+    def __exit__(self, kind, error, traceback):
+        stack.levels = self.levels
+
+
+def aside(function):
+    """Decorator: the function, which meets no Dual, runs `outside`."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with outside():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def resumed(function):
+    """`function` as it runs in the derivative calls of now, though it be called `outside`."""
+    running = stack.levels
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        hidden, stack.levels = stack.levels, running
+        try:
+            return function(*args, **kwargs)
+        finally:
+            stack.levels = hidden
+
+    return wrapped
+
+
 @contextmanager
 def none_running():
     """Code inside, which meets no Dual, runs as outside of derivative calls."""
