@@ -24,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk", "texts")  # fmt: skip
+                 "chunk", "texts", "floats")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -32,6 +32,7 @@ class Level:
         self.open = True
         self.lost = False  # whether a conversion to float was refused
         self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.floats = False  # whether some of its numbers are floats of Python's
         self.texts = None  # numbers that were made text: `texts.py`
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
@@ -129,6 +130,54 @@ def close_beyond(mark):
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
+
+
+class outside:
+    """A block in this thread that runs as if no derivative was taken: others' code on numbers."""
+
+    __slots__ = ("levels",)
+
+    def __enter__(self):
+        self.levels, stack.levels = stack.levels, []
+
+    def __exit__(self, kind, error, traceback):
+        stack.levels = self.levels
+
+
+def aside(function):
+    """Decorator: the function, which meets no Dual, runs `outside`."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with outside():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def resumed(function):
+    """`function` as it runs in the derivative calls of now, though it be called `outside`."""
+    running = stack.levels
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        hidden, stack.levels = stack.levels, running
+        try:
+            return function(*args, **kwargs)
+        finally:
+            stack.levels = hidden
+
+    return wrapped
+
+
+@contextmanager
+def none_running():
+    """Code inside, which meets no Dual, runs as outside of derivative calls."""
+    levels, stack.levels = stack.levels, []
+    try:
+        yield
+    finally:
+        stack.levels = levels
 
 
 @contextmanager

@@ -27,9 +27,12 @@ SOURCES = {
     "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
-    "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.spatial.distance": "dualmc.unchanged.scipy.spatial.distances",
+    "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
     "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
+    "scipy.fft": "dualmc.unchanged.scipy.fft",
+    "scipy.ndimage": "dualmc.unchanged.scipy.ndimage.handlers",
     "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.

@@ -5,6 +5,7 @@ returned is that array, or the elements of all its leaves in a row.  What is lea
 (that it returns structures) is remembered, so that a second call need not begin anew.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -30,7 +31,7 @@ def returns_one(f):
 
 
 def _code(f):
-    while hasattr(f, "func"):  # of a partial
+    while type(f) is functools.partial:
         f = f.func
     f = getattr(f, "__func__", f)
     return getattr(f, "__code__", type(f))

@@ -15,6 +15,7 @@ from dualmc.rules.registry import UFUNCS, Entry
 from dualmc.rules.special import table
 from dualmc.rules.special.partials import refused, rule_of
 from dualmc.rules.special.series import sinhc_derivative
+from dualmc.rules.special.zeta import riemann_by_exponent, zeta_by_exponent
 from dualmc.rules.table import Rule
 from dualmc.steps.elementwise import push
 
@@ -42,6 +43,70 @@ _pair(
     "fresnel",
     lambda x, y: np.sin(0.5 * np.pi * x * x),
     lambda x, y: np.cos(0.5 * np.pi * x * x),
+)
+
+
+def _several(name, *partials):
+    """A ufunc of several outputs: the partials of each, functions of (inputs..., outputs...)."""
+    ufunc = getattr(sc, name)
+
+    def part(i):
+        return lambda *inputs: ufunc(*inputs)[i]
+
+    def rule(i):
+        def of(partial):
+            return lambda *args: partial(*args[:-1], *ufunc(*args[:-1]))
+
+        return Rule(tuple(map(of, partials[i])), kernel=False)
+
+    def handler(*inputs):
+        return tuple(push(rule(i), part(i), inputs) for i in range(len(partials)))
+
+    UFUNCS[ufunc] = Entry("element-wise", handler)
+
+
+_several(
+    "airy",
+    (lambda x, a, da, b, db: da,),
+    (lambda x, a, da, b, db: x * a,),
+    (lambda x, a, da, b, db: db,),
+    (lambda x, a, da, b, db: x * b,),
+)
+_several(
+    "airye",  # scaled by exp(2/3 x^(3/2)) and by its inverse, for x >= 0
+    (lambda x, a, da, b, db: da + np.sqrt(x) * a,),
+    (lambda x, a, da, b, db: x * a + np.sqrt(x) * da,),
+    (lambda x, a, da, b, db: db - np.sqrt(x) * b,),
+    (lambda x, a, da, b, db: x * b - np.sqrt(x) * db,),
+)
+
+
+def _ellipj_turn(u, m, sn, cn, dn, phi):
+    """``d phi / dm`` over dn (DLMF 22.13(iii) and 22.16(iii))."""
+    whole = sc.ellipeinc(phi, m) - (1.0 - m) * u
+    return (sn * cn / dn * m - whole) / (2.0 * m * (1.0 - m))
+
+
+_several(
+    "ellipj",
+    (
+        lambda u, m, sn, cn, dn, phi: cn * dn,
+        lambda u, m, sn, cn, dn, phi: cn * dn * _ellipj_turn(u, m, sn, cn, dn, phi),
+    ),
+    (
+        lambda u, m, sn, cn, dn, phi: -sn * dn,
+        lambda u, m, sn, cn, dn, phi: -sn * dn * _ellipj_turn(u, m, sn, cn, dn, phi),
+    ),
+    (
+        lambda u, m, sn, cn, dn, phi: -m * sn * cn,
+        lambda u, m, sn, cn, dn, phi: (
+            -m * sn * cn * _ellipj_turn(u, m, sn, cn, dn, phi) - 0.5 * sn * sn / dn
+        ),
+    ),
+    (
+        lambda u, m, sn, cn, dn, phi: dn,
+        lambda u, m, sn, cn, dn, phi: dn * _ellipj_turn(u, m, sn, cn, dn, phi),
+    ),
 )
 
 
@@ -107,8 +172,9 @@ ROWS = table.ROWS | {sc.psi: rule_of((lambda x, y: polygamma(1, x),))}
 @handles("zeta")
 def zeta(x, q=None, out=None):
     if q is None:
-        raise missing_case("scipy.special.zeta", "with respect to x")
-    rule = rule_of((refused("zeta", "x"), lambda x, q, y: -x * zeta(x + 1.0, q)))
+        rule = rule_of((lambda x, y: riemann_by_exponent(x),))
+        return push(rule, zeta, (x,))
+    rule = rule_of((lambda x, q, y: zeta_by_exponent(x, q), lambda x, q, y: -x * zeta(x + 1.0, q)))
     return push(rule, zeta, (x, q))
 
 

@@ -34,7 +34,46 @@ def _ive(v, x, y):
     return select(far, series, plain)
 
 
+def _struve_term(v, x):
+    """``(x/2)^v / (sqrt(pi) gamma(v + 3/2))``, DLMF 11.4.28."""
+    return np.power(0.5 * x, v) * (0.5641895835477563 * sc.rgamma(np.asarray(v, float) + 1.5))
+
+
+def _hankel(name, sign=0):
+    """Of a Hankel function, scaled by ``exp(sign i x)``."""
+    function = getattr(sc, name)
+
+    def slope(v, x, y):
+        half = 0.5 * (function(v - 1.0, x) - function(v + 1.0, x))
+        return half + sign * 1j * y if sign else half
+
+    return refused(name, "the order"), slope
+
+
 BESSEL = {  # jn is jv
+    "struve": (
+        _order("struve"),
+        lambda v, x, y: 0.5 * (sc.struve(v - 1.0, x) - sc.struve(v + 1.0, x) + _struve_term(v, x)),
+    ),
+    "modstruve": (
+        _order("modstruve"),
+        lambda v, x, y: (
+            0.5 * (sc.modstruve(v - 1.0, x) + sc.modstruve(v + 1.0, x) + _struve_term(v, x))
+        ),
+    ),
+    "hankel1": _hankel("hankel1"),
+    "hankel2": _hankel("hankel2"),
+    "hankel1e": _hankel("hankel1e", -1),
+    "hankel2e": _hankel("hankel2e", 1),
+    "ber": (lambda x, y: sc.berp(x),),
+    "bei": (lambda x, y: sc.beip(x),),
+    "ker": (lambda x, y: sc.kerp(x),),
+    "kei": (lambda x, y: sc.keip(x),),
+    # x^2 w'' + x w' - i x^2 w = 0 for w = ber + i bei and w = ker + i kei (DLMF 10.61.3).
+    "berp": (lambda x, y: -sc.bei(x) - y / x,),
+    "beip": (lambda x, y: sc.ber(x) - y / x,),
+    "kerp": (lambda x, y: -sc.kei(x) - y / x,),
+    "keip": (lambda x, y: sc.ker(x) - y / x,),
     "jv": (_order("jv"), lambda v, x, y: 0.5 * (sc.jv(v - 1.0, x) - sc.jv(v + 1.0, x))),
     "jve": (_order("jve"), lambda v, x, y: 0.5 * (sc.jve(v - 1.0, x) - sc.jve(v + 1.0, x))),
     "yv": (_order("yv"), lambda v, x, y: 0.5 * (sc.yv(v - 1.0, x) - sc.yv(v + 1.0, x))),

@@ -1,9 +1,9 @@
-"""Error functions and distributions: normal, Voigt's, Student's t, Owen's T, Kolmogorov's."""
+"""Error functions and distributions: normal, Voigt's, Owen's T, Kolmogorov's."""
 
 import numpy as np
 import scipy.special as sc
 
-from dualmc.rules.special.partials import ROOT_HALF, ROOT_TWO_PI, TWO_OVER_ROOT_PI, refused, values
+from dualmc.rules.special.partials import ROOT_HALF, ROOT_TWO_PI, TWO_OVER_ROOT_PI, values
 from dualmc.rules.special.series import MILLS, d_dawson, erfcx_derivative
 from dualmc.rules.table import select
 
@@ -98,11 +98,6 @@ def _d_voigt_gamma(x, sigma, gamma, y):
 # --- Other distributions -------------------------------------------------------------------------
 
 
-def _density_t(df, t):
-    log_scale = sc.gammaln(0.5 * df + 0.5) - sc.gammaln(0.5 * df) - 0.5 * np.log(np.pi * df)
-    return np.exp(log_scale - (0.5 * df + 0.5) * np.log1p(t * t / df))
-
-
 def _d_owens_h(h, a, y):
     return -0.5 / ROOT_TWO_PI * np.exp(-0.5 * h * h) * sc.erf(ROOT_HALF * a * h)
 
@@ -128,8 +123,6 @@ def _d_kolmogorov(x):
 DISTRIBUTIONS = {
     "wofz": (lambda z, y: d_faddeeva(z + 0j),),
     "voigt_profile": (_d_voigt_x, _d_voigt_sigma, _d_voigt_gamma),
-    "stdtr": (refused("stdtr", "df"), lambda df, t, y: _density_t(df, t)),
-    "stdtrit": (refused("stdtrit", "df"), lambda df, p, y: 1.0 / _density_t(df, y)),
     "owens_t": (_d_owens_h, _d_owens_a),
     "kolmogorov": (lambda x, y: _d_kolmogorov(x),),
     "kolmogi": (lambda p, y: 1.0 / _d_kolmogorov(y),),

@@ -3,7 +3,6 @@
 import numpy as np
 import scipy.special as sc
 
-from dualmc.rules.special.partials import refused
 from dualmc.rules.table import select
 
 
@@ -20,18 +19,6 @@ def _d_rgamma(x, y):
     return select(x < 0.5, reflected, -sc.psi(right) * sc.rgamma(right))
 
 
-def _density_gamma(a, x):
-    return np.exp(sc.xlogy(a - 1.0, x) - x - sc.gammaln(a))
-
-
-def _density_chi_square(v, x):
-    return 0.5 * _density_gamma(0.5 * v, 0.5 * x)
-
-
-def _density_beta(a, b, x):
-    return np.exp(sc.xlogy(a - 1.0, x) + sc.xlog1py(b - 1.0, -x) - sc.betaln(a, b))
-
-
 GAMMA = {
     "gamma": (lambda x, y: y * sc.psi(x),),
     "gammaln": (lambda x, y: sc.psi(x),),
@@ -42,13 +29,6 @@ GAMMA = {
         lambda z, m, y: y * (sc.psi(z + m) - sc.psi(z)),
         lambda z, m, y: y * sc.psi(z + m),
     ),
-    "gammainc": (refused("gammainc", "a"), lambda a, x, y: _density_gamma(a, x)),
-    "gammaincc": (refused("gammaincc", "a"), lambda a, x, y: -_density_gamma(a, x)),
-    "gammaincinv": (refused("gammaincinv", "a"), lambda a, p, y: 1.0 / _density_gamma(a, y)),
-    "gammainccinv": (refused("gammainccinv", "a"), lambda a, p, y: -1.0 / _density_gamma(a, y)),
-    "chdtr": (refused("chdtr", "v"), lambda v, x, y: _density_chi_square(v, x)),
-    "chdtrc": (refused("chdtrc", "v"), lambda v, x, y: -_density_chi_square(v, x)),
-    "chdtri": (refused("chdtri", "v"), lambda v, p, y: -1.0 / _density_chi_square(v, y)),
     "beta": (
         lambda a, b, y: y * (sc.psi(a) - sc.psi(a + b)),
         lambda a, b, y: y * (sc.psi(b) - sc.psi(a + b)),
@@ -56,21 +36,6 @@ GAMMA = {
     "betaln": (
         lambda a, b, y: sc.psi(a) - sc.psi(a + b),
         lambda a, b, y: sc.psi(b) - sc.psi(a + b),
-    ),
-    "betainc": (
-        refused("betainc", "a"),
-        refused("betainc", "b"),
-        lambda a, b, x, y: _density_beta(a, b, x),
-    ),
-    "betaincc": (
-        refused("betaincc", "a"),
-        refused("betaincc", "b"),
-        lambda a, b, x, y: -_density_beta(a, b, x),
-    ),
-    "betaincinv": (
-        refused("betaincinv", "a"),
-        refused("betaincinv", "b"),
-        lambda a, b, p, y: 1.0 / _density_beta(a, b, y),
     ),
     "binom": (
         lambda n, k, y: y * (sc.psi(n + 1.0) - sc.psi(n - k + 1.0)),

@@ -122,6 +122,28 @@ INTEGRALS = {
         lambda x, y, v: -sc.elliprd(y, y, x) / 6.0,
         lambda x, y, v: -sc.elliprd(x, y, y) / 3.0,
     ),
+    "eval_sh_legendre": (
+        _degree("eval_sh_legendre"),
+        _polynomial(
+            lambda n, x, y: n + 1.0, lambda n, x, y: sc.eval_jacobi(n, 1.0, 1.0, 2.0 * x - 1.0)
+        ),
+    ),
+    "eval_sh_chebyt": (
+        _degree("eval_sh_chebyt"),
+        _polynomial(lambda n, x, y: 2.0 * n, lambda n, x, y: sc.eval_chebyu(n, 2.0 * x - 1.0)),
+    ),
+    "eval_sh_chebyu": (
+        _degree("eval_sh_chebyu"),
+        _polynomial(lambda n, x, y: 4.0, lambda n, x, y: sc.eval_gegenbauer(n, 2.0, 2.0 * x - 1.0)),
+    ),
+    "eval_chebyc": (
+        _degree("eval_chebyc"),
+        _polynomial(lambda n, x, y: n, lambda n, x, y: sc.eval_chebyu(n, 0.5 * x)),
+    ),
+    "eval_chebys": (
+        _degree("eval_chebys"),
+        _polynomial(lambda n, x, y: 1.0, lambda n, x, y: sc.eval_gegenbauer(n, 2.0, 0.5 * x)),
+    ),
     "eval_legendre": (
         _degree("eval_legendre"),
         _polynomial(

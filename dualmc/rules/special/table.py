@@ -9,15 +9,26 @@ import numpy as np
 import scipy.special as sc
 
 from dualmc.rules.special.bessel import BESSEL
+from dualmc.rules.special.cumulative import BETAS, GAMMAS
 from dualmc.rules.special.distributions import DISTRIBUTIONS, ERROR
 from dualmc.rules.special.elementary import ELEMENTARY, LOGISTIC
 from dualmc.rules.special.gamma import GAMMA
 from dualmc.rules.special.integrals import INTEGRALS
+from dualmc.rules.special.noncentral import NONCENTRAL
 from dualmc.rules.special.partials import rule_of
+from dualmc.rules.special.zeta import ZETAS
 
 TABLE = GAMMA | ERROR | DISTRIBUTIONS | LOGISTIC | ELEMENTARY | BESSEL | INTEGRALS
+TABLE = TABLE | GAMMAS | BETAS | NONCENTRAL | ZETAS
+
+
+def _ufunc(name):
+    """A ufunc of scipy.special, also of those that only scipy.stats calls."""
+    return getattr(sc, name, None) or getattr(sc._ufuncs, name, None)
+
+
 ROWS = {
-    getattr(sc, name): rule_of(partials)
+    _ufunc(name): rule_of(partials)
     for name, partials in TABLE.items()
-    if isinstance(getattr(sc, name, None), np.ufunc)
+    if isinstance(_ufunc(name), np.ufunc)
 }

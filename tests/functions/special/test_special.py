@@ -371,13 +371,8 @@ def test_special_functions_of_the_module_math():
     ("name", "f"),
     [
         ("jv", lambda x: sc.jv(x, 1.0)),
-        ("gammainc", lambda x: sc.gammainc(x, 1.0)),
-        ("chdtr", lambda x: sc.chdtr(x, 1.0)),
-        ("betainc", lambda x: sc.betainc(1.0, x, 0.5)),
         ("hyp2f1", lambda x: sc.hyp2f1(x, 1.0, 2.0, 0.5)),
         ("eval_legendre", lambda x: sc.eval_legendre(x, 0.5)),
-        ("zeta", lambda x: sc.zeta(x)),
-        ("zeta", lambda x: sc.zeta(x, 1.0)),
     ],
 )
 def test_arguments_without_a_derivative_refuse(mode, name, f):
@@ -395,10 +390,10 @@ def test_sinc_is_that_of_numpy(mode):
 
 
 @MODES
-@pytest.mark.parametrize("name", ["airy", "struve", "itj0y0", "factorial", "jvp", "lpmv"])
+@pytest.mark.parametrize("name", ["itairy", "pbdv", "itj0y0", "factorial", "jvp", "lpmv"])
 def test_functions_without_a_rule_refuse(mode, name):
     function = getattr(sc, name)
-    count = {"struve": (1.0,), "jvp": (1,), "lpmv": (1, 2)}.get(name, ())
+    count = {"pbdv": (1.0,), "jvp": (1,), "lpmv": (1, 2)}.get(name, ())
     with pytest.raises((dm.MissingRuleError, dm.TangentLostError)) as caught:
         mode(lambda x: function(*count, x), np.array([0.5]))
     assert name in str(caught.value)
