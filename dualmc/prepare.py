@@ -164,6 +164,14 @@ class Prepared:
             names.refuse_keywords("prepare", unknown)
         return self._result(args, True)
 
+    def machine(self, args: tuple) -> tuple | None:
+        """The latest machine code for calls that follow one another: (run, check, inputs).
+
+        ``run(inputs)`` is the flat value and the entries, or None where f goes another way; `check`
+        tells whether all that f reads is as it was; `inputs` are vectors, those of `args`.
+        """
+        return self._paths.machine(args)
+
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
 from dualmc.unchanged.scipy.sparse.places import is_sparse, level_among
@@ -65,11 +66,13 @@ class Method:
                 options[key] = options[key].T
         if flips and self.name == "qmr" and options.get("M1") is not None:
             options["M1"], options["M2"] = options.get("M2"), options["M1"]
-        x, info = self.original(a, b, rtol=min(TIGHT, self.wanted), **options)
+        with levels.outside():
+            x, info = self.original(a, b, rtol=min(TIGHT, self.wanted), **options)
         if info == 0 or _residual(a, x, b) <= GOOD:
             return x
         full = {"restart": min(len(b), 200), "maxiter": 20, "M": options.get("M")}
-        x, _ = sys.modules["scipy.sparse.linalg"].gmres(a, b, rtol=TIGHT, **full)
+        with levels.outside():
+            x, _ = sys.modules["scipy.sparse.linalg"].gmres(a, b, rtol=TIGHT, **full)
         if _residual(a, x, b) <= max(GOOD, self.wanted):
             return x
         raise np.linalg.LinAlgError(
@@ -99,7 +102,9 @@ def _solver(name):
         if given.get("x0") is not None:
             given["x0"] = np.array(value_of(operand(given["x0"])))
         b = as_operand(b)
-        x, info = original(a.plain, np.asarray(value_of(b)), **given)
+        own = given | {k: levels.resumed(v) for k, v in given.items() if k == "callback" and v}
+        with levels.outside():
+            x, info = original(a.plain, np.asarray(value_of(b)), **own)
         flat = np.reshape(b, (b.size,))
         if info != 0:  # what f is told; of no root there is a derivative
             method = Method(name, a.plain, given | {"rtol": 1.0})

@@ -13,6 +13,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.errors import MissingRuleError, missing_case
 from dualmc.functions.results import with_primal
@@ -62,7 +63,8 @@ def _solver(name):
         given.update(A=plain(A), return_eigenvectors=True)
         if M is not None:
             given["M"] = plain(M)
-        w, v = original(**given)
+        with levels.outside():
+            w, v = original(**given)
         pairs = [_pair(A, M, w, v, i, name) for i in range(len(w))]
         w_dual = of_value(w, np.stack([pair[0] for pair in pairs]))
         if not vectors:
@@ -154,7 +156,9 @@ def _expm_multiply(A, B, start=None, stop=None, num=None, endpoint=None, traceA=
     level = level_with(A, B)
     if level is None or type(y) is not Dual or type(y.primal) is Dual:
         return y
-    return with_primal(original(plain(A), np.asarray(B.primal if type(B) is Dual else B)), y)
+    with levels.outside():
+        own = original(plain(A), np.asarray(B.primal if type(B) is Dual else B))
+    return with_primal(own, y)
 
 
 def _at_times(A, B, start, stop, num, endpoint):
