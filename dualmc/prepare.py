@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import names, watch
+from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Layout, Of, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request
@@ -57,6 +58,7 @@ class Prepared:
         max_seconds: float | None = None,
         of: Of = "jacobian",
     ) -> None:
+        args = as_read(args)
         fresh_calls.check(of, args, argnums, sparse, layout)
         self._f = f
         self._point = copying.kept(args)
@@ -164,16 +166,25 @@ class Prepared:
             names.refuse_keywords("prepare", unknown)
         return self._result(args, True)
 
+    def machine(self, args: tuple) -> tuple | None:
+        """The latest machine code for calls that follow one another: (run, check, inputs).
+
+        ``run(inputs)`` is the flat value and the entries, or None where f goes another way; `check`
+        tells whether all that f reads is as it was; `inputs` are vectors, those of `args`.
+        """
+        return self._paths.machine(args)
+
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
+        args = as_read(args)
         structure = self._structure
         if structure is None:
             return self._arrays(args, with_value)
         flat_args = structure.arguments(args)
         if flat_args is not None:
             try:
-                return structure.shaped(flat_args, *self._arrays(flat_args, with_value))
+                return structure.shaped(*self._arrays(flat_args, with_value))
             except OtherStructure:
                 self.fresh_calls -= 1
         self.fresh_calls += 1

@@ -10,7 +10,7 @@ import types
 from dualmc.duals import beside
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
-from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins import listed, table
 from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
@@ -27,9 +27,12 @@ SOURCES = {
     "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
-    "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.spatial.distance": "dualmc.unchanged.scipy.spatial.distances",
+    "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
     "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
+    "scipy.fft": "dualmc.unchanged.scipy.fft",
+    "scipy.ndimage": "dualmc.unchanged.scipy.ndimage.handlers",
     "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.
@@ -68,8 +71,9 @@ def register():
                 handler = listed.looking(handler, original)
             STANDINS[original] = handler
             PATCHED.add(owner)
-        PATCHED.update({"scipy", module})
+        PATCHED.update({"scipy", module, module.rpartition(".")[0]})
         _rows.update(getattr(found, "ROWS", {}))
+        table.changed()
     _known = count
 
 
