@@ -104,7 +104,8 @@ def lost_in_array(cause=None):
     return TangentLostError(
         "Cannot store a Dual in a float array (x[i] = dual), nor convert it to one: the "
         "derivative would be lost. Allocate with numpy.zeros_like(dual), or build the array "
-        "with numpy.stack." + where
+        "with numpy.stack. An array that was made outside of f is made anew, or copied, inside: "
+        "a = numpy.array(a)." + where
     )
 
 

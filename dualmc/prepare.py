@@ -164,6 +164,14 @@ class Prepared:
             names.refuse_keywords("prepare", unknown)
         return self._result(args, True)
 
+    def machine(self, args: tuple) -> tuple | None:
+        """The latest machine code for calls that follow one another: (run, check, inputs).
+
+        ``run(inputs)`` is the flat value and the entries, or None where f goes another way; `check`
+        tells whether all that f reads is as it was; `inputs` are vectors, those of `args`.
+        """
+        return self._paths.machine(args)
+
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
@@ -173,7 +181,7 @@ class Prepared:
         flat_args = structure.arguments(args)
         if flat_args is not None:
             try:
-                return structure.shaped(flat_args, *self._arrays(flat_args, with_value))
+                return structure.shaped(*self._arrays(flat_args, with_value))
             except OtherStructure:
                 self.fresh_calls -= 1
         self.fresh_calls += 1

@@ -13,7 +13,7 @@ import numpy as np
 from dualmc.calls.frames import Way, entry
 from dualmc.calls.outputs import strip
 from dualmc.calls.recipes import call_at, function_at, recipe
-from dualmc.calls.refusals import is_adapted, is_library
+from dualmc.calls.refusals import is_library
 from dualmc.duals.levels import suspended
 from dualmc.duals.operands import has_dual
 from dualmc.errors import (
@@ -41,7 +41,7 @@ def locate(error):
             library = entry(way.above)
         if library and library not in message:
             message = f"{library} met a Dual, which it cannot take. {message}"
-        why = way.not_adapted() or _compiled(way)
+        why = _why(way)
         special = remedy(library or "")
     else:
         why, special = "", REMEDY
@@ -78,7 +78,7 @@ def explained(error, level, f, args):
     else:
         name = name or "This step"
         lost = TangentLostError(f"{name} met a Dual, which it cannot take ({said}).")
-    why = "" if way.is_deliberate else way.not_adapted() or _compiled(way)
+    why = "" if way.is_deliberate else _why(way)
     lost.args = (_told(lost.args[0], way, why, special),)
     lost.is_located = True
     return lost
@@ -158,16 +158,20 @@ def _called_at(way):
     return function_at(way.entries[-1]) if way.entries else None
 
 
-def _compiled(way):
-    """Why all frames are adapted: compiled code has none, or the way of adapting is the reason."""
+def _why(way):
+    """What is not adapted on the way, and why; or that the way of adapting may be the reason."""
+    why = way.not_adapted()
+    if why or not way.entries or way.line is None:
+        return why
     name = _called_at(way)
     if name is not None:
         return f"{name} is compiled code, which dualmc cannot look into."
+    if way.unreached:
+        return f"{way.unreached} runs as it is."
     last = way.entries[-1]
-    frame = last.tb_frame
-    if way.last is not last or call_at(last) or not is_adapted(frame) or is_library(frame):
+    if way.last is not last or call_at(last) or is_library(last.tb_frame):
         return ""
-    name = frame.f_code.co_qualname
+    name = last.tb_frame.f_code.co_qualname
     return f"If adapting {name} is the reason, dualmc.as_is leaves it as it is."
 
 

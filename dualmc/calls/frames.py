@@ -8,7 +8,7 @@ from typing import Any
 
 from dualmc.calls.refusals import is_adapted, is_library
 from dualmc.errors import NUMPY, OWN
-from dualmc.unchanged.copies.as_is import MARK
+from dualmc.unchanged.as_is import MARK
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -49,9 +49,8 @@ class Way:
 
     @property
     def is_deliberate(self):
-        """Whether a ``raise`` in adapted code of the user's made the error."""
-        frame = self.last.tb_frame
-        return self._is_raised and is_adapted(frame) and not is_library(frame)
+        """Whether a ``raise`` in code of the user's made the error."""
+        return self._is_raised and not self.is_own and not is_library(self.last.tb_frame)
 
     @property
     def is_own(self):
@@ -63,26 +62,33 @@ class Way:
         return self.last.tb_frame.f_code.co_code[self.last.tb_lasti] == _RAISE
 
     def not_adapted(self):
-        """Which function, from the user's line on, is not adapted, and why: a sentence."""
+        """Which function, from the user's line on, is left as it is, and why: a sentence."""
         start = self.entries.index(self.line) if self.line is not None else 0
         for tb in self.entries[start:]:
             frame = tb.tb_frame
-            if not is_adapted(frame):
-                return f"{_name(frame)} runs as it is{_reason(frame)}."
+            reason = "" if is_adapted(frame) else _reason(frame)
+            if reason:
+                return f"{_name(frame)} runs as it is, since {reason}."
         return ""
+
+    @property
+    def unreached(self):
+        """The name of the user's own function, if it is not adapted."""
+        frame = self.line.tb_frame
+        return "" if is_adapted(frame) or is_library(frame) else _name(frame)
 
 
 def _reason(frame):
-    """Why the function of `frame` is not adapted."""
+    """Why the function of `frame` is not adapted; empty if there was nothing in it to adapt."""
     top, name = top_of(frame), frame.f_code.co_qualname
     owner = type(frame.f_locals.get("self"))
     if MARK in _attributes(frame.f_globals.get(name)) or MARK in _attributes(owner):
-        return ", since it is marked with dualmc.as_is"
+        return "it is marked with dualmc.as_is"
     if is_library(frame):
         kind = "Python's own" if top in sys.stdlib_module_names else f"{top}'s"
-        return f", since dualmc leaves {kind} code alone"
+        return f"dualmc leaves {kind} code alone"
     if owner is not type(None) and any("__slots__" in base.__dict__ for base in owner.__mro__):
-        return f", since {owner.__name__} has __slots__"
+        return f"{owner.__name__} has __slots__"
     return ""
 
 

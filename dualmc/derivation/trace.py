@@ -21,8 +21,10 @@ from dualmc.graph.nodes import Graph, Node, Recorder, give_names, reached
 from dualmc.graph.record import as_operand, record
 from dualmc.graph.returning import same
 from dualmc.graph.traced import Traced
+from dualmc.unchanged import adapt
 
 
+@adapt.restarting
 def trace(
     f: Callable,
     *args: Any,
@@ -77,7 +79,7 @@ def trace(
         inputs[-1].name = names[i]
         call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
         if type(args[i]) is float:
-            recorder.floats.add(inputs[-1].serial)
+            recorder.numbers.add(inputs[-1].serial)
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]

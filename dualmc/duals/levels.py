@@ -24,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk", "texts")  # fmt: skip
+                 "chunk", "texts", "floats")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -32,6 +32,7 @@ class Level:
         self.open = True
         self.lost = False  # whether a conversion to float was refused
         self.refusals = None  # what was refused while f ran: `refusals.py`
+        self.floats = False  # whether some of its numbers are floats of Python's
         self.texts = None  # numbers that were made text: `texts.py`
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
@@ -104,6 +105,7 @@ class _Stack(threading.local):
         self.may_serve = any(map(len, list(_running.values())))
         self.levels = _running[threading.current_thread()] = []
         self.watchers = []
+        self.is_quiet = False  # whether what runs computes with plain numbers
 
 
 # The lists of levels of all threads that live.
@@ -130,6 +132,54 @@ def close_beyond(mark):
     del levels[mark:]
 
 
+class outside:
+    """A block in this thread that runs as if no derivative was taken: others' code on numbers."""
+
+    __slots__ = ("levels",)
+
+    def __enter__(self):
+        self.levels, stack.levels = stack.levels, []
+
+    def __exit__(self, kind, error, traceback):
+        stack.levels = self.levels
+
+
+def aside(function):
+    """Decorator: the function, which meets no Dual, runs `outside`."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with outside():
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def resumed(function):
+    """`function` as it runs in the derivative calls of now, though it be called `outside`."""
+    running = stack.levels
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        hidden, stack.levels = stack.levels, running
+        try:
+            return function(*args, **kwargs)
+        finally:
+            stack.levels = hidden
+
+    return wrapped
+
+
+@contextmanager
+def none_running():
+    """Code inside, which meets no Dual, runs as outside of derivative calls."""
+    levels, stack.levels = stack.levels, []
+    try:
+        yield
+    finally:
+        stack.levels = levels
+
+
 @contextmanager
 def suspended(level):
     """`level`, or the recorder that stands in its place, is not under way inside."""
@@ -154,6 +204,19 @@ def guarded():
         close_beyond(outside)
         del stack.watchers[watchers:]
         raise
+
+
+class quiet:
+    """A block in which code of the user's is called on plain numbers, and makes plain arrays."""
+
+    def __init__(self, is_quiet=True):
+        self.is_quiet = is_quiet
+
+    def __enter__(self):
+        self.before, stack.is_quiet = stack.is_quiet, self.is_quiet
+
+    def __exit__(self, *error):
+        stack.is_quiet = self.before
 
 
 def running_here():

@@ -57,7 +57,7 @@ def as_pythons(x):
     if is_narrow(x):
         return marked(widened(x))
     y = x.as_number()
-    y.pythons = True
+    y.level.floats = y.pythons = True
     return y
 
 

@@ -85,7 +85,6 @@ _RAISING = frozenset(
     {np.divide, np.floor_divide, np.remainder, np.divmod, np.power, np.square, np.sqrt,
      np.reciprocal}
 )  # fmt: skip
-_OPERATORS = _RAISING | {np.add, np.subtract, np.multiply, np.negative, np.positive, np.absolute}
 
 
 def note_result(recorder: Recorder, node: Node, y: Any) -> None:
@@ -129,16 +128,14 @@ def note_finite(recorder: Recorder, node: Node, y: Any) -> None:
 
 
 def _note_number(recorder: Recorder, node: Node, y: Any) -> None:
-    """What Python's floats alone make is one too, and raised nothing if it is finite."""
-    if node.function not in _OPERATORS:
+    """What Python's floats alone make raised nothing if it is finite."""
+    if node.function not in _RAISING:
         return
     if any(operand.serial not in recorder.numbers for operand in node.operands):
         return
-    recorder.numbers.add(node.serial)
-    if node.function in _RAISING:
-        if not np.isfinite(y).all():
-            recorder.refuse("a division or a power of Python's floats is not finite")
-        recorder.events.append(Event("finite", node))
+    if not np.isfinite(y).all():
+        recorder.refuse("a division or a power of Python's floats is not finite")
+    recorder.events.append(Event("finite", node))
 
 
 # --- Steps that cannot surprise ------------------------------------------------------------------

@@ -212,8 +212,8 @@ class Recorder:
         self.refusal: str | None = None  # why f cannot be replayed
         self.noted: BaseException | None = None  # the exception that is the last event
         self.texts: set[float] | None = None  # numbers that were made text: `duals/texts.py`
-        self.floats: set[int] = set()  # serials of inputs that were given as Python's floats
         self.asked_memory = False  # whether f asked how an argument lies in memory
+        self.takes_numbers = False  # whether some of f's arguments are numbers
         self.asked_type = False  # whether f asked for the type of an input that is a number
         self.numbers: set[int] = set()  # serials of what are Python's floats to f
         self.serials = itertools.count()

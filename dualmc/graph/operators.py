@@ -26,11 +26,22 @@ def _is_known(other: Any) -> bool:
     return type(other) in OPERANDS or type(other) is Traced
 
 
+def _noted(y: Any, *operands: Any) -> Any:
+    """The result `y` of an operator; of Python's floats it is one too."""
+    if type(y) is Traced and y._recorder.numbers and all(map(_is_float, operands)):
+        y._recorder.numbers.add(y.node.serial)
+    return y
+
+
+def _is_float(a: Any) -> bool:
+    return a.is_pythons if type(a) is Traced else type(a) in (float, int, bool)
+
+
 def _binary(name: str, ufunc: np.ufunc) -> None:
     def apply(a: Any, b: Any) -> Any:
         if ufunc is np.power and type(b) in (int, float) and b in SHORTCUTS:
-            return SHORTCUTS[b](a)
-        return ufunc(as_operand(a), as_operand(b))
+            return _noted(SHORTCUTS[b](a), a)
+        return _noted(ufunc(as_operand(a), as_operand(b)), a, b)
 
     function = getattr(operator, f"__{name}__")
 
@@ -87,9 +98,9 @@ def _attach() -> None:
     for name in COMPARISONS:
         _comparison(name)
     Traced.__invert__ = lambda self: np.invert(self)
-    Traced.__neg__ = lambda self: np.negative(self)
-    Traced.__pos__ = lambda self: np.positive(self)
-    Traced.__abs__ = lambda self: np.absolute(self)
+    Traced.__neg__ = lambda self: _noted(np.negative(self), self)
+    Traced.__pos__ = lambda self: _noted(np.positive(self), self)
+    Traced.__abs__ = lambda self: _noted(np.absolute(self), self)
     Traced.__divmod__ = lambda self, other: np.divmod(self, other)
     Traced.__rdivmod__ = lambda self, other: np.divmod(other, self)
 

@@ -129,10 +129,9 @@ class Traced:
         if not self.is_number:
             return np.ndarray
         node = self.node
-        if node.function is None and node.name:
-            recorder.asked_type = True
-        is_float = self.is_pythons or node.serial in recorder.floats
-        return float if is_float else node.value.dtype.type
+        if node.function is None and node.name or self.is_pythons and recorder.takes_numbers:
+            recorder.asked_type = True  # which may depend on the class of an argument
+        return float if self.is_pythons else node.value.dtype.type
 
     def in_memory(self) -> Any:
         """The value, to be asked how it lies in memory, which later arguments need not do so."""

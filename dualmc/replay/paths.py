@@ -107,6 +107,19 @@ class Paths:
             self.add(args, kept)
         return None
 
+    def machine(self, args: tuple) -> tuple | None:
+        """What is asked of a path at every call, to be asked apart: see `Prepared.machine`."""
+        for key, path in self.kept:
+            inputs = inputs_of(key, args)
+            if inputs is not None and path.is_verified and path.check(args):
+                try:
+                    path.value_and_entries(inputs)
+                except NotReplayable as problem:
+                    self._drop(path, str(problem))
+                    continue
+                return path.value_and_entries, functools.partial(path.check, args), inputs
+        return None
+
     def add(self, args: tuple, known: list) -> None:
         """Record f at `args`, make machine code of it and compare the two Jacobians there."""
         with self.lock:

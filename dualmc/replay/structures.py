@@ -3,7 +3,6 @@
 The paths have one structure of x and of what f returns; where a call has another, f runs afresh.
 """
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -43,14 +42,12 @@ class Structured:
         is_same = found == self.flat.trees and shapes == [x.shape for x in self._request.xs]
         return flat_args if is_same else None
 
-    def shaped(self, args: tuple, y: Any, found: Any) -> tuple[Any, Any]:
-        """(value, derivative) of the structures, from those of the leaves `args`."""
+    def shaped(self, y: Any, found: Any) -> tuple[Any, Any]:
+        """(value, derivative) of the structures, from those of the leaves."""
         flat = self.flat
         if self.of == "gradient":
             return y, flat.inputs(found)
         if self.of == "hessian":
             value = None if y is None else flat.inputs(y)
             return value, flat.inputs([flat.inputs(row) for row in found])
-        request = copy.copy(self._request)
-        request.xs = [np.asarray(a) for a in args[: len(flat.numbers)]]
-        return None if y is None else flat.value(y), flat.jacobian(request, found)
+        return None if y is None else flat.value(y), flat.jacobian(self._request, found)

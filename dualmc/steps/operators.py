@@ -11,6 +11,7 @@ from dualmc.duals import beside, choices, ended, subclasses, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
+from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
 from dualmc.steps.recording import record_binary, record_unary
@@ -42,6 +43,8 @@ SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 def _unary(ufunc):
     def method(self):
+        if self.level.floats and hasattr(self, "pythons"):
+            return floats.noted(apply(ufunc, self))
         y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
@@ -52,9 +55,19 @@ def _binary(ufunc, function):
     """The operator `function`, its reflection and its in-place form."""
     general = _product if ufunc is np.multiply else apply
     sign = 1 if ufunc is np.add else -1 if ufunc is np.subtract else 0
+    raises = function in floats.RAISING
 
     def method(self, other):
         short = record_binary if self.level.records else push_binary
+        if self.level.floats and hasattr(self, "pythons"):
+            kind = type(other)
+            if kind is float or kind is int or kind is Dual and hasattr(other, "pythons"):
+                if raises:
+                    floats.check(function, self, other)
+                y = short(ufunc, self, other)
+                if y is None:
+                    y = general(ufunc, self, other)
+                return floats.noted(y)
         y = short(ufunc, self, other)
         if y is None:
             if type(other) in OPERANDS:
@@ -65,6 +78,14 @@ def _binary(ufunc, function):
 
     def reflected(self, other):
         short = record_binary if self.level.records else push_binary
+        if self.level.floats and hasattr(self, "pythons"):
+            if type(other) is float or type(other) is int:
+                if raises:
+                    floats.check(function, other, self)
+                y = short(ufunc, other, self)
+                if y is None:
+                    y = general(ufunc, other, self)
+                return floats.noted(y)
         y = short(ufunc, other, self)
         if y is None:
             if type(other) in OPERANDS:
@@ -97,6 +118,8 @@ def _general(ufunc, function):
     is_product = ufunc is np.matmul
 
     def method(self, other):
+        if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
+            floats.check(function, self, other)
         y = record_binary(ufunc, self, other) if is_product and self.level.records else None
         if y is None:
             if type(other) not in OPERANDS:
@@ -105,6 +128,8 @@ def _general(ufunc, function):
         return y
 
     def reflected(self, other):
+        if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
+            floats.check(function, other, self)
         if type(other) not in OPERANDS:
             other, y = beside.reflected_beside(function, other, self, from_objects)
             if other is None:
@@ -141,6 +166,8 @@ def _attach():
 
 def _negated(self):
     """``-x``, the short way where its rows are plain."""
+    if self.level.floats and hasattr(self, "pythons"):
+        return floats.noted(apply(np.negative, self))
     if type(self._tangent) is NumberTangent:
         y = scalar_code.push_unary(np.negative, self, self._tangent)
         if y is not None:
@@ -157,6 +184,8 @@ def _negated(self):
 
 def _abs(self):
     y = apply(np.absolute, self)
+    if self.level.floats and hasattr(self, "pythons"):
+        return floats.noted(y)
     if (
         type(y) is Dual
         and self.ndim == 0
@@ -185,6 +214,8 @@ def _comparison(compare, ufunc):
 
 def _power(self, other):
     """``x ** p``."""
+    if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
+        return floats.power(self, other)
     y = None
     if type(other) is int or type(other) is float:
         if type(self._tangent) is NumberTangent:
@@ -213,6 +244,8 @@ def _power(self, other):
 
 
 def _reflected_power(self, other):
+    if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
+        return floats.power(other, self)
     y = push_binary(np.power, other, self)
     if y is None:
         if type(other) not in OPERANDS:

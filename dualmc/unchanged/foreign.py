@@ -10,7 +10,7 @@ import types
 from dualmc.duals import beside
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
-from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins import listed, table
 from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
@@ -29,8 +29,11 @@ SOURCES = {
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
     "scipy.stats": "dualmc.unchanged.scipy.kernel_density",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.distance",
+    "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",
     "scipy.signal": "dualmc.unchanged.scipy.signal.handlers",
+    "scipy.fft": "dualmc.unchanged.scipy.fft",
+    "scipy.ndimage": "dualmc.unchanged.scipy.ndimage.handlers",
     "scipy.integrate._ivp": "dualmc.solvers.odes.handlers",
 }
 # Those of which all functions take arrays, which may be lists.
@@ -69,8 +72,9 @@ def register():
                 handler = listed.looking(handler, original)
             STANDINS[original] = handler
             PATCHED.add(owner)
-        PATCHED.update({"scipy", module})
+        PATCHED.update({"scipy", module, module.rpartition(".")[0]})
         _rows.update(getattr(found, "ROWS", {}))
+        table.changed()
     _known = count
 
 

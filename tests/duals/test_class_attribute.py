@@ -128,7 +128,7 @@ def test_classes_of_arrays_that_ask_it(mode):
     ):
         want = [(f(X + h) - f(X - h)) / 2e-3 for h in 1e-3 * np.eye(2)]
         np.testing.assert_allclose(mode(dm.as_is(f), X), np.stack(want, -1), atol=1e-9)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises((ValueError, dm.TangentLostError), match="read-only"):
         mode(dm.as_is(lambda x: _written(np.asmatrix(x))), X)
 
 

@@ -5,6 +5,7 @@ returned is that array, or the elements of all its leaves in a row.  What is lea
 (that it returns structures) is remembered, so that a second call need not begin anew.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -30,7 +31,7 @@ def returns_one(f):
 
 
 def _code(f):
-    while hasattr(f, "func"):  # of a partial
+    while type(f) is functools.partial:
         f = f.func
     f = getattr(f, "__func__", f)
     return getattr(f, "__code__", type(f))
@@ -78,8 +79,6 @@ class Flat:
             args[i] = trees.built(tree, leaves, trees.as_given)
         args = tuple(a if i in self.positions else next(rest) for i, a in enumerate(args))
         if any(issubclass(type(a), (Dual, Traced)) for a in leaves):
-            if any(callable(a) or type(a).__module__.startswith("scipy.sparse") for a in args):
-                args = adapt.arguments(self.f, args)
             out = adapt.adapted(self.f)(*args)
         else:  # of a judge, who wants f as it is
             out = self.f(*args)

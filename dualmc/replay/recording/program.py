@@ -107,12 +107,11 @@ def _inputs(args, traced, active, recorder):
     for i in traced:
         node = recorder.input(np.array(args[i], np.float64))
         node.name = f"x{i}"
+        recorder.takes_numbers |= not node.shape
         if type(args[i]) is float:
-            recorder.floats.add(node.serial)
+            recorder.numbers.add(node.serial)
         if i not in active:
             recorder.flat.add(node.serial)
-            if type(args[i]) is float:
-                recorder.numbers.add(node.serial)
         if recorder.careful:
             note_finite(recorder, node, node.value)
         inputs.append(node)

@@ -85,7 +85,9 @@ def quad(*args, **kwargs):
             raise missing_case("scipy.integrate.quad", "of a compiled integrand by its limits")
         return scipy.integrate.quad(func, *limits, **given)
     f = Remembered(func, extra)
-    first, *rest = scipy.integrate.quad(f.value, plain(a), plain(b), **given)
+    value = levels.resumed(f.value)
+    with levels.outside():
+        first, *rest = scipy.integrate.quad(value, plain(a), plain(b), **given)
     return (_differentiated(f, first, a, b, points, given), *rest)
 
 
@@ -142,9 +144,9 @@ def _by_parts(f, seen, a, b, given):
         with np.errstate(all="ignore"):
             scale = min(1.0, sizes[j] / sizes[0]) if sizes[0] > 0 else 1.0
         scale = scale if np.isfinite(scale) else 1.0
-        out[j] = scipy.integrate.quad(
-            lambda x, j=j: numbers(x)[j], a, b, epsabs=absolute * scale, **options
-        )[0]
+        part = levels.resumed(lambda x, j=j: numbers(x)[j])
+        with levels.outside():
+            out[j] = scipy.integrate.quad(part, a, b, epsabs=absolute * scale, **options)[0]
     return joined(out, seen)
 
 

@@ -6,6 +6,7 @@ import inspect
 import numpy as np
 import scipy.integrate
 
+from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
 from dualmc.solvers.integrals import leibniz, meshes
@@ -26,7 +27,9 @@ def quad_vec(*args, **kwargs):
     points = [as_operand(p) for p in given.get("points") or ()]
     if points:
         given["points"] = [plain(p) for p in points]
-    found = scipy.integrate.quad_vec(f.value, plain(a), plain(b), **given)
+    value = levels.resumed(f.value)
+    with levels.outside():
+        found = scipy.integrate.quad_vec(value, plain(a), plain(b), **given)
     edge = leibniz.boundary(f, a, b, points)
     seen, inside = f.levels(), None
     if seen:
@@ -42,7 +45,9 @@ def _by_parts(f, seen, a, b, given):
         options["norm"] = "2"  # that of the user's is one of values
     if options.get("workers", 1) != 1:
         raise missing_case("scipy.integrate.quad_vec", "with workers")
-    total = scipy.integrate.quad_vec(lambda x: parts(f(x), seen)[1:], a, b, **options)[0]
+    numbers = levels.resumed(lambda x: parts(f(x), seen)[1:])
+    with levels.outside():
+        total = scipy.integrate.quad_vec(numbers, a, b, **options)[0]
     return joined(np.concatenate([np.zeros((1, *total.shape[1:])), total]), seen)
 
 

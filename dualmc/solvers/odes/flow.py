@@ -13,6 +13,7 @@ from dualmc.duals.operands import primal_at
 from dualmc.errors import TangentLostError, forget
 from dualmc.forward import jacobian_fwd
 from dualmc.kernels.payload import values
+from dualmc.solvers.odes.plain import plain
 
 # Points of the plain solution at which the scales of derivatives are looked at.
 SAMPLES = 5
@@ -25,6 +26,20 @@ class Stage:
         self.F = F
         self.directions = directions
         self.n = n
+        self.machine = None  # of F at this level, if there is one
+
+    def value(self, t, y):
+        """F at plain numbers."""
+        found = None if self.machine is None else self.machine.evaluated(t, y)
+        return np.asarray(plain(self.F(t, y.copy()))) if found is None else found[0]
+
+    def linear(self, t, y, slopes):
+        """The Jacobian of F by y, ``slopes(t, y)``, and its derivatives at a fixed state."""
+        found = None if self.machine is None else self.machine.linear(t, y)
+        if found is not None:
+            return found
+        none = np.zeros((self.directions.size, self.n))
+        return slopes(t, y), self.directions.pushed(self.F, t, y.copy(), none)[1]
 
     @property
     def size(self):
@@ -37,6 +52,10 @@ class Stage:
 
     def rhs(self, t, z):
         """The enlarged system."""
+        if self.machine is not None:
+            found = self.machine.enlarged(t, z)
+            if found is not None:
+                return found
         y, S = self.parts(z)
         f, f_dot = self.directions.pushed(self.F, t, y.copy(), S)
         return np.concatenate([f, np.ravel(f_dot)])
@@ -53,10 +72,11 @@ class Stage:
         k, found = self.directions.size, np.zeros(self.directions.size)
         for (t, y), size in zip(samples, terms, strict=True):
             z = np.concatenate([y, np.zeros(self.n - y.size)])
-            f, rows = self.directions.pushed(self.F, t, z, np.zeros((k, self.n)))
-            size = size + np.abs(values(f)[: y.size])
+            f = values(self.rhs(t, np.concatenate([z, np.zeros(k * self.n)])))
+            size = size + np.abs(f[: y.size])
+            rows = np.reshape(f[self.n :], (k, self.n))[:, : y.size]
             with np.errstate(all="ignore"):
-                ratio = np.abs(values(rows)[:, : y.size]) / np.where(size > 0, size, np.inf)
+                ratio = np.abs(rows) / np.where(size > 0, size, np.inf)
             found = np.fmax(found, ratio.max(axis=1, initial=0.0))
         return found
 
@@ -116,6 +136,10 @@ class Flow:
     def slopes(self, t, z):
         """The plain Jacobian F_y, (n, n), at plain numbers."""
         y = np.array(z[: self.n])
+        machine = self.stages[0].machine
+        found = None if machine is None else machine.evaluated(t, y)
+        if found is not None:
+            return found[1][:, : self.n]
         if self.is_apart:
             try:
                 return values(jacobian_fwd(lambda y: self.stages[0].F(t, y), y))
@@ -123,6 +147,17 @@ class Flow:
                 forget(error)
                 self.is_apart = False
         return values(self.stages[0].directions.slopes(self.stages[0].F, t, y))
+
+    def staggered(self):
+        """What the state and its derivatives are found by in turn; None where there are more."""
+        if len(self.stages) != 1:
+            return None
+        (stage,) = self.stages
+        return {
+            "value": stage.value,
+            "linear": lambda t, y: stage.linear(t, y, self.slopes),
+            "n": self.n,
+        }
 
     def scales(self, ts, ys, weights):
         """Per block of z how large its numbers are beside those of the state, (blocks,).

@@ -11,9 +11,9 @@ from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.nodes import Recorder
 from dualmc.solvers.odes.directions import complex_refused
-from dualmc.solvers.odes.plain import Watched, levels_in, plain, right_hand_side, with_value
-from dualmc.solvers.odes.problems import Problem
+from dualmc.solvers.odes.plain import Watched, plain, with_value
 from dualmc.solvers.odes.results import differentiated
+from dualmc.solvers.odes.solved import Solved
 
 HANDLERS: dict = {}
 _WHERE = "scipy.integrate."
@@ -54,26 +54,28 @@ def _solve_ivp(given):
     args = () if given["args"] is None else tuple(given["args"])
     events, options = given["events"], given["options"]
     events = [events] if callable(events) else list(events or ())
-    watched = Watched()
-    levels_in([t_span, y0, t_eval, args], watched.levels)
+    problem = Solved(fun, args, (given["vectorized"], False))
+    problem.note([t_span, y0, t_eval])
     options = {
-        name: watched(value) if callable(value) else plain(value) for name, value in options.items()
+        name: problem.watched(value) if callable(value) else plain(value)
+        for name, value in options.items()
     }
-    out = scipy.integrate.solve_ivp(
-        watched(fun), plain(t_span), plain(y0), given["method"], plain(t_eval),
-        given["dense_output"], [watched(g) for g in events] or None, given["vectorized"],
-        None if given["args"] is None else plain(args), **options,
-    )  # fmt: skip
-    if not watched.levels and not any(map(np.size, out.t_events or ())):
+
+    def run(fun, args):
+        return scipy.integrate.solve_ivp(
+            fun, plain(t_span), plain(y0), given["method"], plain(t_eval),
+            given["dense_output"], [problem.watched(g) for g in events] or None,
+            given["vectorized"], None if given["args"] is None else args, **options,
+        )  # fmt: skip
+
+    out = problem.run(run)
+    if not problem.watched.levels and not any(map(np.size, out.t_events or ())):
         return out
     t0, t_end = t_span
     y0 = _vector(y0)
     ts, ys = (out.t, out.y) if np.size(out.t) else (plain(t0) + np.zeros(1), plain(y0)[:, None])
-    problem = Problem(
-        right_hand_side(fun, args, given["vectorized"]), t0, y0, ts, ys, given["method"], options,
-        watched.levels,
-    )  # fmt: skip
-    return differentiated(out, problem, [_with(g, args) for g in events], t_eval, t_end)
+    whole = problem.posed(t0, y0, ts, ys, given["method"], options, out.nfev)
+    return differentiated(out, whole, [_with(g, args) for g in events], t_eval, t_end)
 
 
 def _vector(y0):
@@ -99,27 +101,35 @@ def _with(event, args):
 def _odeint(given):
     func, y0, t, args = (given[name] for name in ("func", "y0", "t", "args"))
     args = args if isinstance(args, tuple) else (args,)
-    watched = Watched()
-    levels_in([y0, t, args], watched.levels)
+    problem = Solved(func, args, (False, not given["tfirst"]))
+    problem.note([y0, t])
     plainly = {
-        name: watched(value) if callable(value) else plain(value) for name, value in given.items()
+        name: problem.watched(value) if callable(value) else plain(value)
+        for name, value in given.items()
     }
-    out = scipy.integrate.odeint(**plainly)
-    if not watched.levels:
-        return out
-    ys = out[0] if isinstance(out, tuple) else out
-    t = as_operand(t)
+    plainly["full_output"] = True
+
+    def run(func, args):
+        return scipy.integrate.odeint(**{**plainly, "func": func, "args": args})
+
+    ys, info = problem.run(run)
+    if problem.watched.levels:
+        ys = _with_derivatives(problem, ys, info, y0, as_operand(t), plainly)
+    return (ys, info) if given["full_output"] else ys
+
+
+def _with_derivatives(problem, ys, info, y0, t, plainly):
+    """The states `ys`, (times, n), of `odeint` with derivatives."""
     options = {
         name: 1.49012e-8 if plainly[name] is None else plainly[name] for name in ("rtol", "atol")
     }
     for name, ours in (("h0", "first_step"), ("hmax", "max_step"), ("hmin", "min_step")):
         if plainly[name]:
             options[ours] = plainly[name]
-    F = right_hand_side(func, args, takes_y_first=not given["tfirst"])
     ts = np.asarray(plain(t), float)
-    problem = Problem(F, t[0], _vector(y0), ts, ys.T, "LSODA", options, watched.levels)
-    y = with_value(ys, np.transpose(problem.flow(ts).at(t if hasattr(t, "level") else ts)))
-    return (y, *out[1:]) if isinstance(out, tuple) else y
+    whole = problem.posed(t[0], _vector(y0), ts, ys.T, "LSODA", options, info["nfe"][-1])
+    moving = t if hasattr(t, "level") else ts
+    return with_value(ys, np.transpose(whole.flow(ts).at(moving)))
 
 
 def _refused(name, advice):

@@ -10,14 +10,17 @@ import inspect
 
 import numpy as np
 from scipy.integrate import BDF, LSODA, Radau, solve_ivp
+from scipy.linalg import lapack
 from scipy.sparse import csc_array, eye_array, issparse
+
+from dualmc.solvers.odes.bdf import Staggered
 
 METHODS = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
 # Options of the user's that are of the state's Jacobian, not of the enlarged system's.
 OF_THE_STATE = ("jac", "jac_sparsity", "lband", "uband")
 
 
-def integrated(rhs, t0, z0, ts, method, options, n, slopes):
+def integrated(rhs, t0, z0, ts, method, options, n, slopes, staggered=None):
     """The enlarged solution: plain times, of which `ts` has all that are asked, to (size, times).
 
     With `ts` a number, the solution up to there at any time.
@@ -29,11 +32,16 @@ def integrated(rhs, t0, z0, ts, method, options, n, slopes):
         How many of the numbers z0 are the state.
     slopes : callable
         ``slopes(t, z)`` is the state's Jacobian.
+    staggered : dict, optional
+        Arguments of `bdf.Staggered`, where that may serve.
     """
     is_sparse = options.get("jac_sparsity") is not None or issparse(options.get("jac"))
     options = {k: v for k, v in options.items() if k not in OF_THE_STATE}
     method = METHODS.get(method, method)
-    if inspect.isclass(method) and issubclass(method, (BDF, Radau)):
+    if method is BDF and staggered is not None and not is_sparse:
+        method = Staggered
+        options.update(staggered)
+    elif inspect.isclass(method) and issubclass(method, (BDF, Radau)):
         method = _in_blocks(method)
         options["jac"] = (lambda t, z: csc_array(slopes(t, z))) if is_sparse else slopes
     elif inspect.isclass(method) and issubclass(method, LSODA):
@@ -72,11 +80,15 @@ def _in_blocks(method):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             n = self.J.shape[0]
-            self.I = eye_array(n, format="csc") if issparse(self.J) else np.identity(n)
-            solve = self.solve_lu
+            if issparse(self.J):
+                self.I = eye_array(n, format="csc")
+                solve = self.solve_lu
+            else:
+                self.I = np.identity(n)
+                self.lu, solve = _factors, _solved
 
             def solve_all(LU, b):
-                return solve(LU, np.ascontiguousarray(b.reshape(-1, n).T)).T.reshape(-1)
+                return solve(LU, b.reshape(-1, n).T).T.reshape(-1)
 
             self.solve_lu = solve_all
 
@@ -88,6 +100,18 @@ def _in_blocks(method):
             return slope, slope(self.t, self.y)
 
     return Blocks
+
+
+def _factors(A):
+    """The LU factors of A, by LAPACK itself: of small matrices the checks cost more."""
+    factorise = lapack.dgetrf if A.dtype.kind == "f" else lapack.zgetrf
+    return factorise(A, overwrite_a=True)[:2]
+
+
+def _solved(factors, b):
+    LU, pivots = factors
+    solve = lapack.dgetrs if LU.dtype.kind == "f" else lapack.zgetrs
+    return solve(LU, pivots, b)[0]
 
 
 def _banded(J, count):

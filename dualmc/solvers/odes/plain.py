@@ -10,6 +10,7 @@ from dualmc.duals.levels import Level
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
+from dualmc.unchanged.standins.table import operand
 
 
 def plain(a):
@@ -83,10 +84,11 @@ def right_hand_side(fun, args, is_vectorized=False, takes_y_first=False):
     def F(t, y):
         given = np.reshape(y, (-1, 1)) if is_vectorized else y
         found = fun(given, t, *args) if takes_y_first else fun(t, given, *args)
-        found = as_operand(found)
-        if np.shape(found) == y.shape:
+        found = operand(found)
+        found = found if hasattr(found, "shape") else np.asarray(found)
+        if found.shape == y.shape:
             return found
-        if np.size(found) == y.size:
+        if found.size == y.size:
             return np.reshape(found, y.shape)
         return np.broadcast_to(found, y.shape)
 

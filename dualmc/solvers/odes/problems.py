@@ -3,7 +3,7 @@
 import numpy as np
 
 from dualmc.duals import levels
-from dualmc.duals.operands import has_dual
+from dualmc.kernels.payload import values
 from dualmc.solvers.odes.directions import Grown, directions_of
 from dualmc.solvers.odes.flow import Flow
 from dualmc.solvers.odes.integration import integrated
@@ -25,12 +25,15 @@ class Problem:
         Of `scipy.integrate.solve_ivp`, plain.
     found : set
         The levels on which something was seen to depend.
+    machine : callable, optional
+        ``machine(t, y, directions)`` is the `Machine` of F, which need not be worth its while.
     """
 
-    def __init__(self, F, t0, y0, ts, ys, method, options, found):
+    def __init__(self, F, t0, y0, ts, ys, method, options, found, machine=None):
         self.F, self.t0, self.y0 = F, t0, y0
         self.ts, self.ys = ts, ys
         self.method, self.options = method, options
+        self.machine = machine
         found = found | running_levels()
         self.directions = [directions_of(level) for level in _inward(found)]
 
@@ -49,6 +52,23 @@ class Problem:
 
     def _integrated(self, ts):
         flow = Flow(self.F, self.t0, self.y0, self.directions)
+        if self.machine is None or self.depth != 1:
+            return self._filled(flow, ts)
+        stage = flow.stages[0]
+        machine = self.machine(plain(self.t0), values(self.y0), stage.directions)
+        try:
+            stage.machine = machine if machine.is_good else None
+            self._filled(flow, ts)
+            if machine.is_good and not machine.check():  # F changes what it reads
+                self.machine = None
+                raise Grown
+            return flow
+        finally:
+            stage.machine = None
+            machine.release()
+
+    def _filled(self, flow, ts):
+        """`flow` with its solution at `ts`."""
         rtol, atol = self.options.get("rtol", 1e-3), self.options.get("atol", 1e-6)
         n = flow.n
         atol = np.broadcast_to(np.asarray(atol, float), n)
@@ -58,7 +78,7 @@ class Problem:
             options["rtol"] = np.tile(rtol, scales.size)
         flow.base = integrated(
             self._checked(flow.rhs), plain(self.t0), plain(flow.z0), ts, self.method, options,
-            n, flow.slopes,
+            n, flow.slopes, flow.staggered(),
         )  # fmt: skip
         return flow
 
@@ -67,7 +87,7 @@ class Problem:
 
         def checked(t, z):
             f = rhs(t, z)
-            if has_dual(f):
+            if type(f) is not np.ndarray or f.dtype == object:
                 self._meet(f)
                 f = plain(f)
             return f

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.operands import has_tangent
 from dualmc.graph.record import has_traced, record
 from dualmc.unchanged.standins.table import (
@@ -44,7 +45,7 @@ def plain(a):
     """`a` with plain arrays for the carriers in it."""
     if type(a) in (list, tuple):
         return type(a)(plain(item) for item in a)
-    if isinstance(a, np.ndarray) and a.dtype == object or type(a) is not np.ndarray:
+    if issubclass(type(a), np.ndarray) and a.dtype == object or type(a) is not np.ndarray:
         a = operand(a) if has_carrier(a) else a
     found = value_of(a) if has_carrier(a) else a
     return found[()] if found is not a and np.ndim(found) == 0 else found
@@ -91,25 +92,31 @@ def method(kind, name):
 
     def register(formula):
         found = kind.__dict__[name]
-        is_class_method = isinstance(found, classmethod)
-        original = found.__func__ if is_class_method else found
+        bound = type(found) if isinstance(found, (classmethod, staticmethod)) else None
+        original = found if bound is None else found.__func__
 
         @functools.wraps(original)
-        def standin(self, *args, **kwargs):
-            if not has_carrier((*args, *kwargs.values())) and not holds_carrier(self):
-                return original(self, *args, **kwargs)
-            return formula(original, self, *args, **kwargs)
+        def standin(*args, **kwargs):
+            if any(has_carrier(a) or holds_carrier(a) for a in (*args, *kwargs.values())):
+                return formula(original, *args, **kwargs)
+            made = original(*args, **kwargs)
+            return look(made) if type(made) in _METHODS and levels.current() else made
 
         STANDINS[original] = standin
-        _METHODS.setdefault(kind, {})[name] = classmethod(standin) if is_class_method else standin
+        _METHODS.setdefault(kind, {})[name] = standin if bound is None else bound(standin)
         return formula
 
     return register
 
 
 def holds_carrier(owner):
-    """Whether an object of SciPy holds an array that carries a derivative."""
-    return not isinstance(owner, type) and any(has_carrier(a) for a in _state(owner))
+    """Whether an object of SciPy, or one in a list, holds an array that carries a derivative."""
+    if type(owner) in (list, tuple):
+        return any(map(holds_carrier, owner))
+    kind = type(owner)
+    if isinstance(owner, type) or not (kind.__module__ or "").startswith("scipy."):
+        return False
+    return any(has_carrier(a) for a in _state(owner))
 
 
 def _state(owner):

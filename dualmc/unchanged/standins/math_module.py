@@ -10,6 +10,7 @@ from dualmc.duals.elements import opened
 from dualmc.graph.traced import Traced
 from dualmc.kernels.payload import values
 from dualmc.rules.table import Rule
+from dualmc.steps import floats
 from dualmc.steps.elementwise import push
 from dualmc.unchanged.standins.table import (
     STANDINS,
@@ -62,7 +63,10 @@ def _exact_float(function, formula, *args):
     """`exact`, for functions that read Python floats and return one."""
     if any(map(weak.is_narrow, args)):
         return weak.marked(exact(function, formula, *map(weak.widened, args)))
-    return exact(function, formula, *args)
+    y = floats.noted(exact(function, formula, *args))
+    if type(y) is Traced:
+        y._recorder.numbers.add(y.node.serial)
+    return y
 
 
 def _own_float(a):

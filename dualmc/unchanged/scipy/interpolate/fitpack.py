@@ -102,7 +102,7 @@ def splev(x, tck, der=0, ext=0):
     if isinstance(tck, BSpline):
         original = bsplines.bspline_value
         return original(*_parts(tck), given(x), der, True)
-    if not isinstance(tck[1], (np.ndarray, list, tuple)) or np.ndim(tck[1][0]) == 0:
+    if not issubclass(type(tck[1]), (np.ndarray, list, tuple)) or np.ndim(tck[1][0]) == 0:
         t, c, k = _parts(tck)
         return fitpack_value(t, c, k, given(x), der, ext)
     return [splev(x, (tck[0], c, tck[2]), der, ext) for c in tck[1]]

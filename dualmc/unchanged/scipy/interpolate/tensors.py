@@ -20,14 +20,20 @@ from dualmc.unchanged.scipy.interpolate.spline_fits import basis
 from dualmc.unchanged.scipy.linear_maps import agreed, size
 
 
-@quiet
 def tensor(data, starts, weights):
     """Sums of products: ``sum_j data[starts + j] prod_d weights[d][j_d]`` over neighbours j."""
-    extra = data.ndim - len(starts)
+    indices = [[s + j for j in range(len(w))] for s, w in zip(starts, weights, strict=True)]
+    return tensor_at(data, indices, weights)
+
+
+@quiet
+def tensor_at(data, indices, weights):
+    """The same with an index for each neighbour along each axis."""
+    extra = data.ndim - len(indices)
     total = 0.0
     for place in itertools.product(*(range(len(w)) for w in weights)):
         weight = functools.reduce(np.multiply, (w[j] for w, j in zip(weights, place, strict=True)))
-        at = tuple(s + j for s, j in zip(starts, place, strict=True))
+        at = tuple(i[j] for i, j in zip(indices, place, strict=True))
         total = total + trailing(weight, extra) * data[at]
     return total
 

@@ -10,6 +10,7 @@ import functools
 
 import scipy.linalg
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand, has_dual, has_tangent, level_of
 from dualmc.errors import missing_case
@@ -90,7 +91,11 @@ def _plain(a):
 
 def call(name, *args, **kwargs):
     """SciPy's function on values at one level, which may be Duals of an outer one."""
-    return HANDLERS[f"scipy.linalg.{name}"](*args, **kwargs)
+    standin = HANDLERS[f"scipy.linalg.{name}"]
+    if has_dual(args) or has_dual(tuple(kwargs.values())):
+        return standin(*args, **kwargs)
+    with levels.outside():
+        return standin(*args, **kwargs)
 
 
 def one_matrix(a, name):

@@ -1,5 +1,7 @@
 """The stand-ins for scipy.signal, gathered from the files of this room."""
 
-from dualmc.unchanged.scipy.signal import convolving, filtering, resampling
+from dualmc.unchanged.scipy.signal import convolving, filtering, resampling, smoothing, spectra
 
-HANDLERS = {**filtering.HANDLERS, **convolving.HANDLERS, **resampling.HANDLERS}
+HANDLERS: dict = {}
+for _file in (filtering, convolving, resampling, smoothing, spectra):
+    HANDLERS |= _file.HANDLERS

@@ -49,7 +49,7 @@ def resample_poly(x, up, down, axis=0, window=("kaiser", 5.0), padtype="constant
     up, down = up // common, down // common
     if up == down == 1:
         return x
-    if isinstance(window, (list, np.ndarray)) or not isinstance(window, (str, tuple)):
+    if issubclass(type(window), (list, np.ndarray)) or not isinstance(window, (str, tuple)):
         h = floats(window)
         half = (h.shape[0] - 1) // 2
     else:

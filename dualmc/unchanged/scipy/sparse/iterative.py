@@ -11,8 +11,10 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
+from dualmc.unchanged.scipy import entering
 from dualmc.unchanged.scipy.sparse.places import is_sparse, level_among
 from dualmc.unchanged.scipy.sparse.systems import (
     Operator,
@@ -65,11 +67,13 @@ class Method:
                 options[key] = options[key].T
         if flips and self.name == "qmr" and options.get("M1") is not None:
             options["M1"], options["M2"] = options.get("M2"), options["M1"]
-        x, info = self.original(a, b, rtol=min(TIGHT, self.wanted), **options)
+        with levels.outside():
+            x, info = self.original(a, b, rtol=min(TIGHT, self.wanted), **options)
         if info == 0 or _residual(a, x, b) <= GOOD:
             return x
         full = {"restart": min(len(b), 200), "maxiter": 20, "M": options.get("M")}
-        x, _ = sys.modules["scipy.sparse.linalg"].gmres(a, b, rtol=TIGHT, **full)
+        with levels.outside():
+            x, _ = sys.modules["scipy.sparse.linalg"].gmres(a, b, rtol=TIGHT, **full)
         if _residual(a, x, b) <= max(GOOD, self.wanted):
             return x
         raise np.linalg.LinAlgError(
@@ -92,14 +96,17 @@ def _solver(name):
         A, b = given.pop("A"), operand(given.pop("b"))
         a = system_of(A)
         if level_among(a.numbers() if _may_vary(a) else None, b) is None:
-            return original(*args, **kwargs)
+            given |= {"A": A, "b": b}
+            return original(**{key: entering.plain(value) for key, value in given.items()})
         if level_among(given.get("shift")) is not None:
             raise missing_case(f"scipy.sparse.linalg.{name}", "with respect to shift")
         given = {k: _plain_matrix(v) if k in ("M", "M1", "M2") else v for k, v in given.items()}
         if given.get("x0") is not None:
             given["x0"] = np.array(value_of(operand(given["x0"])))
         b = as_operand(b)
-        x, info = original(a.plain, np.asarray(value_of(b)), **given)
+        own = given | {k: levels.resumed(v) for k, v in given.items() if k == "callback" and v}
+        with levels.outside():
+            x, info = original(a.plain, np.asarray(value_of(b)), **own)
         flat = np.reshape(b, (b.size,))
         if info != 0:  # what f is told; of no root there is a derivative
             method = Method(name, a.plain, given | {"rtol": 1.0})

@@ -14,8 +14,10 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
+from dualmc.unchanged.scipy import entering
 from dualmc.unchanged.scipy.sparse import making
 from dualmc.unchanged.scipy.sparse.places import is_sparse, level_among, numbers, plain, varies
 from dualmc.unchanged.scipy.sparse.solving import spsolve
@@ -53,7 +55,7 @@ def _solver(name, at):
         A, b = given["A"], as_operand(given["b"])
         others = [a for key, a in given.items() if key not in ("A", "b", "x0", "damp")]
         if not varies(A) and not holds_number(list(given.values())):
-            return original(*args, **kwargs)
+            return original(**{key: entering.plain(a) for key, a in given.items()})
         if holds_number(others) or holds_number(given["damp"]) or given.get("calc_var"):
             raise missing_case(f"scipy.sparse.linalg.{name}", "its options, or calc_var=True")
         if not is_sparse(A) and hasattr(A, "_matvec"):
@@ -62,7 +64,8 @@ def _solver(name, at):
         x0 = None if given["x0"] is None else as_operand(given["x0"])
         plainly = dict(given, A=plain(A), b=np.asarray(value_of(b)))
         plainly["x0"] = None if x0 is None else np.array(value_of(x0))
-        found = list(original(**plainly))
+        with levels.outside():
+            found = list(original(**plainly))
         flat = np.reshape(b, (b.size,))
         x = _exact(view_of(A), flat, given["damp"], x0)
         own = level_among(x)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.errors import missing_case, missing_rule
 from dualmc.graph.traced import Traced
@@ -76,7 +77,9 @@ def _of_tuple(kind, parts, shape, **options):
     counted = np.arange(1.0, data.size + 1.0).reshape(data.shape)
     is_coordinates = len(parts) == 2 and not kind.__name__.startswith("dia")
     maker = _coo_of(kind) if is_coordinates else kind
-    return filled(maker((counted, *parts[1:]), shape=shape, **options), flat)
+    with levels.outside():
+        found = maker((counted, *parts[1:]), shape=shape, **options)
+    return filled(found, flat)
 
 
 def from_dense(kind, dense):
@@ -86,7 +89,8 @@ def from_dense(kind, dense):
         raise missing_case("scipy.sparse", f"a sparse matrix of an array of {value.ndim} axes")
     coords = np.nonzero(_is_stored(dense))
     data = dense[coords]
-    counted = kind((np.arange(1.0, len(coords[0]) + 1.0), coords), shape=value.shape)
+    with levels.outside():
+        counted = kind((np.arange(1.0, len(coords[0]) + 1.0), coords), shape=value.shape)
     return with_numbers(counted, data)
 
 
@@ -104,11 +108,12 @@ def _is_stored(dense):
 def converted(a, kind):
     """`a` in the format and family of `kind`."""
     a = summed(a) if not kind.__name__.startswith("coo") else a
-    sample = kind((1, 1))
     if plain_kind(a) is kind:
         return a
-    found = getattr(places(a), f"to{sample.format}")()
-    return filled(kind(found), numbers(a))
+    with levels.outside():
+        sample = kind((1, 1))
+        found = kind(getattr(places(a), f"to{sample.format}")())
+    return filled(found, numbers(a))
 
 
 def identity_like(a):
@@ -172,7 +177,9 @@ def _diagonals(name):
             first += size
         flat = np.concatenate([np.reshape(part, (-1,)) for part in parts])
         kwargs.pop("dtype", None)
-        return filled(original(counted[0] if is_one else counted, *args, **kwargs), flat)
+        with levels.outside():
+            found = original(counted[0] if is_one else counted, *args, **kwargs)
+        return filled(found, flat)
 
     return handler
 

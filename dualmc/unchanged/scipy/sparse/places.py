@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import has_dual, level_of, primal_at
 from dualmc.functions.results import valued
@@ -84,6 +85,7 @@ def numbers(a):
     return np.reshape(data, (data.size,))
 
 
+@levels.aside
 def places(a, first=1):
     """A plain matrix like `a`, that holds the places of its numbers, counted from `first`."""
     if varies(a) and a.format in WRITTEN_TO:
@@ -125,7 +127,9 @@ def moved(function, *matrices):
     for a, part in zip(matrices, flat, strict=True):
         of_places.append(places(a, first))
         first += part.shape[0]
-    return filled(function(*of_places), flat[0] if len(flat) == 1 else np.concatenate(flat))
+    with levels.outside():
+        found = function(*of_places)
+    return filled(found, flat[0] if len(flat) == 1 else np.concatenate(flat))
 
 
 # --- Entries -------------------------------------------------------------------------------------
@@ -135,22 +139,26 @@ def entries(a):
     """The numbers of `a` and their coordinates, an array per axis; several may share a place."""
     if a.format == "coo":
         return a.data, a.coords
-    found = places(a).tocoo()
+    with levels.outside():
+        found = places(a).tocoo()
     return gathered(numbers(a), found.data), found.coords
 
 
 def of_entries(data, coords, shape, like):
     """The matrix of entries, in COO form, of the family (array or matrix) of `like`."""
-    kind = coo_kind(like)
-    counted = kind((np.arange(1.0, data.shape[0] + 1.0), coords), shape=shape)
+    with levels.outside():
+        kind = coo_kind(like)
+        counted = kind((np.arange(1.0, data.shape[0] + 1.0), coords), shape=shape)
     return with_numbers(counted, data)
 
 
+@levels.aside
 def coo_kind(like):
     """The class of SciPy's in COO form, of the family of `like`."""
     return plain_kind(like._coo_container((1, 1)))
 
 
+@levels.aside
 def adding(index, size):
     """The constant matrix that adds vectors of entries: to number `index[i]` of `size` goes i."""
     count = len(index)
@@ -190,6 +198,7 @@ def summed(a):
     return of_entries(found, np.unravel_index(unique, a.shape), a.shape, a)
 
 
+@levels.aside
 def _summed_constants(a):
     if getattr(a, "has_canonical_format", True):
         return a

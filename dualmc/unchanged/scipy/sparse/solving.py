@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.errors import missing_case
 from dualmc.functions.results import with_primal
 from dualmc.unchanged.scipy.sparse import making
@@ -43,7 +44,8 @@ def _factored(a):
 
     def method(rows, trans):
         if not found:
-            found.append(_by_factors(_linalg().splu(a.tocsc())))
+            with levels.outside():
+                found.append(_by_factors(_linalg().splu(a.tocsc())))
         return found[0](rows, trans)
 
     return method
@@ -98,13 +100,17 @@ def _factoring(name):
 
     @functools.wraps(original)
     def standin(A, *args, **kwargs):
-        return Factors(original(plain(A), *args, **kwargs), A, name == "splu")
+        with levels.outside():
+            factors = original(plain(A), *args, **kwargs)
+        return Factors(factors, A, name == "splu")
 
     return standin
 
 
 def _factorized(A):
-    return Factors(_linalg().splu(plain(A).tocsc()), A).solve
+    with levels.outside():
+        factors = _linalg().splu(plain(A).tocsc())
+    return Factors(factors, A).solve
 
 
 def spsolve(A, b, permc_spec=None, use_umfpack=True):
@@ -116,7 +122,9 @@ def spsolve(A, b, permc_spec=None, use_umfpack=True):
     x = columns(Stored(A), right, _factored(A))
     if A.format != "csc" or np.ndim(right) == 2:  # SciPy's own steps round differently
         right = np.asarray(value_of(operand(right)))
-        x = of_value(np.reshape(_linalg().spsolve(plain(A), right), np.shape(x)), x)
+        with levels.outside():
+            own = _linalg().spsolve(plain(A), right)
+        x = of_value(np.reshape(own, np.shape(x)), x)
     if np.ndim(x) == 2 and x.shape[1] == 1:
         return np.ravel(x)  # as SciPy's own
     if is_sparse_b:
@@ -131,6 +139,7 @@ def _spsolve_triangular(A, b, lower=True, overwrite_A=False, overwrite_b=False,
         return original(A, b, lower, overwrite_A, overwrite_b, unit_diagonal)
     constant = plain(A)
 
+    @levels.aside
     def method(rows, trans):
         a = constant if trans == "N" else constant.T
         is_lower = lower if trans == "N" else not lower

@@ -13,6 +13,7 @@ import threading
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.errors import MissingRuleError
 from dualmc.functions.matrices.differentials import held, is_active, quiet
@@ -112,6 +113,8 @@ def plain_operator(a):
     from scipy.sparse.linalg import LinearOperator
 
     def on_values(function):
+        function = levels.resumed(function)
+
         def apply(x):
             values_only.depth += 1
             try:
