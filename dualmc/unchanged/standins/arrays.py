@@ -72,7 +72,8 @@ def arange(*args, **kwargs):
     if not has_carrier(args) and not has_carrier(tuple(kwargs.values())):
         return blank(np.arange(*args, **kwargs))
     names = ("start", "stop", "step", "dtype")
-    given = dict(zip(names if len(args) > 1 else names[1:], args, strict=False)) | kwargs
+    names = names if len(args) > 1 or "stop" in kwargs else names[1:]
+    given = dict(zip(names, args, strict=False)) | kwargs
     start, step = given.get("start", 0), given.get("step", 1)
     if "stop" not in given:
         start, given["stop"] = 0, start
