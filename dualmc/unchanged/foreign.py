@@ -71,7 +71,7 @@ def register():
                 handler = listed.looking(handler, original)
             STANDINS[original] = handler
             PATCHED.add(owner)
-        PATCHED.update({"scipy", module})
+        PATCHED.update({"scipy", module, module.rpartition(".")[0]})
         _rows.update(getattr(found, "ROWS", {}))
         table.changed()
     _known = count
