@@ -125,7 +125,7 @@ def call(f, args, level, kwargs=_NONE):
     if function is None:
         return run(*args, **kwargs)
     args = _unwrapped(args)
-    stack, token = levels.stack, object()
+    stack, token = levels.stack, exchange.Token(level)
     was_quiet, stack.is_quiet = stack.is_quiet, False
     problem = seen = swallowed = None
     try:
@@ -153,9 +153,14 @@ def call(f, args, level, kwargs=_NONE):
             raise problem
         return y
     finally:
-        problem = None
-        stack.is_quiet = was_quiet
-        exchange.leave(token)
+        try:
+            exchange.leave(token)
+        except BaseException:  # an interrupt
+            exchange.leave(token)
+            raise
+        finally:
+            problem = None
+            stack.is_quiet = was_quiet
 
 
 def _complete(needed, seen, problem, swallowed):

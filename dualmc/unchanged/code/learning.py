@@ -11,6 +11,7 @@ import gc
 import sys
 import types
 
+from dualmc.duals import levels
 from dualmc.errors import OWN
 from dualmc.unchanged.as_is import MARK, is_closed
 from dualmc.unchanged.code import exchange, plans, rewriting
@@ -75,6 +76,15 @@ class watching:
         sys.setprofile(self.before)
         if type(self.before) is Seen:  # of a call around this one
             self.before.codes.update(self.seen.codes)
+
+
+def _stop_watching():
+    """After an interrupt: what watches this thread goes when its calls have ended."""
+    if not levels.stack.levels and type(sys.getprofile()) is Seen:
+        sys.setprofile(None)
+
+
+levels.after_closing.append(_stop_watching)
 
 
 def learned(plan, seen):
