@@ -79,8 +79,7 @@ class Traced:
                 self._memory = self._place(self._owner.ended_value())
         if not self.is_number:
             return self._memory
-        is_pythons = self.is_pythons or self._node.serial in self._recorder.floats
-        return self._memory.item() if is_pythons else self._memory[()]
+        return self._memory.item() if self.is_pythons else self._memory[()]
 
     def look(self) -> Any:
         """The plain array, whose numbers decide what f does next."""

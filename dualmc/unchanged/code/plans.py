@@ -98,8 +98,8 @@ def _kinds(f, args):
     """What a plan depends on beside names: the kinds of what f is given and closes over."""
     if not f.__closure__ and not args and not f.__defaults__:
         return ()
-    found = []
-    for value in itertools.chain(contents(f), _defaults(f), args):
+    found = [_closed_kind(value) for value in contents(f)]
+    for value in itertools.chain(_defaults(f), args):
         kind = type(value)
         if kind in DATA or kind is types.FunctionType:
             found.append(None)
@@ -108,6 +108,32 @@ def _kinds(f, args):
         else:
             found.append(kind)
     return found
+
+
+def _closed_kind(value):
+    """The kind of a variable around f; itself where what stands for it is in f's new code."""
+    kind = type(value)
+    if kind in DATA or kind is types.FunctionType and value not in STANDINS:
+        if kind is not types.FunctionType or values.called(value) is value:
+            return None
+    if values.called(value) is value and values.held(value) is value:
+        return kind
+    return _Itself(value)
+
+
+class _Itself:
+    """A part of a key that is equal to nothing but the same object, which it keeps."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __eq__(self, other):
+        return type(other) is _Itself and self.value is other.value
 
 
 def contents(f):

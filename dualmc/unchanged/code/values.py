@@ -87,7 +87,7 @@ def _of_object(value, kind):
         return adapted(value.__wrapped__)
     if home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
         return sparse_products.view_of(value)
-    if home.startswith("numpy.ma") and callable(value):  # its ufuncs are objects
+    if home.startswith(("numpy.ma", "_cython")) and callable(value):  # its ufuncs are objects
         return STANDINS.get(value, value)
     if home.startswith("numba.") and hasattr(value, "py_func"):
         return adapted(value.py_func)
