@@ -96,7 +96,10 @@ def _entered(f):
         return f, None, ()
     found = values.called(f)
     if found is not f:
-        return (found, None, ()) if type(found) is not types.FunctionType else _entered(found)
+        if type(found) is types.FunctionType:
+            return _entered(found)
+        inner = getattr(found, "function", getattr(found, "pyfunc", None))  # a ufunc by elements
+        return found, inner if type(inner) is types.FunctionType else None, ()
     function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)

@@ -9,7 +9,7 @@ run the same functions meanwhile.
 import threading
 
 from dualmc.duals import levels
-from dualmc.unchanged.code.rewriting import is_rewritten
+from dualmc.unchanged.code.rewriting import is_rewritten, original
 
 _lock = threading.RLock()  # an interrupt during `leave` may leave again
 _under_way: dict = {}  # what calls that run have exchanged: functions and their code, by token
@@ -31,10 +31,8 @@ def enter(token, exchanges):
         _under_way[token] = exchanges
         for f, code, new in exchanges:
             now = f.__code__
-            if now is code:
-                _originals[f] = code
-                f.__code__ = new
-            elif now is not new and _originals.get(f) is code:
+            if now is code or now is not new and is_rewritten(now):
+                _originals.setdefault(f, now)
                 f.__code__ = new
 
 
@@ -65,4 +63,4 @@ levels.after_closing.append(leave_what_has_ended)
 
 def code_of(f):
     """The user's own code of `f`."""
-    return _originals.get(f) or f.__code__
+    return original(_originals.get(f) or f.__code__)

@@ -42,7 +42,7 @@ class Seen:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
                 self.others.add(key)
                 _kept[key] = code
-            elif not is_internal(frame):
+            elif not is_internal(frame) and not _is_importing(frame):
                 self.codes[key] = code, frame.f_globals
 
     def note_way(self, error):
@@ -53,6 +53,18 @@ class Seen:
 
 
 _kept: dict = {}  # code whose id is remembered
+
+
+def _is_importing(frame):
+    """Whether `frame` runs since something is imported."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib"):
+            return True
+        if file.startswith(OWN):
+            return False
+        frame = frame.f_back
+    return False
 
 
 class watching:
