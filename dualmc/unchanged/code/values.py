@@ -13,7 +13,7 @@ from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
 from dualmc.unchanged.code import modules
 from dualmc.unchanged.scipy import sparse_products
-from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins import listed, methods
 from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.kinds import unbound
 from dualmc.unchanged.standins.table import CALLED, HELD, STANDINS
@@ -118,7 +118,8 @@ class Loaded:
 
 def loaded(value):
     """What `value` is replaced by where code that looks at everything has loaded it."""
-    return adapted(value) if issubclass(type(value), type) else held(value)
+    found = adapted(value) if issubclass(type(value), type) else held(value)
+    return methods.of_bound(value) if found is value else found
 
 
 def _imported(module):

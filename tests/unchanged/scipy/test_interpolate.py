@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.interpolate as si
+from kernel_judge import judge
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 X = np.array([0.0, 1, 2.4, 3, 4.2, 5, 6.3])
 Y = np.sin(X) + 0.1 * X
