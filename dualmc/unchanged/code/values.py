@@ -108,7 +108,7 @@ def _of_object(value, kind):
     home = getattr(kind, "__module__", "") or ""
     if home == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
         return adapted(value.__wrapped__)
-    if home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
+    if kind.__name__ == "SuperLU" or home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
         return sparse_products.view_of(value)
     if home.startswith(("numpy.ma", "_cython")) and callable(value):  # its ufuncs are objects
         return STANDINS.get(value, value)
