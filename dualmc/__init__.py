@@ -13,7 +13,7 @@ from typing import Any
 from dualmc.functions import tables  # noqa: F401  (first: the tables fill as it is imported)
 from dualmc.duals.dual import Dual
 from dualmc.unchanged import attributes  # noqa: F401  (likewise)
-from dualmc.unchanged.copies.as_is import as_is
+from dualmc.unchanged.as_is import as_is
 from dualmc.calls import names, ownership
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.reverse import (

@@ -15,6 +15,7 @@ from dualmc.calls import options
 from dualmc.calls.options import check_flag
 from dualmc.calls.structures import trees
 from dualmc.duals.dual import Dual
+from dualmc.duals.levels import quiet
 from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of, primal_at
 from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
@@ -134,7 +135,8 @@ class custom_root:
 
     def _solved(self, args: tuple) -> Any:
         """The root at plain numbers."""
-        y = self.solver(*args)
+        with quiet():
+            y = self.solver(*args)
         if has_dual(y):
             raise TypeError(
                 "custom_root: the solver returned a Dual. It must depend on its arguments alone; "

@@ -11,17 +11,7 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     given = args
     try:
-        try:
-            for a in args:
-                if callable(a) or type(a).__module__.startswith("scipy.sparse"):
-                    args = adapt.arguments(f, args)
-                    break
-            y = adapt.adapted(f)(*args)
-        except BaseException:
-            adapt.drop_under_way()
-            raise
-        finally:
-            adapt.hand_back()
+        y = adapt.call(f, args, level)
     except (MissingRuleError, TangentLostError) as error:
         advice.locate(error)
         raise

@@ -8,7 +8,7 @@ from typing import Any
 
 from dualmc.calls.refusals import is_adapted, is_library
 from dualmc.errors import NUMPY, OWN
-from dualmc.unchanged.copies.as_is import MARK
+from dualmc.unchanged.as_is import MARK
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 

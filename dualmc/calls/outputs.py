@@ -87,7 +87,7 @@ def _check_numbers(y, caller):
         if issubclass(type(item), (list, tuple)):
             _check_numbers(item, caller)
         elif type(item) is not Dual and np.asarray(item).dtype.kind not in "biufc":
-            if not has_dual(item):
+            if not has_dual(item) and not elements.is_labelled(item):
                 raise (trees.Structure if trees.is_named(item) else TypeError)(
                     f"{caller} needs f to return numbers; f returned a list that holds a "
                     f"{type(item).__name__}."
@@ -115,6 +115,8 @@ def _stripped(a, level):
         return _stripped(from_objects(a), level)
     if type(a) is elements.Number:
         return _stripped(a.carrier, level)
+    if elements.is_labelled(a):
+        return a.map(lambda v: scalar(_stripped(v, level))).infer_objects()
     return a
 
 

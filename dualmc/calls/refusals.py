@@ -15,8 +15,8 @@ from dualmc import errors
 from dualmc.duals import levels
 from dualmc.errors import NUMPY, OWN, RefusalSwallowedWarning
 from dualmc.tangents.dense_tangent import ChunkNeeded
-from dualmc.unchanged.copies.as_is import FOREIGN
-from dualmc.unchanged.copies.namespace import Namespace
+from dualmc.unchanged.as_is import FOREIGN, LIBRARIES
+from dualmc.unchanged.code.rewriting import is_rewritten
 
 # Refusals that are noted in one call: the first ones tell.
 NOTED = 8
@@ -61,12 +61,14 @@ def _users_line(frame):
 
 def is_adapted(frame):
     """Whether `frame` runs code whose names lead to stand-ins."""
-    return isinstance(frame.f_globals, Namespace)
+    return is_rewritten(frame.f_code)
 
 
 def is_library(frame):
-    """Whether `frame` runs code of a library or of Python's own: `as_is.py` says which."""
+    """Whether `frame` runs code of a library or of Python's, which its user cannot edit."""
     top = (frame.f_globals.get("__name__") or "").partition(".")[0]
+    if top not in LIBRARIES and is_adapted(frame):
+        return False
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
 
 

@@ -28,6 +28,7 @@ from dualmc.errors import NUMPY, OWN, KinkError, KinkWarning
 from dualmc.kernels.payload import is_zero
 from dualmc.rules import registry
 from dualmc.rules.kink_table import KINKS, generic
+from dualmc.unchanged import adapt
 
 
 class _Thread(threading.local):
@@ -105,6 +106,7 @@ class Met(NamedTuple):
         return f"{text}\n  at {self.file}, line {self.line}" + (f": {source}" if source else "")
 
 
+@adapt.restarting
 def found(request, directions=None):
     """The kinks of a call, and the error that ended the look at it, or None."""
     met = _Found()
@@ -206,7 +208,7 @@ def _place():
         file = frame.f_code.co_filename
         if file.startswith(_INTERNAL):
             return None
-        if frame.f_code is found.__code__:  # f is a function of a library
+        if frame.f_code is found.__wrapped__.__code__:  # f is a function of a library
             return None, outer
         if not file.startswith((OWN, NUMPY)):
             if not refusals.is_library(frame):

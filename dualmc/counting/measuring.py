@@ -18,6 +18,7 @@ from dualmc.duals.levels import guarded, open_level
 from dualmc.kernels import buffers
 from dualmc.passes import forward_pass
 from dualmc.passes.reverse_pass import Tape
+from dualmc.unchanged import adapt
 
 # Columns per pass of the chunked mode, as ForwardDiff.jl and its kin take them.
 CHUNK = 16
@@ -114,6 +115,7 @@ class _Reference:
         return float(np.max(np.abs(difference), initial=0.0)) / self.scale
 
 
+@adapt.restarting
 def _pass(request: Request, start: int, stop: int) -> Any:
     """Columns ``start:stop`` of the Jacobian, (m, stop - start), by dense dual numbers."""
     with guarded(), open_level(stop - start) as level:

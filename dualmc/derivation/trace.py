@@ -21,8 +21,10 @@ from dualmc.graph.nodes import Graph, Node, Recorder, give_names, reached
 from dualmc.graph.record import as_operand, record
 from dualmc.graph.returning import same
 from dualmc.graph.traced import Traced
+from dualmc.unchanged import adapt
 
 
+@adapt.restarting
 def trace(
     f: Callable,
     *args: Any,

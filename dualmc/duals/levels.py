@@ -105,6 +105,7 @@ class _Stack(threading.local):
         self.may_serve = any(map(len, list(_running.values())))
         self.levels = _running[threading.current_thread()] = []
         self.watchers = []
+        self.is_quiet = False  # whether what runs computes with plain numbers
 
 
 # The lists of levels of all threads that live.
@@ -203,6 +204,19 @@ def guarded():
         close_beyond(outside)
         del stack.watchers[watchers:]
         raise
+
+
+class quiet:
+    """A block in which code of the user's is called on plain numbers, and makes plain arrays."""
+
+    def __init__(self, is_quiet=True):
+        self.is_quiet = is_quiet
+
+    def __enter__(self):
+        self.before, stack.is_quiet = stack.is_quiet, self.is_quiet
+
+    def __exit__(self, *error):
+        stack.is_quiet = self.before
 
 
 def running_here():

@@ -14,6 +14,7 @@ from dualmc.duals import choices, levels
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
 from dualmc.tangents.dense_tangent import ChunkNeeded
+from dualmc.unchanged import adapt
 
 
 def passes(request, is_sparse=None):
@@ -30,7 +31,10 @@ def passes(request, is_sparse=None):
     start = 0
     while start < n or not pieces:
         width = min(step, n - start)
-        found = _pass(request, start, width, is_sparse)
+        try:
+            found = _pass(request, start, width, is_sparse)
+        except adapt.Restart:
+            continue
         if type(found) is int:
             step = found
             continue
@@ -138,6 +142,7 @@ def along(caller, f, xs, x_dots, given):
     return scalar(y), scalar(y_dot)
 
 
+@adapt.restarting
 def _looked_along(caller, f, xs, x_dots, given):
     with open_level(1) as level:
         duals = [seeds.seed_direction(x, t, level) for x, t in zip(xs, x_dots, strict=True)]

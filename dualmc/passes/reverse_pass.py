@@ -21,6 +21,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.levels import open_level
 from dualmc.kernels import buffers
 from dualmc.tangents.tape import leaf
+from dualmc.unchanged import adapt
 
 # Bytes of one step's cotangents that rows are swept together for: more would leave the cache.
 ROWS_BUDGET = 2**24
@@ -33,10 +34,15 @@ class Tape:
     other: Any = None  # where an inner call met a kink: the tape of another look at f
 
     def __init__(self, request: Request, looks_again: bool = True) -> None:
-        with open_level(0, records=True) as level:
-            seeded = [seed_recorded(x, level) for x in request.xs]
-            y, aux = called(request, [dual for dual, _ in seeded], level)
-            self._hold([var for _, var in seeded], y, aux, level)
+        level = None
+        while level is None:
+            try:
+                with open_level(0, records=True) as level:
+                    seeded = [seed_recorded(x, level) for x in request.xs]
+                    y, aux = called(request, [dual for dual, _ in seeded], level)
+                    self._hold([var for _, var in seeded], y, aux, level)
+            except adapt.Restart:
+                level = None
         if looks_again and (level.kinked or level.chosen):
             self._look_again(level, lambda: Tape(request, False))
 
@@ -45,13 +51,18 @@ class Tape:
         """The tape of a call that differentiates a plain float64 array, its first argument."""
         check_callable(f, caller)
         x = args[0]
-        with open_level(0, records=True) as level:
-            var = leaf(x)
-            dual = make(np.array(x), var, level)
-            dual._writes = 1  # what has no dimensions is an array here: see `make_array`
-            y = call_f(f, (dual, *args[1:]), level)
-            tape = cls.__new__(cls)
-            tape._hold([var], as_output(y, caller), None, level)
+        level = None
+        while level is None:
+            try:
+                with open_level(0, records=True) as level:
+                    var = leaf(x)
+                    dual = make(np.array(x), var, level)
+                    dual._writes = 1  # what has no dimensions is an array here: see `make_array`
+                    y = call_f(f, (dual, *args[1:]), level)
+                    tape = cls.__new__(cls)
+                    tape._hold([var], as_output(y, caller), None, level)
+            except adapt.Restart:
+                level = None
         if looks_again and (level.kinked or level.chosen):
             tape._look_again(level, lambda: cls.of_array(caller, f, args, False))
         return tape

@@ -21,12 +21,22 @@ from dualmc.replay.recording.budget import Budget, Stopped
 from dualmc.replay.recording.program import NotReplayable, trace_program
 from dualmc.replay.result import Result
 from dualmc.replay.verify import check_value
+from dualmc.unchanged import adapt
 
 # Who compares what decided the way of f, in the order in which they are tried: the machine code;
 # that, f recorded with its rounding; or NumPy, in the very steps of f.
 GUARDED = ("by the code", "by its rounding", "by NumPy")
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
 MANY_PRODUCTS = 10**6
+
+
+@adapt.restarting
+def _recorded(f, args, traced, active, catches, budget, call):
+    recorder = Recorder(whole=True, call=budget.counted(call))
+    try:
+        return recorder, trace_program(f, args, traced, active, recorder, catches)
+    except Stopped:
+        raise NotReplayable(budget.reason) from None
 
 
 class Path:
@@ -44,11 +54,7 @@ class Path:
             vector = given(len(traced) - 1, (np.size(args[-1]),))
             args, traced = args[:-1], traced[:-1]
         call = machine if guarded == "by its rounding" else called
-        recorder = Recorder(whole=True, call=budget.counted(call))
-        try:
-            program = trace_program(f, args, traced, active, recorder, catches)
-        except Stopped:
-            raise NotReplayable(budget.reason) from None
+        recorder, program = _recorded(f, args, traced, active, catches, budget, call)
         budget.check()
         self.asks_memory = recorder.asked_memory
         positions = [traced.index(i) for i in active]

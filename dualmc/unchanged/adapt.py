@@ -1,29 +1,27 @@
 """Plain NumPy code, unchanged: f runs with stand-ins for what a Dual cannot reach.
 
-`adapted(f)` is a copy of f, same code, whose global names lead to stand-ins (`standins/`) where
-they lead to the originals in f's own module, and to adapted copies of the Python functions that f
-calls.  Nothing of the user's is modified: the copy has a namespace of its own, a view of the
-module's that is as current as the module itself, and what f assigns to ``global`` names is handed
-back to the module when the call ends.
+While a derivative call runs, the functions that it needs have adapted code in place of their own:
+the same code, in which global names lead to stand-ins (`standins/`) where they led to the originals
+(`code/rewriting.py`).  The functions themselves, their classes, modules and objects are untouched,
+and have their own code back when the call ends, whatever happens (`code/exchange.py`).
 
-What the copies reach: names of f's module, however imported, and of modules of the user's that they
-name; imports inside functions; closures, default arguments, partials, methods (through an object
-that shares the state of the one at hand), callables, compiled functions (`numba.njit`, by the
-Python function they were made of).  What they cannot reach (functions kept in a list or a
-dictionary, C extensions, functions of other packages) runs as it is: it refuses a Dual loudly, or
-handles it rightly.
+Which functions: those that f leads to by names, closures, arguments, classes and objects
+(`code/plans.py`), and those that are seen to run, SciPy's own Python code included
+(`code/learning.py`).  What cannot be reached (C extensions, packages that are left as they are) is
+called with Duals: it refuses them loudly, or handles them rightly.
 """
 
 import functools
-import operator
 import types
 
 import numpy as np
 
+from dualmc.duals import levels
 from dualmc.unchanged import foreign
-from dualmc.unchanged.copies import uses
-from dualmc.unchanged.copies.as_is import DISPATCHER, FOREIGN
-from dualmc.unchanged.copies.world import World
+from dualmc.unchanged.as_is import DATA, MARK
+from dualmc.unchanged.code import exchange, learning, modules, plans, values
+from dualmc.unchanged.code.learning import Restart
+from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
@@ -32,76 +30,143 @@ from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the
     math_module,
     memory,
 )
-from dualmc.unchanged.standins.kinds import ON_HEAP
+from dualmc.unchanged.standins.table import STANDINS
 
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, DISPATCHER)
-_worlds: dict = {}
-_is = operator.is_
+_NONE: dict = {}
 
 
 def adapted(f):
-    """The callable to run in place of `f`; `f` itself where there is nothing to adapt."""
-    root = _module_of(f).partition(".")[0]
-    if root == "dualmc":
-        return f
-    return _world(root if root in FOREIGN else "").adapt(f, is_root=True)
+    """The callable to run in place of `f` inside of a call."""
+    return functools.partial(_called, f)
 
 
-def arguments(f, args):
-    """The arguments of f, adapted, as its adapted copy takes them.
-
-    Constant sparse matrices look for Duals.  Classes, and functions that f knows by a name of its
-    own, are those which the name leads to there, so that ``c is function`` is as true as ever.
-    """
-    return tuple(_argument(f, a) for a in args)
-
-
-def _argument(f, a):
-    if isinstance(a, type):
-        return adapted(a) if a.__flags__ & ON_HEAP else a
-    if isinstance(a, _FUNCTIONS):
-        return _world("").adapt(a) if uses.is_named(f, a) else a
-    return sparse_products.view_of(a)
+def _called(f, *args, **kwargs):
+    return call(f, args, levels.current(), kwargs)
 
 
 def numpy_of_call():
     """NumPy as adapted code sees it."""
-    return _world("").modules.view_of(np)
+    return modules.view_of(np)
 
 
-def drop_under_way():
-    """After an error: what it interrupted is begun anew."""
-    for world in list(_worlds.values()):
-        world.drop_under_way()
+def is_adapted(frame):
+    """Whether `frame` runs on stand-ins."""
+    return is_rewritten(frame.f_code)
 
 
-def hand_back():
-    """Write what adapted code assigned to its global names into the modules they belong to."""
-    for world in tuple(_worlds.values()):
-        for space in world.spaces:
-            found = space.found
-            # What adapted code did not assign to a global name stands in one order.
-            if len(space) != len(found) or not all(map(_is, space.values(), found.values())):
-                space.hand_back()
+def restarting(run):
+    """Decorator: what calls f is run again where the call is to be begun again."""
+
+    @functools.wraps(run)
+    def again(*args, **kwargs):
+        while True:
+            try:
+                return run(*args, **kwargs)
+            except Restart:
+                continue
+
+    return again
 
 
-def _module_of(value):
-    if type(value) is types.FunctionType:
-        return value.__globals__.get("__name__") or ""
-    while isinstance(value, functools.partial):
-        value = value.func
-    if isinstance(value, types.MethodType):
-        value = value.__func__
-    if isinstance(value, types.FunctionType):
-        return value.__globals__.get("__name__") or ""
-    return getattr(type(value), "__module__", "") or ""
+def _entered(f):
+    """What to call for `f`, the Python function that it is, if any, and what is around it."""
+    kind = type(f)
+    if kind is types.FunctionType:
+        if MARK in f.__dict__ or (f.__globals__.get("__name__") or "").startswith("dualmc."):
+            return f, None, ()
+        if f not in STANDINS:
+            return f, f, ()
+    elif kind is types.MethodType:
+        function = f.__func__
+        if type(function) is types.FunctionType and function not in STANDINS:
+            return f, function, (f.__self__,)
+    elif kind is functools.partial:
+        inner = f
+        around = []
+        while type(inner) is functools.partial:
+            around += [*inner.args, *inner.keywords.values()]
+            inner = inner.func
+        _, function, more = _entered(inner)
+        return values.adapted(f), function, (*around, *more)
+    elif issubclass(kind, type):
+        made = f.__init__
+        if type(made) is types.FunctionType:
+            return f, made, (f,)
+    if kind.__module__.startswith("dualmc."):
+        return f, None, ()
+    found = values.called(f)
+    if found is not f:
+        return (found, None, ()) if type(found) is not types.FunctionType else _entered(found)
+    function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
+    if type(function) is types.FunctionType:
+        return f, function, (f,)
+    return f, None, ()
 
 
-def _world(root):
-    found = _worlds.get(root)
-    if found is None:
-        found = _worlds[root] = World(root)
+def _unwrapped(args):
+    """The arguments of f, constant sparse matrices as those that look for Duals."""
+    for a in args:
+        kind = type(a)
+        if kind not in DATA and kind.__module__.startswith("scipy.sparse"):
+            return tuple(map(sparse_products.view_of, args))
+    return args
+
+
+def call(f, args, level, kwargs=_NONE):
+    """``f(*args)``, adapted, on Duals of `level`; without one, what it needs is known.
+
+    Raises
+    ------
+    Restart
+        If it is to be begun again, with what was learned from it.
+    """
     foreign.register()
-    for space in found.spaces:  # copies are of what the modules hold now
-        space.refresh()
-    return found
+    run, function, around = _entered(f)
+    if function is None:
+        return run(*args, **kwargs)
+    args = _unwrapped(args)
+    stack, token = levels.stack, object()
+    was_quiet, stack.is_quiet = stack.is_quiet, False
+    problem = seen = swallowed = None
+    try:
+        needed = plans.Call(function, (*around, *args) if around else args)
+        exchange.enter(token, needed.exchanges)
+        if level is None or needed.plan.tries > learning.TRIES:
+            return run(*args, **kwargs)
+        if needed.is_known:
+            try:
+                y = run(*args, **kwargs)
+            except Exception as error:
+                problem = error
+        else:
+            seen = learning.Seen()
+            try:
+                with learning.watching(seen):
+                    y = run(*args, **kwargs)
+            except Exception as error:
+                problem = error
+        if level.refusals is not None:
+            swallowed = next((r for r in level.refusals if not r.told), None)
+        if seen is not None or problem is not None or swallowed is not None:
+            _complete(needed, learning.Seen() if seen is None else seen, problem, swallowed)
+        if problem is not None:
+            raise problem
+        return y
+    finally:
+        problem = None
+        stack.is_quiet = was_quiet
+        exchange.leave(token)
+
+
+def _complete(needed, seen, problem, swallowed):
+    """If anything was missing in a call, it is begun again: what it was is known then."""
+    plan = needed.plan
+    plan.tries += 1
+    if problem is not None:
+        seen.note_way(problem)
+    if learning.learned(plan, seen):
+        raise Restart
+    if problem is swallowed is None:
+        needed.is_complete()
+    elif learning.is_worth_a_try(needed, problem, swallowed):
+        raise Restart

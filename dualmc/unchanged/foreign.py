@@ -10,7 +10,7 @@ import types
 from dualmc.duals import beside
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
-from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins import listed, table
 from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
@@ -71,8 +71,9 @@ def register():
                 handler = listed.looking(handler, original)
             STANDINS[original] = handler
             PATCHED.add(owner)
-        PATCHED.update({"scipy", module})
+        PATCHED.update({"scipy", module, module.rpartition(".")[0]})
         _rows.update(getattr(found, "ROWS", {}))
+        table.changed()
     _known = count
 
 

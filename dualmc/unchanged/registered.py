@@ -11,6 +11,7 @@ import types
 
 from dualmc.rules import registry
 from dualmc.unchanged import adapt, foreign
+from dualmc.unchanged.standins import table
 from dualmc.unchanged.standins.table import PATCHED, STANDINS, has_carrier
 
 _MISSING = object()
@@ -41,7 +42,7 @@ def enter(function, standin):
     _before.setdefault(function, STANDINS.get(function, _MISSING))
     STANDINS[function] = _while_differentiated(function, standin)
     PATCHED.update(_modules_with(function))
-    _forget_what_was_found()
+    table.changed()
 
 
 def leave(function):
@@ -53,7 +54,7 @@ def leave(function):
         del STANDINS[function]
     else:
         STANDINS[function] = before
-    _forget_what_was_found()
+    table.changed()
     return True
 
 
@@ -82,8 +83,3 @@ def _modules_with(function):
             parts = path.split(".")
             found.update(".".join(parts[:n]) for n in range(1, len(parts) + 1))
     return found
-
-
-def _forget_what_was_found():
-    """Code that was adapted before finds the stand-in too."""
-    adapt._worlds.clear()

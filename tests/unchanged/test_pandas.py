@@ -81,6 +81,26 @@ def test_values_and_structures_of_series():
     np.testing.assert_array_equal(J["n"], [1, 0])
 
 
+def test_aux_has_plain_numbers():
+    def f(x):
+        return (x * S).sum(), {"s": x * S, "d": x[0] * D, "plain": S, "text": pd.Series(["a"])}
+
+    for verb in (dm.gradient, dm.jacobian_fwd):
+        _, aux = verb(f, X, has_aux=True)
+        assert {"float64"} == {
+            str(t) for t in [aux["s"].dtype, aux["plain"].dtype, *aux["d"].dtypes]
+        }
+        pd.testing.assert_series_equal(aux["s"], pd.Series([2.0, 6.0], index=["a", "b"]))
+        pd.testing.assert_frame_equal(aux["d"], 2.0 * D)
+        pd.testing.assert_series_equal(aux["text"], pd.Series(["a"]))
+
+
+def test_lists_of_series_are_stacked():
+    for mode in (dm.jacobian_fwd, dm.jacobian_rev):
+        J = mode(lambda x: [x * S, x, S], X)
+        np.testing.assert_array_equal(J, [np.diag([1, 2]), EYE, 0 * EYE])
+
+
 def test_second_derivatives_and_judges():
     f = lambda x: ((x * S) ** 3).sum()  # noqa: E731
     np.testing.assert_allclose(dm.hessian(f, X), np.diag([12, 8 * 18.0]))

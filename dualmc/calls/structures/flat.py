@@ -79,8 +79,6 @@ class Flat:
             args[i] = trees.built(tree, leaves, trees.as_given)
         args = tuple(a if i in self.positions else next(rest) for i, a in enumerate(args))
         if any(issubclass(type(a), (Dual, Traced)) for a in leaves):
-            if any(callable(a) or type(a).__module__.startswith("scipy.sparse") for a in args):
-                args = adapt.arguments(self.f, args)
             out = adapt.adapted(self.f)(*args)
         else:  # of a judge, who wants f as it is
             out = self.f(*args)

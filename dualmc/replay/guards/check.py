@@ -11,7 +11,7 @@ import numpy as np
 
 from dualmc.graph.events import error_state, loud_errors, warning_action
 from dualmc.replay.guards.values import SMALL
-from dualmc.unchanged.copies.as_is import is_foreign
+from dualmc.unchanged.as_is import is_foreign
 
 
 def compiled_check(f, match_f, fixed, places):

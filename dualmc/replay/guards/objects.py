@@ -14,7 +14,7 @@ import types
 import numpy as np
 
 from dualmc.replay.guards.values import identical, of_array
-from dualmc.unchanged.copies.as_is import is_foreign
+from dualmc.unchanged.as_is import is_foreign
 
 
 class Unknown(Exception):

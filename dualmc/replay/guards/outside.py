@@ -16,7 +16,7 @@ from dualmc.replay.guards.objects import Unknown
 from dualmc.replay.guards.places import ABSENT, Places, named
 from dualmc.replay.guards.snapshot import Book
 from dualmc.replay.recording.program import NotReplayable
-from dualmc.unchanged.copies.as_is import is_foreign
+from dualmc.unchanged.as_is import is_foreign
 
 
 class Outside:

@@ -1,6 +1,6 @@
 """Where f looks up what it uses: global names, attributes of classes and modules, the environment.
 
-f is walked as `unchanged/copies/` does it: its code and the code inside it, the functions that it
+f is walked as `unchanged/code/` does it: its code and the code inside it, the functions that it
 calls, methods, classes, modules of the user's.  Every name looked up there is a place.
 """
 
@@ -11,7 +11,7 @@ import types
 from typing import Any, NamedTuple
 
 from dualmc.replay.guards.objects import Unknown
-from dualmc.unchanged.copies.as_is import is_foreign
+from dualmc.unchanged.as_is import is_foreign
 
 ABSENT = object()
 _RUN_TEXT = frozenset({"eval", "exec"})

@@ -14,7 +14,7 @@ from dualmc.duals.operands import has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.memory import of_plain
-from dualmc.unchanged.standins.table import blank, is_carrier, stands_for
+from dualmc.unchanged.standins.table import CALLED, blank, is_carrier, stands_for
 
 # --- Arrays and matrices -------------------------------------------------------------------------
 
@@ -138,42 +138,33 @@ def get_attribute(a, name, *default):
     return getattr(a if kind is None else kind(0), name, *default)
 
 
-class TypeOf:
-    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy.
-
-    Of an object of the user's it is the class that adapted code knows by its name.
-    """
-
-    def __init__(self, adapted):
-        self._adapted = adapted
-
-    def __call__(self, *args, **kwargs):
+class _TypeOf(type):
+    def __call__(cls, *args, **kwargs):
         if len(args) == 1 and is_carrier(args[0]):
             return args[0].__class__
-        found = type(*args, **kwargs)
-        is_users = found.__flags__ & ON_HEAP and len(args) == 1
-        return self._adapted(found) if is_users else found
+        return type(*args, **kwargs)
 
-    def __getattr__(self, name):
+    def __getattr__(cls, name):
         return getattr(type, name)
 
-    def __getitem__(self, item):
+    def __getitem__(cls, item):
         return type[item]
 
-    def __mro_entries__(self, bases):  # class Meta(type)
-        return (type,)
-
-    def __instancecheck__(self, instance):
+    def __instancecheck__(cls, instance):
         return isinstance(instance, type)
 
-    def __subclasscheck__(self, subclass):
+    def __subclasscheck__(cls, subclass):
         return issubclass(subclass, type)
 
-    def __eq__(self, other):
-        return other is type or other is self
+    def __eq__(cls, other):
+        return other is type or other is cls
 
-    def __hash__(self):
+    def __hash__(cls):
         return hash(type)
+
+
+class type_of(metaclass=_TypeOf):
+    """``type``, by which a Dual is what it stands for: an array, or 0-d a number of NumPy."""
 
 
 def is_subclass(subclass, classes):
@@ -181,12 +172,9 @@ def is_subclass(subclass, classes):
     return issubclass(np.ndarray if subclass in (Dual, Traced) else subclass, classes)
 
 
-# Of the flags of a type: it was made by Python code.
-ON_HEAP = 1 << 9
-
 # Builtins that adapted code finds in place of Python's.
-BUILTINS = {
-    "isinstance": is_instance, "issubclass": is_subclass,
-    "hasattr": has_attribute, "getattr": get_attribute,
-    "memoryview": of_plain(memoryview), "bytearray": of_plain(bytearray),
+CALLED |= {
+    isinstance: is_instance, issubclass: is_subclass, type: type_of,
+    hasattr: has_attribute, getattr: get_attribute,
+    memoryview: of_plain(memoryview), bytearray: of_plain(bytearray),
 }  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
+from dualmc.unchanged.scipy import entering
 from dualmc.unchanged.scipy.sparse.places import is_sparse, level_among
 from dualmc.unchanged.scipy.sparse.systems import (
     Operator,
@@ -95,7 +96,8 @@ def _solver(name):
         A, b = given.pop("A"), operand(given.pop("b"))
         a = system_of(A)
         if level_among(a.numbers() if _may_vary(a) else None, b) is None:
-            return original(*args, **kwargs)
+            given |= {"A": A, "b": b}
+            return original(**{key: entering.plain(value) for key, value in given.items()})
         if level_among(given.get("shift")) is not None:
             raise missing_case(f"scipy.sparse.linalg.{name}", "with respect to shift")
         given = {k: _plain_matrix(v) if k in ("M", "M1", "M2") else v for k, v in given.items()}

@@ -17,6 +17,7 @@ import numpy as np
 from dualmc.duals import levels
 from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
+from dualmc.unchanged.scipy import entering
 from dualmc.unchanged.scipy.sparse import making
 from dualmc.unchanged.scipy.sparse.places import is_sparse, level_among, numbers, plain, varies
 from dualmc.unchanged.scipy.sparse.solving import spsolve
@@ -54,7 +55,7 @@ def _solver(name, at):
         A, b = given["A"], as_operand(given["b"])
         others = [a for key, a in given.items() if key not in ("A", "b", "x0", "damp")]
         if not varies(A) and not holds_number(list(given.values())):
-            return original(*args, **kwargs)
+            return original(**{key: entering.plain(a) for key, a in given.items()})
         if holds_number(others) or holds_number(given["damp"]) or given.get("calc_var"):
             raise missing_case(f"scipy.sparse.linalg.{name}", "its options, or calc_var=True")
         if not is_sparse(A) and hasattr(A, "_matvec"):

@@ -17,6 +17,7 @@ from dualmc.duals import levels
 from dualmc.duals.dual import Dual
 from dualmc.errors import MissingRuleError, missing_case
 from dualmc.functions.results import with_primal
+from dualmc.unchanged.scipy import entering
 from dualmc.unchanged.scipy.sparse import making
 from dualmc.unchanged.scipy.sparse.places import (
     is_sparse,
@@ -51,11 +52,12 @@ def _solver(name):
     @functools.wraps(original)
     def standin(*args, **kwargs):
         given = dict(signature.bind(*args, **kwargs).arguments)
+        given["v0"] = entering.plain(given.get("v0"))
         A, M = given["A"], given.get("M")
         rest = [a for key, a in given.items() if key not in ("A", "M", "v0")]
         is_dense = not is_sparse(A) and holds_number(A)
         if not varies(A) and not varies(M) and not is_dense and not holds_number(rest):
-            return original(*args, **kwargs)
+            return original(**{key: entering.plain(a) for key, a in given.items()})
         if holds_number(rest) or (given.get("mode") or "normal") != "normal":
             raise missing_case(f"scipy.sparse.linalg.{name}", "these options of Duals")
         A, M = _sparse(A), _sparse(M)
@@ -124,7 +126,7 @@ def _renormalized(vector, M, own):
 def _svds(A, k=6, *args, **kwargs):
     original = sys.modules["scipy.sparse.linalg"].svds
     if not varies(A) and not (holds_number(A) and not is_sparse(A)):
-        return original(A, k, *args, **kwargs)
+        return original(entering.plain(A), k, *args, **kwargs)
     raise missing_case("scipy.sparse.linalg", "svds of Duals: use scipy.linalg.svd(A.toarray())")
 
 
@@ -139,7 +141,7 @@ def _expm_multiply(A, B, start=None, stop=None, num=None, endpoint=None, traceA=
     original = sys.modules["scipy.sparse.linalg"].expm_multiply
     given = (A, B, start, stop, num, endpoint)
     if not varies(A) and not holds_number([A, B, start, stop]):
-        return original(*given, traceA, **options)
+        return original(*map(entering.plain, given), traceA, **options)
     if any(x is not None for x in (start, stop, num, endpoint)):
         return _at_times(A, B, start, stop, num, endpoint)
     B = operand(B)

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.unchanged.copies import classes as class_views
-from dualmc.unchanged.copies import functions as function_copies
+from dualmc.unchanged.code import plans
 
 X = 1.5
 MODES = [
@@ -416,14 +415,12 @@ def test_nothing_is_kept(make):
 
 @pytest.mark.parametrize("make", [new_class, new_closure_that_holds_itself])
 def test_what_is_kept_has_a_bound(make, monkeypatch):
-    monkeypatch.setattr(class_views, "KEPT", 20)
-    monkeypatch.setattr(function_copies, "KEPT", 20)
+    monkeypatch.setattr(plans, "KEPT", 20)
     assert grown(make) < 1
 
 
 def test_a_dropped_class_is_freed_when_others_come(monkeypatch):
-    monkeypatch.setattr(class_views, "KEPT", 3)
-    monkeypatch.setattr(function_copies, "KEPT", 3)
+    monkeypatch.setattr(plans, "KEPT", 3)
     method = new_class()
     dropped = weakref.ref(type(method.__self__))
     dm.derivative(method, X)

@@ -12,6 +12,8 @@ FOREIGN = frozenset(
     casadi sklearn statsmodels pytest _pytest hypothesis IPython pint unyt
     """.split()
 )
+# Of these the ones whose own Python code runs on Duals as the user's does, once it is seen to run.
+LIBRARIES = frozenset({"scipy", "sklearn", "statsmodels"})
 # The attribute by which the user leaves a function or a class as it is.
 MARK = "__dualmc_as_is__"
 # The class of NumPy's functions that have a C implementation of its protocol.
@@ -23,9 +25,6 @@ DATA = frozenset(
         slice, np.ndarray, np.float64, np.float32, np.int64, np.dtype, type(Ellipsis),
     }
 )  # fmt: skip
-# Kinds of values whose adapted forms are never exchanged.
-
-
 T = TypeVar("T")
 
 
@@ -73,3 +72,8 @@ def is_foreign(module, root):
     if top == "astropy" and module.startswith("astropy.units"):  # units are told apart by `is`
         return True
     return top in FOREIGN or top in sys.stdlib_module_names and top != "__main__"
+
+
+def is_closed(module, root):
+    """Whether code of the `module` runs as it is even where it is seen to meet Duals."""
+    return (module or "").partition(".")[0] not in LIBRARIES and is_foreign(module, root)

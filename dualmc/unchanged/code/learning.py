@@ -1,0 +1,194 @@
+"""Functions seen to run in a call of f that no name leads to, and the call begun again with them.
+
+In the first call of a function every Python function that starts is noted (`sys.setprofile`, or
+what an error passed, where a profiler is at work).  Those that would have run on stand-ins are
+remembered, and f is called once more.  So it is after an error that a Dual may be the reason of;
+there code is also made to look at whatever it loads (`rewriting.py`).
+"""
+
+import dis
+import gc
+import sys
+import types
+
+from dualmc.errors import OWN
+from dualmc.unchanged.as_is import MARK, is_closed
+from dualmc.unchanged.code import exchange, plans, rewriting
+from dualmc.unchanged.standins.callers import is_internal
+
+# Times that a function is called anew before its error is its own, and that one of the functions
+# that run in it is learned: made anew in every call, it may be another every time.
+TRIES, AGAIN = 60, 3
+
+
+class Restart(BaseException):
+    """What a call needs is known now: it is begun again."""
+
+
+class Seen:
+    """The code that started to run in this thread, beside that on stand-ins."""
+
+    def __init__(self):
+        self.codes = {}  # by id: code and global names
+        self.others = set()
+
+    def __call__(self, frame, event, arg):
+        if event != "call":
+            return
+        code = frame.f_code
+        key = id(code)
+        if key not in self.codes and key not in self.others:
+            if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
+                self.others.add(key)
+                _kept[key] = code
+            elif not is_internal(frame):
+                self.codes[key] = code, frame.f_globals
+
+    def note_way(self, error):
+        tb = error.__traceback__
+        while tb is not None:
+            self(tb.tb_frame, "call", None)
+            tb = tb.tb_next
+
+
+_kept: dict = {}  # code whose id is remembered
+
+
+class watching:
+    """A block in which what starts to run is noted in `seen`, unless a profiler is at work."""
+
+    __slots__ = ("seen", "before")
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def __enter__(self):
+        if self.seen is None:
+            return
+        self.before = sys.getprofile()
+        if self.before is None or type(self.before) is Seen:
+            sys.setprofile(self.seen)
+
+    def __exit__(self, kind, error, traceback):
+        if self.seen is None:
+            return
+        sys.setprofile(self.before)
+        if type(self.before) is Seen:  # of a call around this one
+            self.before.codes.update(self.seen.codes)
+
+
+def learned(plan, seen):
+    """Whether functions were seen that belong to `plan` and were not known to."""
+    root = (plan.names.get("__name__") or "").partition(".")[0]
+    tried = plans.tried(plan)
+    codes = [
+        (code, names)
+        for code, names in seen.codes.values()
+        if tried.get(id(code), 0) < AGAIN and not is_closed(names.get("__name__"), root)
+    ]
+    for code, _ in codes:
+        tried[id(code)] = tried.get(id(code), 0) + 1
+        _kept[id(code)] = code
+    found = [
+        f
+        for f in _functions(codes)
+        if MARK not in f.__dict__ and plans.new_code(f) is not exchange.code_of(f)
+    ]
+    if found:
+        plans.learn(plan, found)
+    return bool(found)
+
+
+def _functions(codes):
+    """The function objects that have one of `codes`."""
+    found, missing = [], []
+    for code, names in codes:
+        f = _by_name(code, names)
+        if f is None:
+            missing.append(code)
+        else:
+            found.append(f)
+    if missing:
+        wanted = set(map(id, missing))
+        found += [
+            f
+            for f in gc.get_referrers(*missing)
+            if type(f) is types.FunctionType and id(f.__code__) in wanted
+        ]
+    return found
+
+
+def _by_name(code, names):
+    """The function of `code` where its qualified name leads to it."""
+    value = names
+    for part in code.co_qualname.split("."):
+        value = (
+            value.get(part)
+            if type(value) is dict
+            else vars(value).get(part)
+            if (issubclass(type(value), type))
+            else None
+        )
+    value = getattr(value, "__func__", value)
+    while type(value) is types.FunctionType and value.__code__ is not code:
+        value = value.__dict__.get("__wrapped__")
+    return value if type(value) is types.FunctionType else None
+
+
+# --- Errors --------------------------------------------------------------------------------------
+
+_hopeless: set = set()  # places where looking at everything did not help
+_tried: dict = {}  # by place: code that was made to look
+
+
+def is_worth_a_try(needed, error, swallowed):
+    """Make the code on the way of `error` look at whatever it loads; whether that is new.
+
+    Without an `error` it is the code that ran where f swallowed a refusal.
+    """
+    place = _place(error) if error is not None else (swallowed.file, swallowed.line)
+    if place is None or place in _hopeless:
+        return False
+    way = [code for code, _ in _way(error)] if error is not None else []
+    fresh = [c for c in map(rewriting.original, way) if id(c) not in plans.careful]
+    if not fresh:
+        plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
+        ran = [code for codes in plan_codes for code in codes]
+        fresh = [c for c in ran if id(c) not in plans.careful]
+    made = _tried.setdefault(place, [])
+    for plan in (needed.plan, *needed.others):
+        plans.forget(plan)
+    for code in fresh:
+        plans.careful[id(code)] = code
+    made += fresh
+    if not fresh:
+        _hopeless.add(place)
+        for code in _tried.pop(place):
+            plans.careful.pop(id(code), None)
+    return bool(fresh)
+
+
+def _way(error):
+    """Code of the user's, or of libraries that are looked into, that `error` passed."""
+    tb, found = error.__traceback__, []
+    while tb is not None:
+        code, names = tb.tb_frame.f_code, tb.tb_frame.f_globals
+        if not code.co_filename.startswith(OWN) and not is_closed(names.get("__name__"), ""):
+            found.append((code, tb.tb_lasti))
+        tb = tb.tb_next
+    return found
+
+
+def _place(error):
+    """Where `error` was raised by something called; None where the user's code raised it."""
+    way = _way(error)
+    if not way:
+        return None
+    code, at = way[-1]
+    tb = error.__traceback__
+    while tb.tb_next is not None:
+        tb = tb.tb_next
+    if tb.tb_frame.f_code is code and dis.opname[code.co_code[at]] == "RAISE_VARARGS":
+        return None
+    code = rewriting.original(code)
+    return code.co_filename, tb.tb_lineno

@@ -1,0 +1,129 @@
+"""What adapted code finds in place of a value: stand-ins for what could not serve Duals.
+
+Functions, classes and objects of the user's are found as they are: their own code is adapted, in
+place (`exchange.py`).
+"""
+
+import functools
+import types
+
+import numpy as np
+
+from dualmc.unchanged import foreign
+from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
+from dualmc.unchanged.code import modules
+from dualmc.unchanged.scipy import sparse_products
+from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins.by_element import vectorize
+from dualmc.unchanged.standins.kinds import unbound
+from dualmc.unchanged.standins.table import CALLED, HELD, STANDINS
+
+
+def adapted(value):
+    """What `value` is replaced by in adapted code; mostly `value` itself."""
+    kind = type(value)
+    if kind in DATA or value is np.ndarray:  # see `modules.Replica`
+        return value
+    if kind is types.FunctionType:
+        found = STANDINS.get(value)
+        return value if found is None or MARK in value.__dict__ else found
+    if kind is types.BuiltinFunctionType or kind is DISPATCHER:
+        return STANDINS.get(value, value)
+    if kind is types.ModuleType:
+        return modules.view_of(value)
+    if kind is np.ufunc:
+        return value
+    if issubclass(type(value), type):
+        return STANDINS.get(value, value) if type(value).__hash__ is not None else value
+    handle = _HANDLERS.get(kind)
+    return _of_object(value, kind) if handle is None else handle(value)
+
+
+def called(value):
+    """What `value` is replaced by where code only calls it, or what it finds in it."""
+    kind = type(value)
+    if kind is types.ModuleType:
+        return modules.called(value)
+    found = adapted(value)
+    if found is not value or kind in DATA:
+        return found
+    if kind in _LISTED:
+        if kind is types.BuiltinFunctionType and value in CALLED:
+            return CALLED[value]
+        return listed.substitute(value) if listed.has_substitute(value) else value
+    return CALLED.get(value, value) if kind is type else value
+
+
+def held(value):
+    """What `value` is replaced by where code hands it on, or keeps it."""
+    found = adapted(value)
+    if found is value and type(value) is types.BuiltinFunctionType:
+        return CALLED.get(value, value)
+    return HELD.get(value, value) if found is value and type(value) is type else found
+
+
+def _method(value):
+    function = adapted(value.__func__)
+    return value if function is value.__func__ else types.MethodType(function, value.__self__)
+
+
+def _partial(value):
+    func, args = adapted(value.func), tuple(map(adapted, value.args))
+    keywords = {k: adapted(v) for k, v in value.keywords.items()}
+    if func is value.func and all(a is b for a, b in zip(args, value.args, strict=True)):
+        if all(a is b for a, b in zip(keywords.values(), value.keywords.values(), strict=True)):
+            return value
+    return functools.partial(func, *args, **keywords)
+
+
+def _vectorized(value):
+    options = value.otypes, None, value.excluded, value.cache, value.signature
+    return vectorize(value.pyfunc, *options)
+
+
+def _of_object(value, kind):
+    home = getattr(kind, "__module__", "") or ""
+    if home == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
+        return adapted(value.__wrapped__)
+    if home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
+        return sparse_products.view_of(value)
+    if home.startswith("numpy.ma") and callable(value):  # its ufuncs are objects
+        return STANDINS.get(value, value)
+    if home.startswith("numba.") and hasattr(value, "py_func"):
+        return adapted(value.py_func)
+    return value
+
+
+# Kinds of functions that may have to look for Duals in lists.
+_LISTED = frozenset({types.FunctionType, types.BuiltinFunctionType, DISPATCHER, np.ufunc})
+_HANDLERS = {
+    types.MethodType: _method,
+    functools.partial: _partial,
+    types.MethodDescriptorType: lambda v: unbound(v) if v.__objclass__ is np.ndarray else v,
+    np.vectorize: _vectorized,
+}
+
+
+class Loaded:
+    """``Loaded()[value]`` is what adapted code finds in place of a `value` that it has loaded."""
+
+    __slots__ = ("replace",)
+
+    def __init__(self, replace):
+        self.replace = replace
+
+    def __getitem__(self, value):
+        return value if type(value) in DATA else self.replace(value)
+
+
+def loaded(value):
+    """What `value` is replaced by where code that looks at everything has loaded it."""
+    return adapted(value) if issubclass(type(value), type) else held(value)
+
+
+def _imported(module):
+    foreign.register()
+    return adapted(module)
+
+
+ANY, IMPORTED = Loaded(loaded), Loaded(_imported)

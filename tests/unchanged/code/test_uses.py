@@ -1,0 +1,78 @@
+"""What code does with a name: where it only calls a function of NumPy's, it may find another."""
+
+import dis
+import functools
+import inspect
+import math
+import types
+
+import numpy as np
+
+import dualmc as dm
+from dualmc.unchanged.code import bytecode, modules, plans
+
+X = np.array([3.0, 2.0])
+
+
+def test_functions_that_code_holds_are_numpys_own():
+    held = []
+
+    def act(x, function):
+        held.append(function)
+        return np.tanh(x) if function is np.tanh else -x
+
+    def called(x):
+        return np.exp([x[0], 1.0]) + act(x, np.tanh)
+
+    for f, x in ((called, X), (lambda x: act(x, np.exp), X)):
+        dm.jacobian_fwd(f, x)
+    assert [np.tanh, np.exp] == held
+    assert type(held[0]) is np.ufunc
+    slopes = 1 / np.cosh(X) ** 2
+    np.testing.assert_allclose(dm.jacobian_fwd(lambda x: act(x, np.tanh), X), np.diag(slopes))
+    table = {np.sin: np.cos}
+    J = dm.jacobian_fwd(lambda x: table[np.sin](x), X)
+    np.testing.assert_allclose(J, -np.diag(np.sin(X)))
+    J = dm.jacobian_fwd(lambda x: x * (np is held and 1 or isinstance(np.exp, np.ufunc)), X)
+    np.testing.assert_array_equal(J, np.eye(2))
+
+
+def _replaced(f):
+    """Which of the names that f loads are replaced, and with what each step loads then."""
+    code = plans.new_code(f)
+    steps = list(dis.get_instructions(code))
+    names = {s.argval for s in steps if s.opname == "LOAD_GLOBAL"}
+    found = [s.argval for s in steps if s.opname == "LOAD_CONST"]
+    return names, [v for v in found if isinstance(v, types.ModuleType)]
+
+
+def test_what_each_step_loads():
+    called, held = modules.called(np), modules.view_of(np)
+    for f, expected in (
+        (lambda x: np.exp(x), [called]),
+        (lambda x: np.add.reduce(x) + np.linalg.norm(x) * np.pi, [called, called]),
+        (lambda x: np.sum(x, axis=0) + np.zeros(3), [called, called]),
+        (lambda x: x + np.exp(x), [called]),
+        (lambda x: math.exp(x), [modules.called(math)]),
+        (lambda x: map(np.zeros, x), [held]),
+    ):
+        names, found = _replaced(f)
+        assert found == expected
+        assert names <= {"map", "np"}
+    for f in (lambda x: x is np.exp, lambda x: [np.exp, np.pi], lambda x: np.zeros is x):
+        assert _replaced(f) == ({"np"}, [])
+
+
+def test_instructions_survive():
+    """What is taken apart and put together again is the same code, to the byte."""
+    for module in (dis, inspect, functools, np.lib._npyio_impl):
+        text = inspect.getsource(module)
+        codes = [compile(text, module.__file__, "exec")]
+        for code in codes:
+            codes.extend(c for c in code.co_consts if type(c) is types.CodeType)
+            steps, handlers = bytecode.steps_of(code)
+            same = bytecode.code_of(code, steps, handlers, code.co_consts, 0)
+            assert same.co_code == code.co_code
+            assert list(same.co_positions()) == list(code.co_positions())
+            assert list(same.co_lines()) == list(code.co_lines())
+            assert same.co_exceptiontable == code.co_exceptiontable
