@@ -15,7 +15,7 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import has_dual
 from dualmc.kernels.payload import values
-from dualmc.unchanged.code.exchange import code_of
+from dualmc.unchanged.code.rewriting import original
 
 
 class NotLiftable(Exception):
@@ -87,7 +87,7 @@ class Lifted:
                 func(given), *args(given), **{name: make(given) for name, make in words.items()}
             )
         if type(a) is types.FunctionType:
-            code = code_of(a)
+            code = original(a.__code__)
             if a.__closure__ or has_dual(a.__defaults__) or code is not a.__code__:
                 return self._rebuilt(a, code)
         if has_dual(a):
