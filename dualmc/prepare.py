@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls import names, watch
+from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Layout, Of, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request
@@ -57,6 +58,7 @@ class Prepared:
         max_seconds: float | None = None,
         of: Of = "jacobian",
     ) -> None:
+        args = as_read(args)
         fresh_calls.check(of, args, argnums, sparse, layout)
         self._f = f
         self._point = copying.kept(args)
@@ -175,6 +177,7 @@ class Prepared:
     # --- A call ----------------------------------------------------------------------------------
 
     def _result(self, args: tuple, with_value: bool) -> tuple[Any, Any]:
+        args = as_read(args)
         structure = self._structure
         if structure is None:
             return self._arrays(args, with_value)

@@ -166,8 +166,6 @@ def _why(way):
     name = _called_at(way)
     if name is not None:
         return f"{name} is compiled code, which dualmc cannot look into."
-    if way.unreached:
-        return f"{way.unreached} runs as it is."
     last = way.entries[-1]
     if way.last is not last or call_at(last) or is_library(last.tb_frame):
         return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dualmc.calls.refusals import is_adapted, is_library
 from dualmc.errors import NUMPY, OWN
-from dualmc.unchanged.as_is import MARK
+from dualmc.unchanged.as_is import LIBRARIES, MARK
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -71,12 +71,6 @@ class Way:
                 return f"{_name(frame)} runs as it is, since {reason}."
         return ""
 
-    @property
-    def unreached(self):
-        """The name of the user's own function, if it is not adapted."""
-        frame = self.line.tb_frame
-        return "" if is_adapted(frame) or is_library(frame) else _name(frame)
-
 
 def _reason(frame):
     """Why the function of `frame` is not adapted; empty if there was nothing in it to adapt."""
@@ -84,11 +78,9 @@ def _reason(frame):
     owner = type(frame.f_locals.get("self"))
     if MARK in _attributes(frame.f_globals.get(name)) or MARK in _attributes(owner):
         return "it is marked with dualmc.as_is"
-    if is_library(frame):
+    if top not in LIBRARIES and is_library(frame):
         kind = "Python's own" if top in sys.stdlib_module_names else f"{top}'s"
         return f"dualmc leaves {kind} code alone"
-    if owner is not type(None) and any("__slots__" in base.__dict__ for base in owner.__mro__):
-        return f"{owner.__name__} has __slots__"
     return ""
 
 
@@ -126,7 +118,8 @@ def _public_name(frame):
     module = module_of(frame)
     name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
     name = name.removeprefix(module + ".")  # compiled by Cython
-    owner = frame.f_locals.get("self")
+    # Frames that Cython makes up for a traceback have no locals that could be read.
+    owner = frame.f_locals.get("self") if "self" in frame.f_code.co_varnames else None
     if "." in name and owner is not None:  # the object's own class, not the private base of it
         module = type(owner).__module__
         name = f"{type(owner).__name__}.{frame.f_code.co_name}"

@@ -49,8 +49,7 @@ def value_of(node, frame):
         return _ABSENT
     if not isinstance(node, ast.Name):
         return _ABSENT
-    module = getattr(frame.f_globals, "real", frame.f_globals)
-    for names in (frame.f_locals, module, vars(builtins)):
+    for names in (frame.f_locals, frame.f_globals, vars(builtins)):
         if node.id in names:
             return names[node.id]
     return _ABSENT

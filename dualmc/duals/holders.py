@@ -6,6 +6,8 @@ import types
 
 # What holds anything for a while, and is not what a user would look for.
 _PASSING = (types.FrameType, types.TracebackType, BaseException)
+# Places that are named.
+SHOWN = 5
 
 
 def told(a):
@@ -14,7 +16,7 @@ def told(a):
     tables = [r for r in holders if issubclass(type(r), dict)]
     owners = gc.get_referrers(*tables) if tables else []
     places = dict.fromkeys(place for r in holders for place in _places(r, a, owners))
-    kept = f", kept as {' and as '.join(places)}" if places else ""
+    kept = f", kept as {' and as '.join([*places][:SHOWN])}" if places else ""
     what = f"an array of shape {a.shape}" if a.shape else "a number"
     return (
         f" It is {what}{kept}. Where its value is meant as a constant, keep numpy.array(a) in its "

@@ -27,6 +27,7 @@ SOURCES = {
     "scipy.integrate": "dualmc.solvers.integrals.handlers",
     "scipy.optimize": "dualmc.solvers.optimize.handlers",
     "scipy.optimize.elementwise": "dualmc.solvers.optimize.elementwise",
+    "scipy.stats": "dualmc.unchanged.scipy.kernel_density",
     "scipy.spatial.distance": "dualmc.unchanged.scipy.spatial.distances",
     "scipy.spatial.transform": "dualmc.unchanged.scipy.spatial.rotations",
     "scipy.interpolate": "dualmc.unchanged.scipy.interpolate.handlers",

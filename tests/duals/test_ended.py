@@ -499,6 +499,18 @@ def test_it_may_be_given_to_the_next_call(call):
     np.testing.assert_array_equal(dm.vjp(lambda x: x * 2.0, X)[1](model.last), 2.0 * plain)
 
 
+def test_prepared_functions_take_it():
+    model = Model()
+    dm.jacobian_fwd(model.residual, X)
+    plain = np.array(model.last)
+    J = dm.prepare(lambda x, c: np.sin(x) * c, X, model.last)
+    for args in ((X, model.last), (model.last, model.last), (model.last, X)):
+        x, c = map(np.asarray, args)
+        np.testing.assert_allclose(J(*args), np.diag(np.cos(x) * c), rtol=1e-15)
+    assert (3, 0) == (J.replays, J.fresh_calls)
+    np.testing.assert_array_equal(model.last, plain)
+
+
 def test_an_interrupted_call_leaves_values():
     for error in (ValueError, KeyboardInterrupt, GeneratorExit):
         model = Model()
@@ -553,8 +565,7 @@ def test_what_another_thread_is_computing_is_no_value():
         with pytest.raises(TypeError, match="pickled"):
             pickle.dumps(x)
 
-    with pytest.warns(dm.RefusalSwallowedWarning):
-        while_one_runs(look)
+    while_one_runs(look)
 
 
 def test_what_has_ended_is_read_while_another_thread_computes():

@@ -1,5 +1,6 @@
 """Floats of Python's stay floats under Python's operators, and raise what floats raise."""
 
+import fractions
 import math
 import operator
 
@@ -117,3 +118,15 @@ def test_overflow_and_complex_roots():
         assert abs(float(go(root, 2.0)) - 1.0) < 1e-15
     value, _ = dm.value_and_jacobian_fwd(lambda t: ((-t) ** 0.5).imag, 2.0)
     assert value == ((-2.0) ** 0.5).imag
+
+
+@pytest.mark.filterwarnings("ignore:prepare. f is not replayed:UserWarning")
+def test_beside_fractions():
+    third = fractions.Fraction(1, 3)
+    f = lambda t: (t / third - third * t) ** 2 + third / t + (t + third) * (third - t)  # noqa: E731
+    for go in (dm.derivative, dm.jacobian_rev, lambda f, x: dm.prepare(f, x)(x)):
+        for x in (1.5, np.float64(1.5)):
+            want = 2 * (8 / 3) ** 2 * 1.5 - 1 / (3 * 1.5**2) - 2 * 1.5
+            assert abs(float(go(f, x)) - want) < 1e-14
+    with pytest.raises(dm.TangentLostError, match="lose|lost"):
+        dm.derivative(lambda t: fractions.Fraction(t) * t, 1.5)

@@ -219,6 +219,10 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
     found = logsumexp(p, axis, q, True, return_sign)
     y, sign = found if return_sign else (found, None)
     total = _shares(a, b, p, q, y, sign, level, axis)
+    if sign is not None and np.iscomplexobj(values(total)):
+        # Of a complex sum, its absolute value and its direction.
+        sign = with_primal(sign, held(sign, level) * 1j * np.imag(total))
+        total = np.real(total)
     shape = kept_shape(np.broadcast_shapes(np.shape(p), np.shape(q)) if b is not None else p.shape,
                        negative_axes(axis, np.ndim(y)), keepdims)  # fmt: skip
     y_dual = np.reshape(with_primal(y, total), shape)
@@ -228,7 +232,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
 @quiet
 def _shares(a, b, p, q, y, sign, level, axis):
     share = np.exp(p - y)
-    share = share if sign is None else share * sign
+    share = share if sign is None else share * np.conj(sign)
     total = None
     if type(a) is Dual and a.level is level:
         total = np.sum((share if q is None else share * q) * a, axis=axis, keepdims=True)

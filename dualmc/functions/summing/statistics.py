@@ -9,7 +9,7 @@ import numpy as np
 
 from dualmc.duals import choices
 from dualmc.duals.dual import Dual, make
-from dualmc.duals.operands import as_operand, has_dual
+from dualmc.duals.operands import as_operand
 from dualmc.errors import missing_case
 from dualmc.functions.axes import negative_axes, not_nan, summed
 from dualmc.functions.results import exact, valued, written
@@ -166,38 +166,37 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
 
 @handles("composite", np.cov)
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
-    def formula(*arrays):
-        x = np.atleast_2d(arrays[0])
+    beside = {"y": y, "fweights": fweights, "aweights": aweights}
+    beside = {key: a for key, a in beside.items() if a is not None}
+
+    def formula(m, *arrays):
+        given = dict(zip(beside, arrays, strict=True))
+        x = np.atleast_2d(m)
         x = x if rowvar or x.shape[0] == 1 else x.T
-        if len(arrays) > 1:
-            z = np.atleast_2d(arrays[1])
+        if y is not None:
+            z = np.atleast_2d(given["y"])
             x = np.concatenate([x, z if rowvar or z.shape[0] == 1 else z.T])
         degrees = (0 if bias else 1) if ddof is None else ddof
-        w = None
-        if fweights is not None:
-            w = np.asarray(fweights, float)
-        if aweights is not None:
-            w = np.asarray(aweights, float) if w is None else w * aweights
+        weights, w = given.get("aweights"), given.get("fweights")
+        if weights is not None:
+            w = weights if w is None else w * weights
         if w is None:
-            total, norm = x.shape[1], x.shape[1] - degrees
+            norm = x.shape[1] - degrees
             deviation = x - np.mean(x, axis=1, keepdims=True)
             weighted = deviation
         else:
-            total = w.sum()
-            norm = total - degrees * ((w * aweights).sum() / total if aweights is not None else 1)
+            w = as_operand(w)
+            total = np.sum(w)
+            norm = total - degrees * (np.sum(w * weights) / total if weights is not None else 1)
             deviation = x - np.sum(x * w, axis=1, keepdims=True) / total
             weighted = deviation * w
         return np.squeeze(np.matmul(weighted, np.conj(deviation).T) / norm)
 
-    if has_dual((fweights, aweights)):
-        raise missing_case("numpy.cov", "with respect to its weights")
-    arrays = (m,) if y is None else (m, y)
-    options = {"bias": bias, "ddof": ddof, "fweights": fweights, "aweights": aweights}
+    def primal(m, *arrays):
+        given = dict(zip(beside, arrays, strict=True))
+        return np.cov(m, rowvar=rowvar, bias=bias, ddof=ddof, **given)
 
-    def primal(*plain):
-        return np.cov(*plain, rowvar=rowvar, **options)
-
-    c = exact(primal, formula, *arrays)
+    c = exact(primal, formula, m, *beside.values())
     return c if dtype is None else c.astype(dtype)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.special as sc
 
 from dualmc.rules.special.bessel import BESSEL
+from dualmc.rules.special.counts import COUNTS
 from dualmc.rules.special.cumulative import BETAS, GAMMAS
 from dualmc.rules.special.distributions import DISTRIBUTIONS, ERROR
 from dualmc.rules.special.elementary import ELEMENTARY, LOGISTIC
@@ -19,7 +20,7 @@ from dualmc.rules.special.partials import rule_of
 from dualmc.rules.special.zeta import ZETAS
 
 TABLE = GAMMA | ERROR | DISTRIBUTIONS | LOGISTIC | ELEMENTARY | BESSEL | INTEGRALS
-TABLE = TABLE | GAMMAS | BETAS | NONCENTRAL | ZETAS
+TABLE = TABLE | GAMMAS | BETAS | NONCENTRAL | ZETAS | COUNTS
 
 
 def _ufunc(name):

@@ -16,6 +16,7 @@ from dualmc.unchanged.standins.table import (
     STANDINS,
     blank,
     has_carrier,
+    is_carrier,
     operand,
     stands_for,
     value_of,
@@ -35,7 +36,7 @@ def _register_makers():
 
     for function in (
         np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.linspace, np.logspace,
-        np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.copy,
+        np.geomspace, np.zeros_like, np.ones_like, np.empty_like, np.copy,
         np.loadtxt, np.genfromtxt,
     ):  # fmt: skip
         STANDINS[function] = maker(function)
@@ -53,12 +54,26 @@ def full(shape, fill_value, dtype=None, order="C", **kwargs):
     return np.full_like(fill_value, fill_value, dtype=y.dtype, shape=y.shape)
 
 
+@stands_for(np.full_like)
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **kwargs):
+    if not has_carrier(fill_value) or is_carrier(a):
+        options = {"order": order, "subok": subok, "shape": shape, **kwargs}
+        return blank(np.full_like(a, fill_value, dtype=dtype, **options))
+    y = np.empty_like(a, dtype, order, subok, shape, **kwargs)
+    if y.dtype.kind not in "fc":
+        return np.full_like(y, operand(fill_value))  # which refuses, if a derivative would be lost
+    y = blank(y)
+    y[...] = operand(fill_value)
+    return y
+
+
 @stands_for(np.arange)
 def arange(*args, **kwargs):
     if not has_carrier(args) and not has_carrier(tuple(kwargs.values())):
         return blank(np.arange(*args, **kwargs))
     names = ("start", "stop", "step", "dtype")
-    given = dict(zip(names if len(args) > 1 else names[1:], args, strict=False)) | kwargs
+    names = names if len(args) > 1 or "stop" in kwargs else names[1:]
+    given = dict(zip(names, args, strict=False)) | kwargs
     start, step = given.get("start", 0), given.get("step", 1)
     if "stop" not in given:
         start, given["stop"] = 0, start

@@ -210,9 +210,11 @@ def _method(ufunc, name):
 def looking(handler, original):
     """`handler`, which stands for `original`, that looks for carriers in lists first."""
 
+    # Now: while f is followed, `original` may have the code of what stands for it.
+    first, rest, named = _conversions(original)
+
     @functools.wraps(handler)
     def standin(*args, **kwargs):
-        first, rest, named = _conversions(original)
         args = [(first[i] if i < len(first) else rest)(a) for i, a in enumerate(args)]
         return handler(*args, **{key: named.get(key, operand)(a) for key, a in kwargs.items()})
 
