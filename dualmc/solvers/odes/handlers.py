@@ -61,10 +61,12 @@ def _solve_ivp(given):
         for name, value in options.items()
     }
 
+    watched = [problem.watched(g) for g in events]
+
     def run(fun, args):
         return scipy.integrate.solve_ivp(
             fun, plain(t_span), plain(y0), given["method"], plain(t_eval),
-            given["dense_output"], [problem.watched(g) for g in events] or None,
+            given["dense_output"], watched or None,
             given["vectorized"], None if given["args"] is None else args, **options,
         )  # fmt: skip
 

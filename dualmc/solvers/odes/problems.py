@@ -80,11 +80,11 @@ class Problem:
         if staggered is not None:
             for name in ("value", "linear"):
                 staggered[name] = inside(staggered[name])
+        rhs, slopes = inside(self._checked(flow.rhs)), inside(flow.slopes)
         with outside():
             flow.base = integrated(
-                inside(self._checked(flow.rhs)), plain(self.t0), plain(flow.z0), ts,
-                self.method, options, n, inside(flow.slopes), staggered,
-            )  # fmt: skip
+                rhs, plain(self.t0), plain(flow.z0), ts, self.method, options, n, slopes, staggered
+            )
         return flow
 
     def _checked(self, rhs):
