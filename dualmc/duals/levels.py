@@ -124,12 +124,19 @@ def mark():
     return len(stack.levels)
 
 
+# What else is to be cleared up after an error that may have interrupted clearing up.
+after_closing: list = []
+
+
 def close_beyond(mark):
     """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
     levels = stack.levels
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
+    stack.is_quiet = stack.is_quiet and bool(levels)
+    for clear in after_closing:
+        clear()
 
 
 class outside:

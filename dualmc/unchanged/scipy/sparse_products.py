@@ -97,6 +97,10 @@ _views: dict = {}
 def view_of(matrix):
     """`matrix` as an object of the same state whose products look for Duals."""
     kind = type(matrix)
+    if kind.__name__ == "SuperLU":  # factors that f found made
+        from dualmc.unchanged.scipy.sparse.solving import Factors  # which uses this file
+
+        return Factors(matrix, matrix, False)
     if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
         return matrix
     view = (dict if issubclass(kind, dict) else object).__new__(kind_of(kind))

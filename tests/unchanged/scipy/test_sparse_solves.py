@@ -260,3 +260,26 @@ def test_float32_and_complex_right_hand_sides():
 
     for jacobian in (dm.jacobian_fwd, dm.jacobian_rev):
         np.testing.assert_allclose(jacobian(f, X), complex_step(twin, X), rtol=1e-10, atol=1e-12)
+
+
+class Held:
+    """A solver that was factored once, in an object of the user's."""
+
+    def __init__(self, K):
+        self.matrix, self.factors, self.table = K, linalg.splu(K), {"K": K}
+
+    def solve(self, b):
+        return self.factors.solve(b) + self.matrix @ b + self.table["K"].T @ b
+
+
+FACTORS = linalg.splu(A(X))
+
+
+def test_factors_and_matrices_that_objects_hold():
+    held, K = Held(A(X)), dense(X)
+    for jacobian in (dm.jacobian_fwd, dm.jacobian_rev):
+        expected = np.linalg.inv(K) + K + K.T
+        np.testing.assert_allclose(jacobian(held.solve, B), expected, rtol=1e-12, atol=1e-13)
+        J = jacobian(lambda b: FACTORS.solve(b, "T"), B)
+        np.testing.assert_allclose(J, np.linalg.inv(K).T, rtol=1e-12, atol=1e-13)
+    assert type(held.factors).__name__ == "SuperLU" and type(held.matrix) is sparse.csc_array
