@@ -118,7 +118,8 @@ def _public_name(frame):
     module = module_of(frame)
     name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
     name = name.removeprefix(module + ".")  # compiled by Cython
-    owner = frame.f_locals.get("self")
+    # Frames that Cython makes up for a traceback have no locals that could be read.
+    owner = frame.f_locals.get("self") if "self" in frame.f_code.co_varnames else None
     if "." in name and owner is not None:  # the object's own class, not the private base of it
         module = type(owner).__module__
         name = f"{type(owner).__name__}.{frame.f_code.co_name}"

@@ -134,8 +134,8 @@ def _result(finding: Finding) -> str:
     if finding.verdict != WORKS:
         return finding.verdict
     if finding.error is None:
-        return f"{WORKS}; not compared"
-    return f"{WORKS}; {finding.error:.0e} off by {finding.method}"
+        return f"{WORKS}, not compared"
+    return f"{WORKS}, within {finding.error:.0e} of {finding.method}"
 
 
 def _explained(finding: Finding) -> str:

@@ -5,6 +5,7 @@ by NumPy's protocols where it takes part in them, else on the carrier's elements
 array of objects.  What neither serves is refused by name.
 """
 
+import numbers
 import operator
 import sys
 
@@ -41,6 +42,8 @@ def operator_beside(function, carrier, other, restore):
     """
     if type(other) is Number:
         return other.carrier, None
+    if isinstance(other, numbers.Rational) and carrier.is_number:
+        return float(other), None  # a fraction, beside a float
     if is_labelled(other):  # whose own operator takes the elements as objects
         return None, function(_objects_for(carrier, other), other)
     if defers(other):

@@ -124,12 +124,19 @@ def mark():
     return len(stack.levels)
 
 
+# What else is to be cleared up after an error that may have interrupted clearing up.
+after_closing: list = []
+
+
 def close_beyond(mark):
     """After an error: close what was opened since `mark` and, interrupted itself, is still open."""
     levels = stack.levels
     for level in levels[mark:]:
         level.open = False
     del levels[mark:]
+    stack.is_quiet = stack.is_quiet and bool(levels)
+    for clear in after_closing:
+        clear()
 
 
 class outside:
@@ -178,6 +185,21 @@ def none_running():
         yield
     finally:
         stack.levels = levels
+
+
+def running_as_now(function):
+    """`function`, at whatever time it is called, inside of the calls that run now."""
+    levels = stack.levels
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        inner, stack.levels = stack.levels, levels
+        try:
+            return function(*args, **kwargs)
+        finally:
+            stack.levels = inner
+
+    return run
 
 
 @contextmanager

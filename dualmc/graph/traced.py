@@ -79,8 +79,7 @@ class Traced:
                 self._memory = self._place(self._owner.ended_value())
         if not self.is_number:
             return self._memory
-        is_pythons = self.is_pythons or self._node.serial in self._recorder.floats
-        return self._memory.item() if is_pythons else self._memory[()]
+        return self._memory.item() if self.is_pythons else self._memory[()]
 
     def look(self) -> Any:
         """The plain array, whose numbers decide what f does next."""
@@ -118,20 +117,27 @@ class Traced:
     @property
     def is_pythons(self) -> bool:
         """Whether f knows it as a float of Python's."""
-        return self.node.serial in self._recorder.numbers
+        serial, recorder = self.node.serial, self._recorder
+        return serial in recorder.numbers or serial in recorder.floats
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         """What it stands for, as of a Dual; dualmc itself asks ``type(a)``."""
-        recorder = self._recorder
+        recorder, node = self._recorder, self.node
+        is_input = node.function is None and node.name
+        if self.is_number and (is_input or self.is_pythons and recorder.takes_numbers):
+            if not (self.has_ended and levels.is_inside()):
+                recorder.asked_type = True  # which may depend on the class of an argument
+        return self.stands_for
+
+    @property
+    def stands_for(self) -> type:
+        """The same where the answer is that for all arguments that are taken for equal kinds."""
         if self.has_ended and levels.is_inside():
             return type(self)
         if not self.is_number:
             return np.ndarray
-        node = self.node
-        if node.function is None and node.name or self.is_pythons and recorder.takes_numbers:
-            recorder.asked_type = True  # which may depend on the class of an argument
-        return float if self.is_pythons else node.value.dtype.type
+        return float if self.is_pythons else self.node.value.dtype.type
 
     def in_memory(self) -> Any:
         """The value, to be asked how it lies in memory, which later arguments need not do so."""

@@ -96,7 +96,10 @@ def _entered(f):
         return f, None, ()
     found = values.called(f)
     if found is not f:
-        return (found, None, ()) if type(found) is not types.FunctionType else _entered(found)
+        if type(found) is types.FunctionType:
+            return _entered(found)
+        inner = getattr(found, "function", getattr(found, "pyfunc", None))  # a ufunc by elements
+        return found, inner if type(inner) is types.FunctionType else None, ()
     function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)
@@ -125,7 +128,7 @@ def call(f, args, level, kwargs=_NONE):
     if function is None:
         return run(*args, **kwargs)
     args = _unwrapped(args)
-    stack, token = levels.stack, object()
+    stack, token = levels.stack, exchange.Token(level)
     was_quiet, stack.is_quiet = stack.is_quiet, False
     problem = seen = swallowed = None
     try:
@@ -153,9 +156,14 @@ def call(f, args, level, kwargs=_NONE):
             raise problem
         return y
     finally:
-        problem = None
-        stack.is_quiet = was_quiet
-        exchange.leave(token)
+        try:
+            exchange.leave(token)
+        except BaseException:  # an interrupt
+            exchange.leave(token)
+            raise
+        finally:
+            problem = None
+            stack.is_quiet = was_quiet
 
 
 def _complete(needed, seen, problem, swallowed):

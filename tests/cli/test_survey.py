@@ -223,7 +223,7 @@ def test_what_hangs_is_ended_and_the_rest_goes_on(folder):
 def test_named_functions_and_values(folder):
     done = run(folder, "shapes:picky", "shapes.area", "--at", "x=[1,2,3,4,5]", "y=1.25", "h=3")
     assert 0 == done.returncode, done.stdout
-    assert "5 array, 1.25  works; not compared" in done.stdout and "0.7, 3 " in done.stdout
+    assert "5 array, 1.25  works, not compared" in done.stdout and "0.7, 3 " in done.stdout
     assert done.stdout.endswith("2 of 2 work.\n")
 
 

@@ -221,18 +221,24 @@ def carries(a: Any) -> bool:
     return any(has_dual(leaf.value) for leaf in leaves)
 
 
-def mapped(function: Callable, a: Any) -> Any:
-    """`a` with ``function(leaf)`` in the place of each leaf, and all else that its objects hold."""
+def mapped(function: Callable, a: Any, around: tuple = ()) -> Any:
+    """`a` with ``function(leaf)`` in the place of each leaf, and all else that its objects hold.
+
+    What holds itself, `around` what is looked at, stays what it is there.
+    """
+    if id(a) in around:
+        return a
+    around = (*around, id(a))
     if issubclass(type(a), dict):
-        return {key: mapped(function, value) for key, value in a.items()}
+        return {key: mapped(function, value, around) for key, value in a.items()}
     if issubclass(type(a), (list, tuple)):
-        items = [mapped(function, item) for item in a]
+        items = [mapped(function, item, around) for item in a]
         return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
     if not is_named(a) or issubclass(type(a), type):
         return function(a)
     made = copy.copy(a)
     for key, value in zip(*_parts(a, False)[:2], strict=True):
-        object.__setattr__(made, key, mapped(function, value))
+        object.__setattr__(made, key, mapped(function, value, around))
     return made
 
 

@@ -11,7 +11,7 @@ from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.nodes import Recorder
 from dualmc.solvers.odes.directions import complex_refused
-from dualmc.solvers.odes.plain import Watched, plain, with_value
+from dualmc.solvers.odes.plain import Watched, outside, plain, with_value
 from dualmc.solvers.odes.results import differentiated
 from dualmc.solvers.odes.solved import Solved
 
@@ -154,7 +154,8 @@ def _solve_bvp(given):
         raise _bvp_refused()
     watched = Watched()
     given = {name: watched(value) if callable(value) else value for name, value in given.items()}
-    out = scipy.integrate.solve_bvp(**given)
+    with outside():
+        out = scipy.integrate.solve_bvp(**given)
     if watched.levels:
         raise _bvp_refused()
     return out

@@ -8,11 +8,21 @@ run the same functions meanwhile.
 
 import threading
 
-from dualmc.unchanged.code.rewriting import is_rewritten
+from dualmc.duals import levels
+from dualmc.unchanged.code.rewriting import is_rewritten, original
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # an interrupt during `leave` may leave again
 _under_way: dict = {}  # what calls that run have exchanged: functions and their code, by token
 _originals: dict = {}  # the user's code of functions whose code is exchanged now
+
+
+class Token:
+    """One call of f on Duals of `level`."""
+
+    __slots__ = ("level",)
+
+    def __init__(self, level):
+        self.level = level
 
 
 def enter(token, exchanges):
@@ -21,37 +31,36 @@ def enter(token, exchanges):
         _under_way[token] = exchanges
         for f, code, new in exchanges:
             now = f.__code__
-            if now is code:
-                _originals[f] = code
-                f.__code__ = new
-            elif now is not new and _originals.get(f) is code:
+            if now is code or now is not new and is_rewritten(now):
+                _originals.setdefault(f, now)
                 f.__code__ = new
 
 
 def leave(token):
-    """What `enter` began ends; one interrupt during it does not keep it from doing so."""
-    try:
-        _leave(token)
-    except BaseException:
-        _leave(token)
-        raise
-
-
-def _leave(token):
+    """What `enter` began ends."""
     with _lock:
         _under_way.pop(token, None)
         if not _originals:
             return
-        needed = {}
-        for exchanges in _under_way.values():
-            for f, _, new in exchanges:
-                needed[f] = new
+        needed = frozenset()
+        if _under_way:
+            needed = {f for exchanges in _under_way.values() for f, _, _ in exchanges}
         for f in [f for f in _originals if f not in needed]:
             if is_rewritten(f.__code__):  # or the user has exchanged it meanwhile
                 f.__code__ = _originals[f]
             _originals.pop(f, None)
 
 
+def leave_what_has_ended():
+    """End the calls whose levels are closed: an interrupt may have kept them from doing so."""
+    for token in list(_under_way):
+        if token.level is not None and not token.level.open:
+            leave(token)
+
+
+levels.after_closing.append(leave_what_has_ended)
+
+
 def code_of(f):
     """The user's own code of `f`."""
-    return _originals.get(f) or f.__code__
+    return original(_originals.get(f) or f.__code__)

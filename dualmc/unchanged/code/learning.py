@@ -11,6 +11,7 @@ import gc
 import sys
 import types
 
+from dualmc.duals import levels
 from dualmc.errors import OWN
 from dualmc.unchanged.as_is import MARK, is_closed
 from dualmc.unchanged.code import exchange, plans, rewriting
@@ -41,7 +42,7 @@ class Seen:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
                 self.others.add(key)
                 _kept[key] = code
-            elif not is_internal(frame):
+            elif not is_internal(frame) and not _is_importing(frame):
                 self.codes[key] = code, frame.f_globals
 
     def note_way(self, error):
@@ -52,6 +53,18 @@ class Seen:
 
 
 _kept: dict = {}  # code whose id is remembered
+
+
+def _is_importing(frame):
+    """Whether `frame` runs since something is imported."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib"):
+            return True
+        if file.startswith(OWN):
+            return False
+        frame = frame.f_back
+    return False
 
 
 class watching:
@@ -75,6 +88,15 @@ class watching:
         sys.setprofile(self.before)
         if type(self.before) is Seen:  # of a call around this one
             self.before.codes.update(self.seen.codes)
+
+
+def _stop_watching():
+    """After an interrupt: what watches this thread goes when its calls have ended."""
+    if not levels.stack.levels and type(sys.getprofile()) is Seen:
+        sys.setprofile(None)
+
+
+levels.after_closing.append(_stop_watching)
 
 
 def learned(plan, seen):

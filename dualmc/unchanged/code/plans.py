@@ -98,8 +98,8 @@ def _kinds(f, args):
     """What a plan depends on beside names: the kinds of what f is given and closes over."""
     if not f.__closure__ and not args and not f.__defaults__:
         return ()
-    found = []
-    for value in itertools.chain(contents(f), _defaults(f), args):
+    found = [_closed_kind(value) for value in contents(f)]
+    for value in itertools.chain(_defaults(f), args):
         kind = type(value)
         if kind in DATA or kind is types.FunctionType:
             found.append(None)
@@ -108,6 +108,32 @@ def _kinds(f, args):
         else:
             found.append(kind)
     return found
+
+
+def _closed_kind(value):
+    """The kind of a variable around f; itself where what stands for it is in f's new code."""
+    kind = type(value)
+    if kind in DATA or kind is types.FunctionType and value not in STANDINS:
+        if kind is not types.FunctionType or values.called(value) is value:
+            return None
+    if values.called(value) is value and values.held(value) is value:
+        return kind
+    return _Itself(value)
+
+
+class _Itself:
+    """A part of a key that is equal to nothing but the same object, which it keeps."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __eq__(self, other):
+        return type(other) is _Itself and self.value is other.value
 
 
 def contents(f):
@@ -226,6 +252,7 @@ class _Follower:
         self.plan = plan = Plan(f, code)
         self.seen = {id(f)}
         self.waiting = []
+        self.compiled = set()  # ids of functions that Numba compiles
         self._follow_code(f, code)
         plan.closures = tuple(i for i, v in enumerate(_around(f)) if type(v) is types.FunctionType)
         for value in contents(f):
@@ -263,7 +290,9 @@ class _Follower:
         plan.own = new_code(f, plan.is_careful)
         for g, known in zip(plan.functions, plan.codes, strict=True):
             new = new_code(g, plan.is_careful)
-            if new is not known:
+            if id(g) in self.compiled:
+                values.python_of(g).__code__ = new
+            elif new is not known:
                 plan.exchanges.append((g, known, new))
 
     def _follow_code(self, f, code):
@@ -331,10 +360,17 @@ class _Follower:
             self._meet_object(value, kind, depth)
 
     def _meet_object(self, value, kind, depth):
-        for name in ("py_func", "__wrapped__", "pyfunc", "__func__", "fget", "fset", "func"):
-            inner = getattr(value, name, None) if kind in _WRAPPERS or _wraps(kind) else None
-            if type(inner) is types.FunctionType:
+        home = getattr(kind, "__module__", "") or ""
+        if home.startswith("numba."):
+            inner = getattr(getattr(value, "_dispatcher", value), "py_func", None)
+            if inner is not None:
+                self.compiled.add(id(inner))
                 self._meet(inner, depth)
+        elif kind in _WRAPPERS or home in ("functools", "numpy"):
+            for name in ("__wrapped__", "pyfunc", "__func__", "fget", "fset", "func"):
+                inner = getattr(value, name, None)
+                if type(inner) is types.FunctionType:
+                    self._meet(inner, depth)
         if is_foreign(kind.__module__, ""):
             return
         self._meet_class(kind)
@@ -366,11 +402,6 @@ _HOLDERS = frozenset({dict, list, tuple})
 _ITEMS = 64
 _DEPTH = 2
 _WRAPPERS = frozenset({property, staticmethod, classmethod, functools.cached_property})
-
-
-def _wraps(kind):
-    home = getattr(kind, "__module__", "") or ""
-    return home == "functools" or home.startswith(("numba.", "numpy"))
 
 
 def _names(code):

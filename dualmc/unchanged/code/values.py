@@ -13,7 +13,7 @@ from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
 from dualmc.unchanged.code import modules
 from dualmc.unchanged.scipy import sparse_products
-from dualmc.unchanged.standins import listed
+from dualmc.unchanged.standins import compiled_ufuncs, listed, methods
 from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.kinds import unbound
 from dualmc.unchanged.standins.table import CALLED, HELD, STANDINS
@@ -81,16 +81,42 @@ def _vectorized(value):
     return vectorize(value.pyfunc, *options)
 
 
+def python_of(function):
+    """A function of the same code as the Python `function` that Numba compiles.
+
+    Numba may compile that while a call runs, and must find the user's code in it.
+    """
+    found = _python.get(id(function))
+    if found is None:
+        if len(_python) >= KEPT:
+            _python.clear()
+        copy = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__,
+            function.__closure__,
+        )  # fmt: skip
+        copy.__kwdefaults__ = function.__kwdefaults__
+        copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
+        found = _python[id(function)] = function, copy
+    return found[1]
+
+
+_python: dict = {}  # by id of the function, which it keeps
+KEPT = 1024
+
+
 def _of_object(value, kind):
     home = getattr(kind, "__module__", "") or ""
     if home == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
         return adapted(value.__wrapped__)
-    if home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
+    if kind.__name__ == "SuperLU" or home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
         return sparse_products.view_of(value)
     if home.startswith(("numpy.ma", "_cython")) and callable(value):  # its ufuncs are objects
         return STANDINS.get(value, value)
-    if home.startswith("numba.") and hasattr(value, "py_func"):
-        return adapted(value.py_func)
+    if home.startswith("numba."):
+        if hasattr(value, "py_func"):
+            return python_of(value.py_func)
+        if compiled_ufuncs.is_ufunc(value):
+            return compiled_ufuncs.of(value, python_of(value._dispatcher.py_func))
     return value
 
 
@@ -118,7 +144,8 @@ class Loaded:
 
 def loaded(value):
     """What `value` is replaced by where code that looks at everything has loaded it."""
-    return adapted(value) if issubclass(type(value), type) else held(value)
+    found = adapted(value) if issubclass(type(value), type) else held(value)
+    return methods.of_bound(value) if found is value else found
 
 
 def _imported(module):

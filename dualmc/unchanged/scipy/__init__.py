@@ -2,7 +2,9 @@
 
 SciPy converts its arguments before a Dual could speak up; a stand-in computes SciPy's own value and
 its derivative.  `linalg/`; `sparse_products.py`, constant sparse matrices times Duals, and
-`sparse/`, those that hold Duals, and every solve; `distance.py`.  Special functions are ufuncs,
+`sparse/`, those that hold Duals, and every solve; by `entering.py`
+and `linear_maps.py`, what they share: `interpolate/`, `signal/`, `fft.py`, `ndimage/`, `spatial/`.
+Special functions are ufuncs,
 with rows of the table in `functions/special/`; solvers, which differentiate, are in the room
 `solvers/`.
 """

@@ -8,6 +8,7 @@ function and for what SciPy's own modules call under the same name.
 import functools
 import inspect
 import sys
+import types
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def standin_for(original, formula):
             return blank(original(*map(plain, args), **{k: plain(a) for k, a in kwargs.items()}))
         return formula(*args, **kwargs)
 
+    standin.formula = formula
     return standin
 
 
@@ -61,7 +63,8 @@ def entries(module, handlers):
                 if original is not None:
                     standin = standin_for(original, formula)
                     handlers[f"{module}.{name}"] = standin
-                    STANDINS[inspect.unwrap(original)] = standin
+                    if type(original) is types.FunctionType:  # not what asks for a backend
+                        STANDINS[inspect.unwrap(original)] = standin
             return formula
 
         return register

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 
 from dualmc.errors import missing_case
-from dualmc.unchanged.scipy.entering import entries, floats, plain
+from dualmc.unchanged.scipy.entering import entries, floats, plain, standin_for
 from dualmc.unchanged.scipy.linear_maps import Linear, agreed, at_bottom, size
 from dualmc.unchanged.standins.table import STANDINS
 
@@ -185,7 +185,7 @@ def _stand_behind():
         for name, standin in HANDLERS.items():
             function = getattr(module, name.rpartition(".")[2], None)
             if function is not None:
-                STANDINS[function] = standin
+                STANDINS[function] = standin_for(function, standin.formula)
 
 
 _stand_behind()

@@ -97,6 +97,10 @@ _views: dict = {}
 def view_of(matrix):
     """`matrix` as an object of the same state whose products look for Duals."""
     kind = type(matrix)
+    if kind.__name__ == "SuperLU":  # factors that f found made
+        from dualmc.unchanged.scipy.sparse.solving import Factors  # which uses this file
+
+        return Factors(matrix, matrix, False)
     if not hasattr(kind, "tocsr") or kind.__dict__.get("_looks_for_duals"):
         return matrix
     view = (dict if issubclass(kind, dict) else object).__new__(kind_of(kind))
@@ -166,6 +170,13 @@ def owned(y, source=None):
     return y
 
 
+def _lent(a):
+    """`a` with the memory of arrays without tangent, which may not be written a Dual after that."""
+    if type(a) is Dual:
+        return a.__array__()
+    return tuple(map(_lent, a)) if type(a) is tuple else a
+
+
 def _methods_of(kind):
     from dualmc.unchanged.scipy.sparse import algebra, methods  # which use this file
 
@@ -184,7 +195,8 @@ def _methods_of(kind):
     def wrapped(name):
         def method(self, *args, **kwargs):
             refuse_numbers(f"{kind.__name__}.{name}", *args, *kwargs.values())
-            y = getattr(kind, name)(self, *args, **kwargs)
+            with levels.outside():
+                y = getattr(kind, name)(self, *args, **kwargs)
             is_new = name in _COPIES or name == "__getitem__" and self.format in ("lil", "dok")
             return owned(y, self) if is_new else view_of(y)
 
@@ -193,7 +205,9 @@ def _methods_of(kind):
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
 
     def init(self, *args, **kwargs):
-        kind.__init__(self, *args, **kwargs)
+        args, kwargs = _lent(args), {key: _lent(a) for key, a in kwargs.items()}
+        with levels.outside():
+            kind.__init__(self, *args, **kwargs)
         owned(self)
 
     found |= {

@@ -107,7 +107,8 @@ def is_instance(instance, classes):
         return isinstance(instance, classes)
     if classes is type(instance) or isinstance(classes, tuple) and type(instance) in classes:
         return True
-    return issubclass(instance.__class__, classes)
+    kind = instance.stands_for if type(instance) is Traced else instance.__class__
+    return issubclass(kind, classes)
 
 
 # What is asked of Duals as such, which nothing else has.

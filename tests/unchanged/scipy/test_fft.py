@@ -6,10 +6,10 @@ The expected Jacobians are made of SciPy's transforms of the columns of the iden
 import numpy as np
 import pytest
 import scipy.fft
+from kernel_judge import close
 
 import dualmc as dm
 from dualmc.unchanged.scipy.fft import HANDLERS
-from tests.oracles.kernel_judge import close
 
 X = np.sin(np.arange(12.0) ** 1.3)
 

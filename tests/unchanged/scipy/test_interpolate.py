@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.interpolate as si
+from kernel_judge import judge
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 X = np.array([0.0, 1, 2.4, 3, 4.2, 5, 6.3])
 Y = np.sin(X) + 0.1 * X
@@ -190,3 +190,17 @@ def test_bounds_are_checked_again():
     prepared = dm.prepare(lambda t: si.interp1d(X, Y)(t), T)
     with pytest.raises(ValueError, match="interpolation range"):
         prepared(T + 9)
+
+
+def test_grid_shares_its_values_with_the_caller():
+    """A write to the values after the interpolator is made is seen, as SciPy sees it."""
+
+    def f(v):
+        z = v * 1.0
+        line = si.RegularGridInterpolator((np.arange(3.0),), z)
+        z[1] = v[0] * 5
+        return line([[0.5], [1.5]])
+
+    value, J = dm.value_and_jacobian_fwd(f, [1.0, 2.0, 3.0])
+    np.testing.assert_allclose(value, f(np.array([1.0, 2.0, 3.0])))
+    np.testing.assert_allclose(J, [[3.0, 0, 0], [2.5, 0, 0.5]])

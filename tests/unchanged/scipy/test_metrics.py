@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.spatial.distance as sd
+from kernel_judge import judge
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 RNG = np.random.default_rng(1)
 A, B, W = RNG.random((3, 4)) + 0.1, RNG.random((2, 4)) + 0.1, RNG.random(4) + 0.1

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.ndimage as nd
+from kernel_judge import judge
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 IMAGE = np.sin(np.arange(30.0) ** 1.4)
 PLACES = np.array([[0.3, 2.6, 3.9, -0.7, 5.2, 1.45], [0.2, 4.1, 0.7, 2.2, 5.7, -1.3]])

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from kernel_judge import judge
 from scipy.spatial.transform import Rotation
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 V = np.array([0.3, -0.5, 0.7])
 POINTS = np.array([[1.0, 2, 3], [0.2, 0.1, -0.4]])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.signal as sg
+from kernel_judge import judge
 
 import dualmc as dm
-from tests.oracles.kernel_judge import judge
 
 X = np.sin(np.arange(24.0) ** 1.3)
 B, A = np.array([0.3, 0.2, -0.1]), np.array([1.2, -0.5, 0.2, 0.1])

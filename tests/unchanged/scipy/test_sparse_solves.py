@@ -232,3 +232,54 @@ def test_what_has_no_rule_refuses():
         dm.jacobian_fwd(lambda x: linalg.svds(A(x), k=2)[1], X)
     with pytest.raises(dm.MissingRuleError, match="shift"):
         dm.jacobian_fwd(lambda x: linalg.minres(S(x), B, shift=x[0])[0], X)
+
+
+PREPARED = ["spsolve", "columns", "splu transposed", "factorized", "triangular", "cg", "gmres"]
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_prepared_solves_are_one_step_of_a_replay(name):
+    f, twin = CASES[name]
+    J = dm.prepare(flat(f), X)
+    for x in (X, X + 0.5, X[::-1], X + 0.5):
+        np.testing.assert_allclose(J(x), complex_step(flat(twin), x), rtol=1e-9, atol=1e-10)
+
+
+def test_float32_and_complex_right_hand_sides():
+    x = X.astype(np.float32)
+    J = dm.jacobian_fwd(lambda x: linalg.spsolve(A(x).astype(np.float32), b(x)), x)
+    expected = complex_step(lambda x: solve(dense(x), b(x)), X)
+    np.testing.assert_allclose(J, expected, rtol=1e-4, atol=1e-5)
+
+    def f(x):
+        y = linalg.spsolve(A(x), b(x) + 1j * x[0])
+        return np.concatenate([y.real, y.imag])
+
+    def twin(x):
+        return np.concatenate([solve(dense(x), b(x)), solve(dense(x), np.full(N, x[0]))])
+
+    for jacobian in (dm.jacobian_fwd, dm.jacobian_rev):
+        np.testing.assert_allclose(jacobian(f, X), complex_step(twin, X), rtol=1e-10, atol=1e-12)
+
+
+class Held:
+    """A solver that was factored once, in an object of the user's."""
+
+    def __init__(self, K):
+        self.matrix, self.factors, self.table = K, linalg.splu(K), {"K": K}
+
+    def solve(self, b):
+        return self.factors.solve(b) + self.matrix @ b + self.table["K"].T @ b
+
+
+FACTORS = linalg.splu(A(X))
+
+
+def test_factors_and_matrices_that_objects_hold():
+    held, K = Held(A(X)), dense(X)
+    for jacobian in (dm.jacobian_fwd, dm.jacobian_rev):
+        expected = np.linalg.inv(K) + K + K.T
+        np.testing.assert_allclose(jacobian(held.solve, B), expected, rtol=1e-12, atol=1e-13)
+        J = jacobian(lambda b: FACTORS.solve(b, "T"), B)
+        np.testing.assert_allclose(J, np.linalg.inv(K).T, rtol=1e-12, atol=1e-13)
+    assert type(held.factors).__name__ == "SuperLU" and type(held.matrix) is sparse.csc_array

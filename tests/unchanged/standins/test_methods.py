@@ -143,6 +143,70 @@ def test_bound_methods():
     np.testing.assert_allclose(dm.jacobian_fwd(f, X), expected, rtol=1e-15)
 
 
+class Filter:
+    H = np.arange(9.0).reshape(3, 3)
+
+    def __init__(self):
+        self.buffer = np.zeros(3)
+
+    def measured(self, x):
+        """As filters fill their Jacobians: from a template of the class."""
+        J = self.H.copy()
+        J[0] = x
+        return J @ x
+
+    def by_items(self, x):
+        for i in range(3):
+            self.buffer[i] = x[i] ** 2
+        return self.buffer
+
+    def whole(self, x):
+        self.buffer[:] = x
+        return self.buffer * 2.0
+
+    def afresh(self, x):
+        self.buffer = np.array(self.buffer)
+        return self.whole(x)
+
+
+def _template(x):
+    J = J0.copy()
+    J[0, 0] = x[0]
+    J[1] = x
+    return J @ x
+
+
+def _counted(x):
+    J = np.arange(3).astype(float)
+    J[1] = x[0]
+    return J * x
+
+
+def _flat(x):
+    J = J0.flatten()
+    J[:3] = x
+    return J.reshape(3, 3) @ x
+
+
+CODE = {
+    "template": (_template, [[2 * X[0], 2.0, 3.0], 2 * X, J0[2]]),
+    "integers": (_counted, [[0.0, 0.0, 0.0], [X[1], X[0], 0.0], [0.0, 0.0, 2.0]]),
+    "flatten": (_flat, [2 * X, J0[1], J0[2]]),
+    "class attribute": (Filter().measured, [2 * X, Filter.H[1], Filter.H[2]]),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", CODE)
+def test_code_that_calls_them(name, mode):
+    f, expected = CODE[name]
+    before = J0.copy(), Filter.H.copy()
+    for _ in range(2):
+        np.testing.assert_allclose(mode(f, X), np.array(expected), rtol=1e-15)
+        assert type(f(X)) is np.ndarray
+    np.testing.assert_array_equal((J0, Filter.H), before)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_module_copy(mode):
     def f(x):
@@ -171,24 +235,6 @@ def test_copies_of_containers_are_refused_where_they_are_written_to():
 
 
 BUFFER = np.zeros(3)
-
-
-class Filter:
-    def __init__(self):
-        self.buffer = np.zeros(3)
-
-    def by_items(self, x):
-        for i in range(3):
-            self.buffer[i] = x[i] ** 2
-        return self.buffer
-
-    def whole(self, x):
-        self.buffer[:] = x
-        return self.buffer * 2.0
-
-    def afresh(self, x):
-        self.buffer = np.array(self.buffer)
-        return self.whole(x)
 
 
 def _of_module(x):

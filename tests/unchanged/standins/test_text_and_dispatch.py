@@ -37,8 +37,8 @@ def doubled_by_text(x):
     return 2 * x if str(x[0]).startswith("-") else x
 
 
-def read_again(x):
-    return float(str(x[0])) * x
+def by_length_of_text(x):
+    return len(str(x[0])) * x
 
 
 def by_repr(x):
@@ -63,7 +63,7 @@ CASES = [
     (lambda x: generic([x[0], x[1]]), np.diag(3 * X**2)),
     (lambda x: np.sum(generic(x)) + generic(x[0]) + generic(np.ones(2))[0], None),
     (doubled_by_text, 2 * np.eye(2)),
-    (read_again, -1.5 * np.eye(2)),
+    (by_length_of_text, 4 * np.eye(2)),
     (by_repr, np.diag(2 * X)),
     (by_percent, 7 * np.eye(2)),
     (by_text_of_a_list, np.diag(2 * X)),
@@ -151,7 +151,7 @@ FLOAT_ATTRIBUTES = {
     "getattr ndim": lambda x: 2 * x if getattr(x, "ndim", None) is None else x,
     "hasattr hex": lambda x: 2 * x if hasattr(x, "hex") else x,
     "getattr real": lambda x: x + getattr(x, "real", 0.0),
-    "repr": lambda x: (0.5 + float(repr(x))) * x,
+    "repr": lambda x: 2 * x if repr(x) == "1.5" else x,
 }
 
 

@@ -102,7 +102,8 @@ def grid_value(grid, data, points, how, fill):
 def _init(original, self, points, values, method="linear", bounds_error=True, fill_value=np.nan,
           **options):  # fmt: skip
     points = [given(g) for g in points]
-    data = given(values) * 1.0
+    data = given(values)  # shared with the caller, as SciPy does
+    data = data if data.dtype.kind in "fc" else data * 1.0
     original(self, tuple(map(value_of, points)), value_of(data), method, bounds_error,
              None if fill_value is None else plain(given(fill_value)), **options)  # fmt: skip
     down = tuple(d for d, g in enumerate(points) if g[0] > g[-1])

@@ -16,6 +16,7 @@ from dualmc.duals.operands import as_operand, has_dual, has_tangent, level_of
 from dualmc.errors import missing_case
 from dualmc.functions.matrices.differentials import held
 from dualmc.functions.results import with_primal
+from dualmc.graph.record import has_traced, record
 from dualmc.kernels.payload import values
 
 HANDLERS: dict = {}
@@ -72,6 +73,8 @@ def on_values(name):
 def _standin(original, handler):
     @functools.wraps(original)
     def standin(*args, **kwargs):
+        if has_traced((args, tuple(kwargs.values()))):  # one step of a graph
+            return record(standin, args, kwargs)
         if not has_dual(args) and not has_dual(tuple(kwargs.values())):
             return original(*args, **kwargs)
         if not has_tangent((*args, *kwargs.values())):

@@ -65,7 +65,7 @@ _matrices: dict = {}
 
 def matrix_along(function, n, *options):
     """The matrix of a filter of scipy.ndimage along an axis of length n; remembered."""
-    key = (function, n, *(o.tobytes() if isinstance(o, np.ndarray) else o for o in options))
+    key = (function, n, *(o.tobytes() if issubclass(type(o), np.ndarray) else o for o in options))
     found = _matrices.get(key)
     if found is None:
         if len(_matrices) >= 32:

@@ -240,7 +240,8 @@ def function(name, original):
                 raise missing_rule(f"scipy.sparse.{name}")
             bound = inspect.signature(handler).bind(*args, **kwargs)
             return handler(*bound.args, **bound.kwargs)
-        y = original(*args, **kwargs)
+        with levels.outside():
+            y = original(*args, **kwargs)
         if not is_sparse(y):
             return y
         y = constant.view_of(y)

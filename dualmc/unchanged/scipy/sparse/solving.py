@@ -18,7 +18,13 @@ from dualmc.unchanged.scipy.sparse.places import (
     summed,
     varies,
 )
-from dualmc.unchanged.scipy.sparse.systems import Stored, columns, of_value, values_only
+from dualmc.unchanged.scipy.sparse.systems import (
+    Stored,
+    columns,
+    of_value,
+    recorded,
+    values_only,
+)
 from dualmc.unchanged.scipy.sparse_products import holds_number
 from dualmc.unchanged.standins.listed import holds_carrier, operand
 from dualmc.unchanged.standins.table import value_of
@@ -31,8 +37,12 @@ def _linalg():
 def _by_factors(factors):
     """Solves with the factors of a plain matrix, for the rows of b."""
 
+    dtype = factors.L.dtype  # SuperLU solves in the dtype that it has factored
+
     def method(rows, trans):
-        return factors.solve(np.ascontiguousarray(rows.T), trans).T
+        if rows.dtype.kind == "c" and dtype.kind != "c":
+            return method(rows.real, trans) + 1j * method(rows.imag, trans)
+        return factors.solve(np.ascontiguousarray(rows.T, dtype), trans).T
 
     return method
 
@@ -63,6 +73,9 @@ class Factors:
     def solve(self, rhs, trans="N"):
         if values_only.depth:
             return self._factors.solve(value_of(rhs) if holds_carrier(rhs) else rhs, trans)
+        y = recorded(self._again, self._matrix, rhs, trans)
+        if y is not NotImplemented:
+            return y
         is_varying = varies(self._matrix)
         if not holds_carrier(rhs) and not is_varying:
             return self._factors.solve(rhs, trans)
@@ -75,6 +88,11 @@ class Factors:
         y = columns(_Constant(self._matrix), rhs, method, trans)
         unknown = np.sum(numbers(self._matrix)) * np.full(np.shape(y), np.nan)
         return y + with_primal(np.zeros(np.shape(y)), unknown)
+
+    def _again(self, a, rhs, trans):
+        """The solve of a replay, at other numbers."""
+        same = self if a is self._matrix else _factoring("splu" if self._is_exact else "spilu")(a)
+        return same.solve(rhs, trans)
 
     def __getattr__(self, name):
         if varies(self._matrix) and name in ("L", "U"):
@@ -114,6 +132,9 @@ def _factorized(A):
 
 
 def spsolve(A, b, permc_spec=None, use_umfpack=True):
+    y = recorded(spsolve, A, b) if not is_sparse(b) else NotImplemented
+    if y is not NotImplemented:
+        return y
     if not varies(A) and not varies(b) and not holds_carrier(b):
         return _linalg().spsolve(A, b, permc_spec, use_umfpack)
     A = A if is_sparse(A) else making.from_dense(sys.modules["scipy.sparse"].coo_array, A)
@@ -134,6 +155,10 @@ def spsolve(A, b, permc_spec=None, use_umfpack=True):
 
 def _spsolve_triangular(A, b, lower=True, overwrite_A=False, overwrite_b=False,
                         unit_diagonal=False):  # fmt: skip
+    again = functools.partial(_spsolve_triangular, lower=lower, unit_diagonal=unit_diagonal)
+    y = recorded(again, A, b)
+    if y is not NotImplemented:
+        return y
     original = _linalg().spsolve_triangular
     if not varies(A) and not holds_carrier(b):
         return original(A, b, lower, overwrite_A, overwrite_b, unit_diagonal)

@@ -18,6 +18,7 @@ from dualmc.duals.dual import Dual
 from dualmc.errors import MissingRuleError
 from dualmc.functions.matrices.differentials import held, is_active, quiet
 from dualmc.functions.results import applied, with_primal
+from dualmc.graph.record import has_traced, record
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.scipy.sparse import algebra
 from dualmc.unchanged.scipy.sparse.places import (
@@ -146,6 +147,16 @@ def _written_out(a):
         )
     rows = [a.times(row, "N") for row in np.eye(a.shape[1])]
     return Dense(np.transpose(np.stack(rows)))
+
+
+def recorded(function, a, *args):
+    """``function(a, *args)`` as one step of a graph, if it is recorded now; else NotImplemented."""
+    if not has_traced([numbers(a) if varies(a) else None, *args]):
+        return NotImplemented
+    if not varies(a):
+        return record(lambda *rest: function(a, *rest), args, {})
+    a = a.tocsr() if a.format in ("lil", "dok") else a
+    return record(lambda data, *rest: function(with_numbers(a, data), *rest), (a.data, *args), {})
 
 
 def system_of(a):
