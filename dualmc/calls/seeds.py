@@ -71,7 +71,7 @@ def seed_recorded(x, level):
 def as_given(dual, a):
     """The number `dual`, as an array if the argument `a` that it stands for is one."""
     if type(a) is float or type(a) is Dual and hasattr(a, "pythons"):
-        dual.level.floats = dual.pythons = True
+        dual.level.floats, dual.pythons = True, False
         return dual
     is_array = issubclass(type(a), np.ndarray) or type(a) is Dual and not a.is_number
     return dual.as_array() if is_array else dual

@@ -79,7 +79,7 @@ def trace(
         inputs[-1].name = names[i]
         call[i] = Traced(recorder, inputs[-1], isinstance(args[i], np.ndarray))
         if type(args[i]) is float:
-            recorder.numbers.add(inputs[-1].serial)
+            recorder.floats.add(inputs[-1].serial)
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]

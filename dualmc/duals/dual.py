@@ -49,7 +49,7 @@ class Dual:
         "_owned",
         "_kept",
         "_square",  # set by `choices.py` alone
-        "pythons",  # set where it is a float of Python's: `conversions.class_of`
+        "pythons",  # set of a float of Python's: whether it raises (`steps/floats.py`)
         "__weakref__",
     )
     __array_priority__ = 1000.0

@@ -187,6 +187,21 @@ def none_running():
         stack.levels = levels
 
 
+def running_as_now(function):
+    """`function`, at whatever time it is called, inside of the calls that run now."""
+    levels = stack.levels
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        inner, stack.levels = stack.levels, levels
+        try:
+            return function(*args, **kwargs)
+        finally:
+            stack.levels = inner
+
+    return run
+
+
 @contextmanager
 def suspended(level):
     """`level`, or the recorder that stands in its place, is not under way inside."""

@@ -215,6 +215,7 @@ class Recorder:
         self.asked_memory = False  # whether f asked how an argument lies in memory
         self.takes_numbers = False  # whether some of f's arguments are numbers
         self.asked_type = False  # whether f asked for the type of an input that is a number
+        self.floats: set[int] = set()  # serials of what are Python's floats, but do not raise
         self.numbers: set[int] = set()  # serials of what are Python's floats to f
         self.serials = itertools.count()
         self.open = True

@@ -28,8 +28,10 @@ def _is_known(other: Any) -> bool:
 
 def _noted(y: Any, *operands: Any) -> Any:
     """The result `y` of an operator; of Python's floats it is one too."""
-    if type(y) is Traced and y._recorder.numbers and all(map(_is_float, operands)):
-        y._recorder.numbers.add(y.node.serial)
+    if type(y) is Traced and all(map(_is_float, operands)):
+        recorder = y._recorder
+        known = [a.node.serial in recorder.numbers for a in operands if type(a) is Traced]
+        (recorder.numbers if all(known) else recorder.floats).add(y.node.serial)
     return y
 
 

@@ -117,7 +117,8 @@ class Traced:
     @property
     def is_pythons(self) -> bool:
         """Whether f knows it as a float of Python's."""
-        return self.node.serial in self._recorder.numbers
+        serial, recorder = self.node.serial, self._recorder
+        return serial in recorder.numbers or serial in recorder.floats
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:

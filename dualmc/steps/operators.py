@@ -44,7 +44,7 @@ SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 def _unary(ufunc):
     def method(self):
         if self.level.floats and hasattr(self, "pythons"):
-            return floats.noted(apply(ufunc, self))
+            return floats.noted(apply(ufunc, self), self)
         y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
@@ -67,7 +67,7 @@ def _binary(ufunc, function):
                 y = short(ufunc, self, other)
                 if y is None:
                     y = general(ufunc, self, other)
-                return floats.noted(y)
+                return floats.noted(y, self, other)
         y = short(ufunc, self, other)
         if y is None:
             if type(other) in OPERANDS:
@@ -85,7 +85,7 @@ def _binary(ufunc, function):
                 y = short(ufunc, other, self)
                 if y is None:
                     y = general(ufunc, other, self)
-                return floats.noted(y)
+                return floats.noted(y, self, other)
         y = short(ufunc, other, self)
         if y is None:
             if type(other) in OPERANDS:
@@ -167,7 +167,7 @@ def _attach():
 def _negated(self):
     """``-x``, the short way where its rows are plain."""
     if self.level.floats and hasattr(self, "pythons"):
-        return floats.noted(apply(np.negative, self))
+        return floats.noted(apply(np.negative, self), self)
     if type(self._tangent) is NumberTangent:
         y = scalar_code.push_unary(np.negative, self, self._tangent)
         if y is not None:
@@ -185,7 +185,7 @@ def _negated(self):
 def _abs(self):
     y = apply(np.absolute, self)
     if self.level.floats and hasattr(self, "pythons"):
-        return floats.noted(y)
+        return floats.noted(y, self)
     if (
         type(y) is Dual
         and self.ndim == 0

@@ -151,7 +151,13 @@ def call(f, args, level, kwargs=_NONE):
         if level.refusals is not None:
             swallowed = next((r for r in level.refusals if not r.told), None)
         if seen is not None or problem is not None or swallowed is not None:
-            _complete(needed, learning.Seen() if seen is None else seen, problem, swallowed)
+            try:
+                _complete(needed, learning.Seen() if seen is None else seen, problem, swallowed)
+            except Restart:
+                # What was refused inside is begun again too: calls around need not hear of it.
+                for refused in level.refusals or ():
+                    refused.told = True
+                raise
         if problem is not None:
             raise problem
         return y

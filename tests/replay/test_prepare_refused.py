@@ -122,7 +122,7 @@ def test_errors_of_f_are_those_of_a_fresh_call():
     np.testing.assert_array_equal(prepared([0.7]), [[1.0]])
     with pytest.raises(dm.TangentLostError, match="float"):
         with pytest.warns(UserWarning, match="TangentLostError"):
-            dm.prepare(lambda x: float(x) ** 2, 1.0)(2.0)
+            dm.prepare(dm.as_is(lambda x: float(x) ** 2), 1.0)(2.0)
 
 
 def test_a_failed_recording_leaves_nothing_open():

@@ -109,7 +109,7 @@ def _inputs(args, traced, active, recorder):
         node.name = f"x{i}"
         recorder.takes_numbers |= not node.shape
         if type(args[i]) is float:
-            recorder.numbers.add(node.serial)
+            (recorder.floats if i in active else recorder.numbers).add(node.serial)
         if i not in active:
             recorder.flat.add(node.serial)
         if recorder.careful:

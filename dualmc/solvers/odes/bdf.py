@@ -1,21 +1,18 @@
 """The backward differentiation formulas of `scipy.integrate.BDF`, the state first and then S.
 
-A step finds the state by Newton's iteration, as SciPy's does.  S then solves a linear system with
-the Jacobian at the new state, ``(I - c J) d = c (J S + B) - psi``: one factorisation for all
-columns, and no iteration that the coupling to the state could slow down.  Both must pass the test
-of the error.
+S solves ``(I - c J) d = c (J S + B) - psi``, with the Jacobian at the new state.
 
 References
 ----------
-Shampine and Reichelt (1997), The MATLAB ODE Suite, SIAM J. Sci. Comput. 18; Maly and Petzold
-(1996), Numerical methods and software for sensitivity analysis, Appl. Numer. Math. 20.
+Shampine and Reichelt (1997), The MATLAB ODE Suite, SIAM J. Sci. Comput. 18.
 """
 
 import functools
 
 import numpy as np
-from scipy.integrate import DenseOutput, OdeSolver
-from scipy.linalg import lapack
+from scipy.integrate import DenseOutput
+
+from dualmc.solvers.odes.staggered import Staggered, factors, is_slow, rms, solved
 
 MAX_ORDER, NEWTON_MAXITER = 5, 4
 MIN_FACTOR, MAX_FACTOR = 0.2, 10
@@ -25,49 +22,16 @@ ALPHA = (1 - KAPPA) * GAMMA
 ERROR = KAPPA * GAMMA + 1 / np.arange(1, MAX_ORDER + 2)
 
 
-class Staggered(OdeSolver):
-    """BDF for z = (y, S).
+class StaggeredBDF(Staggered):
+    """BDF for z = (y, S)."""
 
-    Parameters
-    ----------
-    fun, t0, z0, t_bound
-        As of every `OdeSolver`.
-    value, linear : callable
-        ``value(t, y)`` is F; ``linear(t, y)`` its Jacobian J (n, n), and B, its derivatives at a
-        fixed state.
-    n : int
-        How many of the numbers z are the state.
-    """
-
-    def __init__(
-        self, fun, t0, z0, t_bound, vectorized, value, linear, n, rtol, atol, first_step=None,
-        max_step=np.inf,
-    ):  # fmt: skip
-        super().__init__(fun, t0, z0, t_bound, vectorized)
-        self.value, self.linear, self.columns = value, linear, n
-        self.rtol, self.atol, self.max_step = rtol, atol, max_step
-        self.h_abs = min(first_step or self._first_step(), max_step)
-        least = np.min(rtol)
-        self.newton_tol = max(10 * np.finfo(float).eps / least, min(0.03, least**0.5))
-        self.D = np.zeros((MAX_ORDER + 3, z0.size))
-        self.D[0] = z0
-        self.D[1] = self.fun(t0, z0) * self.h_abs * self.direction
-        self.J = linear(t0, z0[:n])[0]
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.D = np.zeros((MAX_ORDER + 3, self.n))
+        self.D[0] = self.y
+        self.D[1] = self.f * self.h_abs * self.direction
+        self.J = self.linear(self.t, self.y[: self.columns])[0]
         self.order, self.equal_steps, self.LU = 1, 0, None
-        self.identity = np.identity(n)
-
-    def _first_step(self):
-        """Hairer, Norsett and Wanner (1993), Solving Ordinary Differential Equations I, II.4."""
-        t, z, span = self.t, self.y, abs(self.t_bound - self.t)
-        scale = self.atol + self.rtol * np.abs(z)
-        f = self.fun(t, z)
-        size, slope = self._norm(z, scale), self._norm(f, scale)
-        h = min(0.01 * size / slope if min(size, slope) >= 1e-5 else 1e-6, span)
-        step = h * self.direction
-        bend = self._norm(self.fun(t + step, z + step * f) - f, scale) / h
-        steepest = max(slope, bend)
-        second = max(1e-6, h * 1e-3) if steepest <= 1e-15 else (0.01 / steepest) ** 0.5
-        return min(100 * h, second, span)
 
     def _change(self, factor):
         """The differences for steps `factor` times as long."""
@@ -126,7 +90,7 @@ class Staggered(OdeSolver):
 
     def _factors(self, c):
         self.nlu += 1
-        return lapack.dgetrf(self.identity - c * self.J, overwrite_a=True)[:2]
+        return factors(self.identity - c * self.J)
 
     def _newton(self, t, z, c, psi, scale):
         """The number of iterations, and by how much the state differs from `z`; None: diverged."""
@@ -135,14 +99,10 @@ class Staggered(OdeSolver):
         d, before = np.zeros(n), None
         for k in range(NEWTON_MAXITER):
             f = self.value(t, y)
-            dy = lapack.dgetrs(*self.LU, c * f - psi - d)[0]
-            size = _rms(dy / scale)
-            if not size < np.inf:
-                return None
+            dy = solved(self.LU, c * f - psi - d)
+            size = rms(dy / scale)
             rate = None if before is None else size / before
-            if rate is not None and (
-                rate >= 1 or rate ** (NEWTON_MAXITER - k) / (1 - rate) * size > self.newton_tol
-            ):
+            if is_slow(rate, size, NEWTON_MAXITER - k, self.newton_tol):
                 return None
             y += dy
             d += dy
@@ -160,13 +120,7 @@ class Staggered(OdeSolver):
         self.J = J
         self.LU = self._factors(c)
         right = c * (S @ J.T + B) - rest
-        return np.concatenate([d, lapack.dgetrs(*self.LU, right.T)[0].T.reshape(-1)])
-
-    def _norm(self, error, scale):
-        """The larger of the norms of the state and of S."""
-        weighted, n = error / scale, self.columns
-        rest = weighted[n:]
-        return max(_rms(weighted[:n]), _rms(rest) if rest.size else 0.0)
+        return np.concatenate([d, solved(self.LU, right.T).T.reshape(-1)])
 
     def _advance(self, d, scale, error, safety):
         """The differences at the new time, and the order and length of the next step."""
@@ -207,10 +161,6 @@ class Interpolant(DenseOutput):
         x = np.cumprod((np.reshape(t, (-1, 1)) - self.shifts) / self.steps, axis=1)
         y = self.D[0][:, None] + self.D[1:].T @ x.T
         return y[:, 0] if t.ndim == 0 else y
-
-
-def _rms(x):
-    return (x @ x / x.size) ** 0.5
 
 
 @functools.lru_cache(maxsize=256)

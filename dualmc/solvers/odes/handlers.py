@@ -11,7 +11,7 @@ from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import MissingRuleError
 from dualmc.graph.nodes import Recorder
 from dualmc.solvers.odes.directions import complex_refused
-from dualmc.solvers.odes.plain import Watched, plain, with_value
+from dualmc.solvers.odes.plain import Watched, outside, plain, with_value
 from dualmc.solvers.odes.results import differentiated
 from dualmc.solvers.odes.solved import Solved
 
@@ -61,10 +61,12 @@ def _solve_ivp(given):
         for name, value in options.items()
     }
 
+    watched = [problem.watched(g) for g in events]
+
     def run(fun, args):
         return scipy.integrate.solve_ivp(
             fun, plain(t_span), plain(y0), given["method"], plain(t_eval),
-            given["dense_output"], [problem.watched(g) for g in events] or None,
+            given["dense_output"], watched or None,
             given["vectorized"], None if given["args"] is None else args, **options,
         )  # fmt: skip
 
@@ -154,7 +156,8 @@ def _solve_bvp(given):
         raise _bvp_refused()
     watched = Watched()
     given = {name: watched(value) if callable(value) else value for name, value in given.items()}
-    out = scipy.integrate.solve_bvp(**given)
+    with outside():
+        out = scipy.integrate.solve_bvp(**given)
     if watched.levels:
         raise _bvp_refused()
     return out

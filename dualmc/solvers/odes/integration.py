@@ -10,12 +10,14 @@ import inspect
 
 import numpy as np
 from scipy.integrate import BDF, LSODA, Radau, solve_ivp
-from scipy.linalg import lapack
 from scipy.sparse import csc_array, eye_array, issparse
 
-from dualmc.solvers.odes.bdf import Staggered
+from dualmc.solvers.odes.bdf import StaggeredBDF
+from dualmc.solvers.odes.radau import StaggeredRadau
+from dualmc.solvers.odes.staggered import factors, solved
 
 METHODS = {"BDF": BDF, "Radau": Radau, "LSODA": LSODA}
+STAGGERED = {BDF: StaggeredBDF, Radau: StaggeredRadau}
 # Options of the user's that are of the state's Jacobian, not of the enlarged system's.
 OF_THE_STATE = ("jac", "jac_sparsity", "lband", "uband")
 
@@ -33,13 +35,13 @@ def integrated(rhs, t0, z0, ts, method, options, n, slopes, staggered=None):
     slopes : callable
         ``slopes(t, z)`` is the state's Jacobian.
     staggered : dict, optional
-        Arguments of `bdf.Staggered`, where that may serve.
+        Arguments of `Staggered`, where that may serve.
     """
     is_sparse = options.get("jac_sparsity") is not None or issparse(options.get("jac"))
     options = {k: v for k, v in options.items() if k not in OF_THE_STATE}
     method = METHODS.get(method, method)
-    if method is BDF and staggered is not None and not is_sparse:
-        method = Staggered
+    if method in STAGGERED and staggered is not None and not is_sparse:
+        method = STAGGERED[method]
         options.update(staggered)
     elif inspect.isclass(method) and issubclass(method, (BDF, Radau)):
         method = _in_blocks(method)
@@ -85,7 +87,7 @@ def _in_blocks(method):
                 solve = self.solve_lu
             else:
                 self.I = np.identity(n)
-                self.lu, solve = _factors, _solved
+                self.lu, solve = factors, solved
 
             def solve_all(LU, b):
                 return solve(LU, b.reshape(-1, n).T).T.reshape(-1)
@@ -100,18 +102,6 @@ def _in_blocks(method):
             return slope, slope(self.t, self.y)
 
     return Blocks
-
-
-def _factors(A):
-    """The LU factors of A, by LAPACK itself: of small matrices the checks cost more."""
-    factorise = lapack.dgetrf if A.dtype.kind == "f" else lapack.zgetrf
-    return factorise(A, overwrite_a=True)[:2]
-
-
-def _solved(factors, b):
-    LU, pivots = factors
-    solve = lapack.dgetrs if LU.dtype.kind == "f" else lapack.zgetrs
-    return solve(LU, pivots, b)[0]
 
 
 def _banded(J, count):

@@ -15,6 +15,7 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import has_dual
 from dualmc.kernels.payload import values
+from dualmc.unchanged.code.rewriting import original
 
 
 class NotLiftable(Exception):
@@ -85,8 +86,10 @@ class Lifted:
             return lambda given: functools.partial(
                 func(given), *args(given), **{name: make(given) for name, make in words.items()}
             )
-        if type(a) is types.FunctionType and (a.__closure__ or has_dual(a.__defaults__)):
-            return self._rebuilt(a)
+        if type(a) is types.FunctionType:
+            code = original(a.__code__)
+            if a.__closure__ or has_dual(a.__defaults__) or code is not a.__code__:
+                return self._rebuilt(a, code)
         if has_dual(a):
             raise NotLiftable
         self.signature.append(a)
@@ -100,15 +103,15 @@ class Lifted:
         self.signature.append((Dual, number, a.shape, a.is_number))
         return lambda given: given[number]
 
-    def _rebuilt(self, f):
-        """What makes the function `f` with cells of ours."""
-        names = f.__code__.co_freevars
-        self.signature.append((types.FunctionType, f.__code__))
-        if _writes(f.__code__, set(names)):
+    def _rebuilt(self, f, code):
+        """What makes the function `f`, of the user's own `code`, with cells of ours."""
+        names = code.co_freevars
+        self.signature.append((types.FunctionType, code))
+        if _writes(code, set(names)):
             raise NotLiftable
         cells = tuple(self._cell(cell) for cell in f.__closure__ or ())
         defaults = self._lift(f.__defaults__)
-        made = types.FunctionType(f.__code__, f.__globals__, f.__name__, None, cells)
+        made = types.FunctionType(code, f.__globals__, f.__name__, None, cells)
         made.__kwdefaults__, made.__module__ = f.__kwdefaults__, f.__module__
         made.__dict__.update(f.__dict__)
         self._made.append(made)

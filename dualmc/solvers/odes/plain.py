@@ -1,6 +1,8 @@
 """The user's functions of a problem: on plain numbers for the solver, and on Duals."""
 
 import functools
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from dualmc.duals.levels import Level
 from dualmc.duals.operands import as_operand, has_dual
 from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
+from dualmc.unchanged.code.learning import Seen
 from dualmc.unchanged.standins.table import operand
 
 
@@ -51,6 +54,39 @@ def running_levels():
     return {level for level in levels.stack.levels if type(level) is Level}
 
 
+@contextmanager
+def outside():
+    """SciPy's own code inside, on plain numbers, runs as outside of derivative calls."""
+    hook = sys.getprofile()
+    is_ours = type(hook) is Seen
+    if is_ours:
+        sys.setprofile(None)
+    try:
+        with levels.none_running():
+            yield
+    finally:
+        if is_ours:
+            sys.setprofile(hook)
+
+
+def inside(function):
+    """`function`, called from `outside`, as inside of the derivative calls that run now."""
+    hook, found = sys.getprofile(), levels.running_as_now(function)
+    if type(hook) is not Seen:
+        return found
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        before = sys.getprofile()
+        sys.setprofile(hook)
+        try:
+            return found(*args, **kwargs)
+        finally:
+            sys.setprofile(before)
+
+    return run
+
+
 class Watched:
     """The functions of a problem, as the solver calls them: their results are plain numbers.
 
@@ -63,12 +99,16 @@ class Watched:
     def __init__(self):
         self.levels = set()
 
-    def __call__(self, function):
-        """`function` with plain results."""
+    def __call__(self, function, is_plain=False):
+        """`function` with plain results; inside of the derivative calls, if it is not `is_plain`.
+
+        The solver around it runs outside of them, as SciPy wrote it.
+        """
+        run = function if is_plain else inside(function)
 
         @functools.wraps(function)
         def wrapped(*args, **kwargs):
-            y = function(*args, **kwargs)
+            y = run(*args, **kwargs)
             levels_in(y, self.levels)
             return plain(y)
 

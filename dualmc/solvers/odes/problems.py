@@ -7,7 +7,7 @@ from dualmc.kernels.payload import values
 from dualmc.solvers.odes.directions import Grown, directions_of
 from dualmc.solvers.odes.flow import Flow
 from dualmc.solvers.odes.integration import integrated
-from dualmc.solvers.odes.plain import levels_in, plain, running_levels
+from dualmc.solvers.odes.plain import inside, levels_in, outside, plain, running_levels
 
 # How often more may turn out to matter, each time beginning anew.
 MOST_STARTS = 1000
@@ -76,10 +76,15 @@ class Problem:
         options = {**self.options, "rtol": rtol, "atol": np.kron(scales, atol)}
         if np.ndim(rtol):
             options["rtol"] = np.tile(rtol, scales.size)
-        flow.base = integrated(
-            self._checked(flow.rhs), plain(self.t0), plain(flow.z0), ts, self.method, options,
-            n, flow.slopes, flow.staggered(),
-        )  # fmt: skip
+        staggered = flow.staggered()
+        if staggered is not None:
+            for name in ("value", "linear"):
+                staggered[name] = inside(staggered[name])
+        rhs, slopes = inside(self._checked(flow.rhs)), inside(flow.slopes)
+        with outside():
+            flow.base = integrated(
+                rhs, plain(self.t0), plain(flow.z0), ts, self.method, options, n, slopes, staggered
+            )
         return flow
 
     def _checked(self, rhs):

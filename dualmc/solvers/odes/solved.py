@@ -2,11 +2,10 @@
 
 import functools
 
-from dualmc.duals.levels import none_running
 from dualmc.errors import TangentLostError, forget
 from dualmc.solvers.odes.compiled import Machine, is_kept
 from dualmc.solvers.odes.lifting import Lifted, NotLiftable
-from dualmc.solvers.odes.plain import Watched, levels_in, plain, right_hand_side
+from dualmc.solvers.odes.plain import Watched, levels_in, outside, plain, right_hand_side
 from dualmc.solvers.odes.problems import Problem
 
 # Evaluations of the plain solution from which on machine code is made for one solution.
@@ -33,12 +32,14 @@ class Solved:
     def run(self, solve):
         """``solve(fun, args)`` on plain numbers, of the right-hand side itself if need be."""
         if self.lifted is None:
-            return solve(self.watched(self.fun), plain(self.args))
-        inside = Watched()
+            fun, args = self.watched(self.fun), plain(self.args)
+            with outside():
+                return solve(fun, args)
+        watched = Watched()
         try:
             fun, args = self.lifted.bind(self.lifted.plain())
-            with none_running():
-                out = solve(inside(fun), plain(args))
+            with outside():
+                out = solve(watched(fun, True), plain(args))
         except (ValueError, TangentLostError) as error:
             if not isinstance(error, TangentLostError) and "read-only" not in str(error):
                 raise
@@ -54,8 +55,8 @@ class Solved:
                 "equation is solved (by an event?): the derivative would be lost. Stop at a "
                 "terminal event, and solve on from there in a call of its own."
             )
-        if inside.levels:  # it takes more from elsewhere than can be seen
-            self.watched.levels |= inside.levels
+        if watched.levels:  # it takes more from elsewhere than can be seen
+            self.watched.levels |= watched.levels
             self.lifted = None
         return out
 

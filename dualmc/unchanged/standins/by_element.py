@@ -40,6 +40,9 @@ class vectorize:
         arrays = np.broadcast_arrays(
             *(operand(args[i]) for i in places), *(operand(kwargs[k]) for k in names)
         )
+        if not arrays[0].size:  # as NumPy does
+            plain = [value_of(operand(a)) for a in args]
+            return np.vectorize(self.pyfunc, *self.options)(*plain, **kwargs)
         found, pyfunc = [], self.pyfunc
         if isinstance(pyfunc, type):
             pyfunc = CALLED.get(pyfunc, pyfunc)

@@ -65,7 +65,7 @@ def _exact_float(function, formula, *args):
         return weak.marked(exact(function, formula, *map(weak.widened, args)))
     y = floats.noted(exact(function, formula, *args))
     if type(y) is Traced:
-        y._recorder.numbers.add(y.node.serial)
+        y._recorder.floats.add(y.node.serial)
     return y
 
 
