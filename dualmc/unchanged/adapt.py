@@ -20,7 +20,6 @@ from dualmc.duals import levels
 from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, MARK
 from dualmc.unchanged.code import exchange, learning, modules, plans, values
-from dualmc.unchanged.code.learning import Restart
 from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
@@ -33,6 +32,7 @@ from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the
 from dualmc.unchanged.standins.table import STANDINS
 
 _NONE: dict = {}
+Restart = learning.Restart
 
 
 def adapted(f):
@@ -127,12 +127,14 @@ def call(f, args, level, kwargs=_NONE):
     run, function, around = _entered(f)
     if function is None:
         return run(*args, **kwargs)
-    args = _unwrapped(args)
-    stack, token = levels.stack, exchange.Token(level)
+    if not plans.PLAIN.issuperset(map(type, args)):
+        args = _unwrapped(args)
+    stack, token = levels.stack, exchange.Token()
+    token.level = level
     was_quiet, stack.is_quiet = stack.is_quiet, False
     problem = seen = swallowed = None
     try:
-        needed = plans.Call(function, (*around, *args) if around else args)
+        needed = plans.needed(function, (*around, *args) if around else args)
         exchange.enter(token, needed.exchanges)
         if level is None or needed.plan.tries > learning.TRIES:
             return run(*args, **kwargs)

@@ -13,7 +13,8 @@ import types
 
 from dualmc.duals import levels
 from dualmc.errors import OWN
-from dualmc.unchanged.as_is import MARK, is_closed
+from dualmc.kernels.compiling import Watcher
+from dualmc.unchanged.as_is import LEFT, MARK, is_closed
 from dualmc.unchanged.code import exchange, plans, rewriting
 from dualmc.unchanged.standins.callers import is_internal
 
@@ -26,7 +27,7 @@ class Restart(BaseException):
     """What a call needs is known now: it is begun again."""
 
 
-class Seen:
+class Seen(Watcher):
     """The code that started to run in this thread, beside that on stand-ins."""
 
     def __init__(self):
@@ -42,7 +43,7 @@ class Seen:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
                 self.others.add(key)
                 _kept[key] = code
-            elif not is_internal(frame) and not _is_importing(frame):
+            elif not is_internal(frame) and not _is_left_alone(frame):
                 self.codes[key] = code, frame.f_globals
 
     def note_way(self, error):
@@ -55,13 +56,13 @@ class Seen:
 _kept: dict = {}  # code whose id is remembered
 
 
-def _is_importing(frame):
-    """Whether `frame` runs since something is imported."""
+def _is_left_alone(frame):
+    """Whether `frame` runs since something is imported, or for a function left as it is."""
     while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib"):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib") or id(code) in LEFT:
             return True
-        if file.startswith(OWN):
+        if code.co_filename.startswith(OWN):
             return False
         frame = frame.f_back
     return False

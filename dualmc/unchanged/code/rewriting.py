@@ -28,19 +28,19 @@ _MAY_BE = frozenset(
      types.MethodDescriptorType, types.MethodType, np.vectorize}
 )  # fmt: skip
 
-_rewritten: dict = {}  # by id of the rewritten code, which it keeps: the code it was made of
+REWRITTEN: dict = {}  # by id of the rewritten code, which it keeps: the code it was made of
 _made: dict = {}
 KEPT = 4096
 
 
 def original(code):
     """What `code` was made of; itself if it is the user's own."""
-    found = _rewritten.get(id(code))
+    found = REWRITTEN.get(id(code))
     return code if found is None else found[1]
 
 
 def is_rewritten(code):
-    return id(code) in _rewritten
+    return id(code) in REWRITTEN
 
 
 def rewritten(code, names, closed, is_careful=False):
@@ -74,7 +74,7 @@ def _key(known):
 
 
 def note(new, code):
-    _rewritten[id(new)] = (new, code)
+    REWRITTEN[id(new)] = (new, code)
 
 
 def names_of(code):
