@@ -100,7 +100,7 @@ def _entered(f):
         if type(found) is types.FunctionType:
             return _entered(found)
         inner = getattr(found, "function", getattr(found, "pyfunc", None))  # a ufunc by elements
-        return found, inner if type(inner) is types.FunctionType else None, ()
+        return found, _entered(inner)[1] if type(inner) is types.FunctionType else None, ()
     function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)
