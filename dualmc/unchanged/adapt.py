@@ -25,6 +25,7 @@ from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
     builtins,
+    callers,
     kinds,
     math_module,
     memory,
@@ -172,6 +173,9 @@ def call(f, args, level, kwargs=_NONE):
         finally:
             problem = None
             stack.is_quiet = was_quiet
+
+
+callers.CALLS_F.add(call.__code__)
 
 
 def _complete(needed, seen, problem, swallowed):
