@@ -25,6 +25,7 @@ from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
     builtins,
+    callers,
     kinds,
     math_module,
     memory,
@@ -99,7 +100,7 @@ def _entered(f):
         if type(found) is types.FunctionType:
             return _entered(found)
         inner = getattr(found, "function", getattr(found, "pyfunc", None))  # a ufunc by elements
-        return found, inner if type(inner) is types.FunctionType else None, ()
+        return found, _entered(inner)[1] if type(inner) is types.FunctionType else None, ()
     function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)
@@ -172,6 +173,9 @@ def call(f, args, level, kwargs=_NONE):
         finally:
             problem = None
             stack.is_quiet = was_quiet
+
+
+callers.CALLS_F.add(call.__code__)
 
 
 def _complete(needed, seen, problem, swallowed):
