@@ -32,7 +32,7 @@ class Seen(Watcher):
 
     def __init__(self):
         self.codes = {}  # by id: code and global names
-        self.others = set()
+        self.others = {}
 
     def __call__(self, frame, event, arg):
         if event != "call":
@@ -41,8 +41,7 @@ class Seen(Watcher):
         key = id(code)
         if key not in self.codes and key not in self.others:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
-                self.others.add(key)
-                _kept[key] = code
+                self.others[key] = code
             elif not is_internal(frame) and not _is_left_alone(frame):
                 self.codes[key] = code, frame.f_globals
 
@@ -51,9 +50,6 @@ class Seen(Watcher):
         while tb is not None:
             self(tb.tb_frame, "call", None)
             tb = tb.tb_next
-
-
-_kept: dict = {}  # code whose id is remembered
 
 
 def _is_left_alone(frame):
@@ -107,11 +103,10 @@ def learned(plan, seen):
     codes = [
         (code, names)
         for code, names in seen.codes.values()
-        if tried.get(id(code), 0) < AGAIN and not is_closed(names.get("__name__"), root)
+        if tried.get(id(code), (0,))[0] < AGAIN and not is_closed(names.get("__name__"), root)
     ]
     for code, _ in codes:
-        tried[id(code)] = tried.get(id(code), 0) + 1
-        _kept[id(code)] = code
+        tried[id(code)] = tried.get(id(code), (0,))[0] + 1, code
     found = [
         f
         for f in _functions(codes)
@@ -178,6 +173,9 @@ def is_worth_a_try(needed, error, swallowed):
         plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
         ran = [code for codes in plan_codes for code in codes]
         fresh = [c for c in ran if id(c) not in plans.careful]
+    if len(_hopeless) + len(_tried) + len(plans.careful) > plans.KEPT:
+        for known in (_hopeless, _tried, plans.careful):
+            known.clear()
     made = _tried.setdefault(place, [])
     for plan in (needed.plan, *needed.others):
         plans.forget(plan)

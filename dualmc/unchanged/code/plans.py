@@ -227,7 +227,7 @@ def learn(plan, functions):
 
 
 def tried(plan):
-    """By the id of code that was seen to run in a call of the plan's function, how often."""
+    """By the id of code seen to run in calls of the plan's function: how often, and the code."""
     return _memory(plan)[1]
 
 
