@@ -3,6 +3,8 @@
 Machine code comes from Numba's on-disk cache, checked by `cached_code.py`, or is kept there.
 """
 
+import functools
+import sys
 from collections import Counter
 from contextlib import contextmanager
 
@@ -30,8 +32,30 @@ def compiled(function):
         if CheckedCache is not None:
             dispatcher._cache = CheckedCache(dispatcher.py_func)
     except (RuntimeError, OSError):  # no writable cache directory
-        return numba.njit(**OPTIONS)(function)
+        dispatcher = numba.njit(**OPTIONS)(function)
+    dispatcher._compile_for_args = unwatched(dispatcher._compile_for_args)
     return dispatcher
+
+
+class Watcher:
+    """A function for `sys.setprofile` of dualmc's own, which need not see what compiles."""
+
+
+def unwatched(function):
+    """Decorator: `function`, Numba's compiler, runs unseen by a `Watcher`, which would slow it."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        watcher = sys.getprofile()
+        if not issubclass(type(watcher), Watcher):
+            return function(*args, **kwargs)
+        sys.setprofile(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            sys.setprofile(watcher)
+
+    return run
 
 
 _loops: list = []

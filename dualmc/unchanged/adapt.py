@@ -20,12 +20,12 @@ from dualmc.duals import levels
 from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, MARK
 from dualmc.unchanged.code import exchange, learning, modules, plans, values
-from dualmc.unchanged.code.learning import Restart
 from dualmc.unchanged.code.rewriting import is_rewritten
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
     builtins,
+    callers,
     kinds,
     math_module,
     memory,
@@ -33,6 +33,7 @@ from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the
 from dualmc.unchanged.standins.table import STANDINS
 
 _NONE: dict = {}
+Restart = learning.Restart
 
 
 def adapted(f):
@@ -99,7 +100,7 @@ def _entered(f):
         if type(found) is types.FunctionType:
             return _entered(found)
         inner = getattr(found, "function", getattr(found, "pyfunc", None))  # a ufunc by elements
-        return found, inner if type(inner) is types.FunctionType else None, ()
+        return found, _entered(inner)[1] if type(inner) is types.FunctionType else None, ()
     function = getattr(kind, "__call__", None)  # noqa: B004 (of the class)
     if type(function) is types.FunctionType:
         return f, function, (f,)
@@ -127,12 +128,14 @@ def call(f, args, level, kwargs=_NONE):
     run, function, around = _entered(f)
     if function is None:
         return run(*args, **kwargs)
-    args = _unwrapped(args)
-    stack, token = levels.stack, exchange.Token(level)
+    if not plans.PLAIN.issuperset(map(type, args)):
+        args = _unwrapped(args)
+    stack, token = levels.stack, exchange.Token()
+    token.level = level
     was_quiet, stack.is_quiet = stack.is_quiet, False
     problem = seen = swallowed = None
     try:
-        needed = plans.Call(function, (*around, *args) if around else args)
+        needed = plans.needed(function, (*around, *args) if around else args)
         exchange.enter(token, needed.exchanges)
         if level is None or needed.plan.tries > learning.TRIES:
             return run(*args, **kwargs)
@@ -170,6 +173,9 @@ def call(f, args, level, kwargs=_NONE):
         finally:
             problem = None
             stack.is_quiet = was_quiet
+
+
+callers.CALLS_F.add(call.__code__)
 
 
 def _complete(needed, seen, problem, swallowed):

@@ -16,6 +16,7 @@ FOREIGN = frozenset(
 LIBRARIES = frozenset({"scipy", "sklearn", "statsmodels"})
 # The attribute by which the user leaves a function or a class as it is.
 MARK = "__dualmc_as_is__"
+LEFT: dict = {}  # the code of such functions, by its id
 # The class of NumPy's functions that have a C implementation of its protocol.
 DISPATCHER = type(np.concatenate)
 # Classes of values that nothing is found in.
@@ -61,6 +62,9 @@ def as_is(function: T) -> T:
             f"as_is needs a Python function or class, which it can mark; got "
             f"{type(function).__name__}."
         ) from None
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        LEFT[id(code)] = code
     return function
 
 

@@ -4,6 +4,9 @@ Conventions: a partial other than 1 and -1 costs a multiplication per element, t
 included; an element that receives c contributions costs c - 1 additions; moving costs nothing.
 """
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
 
@@ -230,16 +233,47 @@ def test_compare_writes_the_chain_rule_in_both_orders():
     assert "<table>" in found._repr_html_()
 
 
-def test_compare_advises_where_it_is_clear():
-    rosenbrock = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)  # noqa: E731
+@pytest.fixture
+def timed(monkeypatch):
+    """Give the modes that `compare` measures these seconds: `timed(forward=..., reverse=...)`."""
+    module = sys.modules["dualmc.compare"]
+    measured_modes = module.measured_modes
+
+    def timed(**seconds):
+        def modes(*args):
+            *before, forward, reverse, differences = measured_modes(*args)
+            assert (forward.call, reverse.call) == ("jacobian_fwd(f, x)", "jacobian_rev(f, x)")
+            forward = dataclasses.replace(forward, seconds=seconds["forward"])
+            reverse = dataclasses.replace(reverse, seconds=seconds["reverse"])
+            return (*before, forward, reverse, differences)
+
+        monkeypatch.setattr(module, "measured_modes", modes)
+
+    return timed
+
+
+@pytest.mark.parametrize(
+    ("forward", "reverse", "measured", "advice"),
+    [
+        (3.0, 1.0, "reverse", "Use reverse mode, gradient or jacobian_rev: 3 times faster"),
+        (1.0, 5.0, "forward", "Use forward mode, jacobian_fwd: 5 times faster"),
+        (1.0, 1.1, "either", "Use either: jacobian_fwd and jacobian_rev take about the same"),
+    ],
+)
+def test_compare_advises_what_was_faster(timed, forward, reverse, measured, advice):
+    timed(forward=forward, reverse=reverse)
     W = np.ones((600, 600))
-    gradient = dm.compare(lambda x: rosenbrock(np.tanh(W @ x)), np.ones(600), seconds=0.2)
-    assert gradient.predicted == "reverse"
-    assert gradient.advice.startswith(f"Use {gradient.measured} mode, ")
+    rosenbrock = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)  # noqa: E731
+    found = dm.compare(lambda x: rosenbrock(np.tanh(W @ x)), np.ones(600), seconds=0.01)
+    assert (found.predicted, found.measured) == ("reverse", measured)
+    assert found.advice.startswith(advice)
+    assert ("The counts alone would say reverse" in found.advice) == (measured == "forward")
+
+
+def test_compare_predicts_forward_mode_for_a_stencil():
     stencil = lambda u: u[1:-1] * (u[2:] - u[:-2])  # noqa: E731
     local = dm.compare(stencil, np.linspace(0.0, 1.0, 1500), seconds=0.2)
     assert local.predicted == "forward"
-    assert local.advice.startswith(f"Use {local.measured} mode, ")
     assert any(mode.is_extrapolated for mode in local.modes) or "~" not in str(local)
 
 

@@ -239,7 +239,7 @@ def test_repr():
     assert "Dual(array([[0., 0.]]), tangent of shape (3, 1, 2))" == repr(d)
     nested = []
     dm.derivative(lambda x: dm.derivative(lambda t: nested.append(repr(x * t)) or t, 1.0) + x, 2.0)
-    assert [repr(np.float64(2.0))] == nested
+    assert nested == ["2.0"]  # x and t came in as floats of Python's
 
 
 def test_str():

@@ -297,8 +297,7 @@ def _out(x):
 @pytest.mark.parametrize(
     ("f", "error", "message"),
     [
-        (float, dm.TangentLostError, "float.traced. would lose the derivative"),
-        (complex, dm.TangentLostError, "would lose the derivative"),
+        (complex, TypeError, "real intermediates; astype made a complex one"),
         (_stored, dm.TangentLostError, "stores an array .* in a plain array"),
         (_out, dm.TangentLostError, "cannot write a Traced into a plain array"),
         (lambda x: np.copyto(np.zeros(()), x), dm.TangentLostError, "numpy.copyto cannot store"),
@@ -363,7 +362,7 @@ def test_copies_and_formats():
         return y
 
     assert float(trace(f, 1.25).value) == 2.5
-    assert seen == {"format": "1.25", "repr": repr(np.float64(1.25)), "round": 1.2}
+    assert seen == {"format": "1.25", "repr": "1.25", "round": 1.2}  # x came in as Python's float
 
 
 def test_twenty_thousand_operations():

@@ -85,7 +85,6 @@ CUBES = {
 }  # fmt: skip
 NOT_REPLAYED = {
     "uses-variables-of-f": "hands to gradient raised TangentLostError there, perhaps since it uses",
-    "of-a-table": "gradient met arrays that prepare, explain or trace record",
     "sparse": "f calls jacobian_fwd with options whose results are no arrays",
 }
 

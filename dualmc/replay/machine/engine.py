@@ -17,6 +17,8 @@ from numba.core.codegen import JITCPUCodegen
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from dualmc.kernels.compiling import unwatched
+
 INT64 = ir.IntType(64)
 POINTER = ir.DoubleType().as_pointer()
 ENTRY = "dualmc_entry"
@@ -55,6 +57,7 @@ class Machine:
         raise TypeError("Machine code cannot be copied or pickled: prepare the function again.")
 
 
+@unwatched
 def compiled(module, count):
     """``run(*arrays)`` of the module's entry, of `count` contiguous arrays of float64."""
     machine = Machine(module)

@@ -15,6 +15,8 @@ _EXTENDED = dis.opmap["EXTENDED_ARG"]
 _CACHE = dis.opmap["CACHE"]
 # Whether what marks a call (NULL) is pushed after the function that is called, as since 3.13.
 NULL_IS_AFTER = "CALL_KW" in dis.opmap
+# Whether a method that is called is loaded by LOAD_ATTR, as since 3.12.
+_METHODS_ARE_ATTRIBUTES = dis.opmap.get("LOAD_METHOD", 256) > 255
 # ``a[b]`` of the two topmost values.
 if "BINARY_SUBSCR" in dis.opmap:
     SUBSCRIPT = ("BINARY_SUBSCR", 0)
@@ -44,7 +46,7 @@ class Step:
     def is_method(self):
         """Whether it loads an attribute that is called next."""
         return self.name == "LOAD_METHOD" or (
-            self.name == "LOAD_ATTR" and "LOAD_METHOD" not in dis.opmap and bool(self.arg & 1)
+            self.name == "LOAD_ATTR" and _METHODS_ARE_ATTRIBUTES and bool(self.arg & 1)
         )
 
 

@@ -9,7 +9,7 @@ run the same functions meanwhile.
 import threading
 
 from dualmc.duals import levels
-from dualmc.unchanged.code.rewriting import is_rewritten, original
+from dualmc.unchanged.code.rewriting import REWRITTEN, original
 
 _lock = threading.RLock()  # an interrupt during `leave` may leave again
 _under_way: dict = {}  # what calls that run have exchanged: functions and their code, by token
@@ -17,12 +17,9 @@ _originals: dict = {}  # the user's code of functions whose code is exchanged no
 
 
 class Token:
-    """One call of f on Duals of `level`."""
+    """One call of f, on Duals of its `level`."""
 
     __slots__ = ("level",)
-
-    def __init__(self, level):
-        self.level = level
 
 
 def enter(token, exchanges):
@@ -31,7 +28,7 @@ def enter(token, exchanges):
         _under_way[token] = exchanges
         for f, code, new in exchanges:
             now = f.__code__
-            if now is code or now is not new and is_rewritten(now):
+            if now is code or now is not new and id(now) in REWRITTEN:
                 _originals.setdefault(f, now)
                 f.__code__ = new
 
@@ -45,16 +42,19 @@ def leave(token):
         needed = frozenset()
         if _under_way:
             needed = {f for exchanges in _under_way.values() for f, _, _ in exchanges}
-        for f in [f for f in _originals if f not in needed]:
-            if is_rewritten(f.__code__):  # or the user has exchanged it meanwhile
-                f.__code__ = _originals[f]
+        for f, code in list(_originals.items()):
+            if f in needed:
+                continue
+            if id(f.__code__) in REWRITTEN:  # or the user has exchanged it meanwhile
+                f.__code__ = code
             _originals.pop(f, None)
 
 
 def leave_what_has_ended():
     """End the calls whose levels are closed: an interrupt may have kept them from doing so."""
     for token in list(_under_way):
-        if token.level is not None and not token.level.open:
+        level = getattr(token, "level", None)
+        if level is not None and not level.open:
             leave(token)
 
 

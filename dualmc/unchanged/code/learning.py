@@ -13,7 +13,8 @@ import types
 
 from dualmc.duals import levels
 from dualmc.errors import OWN
-from dualmc.unchanged.as_is import MARK, is_closed
+from dualmc.kernels.compiling import Watcher
+from dualmc.unchanged.as_is import LEFT, MARK, is_closed
 from dualmc.unchanged.code import exchange, plans, rewriting
 from dualmc.unchanged.standins.callers import is_internal
 
@@ -26,12 +27,12 @@ class Restart(BaseException):
     """What a call needs is known now: it is begun again."""
 
 
-class Seen:
+class Seen(Watcher):
     """The code that started to run in this thread, beside that on stand-ins."""
 
     def __init__(self):
         self.codes = {}  # by id: code and global names
-        self.others = set()
+        self.others = {}
 
     def __call__(self, frame, event, arg):
         if event != "call":
@@ -40,9 +41,8 @@ class Seen:
         key = id(code)
         if key not in self.codes and key not in self.others:
             if code.co_filename.startswith(OWN) or rewriting.is_rewritten(code):
-                self.others.add(key)
-                _kept[key] = code
-            elif not is_internal(frame) and not _is_importing(frame):
+                self.others[key] = code
+            elif not is_internal(frame) and not _is_left_alone(frame):
                 self.codes[key] = code, frame.f_globals
 
     def note_way(self, error):
@@ -52,16 +52,13 @@ class Seen:
             tb = tb.tb_next
 
 
-_kept: dict = {}  # code whose id is remembered
-
-
-def _is_importing(frame):
-    """Whether `frame` runs since something is imported."""
+def _is_left_alone(frame):
+    """Whether `frame` runs since something is imported, or for a function left as it is."""
     while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib"):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib") or id(code) in LEFT:
             return True
-        if file.startswith(OWN):
+        if code.co_filename.startswith(OWN):
             return False
         frame = frame.f_back
     return False
@@ -106,11 +103,10 @@ def learned(plan, seen):
     codes = [
         (code, names)
         for code, names in seen.codes.values()
-        if tried.get(id(code), 0) < AGAIN and not is_closed(names.get("__name__"), root)
+        if tried.get(id(code), (0,))[0] < AGAIN and not is_closed(names.get("__name__"), root)
     ]
     for code, _ in codes:
-        tried[id(code)] = tried.get(id(code), 0) + 1
-        _kept[id(code)] = code
+        tried[id(code)] = tried.get(id(code), (0,))[0] + 1, code
     found = [
         f
         for f in _functions(codes)
@@ -177,6 +173,9 @@ def is_worth_a_try(needed, error, swallowed):
         plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
         ran = [code for codes in plan_codes for code in codes]
         fresh = [c for c in ran if id(c) not in plans.careful]
+    if len(_hopeless) + len(_tried) + len(plans.careful) > plans.KEPT:
+        for known in (_hopeless, _tried, plans.careful):
+            known.clear()
     made = _tried.setdefault(place, [])
     for plan in (needed.plan, *needed.others):
         plans.forget(plan)

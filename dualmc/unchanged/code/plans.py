@@ -10,10 +10,13 @@ import operator
 import types
 import weakref
 
+from dualmc.duals.dual import Dual
+from dualmc.graph.traced import Traced
 from dualmc.unchanged.as_is import DATA, LIBRARIES, MARK, is_foreign
 from dualmc.unchanged.code import exchange, rewriting, values
+from dualmc.unchanged.code.rewriting import REWRITTEN
 from dualmc.unchanged.code.trampolines import trampoline
-from dualmc.unchanged.standins.table import STANDINS, version
+from dualmc.unchanged.standins.table import CHANGES, STANDINS
 
 KEPT = 1024
 # Functions that a plan follows names to at most; others are met when they run.
@@ -21,6 +24,7 @@ FOLLOWED = 400
 _plans: dict = {}  # by id of the code and kinds around it
 # By id of the code of f: that code, how often code was seen to run, functions by weak reference.
 _learned: dict = {}
+PLAIN = DATA | {Dual, Traced}  # kinds of values that lead to no code
 careful: dict = {}  # code that looks at whatever it loads, by its id
 
 
@@ -30,7 +34,7 @@ class Plan:
     __slots__ = (
         "code", "names", "exchanges", "own", "closures", "spaces", "keys", "found", "classes",
         "names_there", "found_there", "functions", "codes", "defaults", "is_careful", "is_known",
-        "tries", "version",
+        "tries", "version", "call",
     )  # fmt: skip
 
     def __init__(self, f, code):
@@ -43,14 +47,15 @@ class Plan:
         self.classes, self.names_there, self.found_there = [], [], []  # and of classes
         self.functions, self.codes, self.defaults = [], [], []  # that were followed
         self.is_careful = False  # whether code must look at whatever it loads
-        self.version = version()
+        self.version = CHANGES[0]
         self.is_known = False  # whether a call has shown that nothing is missing
         self.tries = 0
+        self.call = None  # the latest `Call`
 
     def is_current(self):
         """Whether all names lead to what they led to, and all functions are what they were."""
         return (
-            self.version == version()
+            self.version == CHANGES[0]
             and all(map(_is, map(_of_module, self.spaces, self.keys), self.found))
             and all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
             and (
@@ -72,15 +77,20 @@ class Plan:
             self.found_there.append(value)
 
 
+_is_known = operator.attrgetter("is_known")
 _is, _of_module, _of_class = operator.is_, dict.get, types.MappingProxyType.get
 _code, _defaults_of = operator.attrgetter("__code__"), operator.attrgetter("__defaults__")
 
 
 def plan_of(f, args=()):
     """The plan of the Python function `f`, called with `args`."""
-    code = exchange.code_of(f)
-    kinds = _kinds(f, args)
-    key = (id(code), *kinds)
+    code = f.__code__
+    if id(code) in REWRITTEN:
+        code = exchange.code_of(f)
+    if f.__closure__ or f.__defaults__ or not PLAIN.issuperset(map(type, args)):
+        key = (id(code), *_kinds(f, args))
+    else:
+        key = id(code)
     plan = _plans.get(key)
     if (
         plan is None
@@ -96,12 +106,10 @@ def plan_of(f, args=()):
 
 def _kinds(f, args):
     """What a plan depends on beside names: the kinds of what f is given and closes over."""
-    if not f.__closure__ and not args and not f.__defaults__:
-        return ()
     found = [_closed_kind(value) for value in contents(f)]
     for value in itertools.chain(_defaults(f), args):
         kind = type(value)
-        if kind in DATA or kind is types.FunctionType:
+        if kind in PLAIN or kind is types.FunctionType:
             found.append(None)
         elif kind is types.BuiltinFunctionType or kind is types.ModuleType or kind is type:
             found.append(value)
@@ -113,7 +121,7 @@ def _kinds(f, args):
 def _closed_kind(value):
     """The kind of a variable around f; itself where what stands for it is in f's new code."""
     kind = type(value)
-    if kind in DATA or kind is types.FunctionType and value not in STANDINS:
+    if kind in PLAIN or kind is types.FunctionType and value not in STANDINS:
         if kind is not types.FunctionType or values.called(value) is value:
             return None
     if values.called(value) is value and values.held(value) is value:
@@ -147,19 +155,32 @@ def contents(f):
     return found
 
 
+def needed(f, args=()):
+    """What one call of the Python function `f` needs."""
+    plan = plan_of(f, args)
+    call = plan.call
+    if call is not None and call.f is f:
+        return call
+    call = Call(f, plan)
+    if f.__closure__ is None and f.__defaults__ is None:  # whatever f holds is not kept
+        plan.call = call
+    return call
+
+
 class Call:
     """The plans of `f` and of the functions that its closure holds: what one call needs."""
 
-    __slots__ = ("plan", "others", "exchanges")
+    __slots__ = ("f", "plan", "others", "exchanges", "is_known")
 
-    def __init__(self, f, args=()):
-        plan = self.plan = plan_of(f, args)
-        self.others = ()
+    def __init__(self, f, plan):
+        self.f, self.plan, self.others = f, plan, ()
         self.exchanges = plan.exchanges
         if plan.own is not plan.code:
             self.exchanges = [*plan.exchanges, (f, plan.code, plan.own)]
         if plan.closures:
             self._follow(f)
+        # Whether a call has shown that nothing is missing.
+        self.is_known = plan.is_known and all(map(_is_known, self.others))
 
     def _follow(self, f):
         """Functions that are made anew with every call come with plans of their own."""
@@ -177,14 +198,10 @@ class Call:
                 self.exchanges.append((g, other.code, other.own))
             inner += _closed_over(g, other)
 
-    @property
-    def is_known(self):
-        """Whether a call has shown that nothing is missing."""
-        return self.plan.is_known and all(other.is_known for other in self.others)
-
     def is_complete(self):
         """Note that nothing is missing."""
         tried(self.plan).clear()
+        self.is_known = True
         for plan in (self.plan, *self.others):
             plan.is_known = True
 
@@ -210,7 +227,7 @@ def learn(plan, functions):
 
 
 def tried(plan):
-    """By the id of code that was seen to run in a call of the plan's function, how often."""
+    """By the id of code seen to run in calls of the plan's function: how often, and the code."""
     return _memory(plan)[1]
 
 
@@ -300,7 +317,7 @@ class _Follower:
         plan, names = self.plan, f.__globals__
         for name, paths in _names(code):
             value = names.get(name)
-            if type(value) in DATA and value is not None:
+            if type(value) in DATA and value is not None and type(value) not in _HOLDERS:
                 continue
             plan.note(names, name, value)
             if type(value) is types.ModuleType:

@@ -9,6 +9,7 @@ import builtins
 import dis
 import functools
 import operator
+import sys
 import types
 
 import numpy as np
@@ -28,19 +29,19 @@ _MAY_BE = frozenset(
      types.MethodDescriptorType, types.MethodType, np.vectorize}
 )  # fmt: skip
 
-_rewritten: dict = {}  # by id of the rewritten code, which it keeps: the code it was made of
+REWRITTEN: dict = {}  # by id of the rewritten code, which it keeps: the code it was made of
 _made: dict = {}
 KEPT = 4096
 
 
 def original(code):
     """What `code` was made of; itself if it is the user's own."""
-    found = _rewritten.get(id(code))
+    found = REWRITTEN.get(id(code))
     return code if found is None else found[1]
 
 
 def is_rewritten(code):
-    return id(code) in _rewritten
+    return id(code) in REWRITTEN
 
 
 def rewritten(code, names, closed, is_careful=False):
@@ -63,10 +64,18 @@ def rewritten(code, names, closed, is_careful=False):
     found = _made.get(key)
     if found is None:
         if len(_made) >= KEPT:
-            _made.clear()
+            _forget_unused()
         new = _Rewriting(code, dict(known), dict(around), is_careful).of(code, frozenset(closed))
         found = _made[key] = (new, code, known, around)  # which keeps what its key names
     return found[0]
+
+
+def _forget_unused():
+    """Forget code that no function has and no plan wants."""
+    _made.clear()
+    for key, kept in list(REWRITTEN.items()):
+        if sys.getrefcount(kept[0]) == 2:  # of the tuple, and of the call
+            del REWRITTEN[key]
 
 
 def _key(known):
@@ -74,7 +83,7 @@ def _key(known):
 
 
 def note(new, code):
-    _rewritten[id(new)] = (new, code)
+    REWRITTEN[id(new)] = (new, code)
 
 
 def names_of(code):

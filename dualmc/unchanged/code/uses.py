@@ -69,7 +69,9 @@ def is_used(frame):
 def _is_used_at(code, offset):
     steps = list(dis.get_instructions(code))
     i = next(i for i, step in enumerate(steps) if step.offset == offset)
-    before, after = steps[i - 1 : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
-    is_called = any("NULL" in step.argrepr or step.opname == "PUSH_NULL" for step in before)
+    before, after = steps[max(i - 2, 0) : i + 1], [step.opname for step in steps[i + 1 : i + 3]]
+    is_called = any("NULL" in step.argrepr for step in before[-2:])
+    if not bytecode.NULL_IS_AFTER:  # the module may be loaded by an instruction of its own
+        is_called = is_called or any(step.opname == "PUSH_NULL" for step in before)
     used = ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL")
     return is_called or after[0] in used or after[1:] == ["MATCH_CLASS"]

@@ -8,6 +8,7 @@ from dualmc.errors import NUMPY, OWN
 from dualmc.unchanged.as_is import is_foreign
 from dualmc.unchanged.standins import table
 
+CALLS_F: set = set()  # code of dualmc's that calls f itself
 _known: dict = {}  # by file name, whether its code is a library's
 
 
@@ -28,7 +29,7 @@ def is_internal(frame):
     inner = frame
     while (frame := frame.f_back) is not None:
         if frame.f_code.co_filename.startswith(OWN):
-            return not _has_carrier(inner)
+            return frame.f_code not in CALLS_F and not _has_carrier(inner)
         if not is_library(frame):
             return False
         inner = frame

@@ -32,7 +32,7 @@ STANDINS: dict = {}  # by the original
 # Builtins: where code calls them by their names, and where it hands classes of them on.
 CALLED: dict = {}
 HELD: dict = {}
-_changes = [0]
+CHANGES = [0]  # how often stand-ins were added or taken away
 # Modules of other packages of which some functions have stand-ins.
 PATCHED: set = set()
 
@@ -50,12 +50,12 @@ def stands_for(*originals):
 
 def changed():
     """Note that stand-ins were added or taken away."""
-    _changes[0] += 1
+    CHANGES[0] += 1
 
 
 def version():
     """A number that grows whenever stand-ins change."""
-    return _changes[0]
+    return CHANGES[0]
 
 
 def blank(y):

@@ -152,3 +152,12 @@ def test_the_direction_of_a_complex_sum_of_exponentials():
     expected = differences(f, X, 1e-3)
     np.testing.assert_allclose(dm.jacobian_fwd(f, X), expected, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(dm.jacobian_rev(f, X), expected, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["sem", "skew", "kurtosis", "gmean", "zscore", "variation", "iqr"])
+def test_functions_of_scipy_as_f_itself(name):
+    f = getattr(stats, name)
+    x = np.array([0.3, 1.2, 2.0, 5.0])
+    J = dm.jacobian_fwd(f, x)
+    np.testing.assert_allclose(J, differences(f, x), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(J, dm.jacobian_fwd(lambda x: f(x), x), rtol=1e-14)

@@ -7,6 +7,7 @@ import functools
 import itertools
 import logging
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -246,3 +247,23 @@ def test_a_prepared_function_formats_anew():
     J = dm.prepare(lambda x: {"1.50": 7.0}.get("%.2f" % x[0], 3.0) * x, X)  # noqa: UP031
     np.testing.assert_array_equal(J(X), 7 * np.eye(2))
     np.testing.assert_array_equal(J(X + 1), 3 * np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "right"),
+    [
+        (float, 1.25, 1.0),
+        (complex, 1.25, 1.0),
+        (np.float64, 1.25, 1.0),
+        (abs, -1.25, -1.0),
+        (math.exp, 0.0, 1.0),
+        (sum, [1.0, 2.5], [1.0, 1.0]),
+        (max, [1.0, 2.5], [0.0, 1.0]),
+        (functools.partial(pow, 3.0), 0.0, math.log(3.0)),
+    ],
+)
+def test_functions_of_python_as_f(f, x, right):
+    for mode in (dm.jacobian_fwd, dm.jacobian_rev, lambda f, x: dm.prepare(f, x)(x)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # complex numbers are not recorded
+            np.testing.assert_allclose(mode(f, x), right, rtol=1e-15)
