@@ -8,6 +8,7 @@ there code is also made to look at whatever it loads (`rewriting.py`).
 
 import dis
 import gc
+import itertools
 import sys
 import types
 
@@ -21,6 +22,9 @@ from dualmc.unchanged.standins.callers import is_internal
 # Times that a function is called anew before its error is its own, and that one of the functions
 # that run in it is learned: made anew in every call, it may be another every time.
 TRIES, AGAIN = 60, 3
+LAYERS = (
+    15  # times that code on the way of an error looks deeper; text that is run is new each time
+)
 
 
 class Restart(BaseException):
@@ -156,7 +160,7 @@ def _by_name(code, names):
 # --- Errors --------------------------------------------------------------------------------------
 
 _hopeless: set = set()  # places where looking at everything did not help
-_tried: dict = {}  # by place: code that was made to look
+_tried: dict = {}  # by place: the code that was made to look, time by time
 
 
 def is_worth_a_try(needed, error, swallowed):
@@ -181,12 +185,13 @@ def is_worth_a_try(needed, error, swallowed):
         plans.forget(plan)
     for code in fresh:
         plans.careful[id(code)] = code
-    made += fresh
-    if not fresh:
-        _hopeless.add(place)
-        for code in _tried.pop(place):
-            plans.careful.pop(id(code), None)
-    return bool(fresh)
+    made.append(fresh)
+    if fresh and len(made) <= LAYERS:
+        return True
+    _hopeless.add(place)
+    for code in itertools.chain(*_tried.pop(place)):
+        plans.careful.pop(id(code), None)
+    return False
 
 
 def _way(error):
