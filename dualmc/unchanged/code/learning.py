@@ -16,7 +16,7 @@ from dualmc.duals import levels
 from dualmc.errors import OWN
 from dualmc.kernels.compiling import Watcher
 from dualmc.unchanged.as_is import LEFT, MARK, is_closed
-from dualmc.unchanged.code import exchange, plans, rewriting
+from dualmc.unchanged.code import exchange, following, plans, rewriting
 from dualmc.unchanged.standins.callers import is_internal
 
 # Times that a function is called anew before its error is its own, and that one of the functions
@@ -114,7 +114,7 @@ def learned(plan, seen):
     found = [
         f
         for f in _functions(codes)
-        if MARK not in f.__dict__ and plans.new_code(f) is not exchange.code_of(f)
+        if MARK not in f.__dict__ and following.new_code(f) is not exchange.code_of(f)
     ]
     if found:
         plans.learn(plan, found)
@@ -172,25 +172,25 @@ def is_worth_a_try(needed, error, swallowed):
     if place is None or place in _hopeless:
         return False
     way = [code for code, _ in _way(error)] if error is not None else []
-    fresh = [c for c in map(rewriting.original, way) if id(c) not in plans.careful]
+    fresh = [c for c in map(rewriting.original, way) if id(c) not in following.careful]
     if not fresh:
         plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
         ran = [code for codes in plan_codes for code in codes]
-        fresh = [c for c in ran if id(c) not in plans.careful]
-    if len(_hopeless) + len(_tried) + len(plans.careful) > plans.KEPT:
-        for known in (_hopeless, _tried, plans.careful):
+        fresh = [c for c in ran if id(c) not in following.careful]
+    if len(_hopeless) + len(_tried) + len(following.careful) > plans.KEPT:
+        for known in (_hopeless, _tried, following.careful):
             known.clear()
     made = _tried.setdefault(place, [])
     for plan in (needed.plan, *needed.others):
         plans.forget(plan)
     for code in fresh:
-        plans.careful[id(code)] = code
+        following.careful[id(code)] = code
     made.append(fresh)
     if fresh and len(made) <= LAYERS:
         return True
     _hopeless.add(place)
     for code in itertools.chain(*_tried.pop(place)):
-        plans.careful.pop(id(code), None)
+        following.careful.pop(id(code), None)
     return False
 
 
