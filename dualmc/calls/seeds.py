@@ -84,6 +84,13 @@ def starts_sparse(n, sparse):
 
 def seed_direction(x, x_dot, level):
     """A Dual of `x` with the single tangent `x_dot`."""
-    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
     x_dot = np.array(x_dot, x.dtype) if issubclass(type(x_dot), np.ndarray) else x_dot.copy()
-    return make(primal, DenseTangent(level, x_dot.reshape((1, *x.shape))), level)
+    return seed_block(x, x_dot.reshape((1, *x.shape)), level)
+
+
+def seed_block(x, block, level):
+    """A Dual of `x` with the tangents `block`, (k, *x.shape), its own."""
+    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+    if issubclass(type(block), np.ndarray):
+        block = block.astype(x.dtype, copy=False)
+    return make(primal, DenseTangent(level, block), level)

@@ -24,7 +24,7 @@ class Level:
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
-                 "chunk", "texts", "floats")  # fmt: skip
+                 "chunk", "texts", "floats", "sites", "is_suspect")  # fmt: skip
 
     def __init__(self, n, serial=None, records=False):
         self.serial = next(_serials) if serial is None else serial
@@ -34,6 +34,8 @@ class Level:
         self.refusals = None  # what was refused while f ran: `refusals.py`
         self.floats = False  # whether some of its numbers are floats of Python's
         self.texts = None  # numbers that were made text: `texts.py`
+        self.sites = None  # where numbers were compared: `halving.py`
+        self.is_suspect = False  # whether a recorded comparison looked like one of a bisection
         self.chunk = 0  # columns that fit the memory budget, if more were tried
         self.records = records  # reverse mode: tangents are recorded, not computed
         self.constants = {} if records else None  # copies of large plain operands

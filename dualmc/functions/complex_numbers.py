@@ -6,7 +6,7 @@ respect to the real inputs.
 
 import numpy as np
 
-from dualmc.duals import choices, views
+from dualmc.duals import choices, halving, views
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
 from dualmc.functions.results import exact
@@ -43,6 +43,8 @@ def sign(x):
     if choices.reporting:
         choices.passed(np.sign, (x,))
     if x.dtype.kind != "c":
+        if x.level.open:
+            halving.compared(x, 0.0, np.greater(values(x), 0))
         return make(
             np.sign(x.primal) if type(x.primal) is not Dual else sign(x.primal), None, x.level
         )

@@ -6,7 +6,7 @@ that the result may be written to.
 
 import numpy as np
 
-from dualmc.duals import choices, levels
+from dualmc.duals import choices, halving, levels
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels.payload import values
 from dualmc.rules import registry
@@ -43,6 +43,8 @@ def flat_handler(function):
             choices.passed(function, args, kwargs)
         out = kwargs.pop("out", None)
         y = function(*stripped(args), **{key: stripped(a) for key, a in kwargs.items()})
+        if function in _ORDERS and len(args) == 2 and not kwargs and out is None:
+            _look_at(args, y)
         if out is not None:
             out[...] = y
             return out
@@ -55,6 +57,17 @@ def flat_handler(function):
 
 
 registry.flat_handler = flat_handler
+_ORDERS = frozenset({np.less, np.less_equal, np.greater, np.greater_equal})
+
+
+def _look_at(args, y):
+    """Whether a comparison is one of a bisection: see `halving.py`."""
+    a, b = args if type(args[0]) is Dual else args[::-1]
+    if type(a) is Dual and a.level.open and type(b) in _PLAIN:
+        halving.compared(a, b, y)
+
+
+_PLAIN = frozenset({Dual, np.ndarray, float, int, np.float64})
 
 
 def _carried(y, level):

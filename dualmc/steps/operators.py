@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from dualmc.duals import beside, choices, ended, subclasses, writing
+from dualmc.duals import beside, choices, ended, halving, subclasses, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
@@ -37,6 +37,7 @@ COMPARISONS = {
     "eq": np.equal,
     "ne": np.not_equal,
 }
+_OUTCOMES = frozenset({bool, np.bool_, np.ndarray})
 # NumPy's own for ``x ** p``.
 SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
@@ -198,6 +199,8 @@ def _abs(self):
 
 
 def _comparison(compare, ufunc):
+    is_order = ufunc is not np.equal and ufunc is not np.not_equal
+
     def method(self, other):
         if choices.reporting:
             choices.passed(ufunc, (self, other))
@@ -205,9 +208,13 @@ def _comparison(compare, ufunc):
             if subclasses.is_masked(other) or not issubclass(type(other), np.ndarray):
                 if subclasses.extra(type(other)) is not None:
                     return NotImplemented
-            return compare(values(self.primal)[()], other)
-        other = as_operand(other)
-        return compare(values(self.primal), values(other) if type(other) is Dual else other)
+            y = compare(values(self.primal)[()], other)
+        else:
+            other = as_operand(other)
+            y = compare(values(self.primal), values(other) if type(other) is Dual else other)
+        if is_order and type(y) in _OUTCOMES and self.level.open:
+            halving.compared(self, other, y)
+        return y
 
     return method
 

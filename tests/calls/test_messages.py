@@ -58,8 +58,8 @@ table = {"sine": math.sin, "objects": [Inner()]}
 
 
 @numba.vectorize
-def squared(x):
-    return x * x
+def sine(x):
+    return math.sin(x)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def squared(x):
         (lambda x: table["objects"][0].sine(x), "Inner.sine runs as it is"),
         (lambda x: table["sine"](x), "custom_jvp"),
         (lambda x: ctypes.c_double(x).value, "@dualmc.custom_jvp"),
-        (lambda x: squared(x), "made by numba.vectorize. Call the Python function"),
+        (lambda x: sine(x), "made by numba.vectorize. Call the Python function"),
     ],
 )
 def test_cause_and_cure(f, said):
@@ -83,7 +83,7 @@ def test_cause_and_cure(f, said):
         except (dm.TangentLostError, dm.MissingRuleError) as error:
             assert said in str(error) and __file__ in str(error)
         else:
-            assert float(found) == pytest.approx(math.cos(1.5)) or f is squared
+            assert float(found) == pytest.approx(math.cos(1.5))
 
 
 def test_adapted_code_is_not_said_to_run_as_it_is():

@@ -9,6 +9,7 @@ import builtins
 import dis
 import functools
 import operator
+import sys
 import types
 
 import numpy as np
@@ -63,10 +64,18 @@ def rewritten(code, names, closed, is_careful=False):
     found = _made.get(key)
     if found is None:
         if len(_made) >= KEPT:
-            _made.clear()
+            _forget_unused()
         new = _Rewriting(code, dict(known), dict(around), is_careful).of(code, frozenset(closed))
         found = _made[key] = (new, code, known, around)  # which keeps what its key names
     return found[0]
+
+
+def _forget_unused():
+    """Forget code that no function has and no plan wants."""
+    _made.clear()
+    for key, kept in list(REWRITTEN.items()):
+        if sys.getrefcount(kept[0]) == 2:  # of the tuple, and of the call
+            del REWRITTEN[key]
 
 
 def _key(known):

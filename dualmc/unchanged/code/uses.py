@@ -24,9 +24,20 @@ def path(steps, i, value):
         step = steps[i]
         if step.name not in ("LOAD_ATTR", "LOAD_METHOD"):
             break
-        value = getattr(value, step.value, None)
+        value = _attribute(value, step.value)
         i += 1
     return value, i - 1
+
+
+def _attribute(module, name):
+    """An attribute of a module; of the user's only what is there, for asking may import it."""
+    found = vars(module).get(name)
+    if found is None and module.__name__.partition(".")[0] in _LAZY:
+        found = getattr(module, name, None)
+    return found
+
+
+_LAZY = frozenset({"numpy", "scipy"})
 
 
 def is_called(steps, first, last):
