@@ -8,6 +8,7 @@ there code is also made to look at whatever it loads (`rewriting.py`).
 
 import dis
 import gc
+import itertools
 import sys
 import types
 
@@ -15,12 +16,15 @@ from dualmc.duals import levels
 from dualmc.errors import OWN
 from dualmc.kernels.compiling import Watcher
 from dualmc.unchanged.as_is import LEFT, MARK, is_closed
-from dualmc.unchanged.code import exchange, plans, rewriting
+from dualmc.unchanged.code import exchange, following, plans, rewriting
 from dualmc.unchanged.standins.callers import is_internal
 
 # Times that a function is called anew before its error is its own, and that one of the functions
 # that run in it is learned: made anew in every call, it may be another every time.
 TRIES, AGAIN = 60, 3
+LAYERS = (
+    15  # times that code on the way of an error looks deeper; text that is run is new each time
+)
 
 
 class Restart(BaseException):
@@ -110,7 +114,7 @@ def learned(plan, seen):
     found = [
         f
         for f in _functions(codes)
-        if MARK not in f.__dict__ and plans.new_code(f) is not exchange.code_of(f)
+        if MARK not in f.__dict__ and following.new_code(f) is not exchange.code_of(f)
     ]
     if found:
         plans.learn(plan, found)
@@ -156,7 +160,7 @@ def _by_name(code, names):
 # --- Errors --------------------------------------------------------------------------------------
 
 _hopeless: set = set()  # places where looking at everything did not help
-_tried: dict = {}  # by place: code that was made to look
+_tried: dict = {}  # by place: the code that was made to look, time by time
 
 
 def is_worth_a_try(needed, error, swallowed):
@@ -168,25 +172,26 @@ def is_worth_a_try(needed, error, swallowed):
     if place is None or place in _hopeless:
         return False
     way = [code for code, _ in _way(error)] if error is not None else []
-    fresh = [c for c in map(rewriting.original, way) if id(c) not in plans.careful]
+    fresh = [c for c in map(rewriting.original, way) if id(c) not in following.careful]
     if not fresh:
         plan_codes = [(plan.code, *plan.codes) for plan in (needed.plan, *needed.others)]
         ran = [code for codes in plan_codes for code in codes]
-        fresh = [c for c in ran if id(c) not in plans.careful]
-    if len(_hopeless) + len(_tried) + len(plans.careful) > plans.KEPT:
-        for known in (_hopeless, _tried, plans.careful):
+        fresh = [c for c in ran if id(c) not in following.careful]
+    if len(_hopeless) + len(_tried) + len(following.careful) > plans.KEPT:
+        for known in (_hopeless, _tried, following.careful):
             known.clear()
     made = _tried.setdefault(place, [])
     for plan in (needed.plan, *needed.others):
         plans.forget(plan)
     for code in fresh:
-        plans.careful[id(code)] = code
-    made += fresh
-    if not fresh:
-        _hopeless.add(place)
-        for code in _tried.pop(place):
-            plans.careful.pop(id(code), None)
-    return bool(fresh)
+        following.careful[id(code)] = code
+    made.append(fresh)
+    if fresh and len(made) <= LAYERS:
+        return True
+    _hopeless.add(place)
+    for code in itertools.chain(*_tried.pop(place)):
+        following.careful.pop(id(code), None)
+    return False
 
 
 def _way(error):

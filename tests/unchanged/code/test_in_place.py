@@ -467,3 +467,18 @@ def test_many_threads():
     for thread in threads:
         thread.join()
     assert state()["code"] == before
+
+
+def test_text_that_is_run_is_refused_after_some_calls():
+    """Its code is another each time, so that what was learned never serves."""
+    calls = []
+
+    def f(x):
+        calls.append(x)
+        return eval("math.sin(x)")
+
+    for mode in (dm.derivative, dm.jacobian_rev):
+        with pytest.raises(dm.TangentLostError, match="lose the derivative"):
+            mode(f, 0.5)
+    assert len(calls) < 40
+    assert dm.derivative(lambda x: x * eval("math.sin(0.5)"), 2.0) == math.sin(0.5)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.unchanged.code import bytecode, modules, plans
+from dualmc.unchanged.code import bytecode, following, modules
 
 X = np.array([3.0, 2.0])
 
@@ -40,7 +40,7 @@ def test_functions_that_code_holds_are_numpys_own():
 
 def _replaced(f):
     """Which of the names that f loads are replaced, and with what each step loads then."""
-    code = plans.new_code(f)
+    code = following.new_code(f)
     steps = list(dis.get_instructions(code))
     names = {s.argval for s in steps if s.opname == "LOAD_GLOBAL"}
     found = [s.argval for s in steps if s.opname == "LOAD_CONST"]
