@@ -91,6 +91,11 @@ class Flat:
         if not trees.is_container(out) or not self.keeps and trees.shape_of(out) is not None:
             self._note(0, None)
             return out
+        if trees.is_broken_array(out):
+            raise ValueError(
+                f"{self.caller} needs f to return arrays of one shape; f returned a list of numbers "
+                f"that is ragged. Return a tuple of arrays, or a dict, for a Jacobian of each."
+            )
         if self.needs_number:
             raise TypeError(
                 f"{self.caller} needs f to return a number, an array, or a list or tuple of those; "

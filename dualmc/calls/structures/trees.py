@@ -91,6 +91,13 @@ def shape_of(a: Any) -> tuple | None:
     return None if shapes or shape is None else (len(a), *shape)
 
 
+def is_broken_array(a: Any) -> bool:
+    """Whether `a` is lists of numbers and nothing else, of unequal lengths: NumPy refuses these."""
+    if type(a) is list:
+        return all(map(is_broken_array, a))
+    return not is_container(a) and a is not None and np.shape(a) == ()
+
+
 def opened(a: Any, name: str, leaves: list, is_input: bool = True) -> Any:
     """The tree of `a`, whose leaves are added to `leaves`.
 
