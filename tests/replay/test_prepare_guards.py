@@ -240,7 +240,10 @@ def test_exceptions_are_guarded(name, way):
     points = [(good, squared), (bad, times(7.0))][::way]
     J = prepared(f, np.array(points[0][0], float))
     check(J, points)
-    assert J.reason in (None, "a fresh call is faster") or "MissingRuleError" in J.reason
+    if (name, way) == ("float-division", -1):  # begun where Python raises and NumPy gives inf
+        assert J.reason == "a division or a power of Python's floats is not finite"
+    else:
+        assert J.reason in (None, "a fresh call is faster") or "MissingRuleError" in J.reason
 
 
 @pytest.mark.parametrize("way", [1, -1])

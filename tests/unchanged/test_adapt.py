@@ -291,14 +291,13 @@ def test_threads():
 KEPT_ELSEWHERE = {"zeros": np.zeros}
 
 
-def test_functions_kept_in_a_dictionary_are_not_reached():
+def test_functions_kept_in_a_dictionary_are_reached():
     def f(x):
         out = KEPT_ELSEWHERE["zeros"](3)
         out[0] = x[0]
         return out
 
-    with pytest.raises(dm.TangentLostError, match=r"test_adapt.py, line \d+: out\[0\] = x\[0\]"):
-        dm.jacobian_fwd(f, X)
+    assert_right(f, X)
 
 
 def test_an_array_made_outside_is_not_written_to():
@@ -315,7 +314,7 @@ def test_an_array_made_outside_is_not_written_to():
 
 def test_float_names_the_line():
     with pytest.raises(dm.TangentLostError, match=r"test_adapt.py, line \d+: .*float\(x\[0\]\)"):
-        dm.jacobian_fwd(lambda x: np.array([float(x[0])]), X)
+        dm.jacobian_fwd(dm.as_is(lambda x: np.array([float(x[0])])), X)
 
 
 def test_a_missing_rule_names_the_line():

@@ -185,10 +185,13 @@ class _Rewriting:
             arg = step.arg if name == "LOAD_METHOD" else step.arg & ~1
             null = [("PUSH_NULL", 0), ("SWAP", 2)]
             null = null[:1] if bytecode.NULL_IS_AFTER else null
-            return [("LOAD_ATTR", arg), *_looked_at(constants, values.ANY), *null]
-        is_load = name in _LOADS or itself == bytecode.SUBSCRIPT
-        if is_load or name in _VARIABLES and uses.is_called(steps, i, i):
+            return [("LOAD_ATTR", arg), *_looked_at(constants, values.TO_CALL), *null]
+        if name in _LOADS or itself == bytecode.SUBSCRIPT:
             return [itself, *_looked_at(constants, values.ANY)]
+        if name in _VARIABLES and uses.is_called(steps, i, i):
+            is_asked = steps[i + 1].name in ("LOAD_ATTR", "LOAD_METHOD")
+            looked = _looked_at(constants, values.ANY if is_asked else values.TO_CALL)
+            return [itself, *looked]
         return None
 
     def _standin(self, steps, i, constants):

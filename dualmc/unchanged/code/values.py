@@ -148,9 +148,14 @@ def loaded(value):
     return methods.of_bound(value) if found is value else found
 
 
+def _to_call(value):
+    """The same where what is loaded is called next: ``dtype(x)``."""
+    return called(value) if issubclass(type(value), type) else loaded(value)
+
+
 def _imported(module):
     foreign.register()
     return adapted(module)
 
 
-ANY, IMPORTED = Loaded(loaded), Loaded(_imported)
+ANY, TO_CALL, IMPORTED = Loaded(loaded), Loaded(_to_call), Loaded(_imported)

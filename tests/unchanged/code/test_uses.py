@@ -7,6 +7,7 @@ import math
 import types
 
 import numpy as np
+import pytest
 
 import dualmc as dm
 from dualmc.unchanged.code import bytecode, following, modules
@@ -76,3 +77,40 @@ def test_instructions_survive():
             assert list(same.co_positions()) == list(code.co_positions())
             assert list(same.co_lines()) == list(code.co_lines())
             assert same.co_exceptiontable == code.co_exceptiontable
+
+
+class Kinds:
+    array, number = np.float64, float
+
+    def of_array(self, x):
+        return self.array(x) * 2
+
+    def of_number(self, x):
+        return self.number(x[0]) * x
+
+
+def converted(x, kind=None):
+    kind = KIND if kind is None else kind
+    return kind(x) * 2
+
+
+KIND = np.float64
+
+
+@pytest.mark.parametrize("derivative", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_classes_that_variables_and_attributes_hold_and_code_calls(derivative):
+    x = np.array([1.0, 3.0])
+    for f in (converted, Kinds().of_array, lambda x: converted(x, np.float64)):
+        assert np.array_equal(2 * np.eye(2), derivative(f, x))
+    assert np.array_equal([[2.0, 0.0], [3.0, 1.0]], derivative(Kinds().of_number, x))
+
+
+def test_modules_are_not_asked_for_names_that_they_would_import():
+    asked = []
+    module = types.ModuleType("lazy_module")
+    module.__getattr__ = lambda name: asked.append(name) or {"later": None}[name]
+    module.now = np.sin
+    names = {"lazy": module, "__name__": "lazy_user"}
+    exec("def f(x):\n    return lazy.now(x) if x[0] < 9 else lazy.later.sin(x)", names)
+    assert np.array_equal(np.diag(np.cos([1.0, 2.0])), dm.jacobian_fwd(names["f"], [1.0, 2.0]))
+    assert asked == []
