@@ -23,7 +23,10 @@ def again(error, function, args, options=None):
     given = (args, {} if options is None else options)
     plain = given if levels.is_inside() else plain_of(given)
     if plain is given or _has_running(plain):
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # which holds this frame
     return function(*plain[0], **plain[1])
 
 

@@ -93,8 +93,9 @@ class Flat:
             return out
         if trees.is_broken_array(out):
             raise ValueError(
-                f"{self.caller} needs f to return arrays of one shape; f returned a list of numbers "
-                f"that is ragged. Return a tuple of arrays, or a dict, for a Jacobian of each."
+                f"{self.caller} needs f to return arrays of one shape; f returned a list of "
+                f"numbers that is ragged. Return a tuple of arrays, or a dict, for a Jacobian of "
+                f"each."
             )
         if self.needs_number:
             raise TypeError(
