@@ -125,6 +125,8 @@ def _functions(codes):
     """The function objects that have one of `codes`."""
     found, missing = [], []
     for code, names in codes:
+        if code.co_name == "<module>":  # of no function: run by exec, anew each time
+            continue
         f = _by_name(code, names)
         if f is None:
             missing.append(code)

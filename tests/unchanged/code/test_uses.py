@@ -114,3 +114,15 @@ def test_modules_are_not_asked_for_names_that_they_would_import():
     exec("def f(x):\n    return lazy.now(x) if x[0] < 9 else lazy.later.sin(x)", names)
     assert np.array_equal(np.diag(np.cos([1.0, 2.0])), dm.jacobian_fwd(names["f"], [1.0, 2.0]))
     assert asked == []
+
+
+def test_text_that_exec_runs_is_refused_at_once():
+    """Its code is another in every call, so that no call begun again would know it."""
+
+    def f(x):
+        names = {"x": x}
+        exec("import math\ny = math.sin(x[0]) * x[1]", names)
+        return names["y"]
+
+    with pytest.raises(dm.TangentLostError):
+        dm.jacobian_fwd(f, [0.5, 0.9])
