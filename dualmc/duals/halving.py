@@ -70,9 +70,23 @@ class Site:
 
 
 def compared(dual, other, outcome):
-    """The comparison of `dual` with `other` has decided `outcome`; of arrays two elements tell."""
+    """The comparison of `dual` with `other` has decided `outcome`; of arrays two elements tell.
+
+    It is looked at from the second time on that a call of a function makes it.
+    """
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename.startswith(OWN) and frame.f_back is not None:
+        frame = frame.f_back
+    level = dual.level
+    sites = level.sites
+    if sites is None:
+        sites = level.sites = {}
+    key = id(frame.f_code), frame.f_lasti
+    if sites.get(key) != id(frame):
+        sites[key] = id(frame)
+        return
     if not dual._primal.ndim:
-        _compared(dual, other, outcome, None)
+        _compared(dual, other, outcome, key, frame)
         return
     size = dual.size
     shape = np.shape(other)
@@ -80,37 +94,29 @@ def compared(dual, other, outcome):
         return
     for i in {0, size // 2}:
         at = np.unravel_index(i, dual.shape)
-        _compared(dual[at], other[at] if shape else other, outcome[at], i)
+        element = other[at] if shape else other
+        _compared(dual[at], element, outcome[at], (*key, i), frame)
 
 
-def _compared(a, b, outcome, at):
+def _compared(a, b, outcome, place, frame):
     if type(a) is not Dual:  # an element that depends on nothing
         if type(b) is not Dual:
             return
         a, b = b, a
-    level = a.level
-    sites = level.sites
-    if sites is None:
-        sites = level.sites = {}
     value = _number(a)
     size = abs(value - _number(b))
     if not size < math.inf:  # or NaN
         return
-    frame = _user_frame()
-    key = id(frame.f_code), frame.f_lasti, at
-    site = sites.get(key)
+    level = a.level
+    key = "site", place
+    site = level.sites.get(key) if level.sites is not None else None
     if site is None or site.frame != id(frame):
-        site = sites[key] = Site(frame)
+        if level.sites is None:
+            level.sites = {}
+        site = level.sites[key] = Site(frame)
     # In a search of a table the Dual is the same, and what it is compared with is a plain number.
     if site.add(size, bool(outcome), None if type(b) is Dual else value):
         _look(site, a - b, level, frame)
-
-
-def _user_frame():
-    frame = sys._getframe(3)
-    while frame.f_code.co_filename.startswith(OWN) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
 
 
 def _number(a):
