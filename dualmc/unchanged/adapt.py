@@ -137,7 +137,7 @@ def call(f, args, level, kwargs=_NONE):
     try:
         needed = plans.needed(function, (*around, *args) if around else args)
         exchange.enter(token, needed.exchanges)
-        if level is None or needed.plan.tries > learning.TRIES:
+        if level is None:
             return run(*args, **kwargs)
         if needed.is_known:
             try:
@@ -181,12 +181,13 @@ callers.CALLS_F.add(call.__code__)
 def _complete(needed, seen, problem, swallowed):
     """If anything was missing in a call, it is begun again: what it was is known then."""
     plan = needed.plan
-    plan.tries += 1
     if problem is not None:
         seen.note_way(problem)
-    if learning.learned(plan, seen):
-        raise Restart
-    if problem is swallowed is None:
-        needed.is_complete()
-    elif learning.is_worth_a_try(needed, problem, swallowed):
+    is_missing = learning.learned(plan, seen)
+    if not is_missing:
+        if problem is swallowed is None:
+            needed.is_complete()
+            return
+        is_missing = learning.is_worth_a_try(needed, problem, swallowed)
+    if is_missing and plans.begun_again(plan) < learning.TRIES:
         raise Restart

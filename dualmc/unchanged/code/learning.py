@@ -107,10 +107,10 @@ def learned(plan, seen):
     codes = [
         (code, names)
         for code, names in seen.codes.values()
-        if tried.get(id(code), (0,))[0] < AGAIN and not is_closed(names.get("__name__"), root)
+        if tried.get(_key(code), (0,))[0] < AGAIN and not is_closed(names.get("__name__"), root)
     ]
     for code, _ in codes:
-        tried[id(code)] = tried.get(id(code), (0,))[0] + 1, code
+        tried[_key(code)] = tried.get(_key(code), (0,))[0] + 1, code
     found = [
         f
         for f in _functions(codes)
@@ -119,6 +119,13 @@ def learned(plan, seen):
     if found:
         plans.learn(plan, found)
     return bool(found)
+
+
+def _key(code):
+    """What tells `code` from other code: its place, where text is made code anew in every call."""
+    if code.co_filename.startswith("<"):
+        return code.co_filename, code.co_firstlineno, code.co_qualname
+    return id(code)
 
 
 def _functions(codes):

@@ -19,7 +19,8 @@ from dualmc.unchanged.standins.table import CHANGES, STANDINS
 
 KEPT = 1024
 _plans: dict = {}  # by id of the code and kinds around it
-# By id of the code of f: that code, how often code was seen to run, functions by weak reference.
+# By id of the code of f: that code, how often code was seen to run, functions by weak reference,
+# and how often calls were begun again.
 _learned: dict = {}
 PLAIN = DATA | {Dual, Traced}  # kinds of values that lead to no code
 
@@ -30,7 +31,7 @@ class Plan:
     __slots__ = (
         "code", "names", "exchanges", "own", "closures", "spaces", "keys", "found", "classes",
         "names_there", "found_there", "functions", "codes", "defaults", "is_careful", "is_known",
-        "tries", "version", "call",
+        "version", "call",
     )  # fmt: skip
 
     def __init__(self, f, code):
@@ -45,7 +46,6 @@ class Plan:
         self.is_careful = False  # whether code must look at whatever it loads
         self.version = CHANGES[0]
         self.is_known = False  # whether a call has shown that nothing is missing
-        self.tries = 0
         self.call = None  # the latest `Call`
 
     def is_current(self):
@@ -187,6 +187,7 @@ class Call:
     def is_complete(self):
         """Note that nothing is missing."""
         tried(self.plan).clear()
+        _memory(self.plan)[3][0] = 0
         self.is_known = True
         for plan in (self.plan, *self.others):
             plan.is_known = True
@@ -205,8 +206,17 @@ def learn(plan, functions):
 
 
 def tried(plan):
-    """By the id of code seen to run in calls of the plan's function: how often, and the code."""
+    """By what tells code apart that was seen to run in calls of the plan's function: how often, and
+    the code.
+    """
     return _memory(plan)[1]
+
+
+def begun_again(plan):
+    """Count how often calls of the plan's function were begun again since one was complete."""
+    count = _memory(plan)[3]
+    count[0] += 1
+    return count[0]
 
 
 def _memory(plan):
@@ -214,7 +224,7 @@ def _memory(plan):
     if found is None:
         if len(_learned) >= KEPT:
             _learned.clear()
-        found = _learned[id(plan.code)] = (plan.code, {}, [])
+        found = _learned[id(plan.code)] = (plan.code, {}, [], [0])
     return found
 
 
