@@ -85,17 +85,18 @@ def compared(dual, other, outcome):
     if sites.get(key) != id(frame):
         sites[key] = id(frame)
         return
-    if not dual._primal.ndim:
+    own, shape = dual._primal.shape, np.shape(other)
+    whole = own or shape
+    if not whole:
         _compared(dual, other, outcome, key, frame)
         return
-    size = dual.size
-    shape = np.shape(other)
-    if not size or shape and shape != dual.shape:
+    size = math.prod(whole)
+    if not size or own and shape and shape != own:
         return
     for i in {0, size // 2}:
-        at = np.unravel_index(i, dual.shape)
-        element = other[at] if shape else other
-        _compared(dual[at], element, outcome[at], (*key, i), frame)
+        at = np.unravel_index(i, whole)
+        element = dual[at] if own else dual
+        _compared(element, other[at] if shape else other, outcome[at], (*key, i), frame)
 
 
 def _compared(a, b, outcome, place, frame):
