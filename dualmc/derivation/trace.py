@@ -138,10 +138,11 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
     except TangentLostError as error:
         if error.__cause__ is None or not str(error).startswith("Cannot store"):
             raise
+        _, at, place = str(error).partition("\n  at ")
         raise TangentLostError(
-            "explain: f stores an array that depends on its arguments in a plain array (a[i] = x), "
-            "or converts it to one: the derivative would be lost. Allocate with "
-            "numpy.zeros_like(x), or build the array with numpy.stack."
+            f"explain: f stores an array that depends on its arguments in a plain array (a[i] = "
+            f"x), or converts it to one: the derivative would be lost. Allocate with "
+            f"numpy.zeros_like(x), or build the array with numpy.stack.{at}{place}"
         ) from error
 
 
