@@ -269,7 +269,7 @@ def test_an_event_that_jumps_is_refused(step):
         return out.t_events[0]
 
     np.testing.assert_allclose(f([0.5]), [0.5])
-    with raises(ZeroDivisionError, "has no derivative: the event function"):
+    with pytest.raises((ZeroDivisionError, dm.TangentLostError), match="derivative"):
         dm.jacobian_fwd(f, [0.5])
 
 
