@@ -12,13 +12,6 @@ def rng():
     return np.random.default_rng(20260101)
 
 
-@pytest.fixture(autouse=True)
-def error_state():
-    """Every test begins with NumPy's own error state, whatever an interrupted one has left."""
-    with np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"):
-        yield
-
-
 def pytest_addoption(parser):
     parser.addoption(
         "--sample", type=int, default=1, metavar="N", help="run every Nth test, by its name's hash"
