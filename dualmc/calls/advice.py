@@ -27,6 +27,7 @@ from dualmc.errors import (
     remedy,
 )
 from dualmc.graph.traced import Traced
+from dualmc.unchanged.code import learning
 
 
 def locate(error):
@@ -111,6 +112,27 @@ def _is_right_on_numbers(f, args, level):
     except Exception:
         return False
     return True
+
+
+def judge_caught(f, args, level, raised):
+    """Note a refusal where f caught what compiled code `raised` on Duals and not on numbers, and
+    say whether there is one, or may be.
+
+    `raised` holds functions, files and lines.
+    """
+    if _caught(level) is not None or getattr(level, "whole", False):
+        return True
+    plain = [a.value if type(a) is Traced else strip(a, level) for a in args]
+    seen = learning.Seen()
+    try:
+        with suspended(level), learning.watching(seen):
+            f(*plain)
+    except Exception:  # another way than the one that was judged
+        return True
+    for name, file, line in sorted(raised - seen.raised):
+        refusal = TangentLostError(f"{name} raised an error where it met a Dual.", level=level)
+        refusal.noted.file, refusal.noted.line = file, line
+    return bool(raised - seen.raised)
 
 
 def _advise(error, way):

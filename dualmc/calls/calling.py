@@ -11,7 +11,7 @@ def call_f(f, args, level):
     """``f(*args)``, f adapted; an error that names a lost derivative or rule says where it was."""
     given = args
     try:
-        y = adapt.call(f, args, level)
+        y = adapt.call(f, args, level, judge=advice.judge_caught)
     except (MissingRuleError, TangentLostError) as error:
         advice.locate(error)
         raise

@@ -1,8 +1,8 @@
 """Plain NumPy code, unchanged: f runs with stand-ins for what a Dual cannot reach.
 
 While a derivative call runs, the functions that it needs have adapted code in place of their own:
-the same code, in which global names lead to stand-ins (`standins/`) where they led to the originals
-(`code/rewriting.py`).  The functions themselves, their classes, modules and objects are untouched,
+the same code, which looks up what its names lead to among the stand-ins (`standins/`,
+`code/rewriting.py`).  The functions themselves, their classes, modules and objects are untouched,
 and have their own code back when the call ends, whatever happens (`code/exchange.py`).
 
 Which functions: those that f leads to by names, closures, arguments, classes and objects
@@ -116,8 +116,11 @@ def _unwrapped(args):
     return args
 
 
-def call(f, args, level, kwargs=_NONE):
+def call(f, args, level, kwargs=_NONE, judge=None):
     """``f(*args)``, adapted, on Duals of `level`; without one, what it needs is known.
+
+    `judge` is told, with f, `args` and `level`, what compiled code raised in a first call and f
+    caught: where that is a refusal, later calls are looked at too.
 
     Raises
     ------
@@ -155,12 +158,14 @@ def call(f, args, level, kwargs=_NONE):
             swallowed = next((r for r in level.refusals if not r.told), None)
         if seen is not None or problem is not None or swallowed is not None:
             try:
-                _complete(needed, learning.Seen() if seen is None else seen, problem, swallowed)
+                is_complete = _is_complete(needed, seen or learning.Seen(), problem, swallowed)
             except Restart:
                 # What was refused inside is begun again too: calls around need not hear of it.
                 for refused in level.refusals or ():
                     refused.told = True
                 raise
+            if is_complete and not (seen.raised and judge and judge(f, args, level, seen.raised)):
+                needed.is_complete()
         if problem is not None:
             raise problem
         return y
@@ -178,16 +183,16 @@ def call(f, args, level, kwargs=_NONE):
 callers.CALLS_F.add(call.__code__)
 
 
-def _complete(needed, seen, problem, swallowed):
-    """If anything was missing in a call, it is begun again: what it was is known then."""
+def _is_complete(needed, seen, problem, swallowed):
+    """Whether nothing was missing in a call; if what was is known now, it is begun again."""
     plan = needed.plan
     if problem is not None:
         seen.note_way(problem)
     is_missing = learning.learned(plan, seen)
     if not is_missing:
         if problem is swallowed is None:
-            needed.is_complete()
-            return
+            return True
         is_missing = learning.is_worth_a_try(needed, problem, swallowed)
     if is_missing and plans.begun_again(plan) < learning.TRIES:
         raise Restart
+    return False

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import ctypes
+import decimal
 import math
 import threading
 import warnings
@@ -366,3 +367,33 @@ def test_a_request_for_chunks_that_f_swallows(monkeypatch):
     expected = A @ (A / np.cosh(A @ x)[:, None] ** 2)
     monkeypatch.setattr(dense_tangent, "MEMORY_BUDGET", 1000)
     np.testing.assert_allclose(dm.jacobian_fwd(f, x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("verb", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_an_error_of_compiled_code_that_f_catches(verb):
+    """What a Dual makes compiled code raise is no refusal of dualmc's: f takes another way."""
+
+    def f(x):
+        try:
+            return x * float(decimal.Decimal.from_float(x[0]))
+        except TypeError:
+            return 0.0 * x
+
+    for _ in range(2):  # later calls too
+        with pytest.raises(dm.TangentLostError, match=r"Decimal.from_float(.|\n)*float\(decimal"):
+            verb(f, np.array([2.0]))
+    with dm.refusals("warn"), pytest.warns(dm.RefusalSwallowedWarning):
+        assert verb(f, np.array([2.0])).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize("verb", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_errors_that_plain_numbers_raise_too_are_fs_own(verb):
+    def f(x):
+        for function, argument in ((int, "no number"), (next, iter([])), (hash, x)):
+            try:
+                function(argument)
+            except (ValueError, StopIteration, TypeError):
+                pass
+        return 2.0 * x
+
+    assert verb(f, np.array([3.0])).tolist() == [[2.0]]

@@ -51,7 +51,11 @@ def leave(token):
 
 
 def leave_what_has_ended():
-    """End the calls whose levels are closed: an interrupt may have kept them from doing so."""
+    """End the calls whose levels are closed, and free the lock, where an interrupt in this thread
+    has kept them from doing so.
+    """
+    while _lock._is_owned():
+        _lock.release()
     for token in list(_under_way):
         level = getattr(token, "level", None)
         if level is not None and not level.open:

@@ -38,8 +38,13 @@ class Seen(Watcher):
     def __init__(self):
         self.codes = {}  # by id: code and global names
         self.others = {}
+        self.raised = set()  # what compiled code raised in code of the user's: function and place
 
     def __call__(self, frame, event, arg):
+        if event == "c_exception":
+            if arg is not hash and not is_closed(frame.f_globals.get("__name__"), ""):
+                name = getattr(arg, "__qualname__", repr(arg))
+                self.raised.add((name, frame.f_code.co_filename, frame.f_lineno))
         if event != "call":
             return
         code = frame.f_code

@@ -33,6 +33,11 @@ def called(module):
     return _kept(module, True, ModuleView)
 
 
+def looked_into(value):
+    """A module of the user's whose attributes are found as adapted code holds them."""
+    return ModuleView(value, False) if type(value) is types.ModuleType else values.held(value)
+
+
 def _kept(module, is_called, make):
     found = _views.get((module.__name__, is_called))
     if found is None or found.__dualmc_original__ is not module:
@@ -104,5 +109,7 @@ def _replica(module, is_called):
     for name in ("ma", "testing", "ndarray", "__getattr__"):  # see `Replica.__getattr__`
         names.pop(name, None)
     names["__dualmc_original__"] = module
+    if is_called and module is np:
+        names["ndarray"] = STANDINS[np.ndarray]
     made.__dict__.update(names)
     return made

@@ -1,7 +1,8 @@
-"""Code whose global names lead to stand-ins: the user's code object, with constants for names.
+"""Code whose names lead to stand-ins: the user's code object, with a look-up after some loads.
 
 Where code loads a global name (or a variable of an enclosing function) that leads to something with
-a stand-in, the rewritten code loads the stand-in.  What it imports is replaced likewise.  Careful
+a stand-in, the rewritten code looks up what it has loaded, and goes on with the stand-in: whatever
+the name leads to then, for f may assign to it.  What it imports is looked up likewise.  Careful
 code looks at whatever it loads from objects, lists and tables too: ``TABLE["sin"](x)``.
 """
 
@@ -181,6 +182,8 @@ class _Rewriting:
             return [itself, *_looked_at(constants, values.IMPORTED)]
         if not self.is_careful:
             return None
+        if step.pushes_null:
+            return _of_name(step, constants, values.TO_CALL)
         if step.is_method:  # loaded as an attribute, looked at, and then called
             arg = step.arg if name == "LOAD_METHOD" else step.arg & ~1
             null = [("PUSH_NULL", 0), ("SWAP", 2)]
@@ -195,25 +198,29 @@ class _Rewriting:
         return None
 
     def _standin(self, steps, i, constants):
-        """The step that loads a name, made one that loads what stands for it; None: as it is."""
+        """The step that loads a name, and those that look up what stands for it; None: as it is."""
         step = steps[i]
         value = self.known[step.name][step.value]
         end, last = uses.path(steps, i, value)
         if isinstance(end, types.ModuleType) or not uses.is_called(steps, i, last):
             if values.held(end) is end or uses.is_compared(steps, last):
                 return None
-            found = values.held(value)
-            if found is value:  # a module of the user's, which leads there
-                found = modules.ModuleView(value, False)
+            # A module of the user's that leads there is looked into.
+            replace = values.held if values.held(value) is not value else modules.looked_into
         elif end is not np.ndarray and values.called(end) is end:
             return None
         else:
-            found = values.called(value)
-        constants.append(found)
-        load, null = ("LOAD_CONST", len(constants) - 1), ("PUSH_NULL", 0)
-        if not step.pushes_null:
-            return [load]
-        return [load, null] if bytecode.NULL_IS_AFTER else [null, load]
+            replace = values.called
+        if self.is_careful:  # the name may lead to what has no hash
+            return _of_name(step, constants, values.Loaded(replace))
+        return _of_name(step, constants, values.named(replace, value))
+
+
+def _of_name(step, constants, table):
+    """A step that loads a name, and steps that look up in `table` what it has loaded."""
+    if not (step.pushes_null and bytecode.NULL_IS_AFTER):
+        return [(step.name, step.arg), *_looked_at(constants, table)]
+    return [(step.name, step.arg & ~1), *_looked_at(constants, table), ("PUSH_NULL", 0)]
 
 
 def _looked_at(constants, loaded):

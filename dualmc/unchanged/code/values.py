@@ -142,6 +142,30 @@ class Loaded:
         return value if type(value) in DATA else self.replace(value)
 
 
+class Names(dict):
+    """``Names(replace, value)[v]`` is what stands in place of v; that of `value` costs no call.
+
+    The global name that led to `value` may be assigned to while f runs.
+    """
+
+    __slots__ = ("replace",)
+
+    def __init__(self, replace, value):
+        self.replace = replace
+        self[value] = replace(value)
+
+    def __missing__(self, value):
+        return value if type(value) in DATA else self.replace(value)
+
+
+def named(replace, value):
+    """What instructions look up that load a name which led to `value`."""
+    try:
+        return Names(replace, value)
+    except TypeError:  # not hashable
+        return Loaded(replace)
+
+
 def loaded(value):
     """What `value` is replaced by where code that looks at everything has loaded it."""
     found = adapted(value) if issubclass(type(value), type) else held(value)
