@@ -269,7 +269,8 @@ def test_an_event_that_jumps_is_refused(step):
         return out.t_events[0]
 
     np.testing.assert_allclose(f([0.5]), [0.5])
-    with pytest.raises((ZeroDivisionError, dm.TangentLostError), match="derivative"):
+    # SciPy's search for the event is noticed as halving, before its time is asked for.
+    with raises(dm.TangentLostError, "decides ever closer to where it would switch"):
         dm.jacobian_fwd(f, [0.5])
 
 
