@@ -7,6 +7,7 @@ returned is that array, or the elements of all its leaves in a row.  What is lea
 
 import functools
 import math
+import types
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from dualmc.calls.structures.trees import Leaf, Structure
 from dualmc.duals.dual import Dual
 from dualmc.graph.traced import Traced
 from dualmc.unchanged import adapt
+from dualmc.unchanged.code.exchange import code_of
 
 # The code of functions that returned a structure where x was an array.
 known: set = set()
@@ -34,7 +36,7 @@ def _code(f):
     while type(f) is functools.partial:
         f = f.func
     f = getattr(f, "__func__", f)
-    return getattr(f, "__code__", type(f))
+    return code_of(f) if type(f) is types.FunctionType else type(f)
 
 
 class OtherStructure(ValueError):

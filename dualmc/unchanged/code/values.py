@@ -157,6 +157,12 @@ class Names(dict):
     def __missing__(self, value):
         return value if type(value) in DATA else self.replace(value)
 
+    # It is a constant of code, which may be hashed and compared.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
 
 def named(replace, value):
     """What instructions look up that load a name which led to `value`."""

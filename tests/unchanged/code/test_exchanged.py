@@ -540,3 +540,22 @@ def test_no_class_is_told_of_its_adapted_one(slope):
     )
     assert slope(f) == pytest.approx(11 * SINE)
     assert registry == REGISTRY and made == MADE
+
+
+def test_a_function_that_returns_structures_is_known_by_its_own_code():
+    """The table of `structures` is asked while a call of the same function runs, nested in it."""
+
+    def f(x):
+        return {"a": np.exp(x), "b": np.zeros(2) + x}
+
+    def total(x):
+        inner = dm.jacobian_fwd(f, x)
+        return inner["a"] @ x + inner["b"] @ x
+
+    x = np.array([0.3, 0.7])
+    dm.jacobian_fwd(f, x)
+    expected = np.diag(np.exp(x) * (1 + x) + 1)
+    np.testing.assert_allclose(dm.jacobian_fwd(total, x), expected)
+    np.testing.assert_allclose(
+        dm.jacobian_fwd(lambda z: dm.jacobian_fwd(f, z)["a"], x)[0, 0, 0], np.exp(0.3)
+    )

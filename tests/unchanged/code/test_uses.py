@@ -63,6 +63,13 @@ def test_what_each_step_loads():
         assert _replaced(f) == []
 
 
+def test_adapted_code_has_a_hash():
+    """Tables of profilers, debuggers and of the library itself are kept by code."""
+    code = following.new_code(lambda x: np.zeros(2) + np.exp(x) + np.array([1.0, 2.0]))
+    assert any(type(c) is values.Names for c in code.co_consts)
+    assert {code: 1}[code] == 1 and code != code.replace(co_name="other")
+
+
 def test_instructions_survive():
     """What is taken apart and put together again is the same code, to the byte."""
     for module in (dis, inspect, functools, np.lib._npyio_impl):
