@@ -26,6 +26,7 @@ from dualmc.reverse import (
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
+from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
@@ -57,6 +58,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "jit_jacobian",
     "hessian",
     "hvp",
     "compare",
