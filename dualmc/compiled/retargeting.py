@@ -54,6 +54,7 @@ class Retarget:
         self._copies = {}
         self._shims = {}
         self._creators = {}
+        self.files = []  # of the functions that were copied
         for function, code in creators(kind, promotes_all).items():
             self._creators[function] = numba.njit(**OPTIONS)(code)
         setattr(self._creators[np.array], MAKES_ARRAYS, True)
@@ -115,6 +116,7 @@ class Retarget:
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
         options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT}
         found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
+        self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
         for used in _names_of(code):
             if used in names:
