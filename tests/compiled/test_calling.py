@@ -271,7 +271,7 @@ def test_called_from_compiled_code():
 
 
 def test_one_inside_another():
-    """The derivative of a Newton iteration that uses an inner Jacobian: implicit differentiation."""
+    """The derivative of a Newton iteration that uses a Jacobian: implicit differentiation."""
 
     @numba.njit
     def residual(y, p):
