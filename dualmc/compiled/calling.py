@@ -44,7 +44,11 @@ def arguments(given, numbers, xs):
 def passes(request):
     """As `passes.forward_pass.passes`: the value, the columns of the Jacobian, and aux."""
     f, xs = request.f, request.xs
-    if request.has_aux or request.sparse or not is_answered(f, xs):
+    if request.sparse:
+        from dualmc.compiled.sparse import verbs as sparse
+
+        return sparse.passes(request)
+    if request.has_aux or not is_answered(f, xs):
         return None
     n = sum(request.sizes)
     chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))

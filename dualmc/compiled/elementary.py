@@ -13,7 +13,14 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import as_dual, chained, chained_both, primal_of, value_of
+from dualmc.compiled.intrinsics import (
+    as_dual,
+    chained,
+    chained_both,
+    depending,
+    factor_of,
+    value_of,
+)
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
 from dualmc.rules.derived import text_of
 from dualmc.rules.table import RULES
@@ -108,7 +115,7 @@ def of_one(function, ufunc, rule):
         def kinked(x):
             v = value_of(x)
             y = function(v)
-            return chained(x, y, unless(is_kink(primal_of(x)), p(v, y)), x)
+            return chained(x, y, unless(is_kink(factor_of(x)), p(v, y)), x)
 
         return kinked
 
@@ -146,7 +153,7 @@ def of_two(function, ufunc, rule):
             def both(a, b):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
-                is_at = is_kink(primal_of(a), primal_of(b))
+                is_at = is_kink(factor_of(a), factor_of(b))
                 d, e = unless(is_at, p(u, v, y)), unless(is_at, q(u, v, y))
                 return chained_both(kind, y, d, a, e, b)
 
@@ -156,7 +163,7 @@ def of_two(function, ufunc, rule):
             def first(a, b):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
-                d = unless(is_kink(primal_of(a), primal_of(b)), p(u, b, y))
+                d = unless(is_kink(factor_of(a), factor_of(b)), p(u, b, y))
                 return chained(kind, y, d, a)
 
             return first
@@ -164,7 +171,7 @@ def of_two(function, ufunc, rule):
         def second(a, b):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
-            d = unless(is_kink(primal_of(a), primal_of(b)), q(a, v, y))
+            d = unless(is_kink(factor_of(a), factor_of(b)), q(a, v, y))
             return chained(kind, y, d, b)
 
         return second
@@ -204,9 +211,10 @@ def _choosing(function, is_first):
         is_nested = is_dual(kind.inner)
 
         def of_two(a, b):
-            u, v = primal_of(a), primal_of(b)
+            u, v = factor_of(a), factor_of(b)
             y = function(u, v)
             taken = as_dual(kind, a) if is_first(u, v, y) else as_dual(kind, b)
+            taken = depending(depending(taken, a), b)
             if is_nested and u == v:
                 return taken * np.nan
             return taken
