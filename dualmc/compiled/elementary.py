@@ -19,8 +19,10 @@ from dualmc.compiled.intrinsics import (
     chained_both,
     depending,
     factor_of,
+    unknown_beyond,
+    unknown_from,
     value_of,
-)
+)  # fmt: skip
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
 from dualmc.rules.derived import text_of
 from dualmc.rules.table import RULES
@@ -76,7 +78,8 @@ _KINKS = {
 
 @register_jitable
 def unless(is_kink, d):
-    return d * np.nan if is_kink else d
+    """`d`, of which nothing more is known at a kink."""
+    return unknown_beyond(d) if is_kink else d
 
 
 def _kink_of(function, kind):
@@ -95,7 +98,7 @@ def of_one(function, ufunc, rule):
     def chosen(x):
         if not is_dual(x):
             return None
-        is_kink = _kink_of(ufunc, x)
+        is_kink, inner = _kink_of(ufunc, x), x.inner
         if not callable(partial):
 
             def number(x):
@@ -115,7 +118,7 @@ def of_one(function, ufunc, rule):
         def kinked(x):
             v = value_of(x)
             y = function(v)
-            return chained(x, y, unless(is_kink(factor_of(x)), p(v, y)), x)
+            return chained(x, y, unless(is_kink(factor_of(x)), as_dual(inner, p(v, y))), x)
 
         return kinked
 
@@ -146,7 +149,7 @@ def of_two(function, ufunc, rule):
         active = [is_dual(t) and t.depth == kind.depth for t in (a, b)]
         partials = rule.partials if all(active) else alone
         p, q = (_numeric(p, kind.inner) for p in partials)
-        test = _kink_of(ufunc, kind)
+        test, inner = _kink_of(ufunc, kind), kind.inner
         is_kink = register_jitable(lambda a, b: False) if test is None else test
         if all(active):
 
@@ -154,7 +157,8 @@ def of_two(function, ufunc, rule):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
                 is_at = is_kink(factor_of(a), factor_of(b))
-                d, e = unless(is_at, p(u, v, y)), unless(is_at, q(u, v, y))
+                d = unless(is_at, as_dual(inner, p(u, v, y)))
+                e = unless(is_at, as_dual(inner, q(u, v, y)))
                 return chained_both(kind, y, d, a, e, b)
 
             return both
@@ -163,7 +167,7 @@ def of_two(function, ufunc, rule):
             def first(a, b):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
-                d = unless(is_kink(factor_of(a), factor_of(b)), p(u, b, y))
+                d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, p(u, b, y)))
                 return chained(kind, y, d, a)
 
             return first
@@ -171,7 +175,7 @@ def of_two(function, ufunc, rule):
         def second(a, b):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
-            d = unless(is_kink(factor_of(a), factor_of(b)), q(a, v, y))
+            d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, q(a, v, y)))
             return chained(kind, y, d, b)
 
         return second
@@ -216,7 +220,7 @@ def _choosing(function, is_first):
             taken = as_dual(kind, a) if is_first(u, v, y) else as_dual(kind, b)
             taken = depending(depending(taken, a), b)
             if is_nested and u == v:
-                return taken * np.nan
+                return unknown_from(taken)
             return taken
 
         return of_two
