@@ -100,7 +100,9 @@ def _product_by(function):
             return None
 
         def multiplied(a, b):
-            y = function(held_factors(T, a), held_factors(T, b))  # raises if the shapes do not agree
+            y = function(
+                held_factors(T, a), held_factors(T, b)
+            )  # raises if the shapes do not agree
             return settled(product(a, b), y)
 
         return multiplied

@@ -146,4 +146,3 @@ def _offsets(positions):
     sizes = [f"size_of(a{i})" for i in positions]
     offsets = [f"o{i} = " + (" + ".join(sizes[:k]) or "0") for k, i in enumerate(positions)]
     return "; ".join([*offsets, "given = " + " + ".join(sizes)])
-

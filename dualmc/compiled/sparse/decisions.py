@@ -67,6 +67,8 @@ def _reached(code, function):
             home = value.__name__.split(".")[0]
             if home not in ("numpy", "math", "numba", "scipy"):
                 found = [getattr(value, name, None) for name in code.co_names]
-                values += [v for v in found if v is not None and not isinstance(v, types.ModuleType)]
+                values += [
+                    v for v in found if v is not None and not isinstance(v, types.ModuleType)
+                ]
         elif isinstance(value, (Dispatcher, types.FunctionType)):
             yield value
