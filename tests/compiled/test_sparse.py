@@ -50,8 +50,8 @@ def test_stencil(n):
 
 
 def test_stencil_at_other_values_and_formats():
-    u = np.linspace(1, 2, 7)
-    for u in (u, -u, 0 * u, u * np.nan):
+    start = np.linspace(1, 2, 7)
+    for u in (start, -start, 0 * start, start * np.nan):
         J = dm.jacobian_fwd(diffusion, u, sparse=True)
         np.testing.assert_array_equal(J.diagonal(), -4 * u)
         assert J.nnz == 19

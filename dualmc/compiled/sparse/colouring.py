@@ -1,4 +1,4 @@
-"""Colours of columns: columns of one colour have no row in common, so that one partial does for all.
+"""Colours of columns: those of one colour have no row in common, so that one partial does for all.
 
 Greedy, in the order of the columns and by the number of their entries; the better of the two is
 taken.  (Curtis, Powell, Reid, 1974; Coleman, Moré, 1983; Gebremedhin, Manne, Pothen, 2005.)

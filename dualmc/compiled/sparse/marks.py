@@ -1,4 +1,4 @@
-"""Machine code around marked Duals: inputs with bits, the bits of outputs, and nonzeros in place."""
+"""Machine code around marked Duals: inputs with bits, bits of outputs, and nonzeros in place."""
 
 from llvmlite import ir
 from numba.core import cgutils, types
