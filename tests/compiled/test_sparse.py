@@ -281,3 +281,12 @@ def test_several_passes():
         x[0] = 1.5
         J = check(windowed, x, width)
         assert J[n - 1, 0] != 0
+
+
+def test_argnums_in_any_order():
+    x, p = np.array([2.0, 3.0]), np.arange(1.0, 5.0)
+    for numbers in ((1, 0), (2, 0)):
+        J = dm.jacobian_fwd(parts, x, p, 1.5, argnums=numbers, sparse=True)
+        D = dm.jacobian_fwd(parts.py_func, x, p, 1.5, argnums=numbers)
+        for S, E in zip(J, D, strict=True):
+            compare(S, E)
