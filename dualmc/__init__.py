@@ -26,6 +26,7 @@ from dualmc.reverse import (
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
+from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
@@ -34,6 +35,7 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.kinks import kinks
 from dualmc.refusals import refusals
 from dualmc.errors import (
+    CompiledFallbackWarning,
     KinkError,
     KinkWarning,
     MissingRuleError,
@@ -57,6 +59,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "jit_jacobian",
     "hessian",
     "hvp",
     "compare",
@@ -72,6 +75,7 @@ __all__ = [
     "kinks",
     "KinkWarning",
     "KinkError",
+    "CompiledFallbackWarning",
     "refusals",
     "RefusalSwallowedWarning",
     "check_jacobian",

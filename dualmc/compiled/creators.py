@@ -1,0 +1,174 @@
+"""NumPy's functions that make arrays, as a function compiled for Duals finds them.
+
+An array of floats that such a function makes may be given Duals later: it is one of Duals from the
+start, its partials 0.  Arrays of another dtype stay what they are.
+"""
+
+import numpy as np
+from numba.core import types
+from numba.extending import overload, register_jitable
+from numba.np.numpy_support import from_dtype
+
+from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.intrinsics import instance
+
+OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def is_nothing(kind):
+    return kind is None or isinstance(kind, (types.NoneType, types.Omitted))
+
+
+def is_float_dtype(dtype):
+    """Whether the dtype that the code names means its working precision."""
+    if is_nothing(dtype):
+        return True
+    if isinstance(dtype, types.StringLiteral):
+        return np.dtype(dtype.literal_value).kind == "f"
+    if isinstance(dtype, types.Function):
+        return dtype.typing_key is float
+    return isinstance(getattr(dtype, "dtype", None), types.Float)
+
+
+def of_precision(T, dtype):
+    """The Dual of floats as wide as `dtype` says."""
+    base = getattr(dtype, "dtype", None)
+    if isinstance(dtype, types.StringLiteral):
+        base = from_dtype(np.dtype(dtype.literal_value))
+    return instance(T).with_base(base if isinstance(base, types.Float) else types.float64)
+
+
+def dual_empty(T, shape, dtype=None):
+    raise NotImplementedError
+
+
+def dual_zeros(T, shape, dtype=None):
+    raise NotImplementedError
+
+
+def dual_ones(T, shape, dtype=None):
+    raise NotImplementedError
+
+
+def dual_full(T, shape, fill_value, dtype=None):
+    raise NotImplementedError
+
+
+def dual_array(T, object, dtype=None):
+    raise NotImplementedError
+
+
+def in_duals(T, a):
+    raise NotImplementedError
+
+
+def as_float(T, x):
+    raise NotImplementedError
+
+
+def _made_by(placeholder, function):
+    @overload(placeholder, prefer_literal=True)
+    def chosen(T, shape, dtype=None):
+        if is_float_dtype(dtype):
+            kind = of_precision(T, dtype)
+            return lambda T, shape, dtype=None: function(shape, kind)
+        return lambda T, shape, dtype=None: function(shape, dtype)
+
+
+for _placeholder, _function in (
+    (dual_empty, np.empty), (dual_zeros, np.zeros), (dual_ones, np.ones),
+):  # fmt: skip
+    _made_by(_placeholder, _function)
+
+
+@overload(dual_full, prefer_literal=True)
+def _full(T, shape, fill_value, dtype=None):
+    whole = (types.Integer, types.Boolean, types.Complex)
+    if is_float_dtype(dtype) and not (is_nothing(dtype) and isinstance(fill_value, whole)):
+        kind = of_precision(T, dtype)
+        return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, kind)
+    if is_nothing(dtype):
+        return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value)
+    return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, dtype)
+
+
+@overload(in_duals)
+def _in_duals(T, a):
+    if isinstance(a, types.Array) and isinstance(a.dtype, types.Float):
+
+        def copied(T, a):
+            out = np.empty(a.shape, T)
+            for index in np.ndindex(a.shape):
+                out[index] = a[index]
+            return out
+
+        return copied
+    return lambda T, a: a
+
+
+# Functions of their own: Numba rewrites ``np.array([...])`` and builds a dtype by its name.
+@register_jitable
+def _array(object):
+    return np.array(object)
+
+
+@register_jitable
+def _array_of(object, dtype):
+    return np.array(object, dtype)
+
+
+@overload(dual_array)
+def _dual_array(T, object, dtype=None):
+    if is_nothing(dtype):
+        return lambda T, object, dtype=None: _array(object)
+    return lambda T, object, dtype=None: _array_of(object, dtype)
+
+
+@overload(as_float)
+def _as_float(T, x):
+    if is_dual(x):
+        return lambda T, x: x
+    return lambda T, x: float(x)
+
+
+def creators(T, promotes_all):
+    """NumPy's functions and what stands for each, for Duals of type `T`.
+
+    With `promotes_all` also those whose floats are seldom written to.
+    """
+
+    def empty(shape, dtype=None):
+        return dual_empty(T, shape, dtype)
+
+    def zeros(shape, dtype=None):
+        return dual_zeros(T, shape, dtype)
+
+    def ones(shape, dtype=None):
+        return dual_ones(T, shape, dtype)
+
+    def full(shape, fill_value, dtype=None):
+        return dual_full(T, shape, fill_value, dtype)
+
+    def array(object, dtype=None):
+        return dual_array(T, object, dtype)
+
+    found = {np.empty: empty, np.zeros: zeros, np.ones: ones, np.full: full, np.array: array}
+    if promotes_all:
+        found |= _of_constants(T)
+    return found
+
+
+def _of_constants(T):
+    def array(object, dtype=None):
+        return in_duals(T, dual_array(T, object, dtype))
+
+    def eye(N):
+        return in_duals(T, np.eye(N))
+
+    def identity(n):
+        return in_duals(T, np.identity(n))
+
+    def linspace(start, stop, num=50):
+        return in_duals(T, np.linspace(start, stop, num))
+
+    return {np.array: array, np.eye: eye, np.identity: identity, np.linspace: linspace}

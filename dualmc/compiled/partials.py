@@ -1,0 +1,128 @@
+"""Machine code of sums and multiples of partials, in LLVM's terms.
+
+Every multiple honours the strong zero: a partial that is exactly 0 stays 0 whatever multiplies it.
+Only a factor that is not finite can break it, so that one test of the factor decides, and the
+partials of finite factors are plain fused multiply-adds.  Only partials may be fused: primals are
+those of the function itself, to the bit.
+"""
+
+import operator
+
+from llvmlite import ir
+from numba.core import cgutils
+from numba.core.typing import signature
+
+from dualmc.compiled.dual_type import is_dual
+
+FUSED = ("contract",)
+I32 = ir.IntType(32)
+
+
+def unpack(builder, dual):
+    return builder.extract_value(dual, [0]), builder.extract_value(dual, [1])
+
+
+def pack(context, builder, kind, primal, partials):
+    dual = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    dual = builder.insert_value(dual, primal, [0])
+    return builder.insert_value(dual, partials, [1])
+
+
+def zeros(context, kind):
+    """The partials of a constant."""
+    return ir.Constant(context.get_value_type(kind.partials), None)
+
+
+def constant(context, builder, kind, value, from_kind):
+    """`value`, a number or a shallower Dual, as a Dual of this `kind`."""
+    primal = context.cast(builder, value, from_kind, kind.inner)
+    return pack(context, builder, kind, primal, zeros(context, kind))
+
+
+def call(context, builder, op, kind, *args):
+    """``op(*args)`` where arguments and result are of this `kind`."""
+    if not is_dual(kind):
+        plain = {
+            operator.add: builder.fadd, operator.sub: builder.fsub, operator.mul: builder.fmul,
+            operator.neg: builder.fneg,
+        }.get(op)  # fmt: skip
+        if plain is not None:
+            return plain(*args)
+    return context.get_function(op, signature(kind, *[kind] * len(args)))(builder, args)
+
+
+def splat(builder, vector_type, value):
+    undefined = ir.Constant(vector_type, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(I32, 0))
+    mask = ir.Constant(ir.VectorType(I32, vector_type.count), None)
+    return builder.shuffle_vector(first, undefined, mask)
+
+
+def each(context, builder, kind, op, *partials):
+    """`op` applied to partials one by one."""
+    if not is_dual(kind.inner):
+        if op is operator.neg:
+            return builder.fneg(*partials)
+        do = {operator.add: builder.fadd, operator.sub: builder.fsub}[op]
+        return do(*partials, flags=FUSED)
+    out = ir.Constant(context.get_value_type(kind.partials), ir.Undefined)
+    for i in range(kind.n):
+        args = [builder.extract_value(p, [i]) for p in partials]
+        out = builder.insert_value(out, call(context, builder, op, kind.inner, *args), [i])
+    return out
+
+
+def scaled(context, builder, kind, factor, partials):
+    """``factor * partials`` where the factor, of the type of the primal, is finite or a constant
+    of the function's own.
+    """
+    if not is_dual(kind.inner):
+        return builder.fmul(splat(builder, partials.type, factor), partials, flags=FUSED)
+    out = ir.Constant(context.get_value_type(kind.partials), ir.Undefined)
+    for i in range(kind.n):
+        part = builder.extract_value(partials, [i])
+        part = call(context, builder, operator.mul, kind.inner, factor, part)
+        out = builder.insert_value(out, part, [i])
+    return out
+
+
+def combined(context, builder, kind, *terms):
+    """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros."""
+    products = [scaled(context, builder, kind, f, p) for f, p in terms]
+    total = products[0]
+    if len(products) == 2:
+        total = each(context, builder, kind, operator.add, *products)
+    factors = [factor for factor, _ in terms if not isinstance(factor, ir.Constant)]
+    if is_dual(kind.inner) or not factors:
+        return total
+    # f - f is 0 for finite f, NaN otherwise, and NaN once in a sum stays there.
+    tests = [builder.fsub(f, f) for f in factors]
+    test = tests[0] if len(tests) == 1 else builder.fadd(*tests)
+    is_rare = builder.fcmp_unordered("uno", test, test)
+    before = builder.block
+    with builder.if_then(is_rare, likely=False):
+        strict = [_strict(builder, f, p) for f, p in terms]
+        careful = strict[0] if len(strict) == 1 else builder.fadd(*strict)
+        rare = builder.block
+    merged = builder.phi(total.type)
+    merged.add_incoming(total, before)
+    merged.add_incoming(careful, rare)
+    return merged
+
+
+def _strict(builder, factor, partials):
+    product = builder.fmul(splat(builder, partials.type, factor), partials)
+    zero = ir.Constant(partials.type, None)
+    return builder.select(builder.fcmp_ordered("==", partials, zero), zero, product)
+
+
+def innermost(builder, kind, value):
+    """The float at the bottom of a Dual, and its type; a number as it is."""
+    while is_dual(kind):
+        value, kind = builder.extract_value(value, [0]), kind.inner
+    return value, kind
+
+
+def local(builder, value):
+    """The address of a copy of `value` on the stack."""
+    return cgutils.alloca_once_value(builder, value)

@@ -1,0 +1,246 @@
+"""The sweeps: compiled functions that seed inputs, call f on Duals and collect its derivatives.
+
+A sweep is written for the positions of the arguments that it differentiates, and stamped with f's
+copy for Duals.  Under ``cache=True`` of f it is kept on disk like f itself, beside the user's file:
+Numba finds it by that file, its own name and its code, so that an edit of the file is seen.
+"""
+
+import inspect
+import weakref
+from types import FunctionType
+
+import numba
+from numba.core import errors, types
+from numba.core.caching import NullCache
+from numba.extending import overload
+
+from dualmc.compiled import blocks, messages
+from dualmc.compiled.dual_type import DualType, is_dual
+from dualmc.compiled.retargeting import Retarget
+
+VERSION = 1
+_LANES = 8
+
+
+def chunk_for(n):
+    """Partials per Dual for n columns: all in one pass if they are few, else about eight."""
+    if n <= _LANES:
+        return max(n, 1)
+    return -(-n // -(-n // _LANES))
+
+
+def _shaped(J, x):
+    raise NotImplementedError
+
+
+@overload(_shaped)
+def _of_shape(J, x):
+    """Rows of columns as ``y.shape + x.shape``."""
+    if not isinstance(x, types.Array):
+        if J.ndim == 1:
+            return lambda J, x: J[0]
+        return lambda J, x: J[..., 0]
+    if x.ndim == 1:
+        return lambda J, x: J
+    return lambda J, x: J.reshape(J.shape[:-1] + x.shape)
+
+
+_RAW = """
+def sweep({names}*rest):
+    {offsets}
+    y = f({first}*rest)
+    J = rows_for(E, y, n)
+    store_rows(J, y, 0, n){value}
+    c = N
+    while c < n:
+        y = f({later}*rest)
+        if rows_of(y) * n != J.size:
+            raise ValueError("f returned other shapes for another chunk of columns.")
+        store_rows(J, y, c, n)
+        c += N
+    return {result}
+"""
+
+_INTO = """
+def sweep(J, {names}*rest):
+    {offsets}
+    c = 0
+    while True:
+        y = f({later}*rest)
+        if rows_of(y) * n != J.size:
+            raise ValueError("J has another size than the Jacobian: it needs y.shape + x.shape.")
+        store_rows(J, y, c, n)
+        c += N
+        if c >= n:
+            return J
+"""
+
+_COLOURED = """
+def sweep({names}colours, n, *rest):
+    y = f({first}*rest)
+    J = rows_for(E, y, n)
+    store_rows(J, y, 0, n){value}
+    c = N
+    while c < n:
+        y = f({later}*rest)
+        if rows_of(y) * n != J.size:
+            raise ValueError("f returned other shapes for another chunk of columns.")
+        store_rows(J, y, c, n)
+        c += N
+    return {result}
+"""
+
+_ALONG = """
+def sweep({names}{tangents}*rest):
+    y = f({first}*rest)
+    J = rows_for(E, y, 1)
+    store_rows(J, y, 0, 1)
+    return values_of(E, y), J
+"""
+
+
+class Sweep:
+    """What one sweep is made for.
+
+    Attributes
+    ----------
+    positions : tuple of int
+        Of the arguments that are differentiated, ascending.
+    chunk : int
+        Partials per Dual.
+    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "coloured", "along"}
+    """
+
+    def __init__(self, f, positions=(0,), chunk=_LANES, mode="shaped", base=types.float64):
+        self.f, self.positions, self.chunk, self.mode, self.base = f, positions, chunk, mode, base
+
+    def _arguments(self, seed):
+        """The arguments of f up to the last that is differentiated, which are written by `seed`."""
+        count = self.positions[-1] + 1
+        given = [seed(i) if i in self.positions else f"a{i}" for i in range(count)]
+        return "".join(f"{text}, " for text in given)
+
+    def text(self):
+        names = "".join(f"a{i}, " for i in range(self.positions[-1] + 1))
+        sizes = [f"size_of(a{i})" for i in self.positions]
+        offsets = [
+            f"o{i} = " + (" + ".join(sizes[:k]) or "0") for k, i in enumerate(self.positions)
+        ]
+        has_value = self.mode.startswith("value") or self.mode == "coloured"
+        result = "J"
+        if self.mode.endswith("shaped"):
+            parts = [f"_shaped(J, a{i})" for i in self.positions]
+            if len(parts) > 1:
+                parts = [
+                    f"_shaped(columns(J, o{i}, {size}), a{i})"
+                    for i, size in zip(self.positions, sizes, strict=True)
+                ]
+            result = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+        fields = {
+            "names": names,
+            "offsets": "; ".join([*offsets, "n = " + " + ".join(sizes)]),
+            "first": self._arguments(lambda i: f"seeded(T, a{i}, o{i})"),
+            "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)"),
+            "value": "\n    v = values_of(E, y)" if has_value else "",
+            "result": f"v, {result}" if has_value else result,
+            "tangents": "".join(f"t{i}, " for i in self.positions),
+        }
+        if self.mode == "coloured":
+            fields["first"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, 0)")
+            fields["later"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, c)")
+            return _COLOURED.format(**fields)
+        if self.mode == "along":
+            fields["first"] = self._arguments(lambda i: f"directed(T, a{i}, t{i})")
+            return _ALONG.format(**fields)
+        return (_INTO if self.mode == "into" else _RAW).format(**fields)
+
+    def name(self, kind, level):
+        function = self.f.py_func
+        place = f"{function.__module__}_{function.__qualname__}".replace("<", "").replace(">", "")
+        parts = [f"dualmc{VERSION}", self.mode.replace(" ", "_"), *map(str, self.positions)]
+        return "_".join([*parts, str(kind).replace(",", "_"), str(level), place.replace(".", "_")])
+
+    def compiled(self, inner=None, level=0, has_wrapper=True):
+        """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
+        inner = self.base if inner is None else inner
+        kind = DualType(inner, self.chunk)
+        copy = Retarget(kind, promotes_all=level > 0).copy_of(self.f)
+        scope = {
+            **{name: getattr(blocks, name) for name in _NAMES},
+            "f": copy, "T": kind, "E": inner, "N": self.chunk, "_shaped": _shaped,
+        }  # fmt: skip
+        name = self.name(kind, level)
+        file = cached_beside(self.f) if has_wrapper else None
+        code = compile(self.text(), file or __file__, "exec")
+        exec(code, scope)
+        function = scope["sweep"]
+        code = function.__code__.replace(co_name=name, co_qualname=name)
+        function = FunctionType(code, scope, name)
+        function.__qualname__, function.__module__ = name, self.f.py_func.__module__
+        options = {"nogil": True, "cache": file is not None}
+        if not has_wrapper:
+            options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        found = numba.njit(**options)(function)
+        found.compile = _Compiling(self, found, kind)
+        found._dualmc_nested = lambda outer: self.compiled(_over(inner, outer), level, False)
+        return found
+
+
+class _Compiling:
+    """Compiles a sweep; where that fails, once more with all constants in Duals."""
+
+    def __init__(self, sweep, dispatcher, kind):
+        self.sweep, self.kind = sweep, kind
+        self.dispatcher = weakref.ref(dispatcher)
+        self.by_class = type(dispatcher).compile
+
+    def __call__(self, signature):
+        dispatcher, f = self.dispatcher(), self.sweep.f
+        scope = dispatcher.py_func.__globals__
+        first = scope["f"]
+        try:
+            return self._tried(dispatcher, signature)
+        except errors.NumbaError as error:
+            failed = error
+        retarget = Retarget(self.kind, promotes_all=True)
+        scope["f"] = retarget.copy_of(f)
+        try:
+            return self._tried(dispatcher, signature)
+        except errors.NumbaError:
+            text = messages.sentence(failed, f, retarget.files)
+            text += messages.WAYS_OUT.format(name=f.py_func.__name__)
+            raise errors.TypingError(text) from failed
+        finally:
+            scope["f"] = first
+
+    def _tried(self, dispatcher, signature):
+        failures = getattr(dispatcher._compiler, "_failed_cache", None)
+        if failures:
+            failures.clear()
+        try:
+            return self.by_class(dispatcher, signature)
+        except errors.NumbaError:
+            raise
+        except Exception as error:  # Numba's own passes meet types that they do not know
+            raise errors.TypingError(f"{type(error).__name__}: {error}") from error
+
+
+_NAMES = (
+    "rows_for", "seeded", "coloured", "directed", "size_of", "store_rows", "values_of", "rows_of",
+    "columns",
+)  # fmt: skip
+
+
+def _over(inner, outer):
+    """The type of a primal of `inner` where the function's own arguments are Duals of `outer`."""
+    return DualType(_over(inner.inner, outer), inner.n) if is_dual(inner) else outer
+
+
+def cached_beside(f):
+    """The file beside which f is cached, or None."""
+    if isinstance(f._cache, NullCache):
+        return None
+    try:
+        return inspect.getsourcefile(f.py_func)
+    except TypeError:
+        return None

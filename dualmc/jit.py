@@ -1,0 +1,59 @@
+"""Derivatives of compiled functions that compiled functions can call: `jit_jacobian`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dualmc.calls.options import Argnums
+
+
+def jit_jacobian(
+    f: Callable,
+    *,
+    argnums: Argnums = 0,
+    chunk_size: int | None = None,
+    value: bool = False,
+) -> Any:
+    """The Jacobian of a function compiled by Numba, as such a function itself.
+
+    Parameters
+    ----------
+    f : function under ``numba.njit``
+        ``f(*args)`` returns a number, an array, or a tuple of those of one shape.  What it calls
+        may be compiled functions, as far as Duals can take their place.
+    argnums : int or tuple of int, optional
+        Which positional arguments to differentiate; a tuple gives a tuple of Jacobians.
+    chunk_size : int, optional
+        Columns per call of `f`; 8 by default.  For fewer inputs than that, their number is fastest.
+    value : bool, optional
+        Return ``(y, J)``, with ``y = f(*args)``.
+
+    Returns
+    -------
+    jac : a Numba dispatcher, ``jac(*args) -> J``, shape ``y.shape + x.shape``
+        Callable from Python and from nopython code; it releases the GIL.  Compiled when first
+        called, and kept on disk where `f` is under ``cache=True``.
+
+    Raises
+    ------
+    TypeError
+        If `f` is not a compiled function, or an option is of the wrong kind.
+
+    Examples
+    --------
+    >>> import numba, numpy as np, dualmc as dm
+    >>> @numba.njit
+    ... def f(x):
+    ...     out = np.empty(2)
+    ...     out[0] = x[0] * x[1]
+    ...     out[1] = np.sin(x[0])
+    ...     return out
+    >>> jac = dm.jit_jacobian(f, chunk_size=2)
+    >>> jac(np.array([0.0, 3.0]))
+    array([[3., 0.],
+           [1., 0.]])
+    """
+    from dualmc.compiled import verbs
+
+    return verbs.jacobian(f, argnums, chunk_size, value)
