@@ -42,6 +42,8 @@ class Fingerprint:
         Positions of floats that are not differentiated.
     is_open : bool
         Whether there are values of which it is not seen whether they decide anything.
+    is_alone : bool
+        Whether all that matters is the size of one vector, or nothing.
     """
 
     def __init__(self, args, positions):
@@ -50,6 +52,9 @@ class Fingerprint:
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
+        shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
+        vectors = [shape for shape in shapes if shape]
+        self.is_alone = not (self.is_open or integers) and sum(map(len, vectors)) <= 1
 
     def _of(self, a, i, positions, integers):
         kind = type(a)
