@@ -52,8 +52,18 @@ def held(context, like, a):
     """The values of `a` one level below the Duals of `like`, in a contiguous array.
 
     Plain numbers and arrays of other precision are converted; what is constant at that level, and
-    of the right kind, stays as it is.
+    of the right kind, stays as it is.  What is decided by them is watched.
     """
+    return _held(like, a, True)
+
+
+@intrinsic
+def held_factors(context, like, a):
+    """The same, of values that are only multiplied and added up, whatever they are."""
+    return _held(like, a, False)
+
+
+def _held(like, a, tells):
     T = instance(like)
     given = element(a)
     if not is_scalar(given):
@@ -63,6 +73,8 @@ def held(context, like, a):
 
     def value(context, builder, x):
         from_kind = given
+        if tells:
+            partials.decided(builder, given)
         if is_active:
             x, from_kind = builder.extract_value(x, [0]), given.inner
         return context.cast(builder, x, from_kind, kind)
