@@ -15,19 +15,19 @@ FINE, STRANGE, OTHER_SIZE = range(3)
 COLUMNS = 64 * plan.MARKS
 
 _DETECTION = """
-def sweep({names}c, *rest):
+def sweep({names}c, {rest}):
     {offsets}
-    return marks_in(f({seeds}*rest))
+    return marks_in(f({seeds}{rest}))
 """
 
 _COMPRESSED = """
-def sweep({names}plan, codes, *rest):
+def sweep({names}plan, codes, {rest}):
     {offsets}
     m, n, passes, count = plan[0], plan[1], plan[2], plan[3]
     starts, seeds, allowed = plan[4], 0, passes * n * W
     if given != n:
         raise ValueError("There are not as many inputs as at the example.")
-    y = f({first}*rest)
+    y = f({first}{rest})
     data = room_for(E, y, count)
     if rows_of(y) != m:
         {sizes}
@@ -36,7 +36,7 @@ def sweep({names}plan, codes, *rest):
         starts += m + 1
         seeds += n * W
         allowed += m * W
-        y = f({later}*rest)
+        y = f({later}{rest})
         if rows_of(y) != m:
             {sizes}
         is_strange |= scatter(data, y, plan, starts, codes, allowed)
@@ -61,8 +61,7 @@ _RETURNS = {
         "result": "return (STRANGE if is_strange else FINE), v, data",
     },
     "alone": _RAISING | {"result": _RAISING["result"].format(data="data")},
-    "with value": _RAISING
-    | {"value": _VALUE, "result": _RAISING["result"].format(data="v, data")},
+    "with value": _RAISING | {"value": _VALUE, "result": _RAISING["result"].format(data="v, data")},
 }
 
 
@@ -94,6 +93,7 @@ class Detection(Sweep):
     def text(self):
         return _DETECTION.format(
             names=names_of(self.positions),
+            rest=self.rest(),
             offsets=_offsets(self.inputs),
             seeds=self._arguments(
                 lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})"
@@ -138,6 +138,7 @@ class Compressed(Sweep):
 
         return _COMPRESSED.format(
             names=names_of(self.positions),
+            rest=self.rest(),
             offsets=_offsets(self.positions),
             first=seed("0"),
             later=seed("c * N"),

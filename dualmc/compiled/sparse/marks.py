@@ -293,9 +293,7 @@ def _whole_row(builder, target, partials, row, starts, lanes, count, permuted, n
     with builder.if_else(room, likely=True) as (inside, end):
         with inside:
             vector = ir.VectorType(ir.DoubleType(), n)
-            order = builder.bitcast(
-                builder.gep(lanes, [begin]), ir.VectorType(I8, n).as_pointer()
-            )
+            order = builder.bitcast(builder.gep(lanes, [begin]), ir.VectorType(I8, n).as_pointer())
             order = builder.zext(builder.load(order, align=1), ir.VectorType(I64, n))
             values = builder.load(builder.bitcast(partials, vector.as_pointer()), align=8)
             to = builder.bitcast(builder.gep(target, [begin]), vector.as_pointer())

@@ -21,8 +21,8 @@ from dualmc.compiled.sparse.patterns import Fingerprint, patterns_of
 _CALLER = "jit_jacobian"
 
 _TEXT = """
-def jac({names}*rest):
-    return sweep({names}array_at(HOLDER, TABLE), array_at(HOLDER + 16, CODES), *rest)
+def jac({names}{rest}):
+    return sweep({names}array_at(HOLDER, TABLE), array_at(HOLDER + 16, CODES), {rest})
 """
 
 
@@ -123,7 +123,8 @@ def jacobian_by_example(f, argnums, chunk_size, value, example):
         "sweep": sweep.compiled(), "array_at": array_at, "HOLDER": pattern.holder.ctypes.data,
         "TABLE": np.int32, "CODES": np.uint64,
     }  # fmt: skip
-    exec(compile(_TEXT.format(names=names_of(positions)), __file__, "exec"), scope)
+    text = _TEXT.format(names=names_of(positions), rest=sweep.rest())
+    exec(compile(text, __file__, "exec"), scope)
     jac = numba.njit(nogil=True)(scope["jac"])
     jac.include = lambda *args: pattern.include(jac, args)
     pattern.show(jac)

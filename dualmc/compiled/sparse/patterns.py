@@ -113,10 +113,14 @@ class Patterns:
 
     def _run(self, plan, args, print_):
         last = self.positions[-1] + 1
+        sweep, table, codes = self.at_hand(plan, print_)
+        return sweep(*args[:last], table, codes, *args[last:])
+
+    def at_hand(self, plan, print_):
+        """The sweep, the table and the codes that fill a plan for arguments like these."""
         is_checked = print_.integers not in plan.certain
         table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
-        sweep = self.sweep(Compressed, plan.lanes, is_checked)
-        return sweep(*args[:last], table, codes, *args[last:])
+        return self.sweep(Compressed, plan.lanes, is_checked), table, codes
 
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))
