@@ -35,6 +35,7 @@ from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.kinks import kinks
 from dualmc.refusals import refusals
 from dualmc.errors import (
+    CompiledFallbackWarning,
     KinkError,
     KinkWarning,
     MissingRuleError,
@@ -74,6 +75,7 @@ __all__ = [
     "kinks",
     "KinkWarning",
     "KinkError",
+    "CompiledFallbackWarning",
     "refusals",
     "RefusalSwallowedWarning",
     "check_jacobian",

@@ -51,6 +51,14 @@ class TangentLostError(TypeError):
             witness(self, level)
 
 
+class CompiledFallbackWarning(RuntimeWarning):
+    """A function compiled by Numba cannot be compiled for derivatives, and runs as Python on Duals.
+
+    The derivative is right, and may take a thousand times longer.  The message names the line and
+    what has no compiled derivative.
+    """
+
+
 class RefusalSwallowedWarning(RuntimeWarning):
     """Within ``with dualmc.refusals("warn")``: f caught a refusal of dualmc's and went on.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numba.core.registry import CPUDispatcher
 from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
-from dualmc.calls.inputs import as_input
+from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
@@ -86,6 +88,11 @@ def jacobian_fwd(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if type(f) is CPUDispatcher and len(args) == 1 and argnums == 0:
+        if not (chunk_size or sparse or has_aux or unknown) and layout == "numerator":
+            J = _at_once(f, args[0])
+            if J is not None:
+                return J
     if unknown:
         names.refuse_keywords("jacobian_fwd", unknown)
     _, J, aux = _differentiate(
@@ -254,6 +261,22 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
         )
     _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
+
+
+# Jacobians of compiled functions, by id of the function and number of inputs: see `_at_once`.
+swift: dict = {}
+
+
+def _at_once(f, x):
+    """The Jacobian of a compiled function at a vector or array, without further ado; or None."""
+    if type(x) is not np.ndarray or x.dtype is not FLOAT64 or not x.flags.carray or watch.watched:
+        return None
+    sweep = swift.get((id(f), x.size))
+    if sweep is not None:
+        return sweep(x)
+    from dualmc.compiled import calling
+
+    return calling.at_once(f, x, swift)
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):

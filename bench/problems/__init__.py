@@ -9,8 +9,8 @@ libraries whose arrays cannot be assigned to.  Kinds say what the Jacobian looks
 - small: systems of fixed size, too small for structure to matter.
 
 `PROBLEMS` has them by name; beside them lie the problems of single scripts: `scalar.py` and
-`mixture.py` (gradients), `sized.py` (n inputs, m outputs), `regression.py` (NIST's fits), and
-`handwritten.py`, the Jacobians that an expert would write.
+`mixture.py` (gradients), `sized.py` (n inputs, m outputs), `regression.py` (NIST's fits), `jitted/`
+(code of users of Numba), and `handwritten.py`, the Jacobians that an expert would write.
 """
 
 from problems import dense, local, small  # noqa: F401

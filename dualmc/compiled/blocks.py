@@ -5,12 +5,12 @@ for every type.
 """
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, errors, types
 from numba.extending import intrinsic, register_jitable
 from numba.np import arrayobj
 
 from dualmc.compiled import intrinsics, partials
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.dual_type import base_of, is_dual, promoted
 from dualmc.compiled.partials import I32, pack
 
 I64 = ir.IntType(64)
@@ -49,11 +49,11 @@ def _shape(context, builder, kind, value):
 # --- Inputs --------------------------------------------------------------------------------------
 
 
-def _seeded_type(kind, dual):
-    """The type of an input with seeds."""
-    if isinstance(kind, types.Array):
-        return types.Array(dual, kind.ndim, "C")
-    return dual
+def _seeded_type(kind, like):
+    """The type of an input with seeds, of its own precision, and that of its elements."""
+    element = kind.dtype if isinstance(kind, types.Array) else kind
+    dual = intrinsics.instance(like).with_base(base_of(element))
+    return (types.Array(dual, kind.ndim, "C") if isinstance(kind, types.Array) else dual), dual
 
 
 def _write_seeds(context, builder, kind, value, seeded_kind, seeded, first, step):
@@ -76,8 +76,7 @@ def _column(builder, position, first):
 @intrinsic
 def seeded(context, like, x, first):
     """A copy of x in Duals; element i has the column ``first + i``, if that is in the chunk."""
-    dual = intrinsics.instance(like)
-    kind = _seeded_type(x, dual)
+    kind, dual = _seeded_type(x, like)
 
     def code(context, builder, sig, args):
         _, x, first = args
@@ -97,8 +96,7 @@ def seeded(context, like, x, first):
 @intrinsic
 def coloured(context, like, x, colours, first):
     """The same with the column ``colours[i] - first`` for element i of a vector."""
-    dual = intrinsics.instance(like)
-    kind = _seeded_type(x, dual)
+    kind, dual = _seeded_type(x, like)
 
     def code(context, builder, sig, args):
         _, x, colours, first = args
@@ -120,8 +118,7 @@ def coloured(context, like, x, colours, first):
 @intrinsic
 def directed(context, like, x, x_dot):
     """A copy of x in Duals of one partial, that of the direction."""
-    dual = intrinsics.instance(like)
-    kind = _seeded_type(x, dual)
+    kind, dual = _seeded_type(x, like)
 
     def one(context, builder, x, x_kind, t, t_kind):
         primal = context.cast(builder, x, x_kind, dual.inner)
@@ -182,15 +179,39 @@ class Output:
         kinds = [p.dtype if isinstance(p, types.Array) else p for p in self.parts]
         self.ndims = [p.ndim if isinstance(p, types.Array) else 0 for p in self.parts]
         self.is_known = bool(kinds) and len(set(self.ndims)) == 1
+        self.is_known = self.is_known and not isinstance(kind, types.BaseNamedTuple)
         self.is_known = self.is_known and all(is_dual(k) or _is_number(k) for k in kinds)
         self.ndim = self.ndims[0] + self.is_tuple if self.is_known else 0
         self.is_varied = not all(map(is_dual, kinds))
+        self.dual = None  # the widest of them
+        for kind in filter(is_dual, kinds):
+            self.dual = kind if self.dual is None else promoted(self.dual, kind)
+        if not self.is_known:
+            raise errors.TypingError(
+                f"dualmc: the function returns {kind_name(self.kind)}; what can be differentiated "
+                f"is a number, an array of numbers, or a tuple of those of equal dimensions"
+            )
+
+    def base(self, default):
+        """The type of the primals and partials."""
+        return default if self.dual is None else self.dual.inner
 
     def shape(self, context, builder, value):
-        first = builder.extract_value(value, [0]) if self.is_tuple else value
-        part = self.parts[0]
-        shape = _shape(context, builder, part, first) if self.ndims[0] else []
-        return [_integer(len(self.parts)), *shape] if self.is_tuple else list(shape)
+        """The shape as integers; raises in the compiled function where parts differ in theirs."""
+        if not self.is_tuple:
+            return list(_shape(context, builder, self.kind, value)) if self.ndims[0] else []
+        shape = None
+        for i, part in enumerate(self.parts):
+            if not self.ndims[0]:
+                return [_integer(len(self.parts))]
+            own = _shape(context, builder, part, builder.extract_value(value, [i]))
+            if shape is None:
+                shape = own
+                continue
+            for m, n in zip(shape, own, strict=True):
+                with builder.if_then(builder.icmp_signed("!=", m, n), likely=False):
+                    context.call_conv.return_user_exc(builder, ValueError, (_RAGGED,))
+        return [_integer(len(self.parts)), *shape]
 
     def duals(self, context, builder, value):
         """Each Dual (or number) and the position of its row: a generator, like `_elements`."""
@@ -210,6 +231,16 @@ class Output:
             row = builder.add(row, size)
 
 
+_RAGGED = (
+    "A function whose Jacobian is asked for returned arrays of different shapes. Return one array, "
+    "or differentiate its parts."
+)
+
+
+def kind_name(kind):
+    return "nothing" if isinstance(kind, types.NoneType) else f"a {kind}"
+
+
 def _is_number(kind):
     return isinstance(kind, (types.Float, types.Integer, types.Boolean))
 
@@ -218,9 +249,7 @@ def _is_number(kind):
 def rows_for(context, like, y, columns):
     """An array of shape ``(*y.shape, columns)``, of zeros where parts of y are constant."""
     output = Output(y)
-    if not output.is_known:
-        return None
-    kind = types.Array(intrinsics.instance(like), output.ndim + 1, "C")
+    kind = types.Array(output.base(intrinsics.instance(like)), output.ndim + 1, "C")
 
     def code(context, builder, sig, args):
         _, y, columns = args
@@ -240,8 +269,6 @@ def rows_for(context, like, y, columns):
 def store_rows(context, J, y, first, columns):
     """``J[i, first : first + n] = `` the partials of element i of y, as many as there are."""
     output = Output(y)
-    if not output.is_known:
-        return None
 
     def code(context, builder, sig, args):
         J, y, first, columns = args
@@ -249,6 +276,7 @@ def store_rows(context, J, y, first, columns):
         room = builder.sub(columns, first)
         for row, value, kind in output.duals(context, builder, y):
             if is_dual(kind):
+                value, kind = context.cast(builder, value, kind, output.dual), output.dual
                 at = builder.add(builder.mul(row, columns), first)
                 parts = builder.extract_value(value, [1])
                 _store(context, builder, kind, builder.gep(array.data, [at]), parts, room)
@@ -290,9 +318,7 @@ def _store(context, builder, kind, at, parts, room):
 def values_of(context, like, y):
     """The primals of y as an array of its shape; of a number a number."""
     output = Output(y)
-    if not output.is_known:
-        return None
-    inner = intrinsics.instance(like)
+    inner = output.base(intrinsics.instance(like))
     kind = types.Array(inner, output.ndim, "C") if output.ndim else inner
 
     def code(context, builder, sig, args):
@@ -317,8 +343,6 @@ def values_of(context, like, y):
 def rows_of(context, y):
     """How many rows y has."""
     output = Output(y)
-    if not output.is_known:
-        return None
 
     def code(context, builder, sig, args):
         size = _integer(1)

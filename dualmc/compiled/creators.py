@@ -7,8 +7,10 @@ start, its partials 0.  Arrays of another dtype stay what they are.
 import numpy as np
 from numba.core import types
 from numba.extending import overload, register_jitable
+from numba.np.numpy_support import from_dtype
 
 from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.intrinsics import instance
 
 OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -26,6 +28,14 @@ def is_float_dtype(dtype):
     if isinstance(dtype, types.Function):
         return dtype.typing_key is float
     return isinstance(getattr(dtype, "dtype", None), types.Float)
+
+
+def of_precision(T, dtype):
+    """The Dual of floats as wide as `dtype` says."""
+    base = getattr(dtype, "dtype", None)
+    if isinstance(dtype, types.StringLiteral):
+        base = from_dtype(np.dtype(dtype.literal_value))
+    return instance(T).with_base(base if isinstance(base, types.Float) else types.float64)
 
 
 def dual_empty(T, shape, dtype=None):
@@ -60,7 +70,8 @@ def _made_by(placeholder, function):
     @overload(placeholder, prefer_literal=True)
     def chosen(T, shape, dtype=None):
         if is_float_dtype(dtype):
-            return lambda T, shape, dtype=None: function(shape, T)
+            kind = of_precision(T, dtype)
+            return lambda T, shape, dtype=None: function(shape, kind)
         return lambda T, shape, dtype=None: function(shape, dtype)
 
 
@@ -74,7 +85,8 @@ for _placeholder, _function in (
 def _full(T, shape, fill_value, dtype=None):
     whole = (types.Integer, types.Boolean, types.Complex)
     if is_float_dtype(dtype) and not (is_nothing(dtype) and isinstance(fill_value, whole)):
-        return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, T)
+        kind = of_precision(T, dtype)
+        return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, kind)
     if is_nothing(dtype):
         return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value)
     return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, dtype)

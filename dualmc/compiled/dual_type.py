@@ -52,8 +52,9 @@ class DualType(types.Type):
         if is_dual(other) and other != self:
             if other.depth < self.depth and context.can_convert(other, self.inner) is not None:
                 return Conversion.safe
-            if other.base.bitwidth < self.base.bitwidth and other.with_base(self.base) == self:
-                return Conversion.promote
+            if other.with_base(self.base) == self:  # a float32 takes a float64 when it is assigned
+                is_wider = self.base.bitwidth > other.base.bitwidth
+                return Conversion.promote if is_wider else Conversion.unsafe
         return None
 
     def unify(self, context, other):

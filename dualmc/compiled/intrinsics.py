@@ -24,7 +24,9 @@ def _cast(context, builder, from_kind, kind, value):
                 part = context.cast(builder, part, from_kind.inner, kind.inner)
                 out = builder.insert_value(out, part, [i])
         else:
-            out = builder.fpext(parts, context.get_value_type(kind.partials))
+            is_wider = kind.base.bitwidth > from_kind.base.bitwidth
+            resized = builder.fpext if is_wider else builder.fptrunc
+            out = resized(parts, context.get_value_type(kind.partials))
         return pack(context, builder, kind, primal, out)
     return constant(context, builder, kind, value, from_kind)
 

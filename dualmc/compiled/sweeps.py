@@ -6,14 +6,15 @@ Numba finds it by that file, its own name and its code, so that an edit of the f
 """
 
 import inspect
+import weakref
 from types import FunctionType
 
 import numba
-from numba.core import types
+from numba.core import errors, types
 from numba.core.caching import NullCache
 from numba.extending import overload
 
-from dualmc.compiled import blocks
+from dualmc.compiled import blocks, messages
 from dualmc.compiled.dual_type import DualType, is_dual
 from dualmc.compiled.retargeting import Retarget
 
@@ -180,8 +181,48 @@ class Sweep:
         if not has_wrapper:
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         found = numba.njit(**options)(function)
+        found.compile = _Compiling(self, found, kind)
         found._dualmc_nested = lambda outer: self.compiled(_over(inner, outer), level, False)
         return found
+
+
+class _Compiling:
+    """Compiles a sweep; where that fails, once more with all constants in Duals."""
+
+    def __init__(self, sweep, dispatcher, kind):
+        self.sweep, self.kind = sweep, kind
+        self.dispatcher = weakref.ref(dispatcher)
+        self.by_class = type(dispatcher).compile
+
+    def __call__(self, signature):
+        dispatcher, f = self.dispatcher(), self.sweep.f
+        scope = dispatcher.py_func.__globals__
+        first = scope["f"]
+        try:
+            return self._tried(dispatcher, signature)
+        except errors.NumbaError as error:
+            failed = error
+        retarget = Retarget(self.kind, promotes_all=True)
+        scope["f"] = retarget.copy_of(f)
+        try:
+            return self._tried(dispatcher, signature)
+        except errors.NumbaError:
+            text = messages.sentence(failed, f, retarget.files)
+            text += messages.WAYS_OUT.format(name=f.py_func.__name__)
+            raise errors.TypingError(text) from failed
+        finally:
+            scope["f"] = first
+
+    def _tried(self, dispatcher, signature):
+        failures = getattr(dispatcher._compiler, "_failed_cache", None)
+        if failures:
+            failures.clear()
+        try:
+            return self.by_class(dispatcher, signature)
+        except errors.NumbaError:
+            raise
+        except Exception as error:  # Numba's own passes meet types that they do not know
+            raise errors.TypingError(f"{type(error).__name__}: {error}") from error
 
 
 _NAMES = (

@@ -6,6 +6,7 @@
 import itertools
 
 import numpy as np
+from numba.core.registry import CPUDispatcher
 
 from dualmc.calls import options, seeds
 from dualmc.calls.calling import call_f, called
@@ -22,6 +23,10 @@ def passes(request, is_sparse=None):
 
     `is_sparse` overrides the policy on how tangents start.
     """
+    if type(request.f) is CPUDispatcher:
+        found = _of_compiled(request)
+        if found is not None:
+            return found
     n = sum(request.sizes)
     step = max(n, 1) if request.chunk_size is None else request.chunk_size
     if is_sparse is None:
@@ -54,6 +59,12 @@ def passes(request, is_sparse=None):
         start += width
         buffers.trim()
     return first, pieces, first_aux
+
+
+def _of_compiled(request):
+    from dualmc.compiled import calling
+
+    return calling.passes(request)
 
 
 def _pass(request, start, width, is_sparse, looks_again=True):
@@ -102,6 +113,8 @@ def _agreed(found, other, is_varied):
 
 def joined(pieces, sparse):
     """The columns of all passes side by side."""
+    if len(pieces) == 1:
+        return pieces[0]
     if sparse:
         return options.import_sparse("").hstack(pieces, format="csr")
     whole = _whole(pieces, sum(piece.shape[-1] for piece in pieces))
@@ -130,6 +143,12 @@ def _laid(columns, pieces, start, n):
 
 @levels.trimming
 def along(caller, f, xs, x_dots, given):
+    if type(f) is CPUDispatcher:
+        from dualmc.compiled import calling
+
+        found = calling.along(f, xs, x_dots, given)
+        if found is not None:
+            return found
     level, y, y_dot = _looked_along(caller, f, xs, x_dots, given)
     is_varied = choices.again(level) if level.kinked or level.chosen else None
     if is_varied is not None:

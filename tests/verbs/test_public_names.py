@@ -40,7 +40,7 @@ def test_dualmc_numpy_is_imported_when_it_is_asked_for():
 
 
 # Python says nothing of the arguments of these.
-ERRORS = ("KinkWarning", "KinkError", "RefusalSwallowedWarning")
+ERRORS = ("KinkWarning", "KinkError", "RefusalSwallowedWarning", "CompiledFallbackWarning")
 
 
 @pytest.mark.parametrize("name", [n for n in dm.__all__ if n not in ERRORS])

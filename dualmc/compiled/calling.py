@@ -1,0 +1,148 @@
+"""Requests for the derivatives of compiled functions, answered by their sweeps.
+
+What is not answered here (None) goes the general way: the function's Python body runs on Duals.
+That is so for arguments that are Duals of an outer call, while kinks are watched, and, with a
+warning, for code that cannot be compiled for Duals.
+"""
+
+import sys
+import warnings
+import weakref
+
+import numpy as np
+from numba.core import errors, types
+
+from dualmc.calls import watch
+from dualmc.compiled.sweeps import chunk_for
+from dualmc.compiled.verbs import made
+from dualmc.errors import OWN, CompiledFallbackWarning
+
+_BASES = {np.dtype(np.float64): types.float64, np.dtype(np.float32): types.float32}
+_refused: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def is_answered(f, xs):
+    """Whether a sweep can be asked for the derivative of `f` at `xs`."""
+    return (
+        not watch.watched
+        and f not in _refused
+        and all(type(x) is np.ndarray and x.dtype in _BASES for x in xs)
+    )
+
+
+def arguments(given, numbers, xs):
+    """The arguments of a sweep: those differentiated as numbers or arrays of its own layout."""
+    args = list(given)
+    for i, x in zip(numbers, xs, strict=True):
+        if x.ndim or type(args[i]) is np.ndarray:
+            args[i] = x if x.flags.carray else np.array(x, order="C")
+        else:
+            args[i] = x[()]
+    return args
+
+
+def passes(request):
+    """As `passes.forward_pass.passes`: the value, the columns of the Jacobian, and aux."""
+    f, xs = request.f, request.xs
+    if request.has_aux or request.sparse or not is_answered(f, xs):
+        return None
+    n = sum(request.sizes)
+    chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
+    positions = tuple(request.numbers)
+    if list(positions) != sorted(set(positions)):
+        return None
+    sweep = made(f, positions, min(chunk, MOST_LANES), "value and raw")
+    args = arguments(request.args, positions, xs)
+    found = answered(f, sweep, args)
+    if found is None:
+        return None
+    y, columns = found
+    return np.asarray(y), [columns], None
+
+
+def at_once(f, x, swift):
+    """The Jacobian of ``f(x)``, whose sweep `swift` keeps for as long as f lives; or None."""
+    if not is_answered(f, (x,)):
+        return None
+    n = x.size
+    sweep = made(f, (0,), chunk_for(n), "shaped")
+    J = answered(f, sweep, (x,))
+    if J is not None:
+        key = id(f), n
+        swift[key] = sweep
+        _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+    return J
+
+
+_ends: dict = {}  # what tells that a function of `swift` is gone
+
+
+# More partials than this per Dual are registers that spill, and slow to compile.
+MOST_LANES = 16
+
+
+def hessian(request):
+    """The Hessian as `hessian` returns it, by Duals of Duals; None: not here.
+
+    NaN is what nested Duals say where a convention chose a first derivative: the general path then
+    answers, which knows how to go on.
+    """
+    f, xs = request.f, request.xs
+    positions = tuple(request.numbers)
+    if request.sparse or not is_answered(f, xs) or list(positions) != sorted(set(positions)):
+        return None
+    n = sum(request.sizes)
+    chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
+    gradient = made(f, positions, chunk_for(n), "raw")
+    sweep = made(gradient, positions, min(chunk, MOST_LANES), "raw")
+    H = answered(f, sweep, arguments(request.args, positions, xs))
+    if H is None or H.shape != (n, n) or np.isnan(H).any():
+        return None
+    return _in_blocks(request, H)
+
+
+def _in_blocks(request, H):
+    """The Hessian of all inputs in a row as that of one argument, or as a tuple of tuples."""
+    ends = np.cumsum([0, *request.sizes]).tolist()
+    places = list(zip(request.xs, ends, ends[1:], strict=False))
+    rows = [
+        tuple(H[i:j, k:m].copy().reshape(x.shape + z.shape) for z, k, m in places)
+        for x, i, j in places
+    ]
+    return tuple(rows) if request.is_tuple else rows[0][0]
+
+
+def along(f, xs, x_dots, given):
+    """As `passes.forward_pass.along`: the value and its change; None: not here."""
+    if not is_answered(f, (*xs, *x_dots)):
+        return None
+    positions = tuple(range(len(xs)))
+    sweep = made(f, positions, 1, "along")
+    args = arguments(given, positions, xs)
+    dots = arguments(args, positions, [t.astype(x.dtype) for x, t in zip(xs, x_dots, strict=True)])
+    found = answered(f, sweep, [*args[: len(xs)], *dots[: len(xs)], *args[len(xs) :]])
+    if found is None:
+        return None
+    y, columns = found
+    return y, columns[..., 0][()]
+
+
+def answered(f, sweep, args):
+    """``sweep(*args)``; None, and a warning, where it cannot be compiled."""
+    try:
+        return sweep(*args)
+    except errors.NumbaError as error:
+        _refused[f] = str(error)
+        warnings.warn(
+            f"{error}\n  It runs as Python here, which is right but slow.",
+            CompiledFallbackWarning,
+            stacklevel=_users_level(),
+        )
+        return None
+
+
+def _users_level():
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_code.co_filename.startswith(OWN):
+        frame, level = frame.f_back, level + 1
+    return level
