@@ -6,6 +6,7 @@ partials of finite factors are plain fused multiply-adds.  Only partials may be 
 those of the function itself, to the bit.
 """
 
+import math
 import operator
 
 from llvmlite import ir
@@ -92,7 +93,7 @@ def combined(context, builder, kind, *terms):
     total = products[0]
     if len(products) == 2:
         total = each(context, builder, kind, operator.add, *products)
-    factors = [factor for factor, _ in terms if not isinstance(factor, ir.Constant)]
+    factors = [factor for factor, _ in terms if not _is_finite_constant(factor)]
     if is_dual(kind.inner) or not factors:
         return total
     # f - f is 0 for finite f, NaN otherwise, and NaN once in a sum stays there.
@@ -108,6 +109,13 @@ def combined(context, builder, kind, *terms):
     merged.add_incoming(total, before)
     merged.add_incoming(careful, rare)
     return merged
+
+
+def _is_finite_constant(factor):
+    if not isinstance(factor, ir.Constant):
+        return False
+    value = factor.constant
+    return value is None or isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _strict(builder, factor, partials):

@@ -14,7 +14,7 @@ from numba.core.typing.templates import AbstractTemplate, infer, infer_global
 from numba.extending import lower_builtin, overload
 
 from dualmc.compiled.arrays import looping
-from dualmc.compiled.arrays.looping import bare, dimensions, element, is_dual_array
+from dualmc.compiled.arrays.looping import bare, dimensions, element
 from dualmc.compiled.dual_type import is_dual, is_scalar, promoted
 from dualmc.compiled.intrinsics import primal_of
 from dualmc.compiled.whole_numbers import JUMPS, TESTS
@@ -42,6 +42,11 @@ _IN_PLACE = {
     operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
     operator.itruediv: operator.truediv, operator.ipow: np.power, operator.imod: np.remainder,
     operator.ifloordiv: np.floor_divide,
+}  # fmt: skip
+
+_SYMBOLS = {
+    operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=",
+    operator.ipow: "**=", operator.imod: "%=", operator.ifloordiv: "//=",
 }  # fmt: skip
 
 
@@ -96,25 +101,25 @@ def kept(kind):
     return kind if isinstance(kind, types.IntegerLiteral) else bare(kind)
 
 
-def _fits(dtype, into):
+def fits(dtype, into):
     """Whether numbers of `dtype` can be stored in an array of `into`."""
     return dtype == into or is_dual(into) and promoted(dtype, into) == into
 
 
-def _check_out(name, out, dtype):
+def _check_out(key, out, dtype):
+    label = _SYMBOLS.get(key) or f"np.{key.__name__}"
     if not isinstance(out, types.Array):
-        raise errors.TypingError(f"dualmc: {name} takes an array as out, got {out}.")
+        raise errors.TypingError(f"dualmc: {label} takes an array as out, got {out}")
     if not out.mutable:
-        raise errors.TypingError(f"dualmc: {name} writes to an array that is read-only.")
-    if not _fits(dtype, out.dtype):
-        raise errors.TypingError(cannot_hold(out, f"the result of {name}"))
+        raise errors.TypingError(f"dualmc: {label} writes to an array that is read-only")
+    if not fits(dtype, out.dtype):
+        raise errors.TypingError(cannot_hold(out, f"the result of {label}"))
 
 
 def cannot_hold(array, what):
     return (
-        f"dualmc: {what} depends on the inputs, and an array of {array.dtype} cannot hold it, for "
-        f"its derivative would be lost. Make the array inside f, by np.zeros(n), np.zeros_like(x) "
-        f"or x.copy(), or pass it through argnums."
+        f"dualmc: an array of {array.dtype} cannot hold {what}, which depends on the inputs: its "
+        f"derivative would be lost"
     )
 
 
@@ -129,7 +134,7 @@ class _New(_Rule):
             return None
         taken, dtype = found
         if len(taken) > self.count:
-            _check_out(self.name, taken[-1], dtype)
+            _check_out(type(self).key, taken[-1], dtype)
             return signature(taken[-1], *taken)
         ndim = max(map(dimensions, taken))
         return signature(types.Array(dtype, ndim, looping.layout_of(taken)), *taken)
@@ -156,7 +161,10 @@ def _code(rule):
     def code(context, builder, sig, args):
         scalar, n = rule.scalar, rule.count
         kinds, given = list(sig.args), list(args)
-        inputs = [looping.Operand(context, builder, k, v) for k, v in zip(kinds[:n], given)]
+        inputs = [
+            looping.Operand(context, builder, k, v)
+            for k, v in zip(kinds[:n], given[:n], strict=True)
+        ]
         scalars = _scalar_kinds(kinds[:n])
         result = sig.return_type
 
@@ -166,7 +174,7 @@ def _code(rule):
 
         if issubclass(rule, _InPlace):
             found = looping.typed_call(context.typing_context, scalar, scalars).return_type
-            _check_out(rule.name, result, _result_type(found, scalars))
+            _check_out(rule.key, result, _result_type(found, scalars))
             return looping.fill_given(context, builder, result, given[0], inputs, compute)
         if len(given) > n:
             return looping.fill_given(context, builder, result, given[n], inputs, compute)
