@@ -13,7 +13,15 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import as_dual, chained, chained_both, primal_of, value_of
+from dualmc.compiled.intrinsics import (
+    as_dual,
+    chained,
+    chained_both,
+    primal_of,
+    unknown_beyond,
+    unknown_from,
+    value_of,
+)  # fmt: skip
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
 from dualmc.rules.derived import text_of
 from dualmc.rules.table import RULES
@@ -69,7 +77,8 @@ _KINKS = {
 
 @register_jitable
 def unless(is_kink, d):
-    return d * np.nan if is_kink else d
+    """`d`, of which nothing more is known at a kink."""
+    return unknown_beyond(d) if is_kink else d
 
 
 def _kink_of(function, kind):
@@ -88,7 +97,7 @@ def of_one(function, ufunc, rule):
     def chosen(x):
         if not is_dual(x):
             return None
-        is_kink = _kink_of(ufunc, x)
+        is_kink, inner = _kink_of(ufunc, x), x.inner
         if not callable(partial):
 
             def number(x):
@@ -108,7 +117,7 @@ def of_one(function, ufunc, rule):
         def kinked(x):
             v = value_of(x)
             y = function(v)
-            return chained(x, y, unless(is_kink(primal_of(x)), p(v, y)), x)
+            return chained(x, y, unless(is_kink(primal_of(x)), as_dual(inner, p(v, y))), x)
 
         return kinked
 
@@ -139,7 +148,7 @@ def of_two(function, ufunc, rule):
         active = [is_dual(t) and t.depth == kind.depth for t in (a, b)]
         partials = rule.partials if all(active) else alone
         p, q = (_numeric(p, kind.inner) for p in partials)
-        test = _kink_of(ufunc, kind)
+        test, inner = _kink_of(ufunc, kind), kind.inner
         is_kink = register_jitable(lambda a, b: False) if test is None else test
         if all(active):
 
@@ -147,7 +156,8 @@ def of_two(function, ufunc, rule):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
                 is_at = is_kink(primal_of(a), primal_of(b))
-                d, e = unless(is_at, p(u, v, y)), unless(is_at, q(u, v, y))
+                d = unless(is_at, as_dual(inner, p(u, v, y)))
+                e = unless(is_at, as_dual(inner, q(u, v, y)))
                 return chained_both(kind, y, d, a, e, b)
 
             return both
@@ -156,7 +166,7 @@ def of_two(function, ufunc, rule):
             def first(a, b):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
-                d = unless(is_kink(primal_of(a), primal_of(b)), p(u, b, y))
+                d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, p(u, b, y)))
                 return chained(kind, y, d, a)
 
             return first
@@ -164,7 +174,7 @@ def of_two(function, ufunc, rule):
         def second(a, b):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
-            d = unless(is_kink(primal_of(a), primal_of(b)), q(a, v, y))
+            d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, q(a, v, y)))
             return chained(kind, y, d, b)
 
         return second
@@ -208,7 +218,7 @@ def _choosing(function, is_first):
             y = function(u, v)
             taken = as_dual(kind, a) if is_first(u, v, y) else as_dual(kind, b)
             if is_nested and u == v:
-                return taken * np.nan
+                return unknown_from(taken)
             return taken
 
         return of_two
