@@ -102,16 +102,19 @@ def _narrowed(context, builder, given, kind, value):
         return value
     primal, parts = partials.unpack(builder, value)
     primal = _narrowed(context, builder, given.inner, kind.inner, primal)
+    lanes = partials.lanes_of(builder, given, parts)
     if is_dual(kind.inner):
-        out = partials.zeros(context, kind)
+        out = partials.zeros(context, kind.unmarked)
         for i in range(kind.n):
-            part = builder.extract_value(parts, [i])
+            part = builder.extract_value(lanes, [i])
             part = _narrowed(context, builder, given.inner, kind.inner, part)
             out = builder.insert_value(out, part, [i])
     else:
         is_wider = kind.base.bitwidth > given.base.bitwidth
         convert = builder.fpext if is_wider else builder.fptrunc
-        out = convert(parts, context.get_value_type(kind.partials))
+        out = convert(lanes, context.get_value_type(kind.unmarked.partials))
+    if kind.marks:
+        out = partials.marked(context, builder, kind, out, partials.marks_of(builder, parts))
     return partials.pack(context, builder, kind, primal, out)
 
 
