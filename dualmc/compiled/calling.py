@@ -41,7 +41,11 @@ def arguments(given, numbers, xs):
 def passes(request):
     """As `passes.forward_pass.passes`: the value, the columns of the Jacobian, and aux."""
     f, xs = request.f, request.xs
-    if request.has_aux or request.sparse or not is_answered(f, xs):
+    if request.sparse:
+        from dualmc.compiled.sparse import verbs as sparse
+
+        return sparse.passes(request)
+    if request.has_aux or not is_answered(f, xs):
         return None
     n = sum(request.sizes)
     chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
@@ -52,10 +56,10 @@ def passes(request):
     if found is None:
         return None
     y, columns = found
-    return np.asarray(y), [columns[..., _order(request)]], None
+    return np.asarray(y), [columns[..., order_of(request)]], None
 
 
-def _order(request):
+def order_of(request):
     """Where the columns of the arguments as they are asked for lie among those by position."""
     numbers = request.numbers
     if list(numbers) == sorted(numbers):
@@ -106,7 +110,7 @@ def hessian(request):
     H = answered("hessian", f, sweep, args, args)
     if H is None or H.shape != (n, n) or np.isnan(H).any():
         return None
-    order = _order(request)
+    order = order_of(request)
     return _in_blocks(request, H[order][:, order])
 
 
@@ -140,12 +144,12 @@ def along(f, xs, x_dots, given):
 def answered(what, f, sweep, args, given):
     """``sweep(*args)``; None, and a warning, where it cannot be compiled for the `given`."""
     known = _refused.get(f)
-    if known and (what, *_kinds(given)) in known:
+    if known and (what, *kinds_of(given)) in known:
         return None
     try:
         return sweep(*args)
     except errors.NumbaError as error:
-        _refused.setdefault(f, set()).add((what, *_kinds(given)))
+        _refused.setdefault(f, set()).add((what, *kinds_of(given)))
         warnings.warn(
             f"{error}\n  It runs as Python here, which is right but slow.",
             CompiledFallbackWarning,
@@ -154,7 +158,7 @@ def answered(what, f, sweep, args, given):
         return None
 
 
-def _kinds(args):
+def kinds_of(args):
     """The types of arguments, as Numba sees them."""
     try:
         return tuple(map(numba.typeof, args))

@@ -16,6 +16,7 @@ from dualmc.compiled.intrinsics import primal_of
 from dualmc.compiled.partials import (
     call,
     combined,
+    decided,
     each,
     innermost,
     pack,
@@ -135,6 +136,8 @@ def _comparison(op):
 
     def lowered(context, builder, sig, args):
         values = [innermost(builder, t, v) for t, v in zip(sig.args, args, strict=True)]
+        for kind in sig.args:
+            decided(builder, kind)
         function = context.typing_context.resolve_value_type(op)
         plain = function.get_call_type(context.typing_context, tuple(t for _, t in values), {})
         cast = [
@@ -158,6 +161,7 @@ def _bool(x):
 @lower_builtin(bool, DualType)
 def _truth(context, builder, sig, args):
     value, _ = innermost(builder, sig.args[0], args[0])
+    decided(builder, sig.args[0])
     return builder.fcmp_unordered("!=", value, value.type(0.0))
 
 

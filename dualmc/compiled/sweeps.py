@@ -169,15 +169,20 @@ class Sweep:
         parts = [f"dualmc{VERSION}", self.mode.replace(" ", "_"), *map(str, self.positions)]
         return "_".join([*parts, str(kind).replace(",", "_"), str(level), place.replace(".", "_")])
 
+    def kind(self, inner):
+        """The type of the Duals."""
+        return DualType(inner, self.chunk)
+
+    def scope(self):
+        """What the text calls besides f."""
+        return {name: getattr(blocks, name) for name in _NAMES} | {"_shaped": _shaped}
+
     def compiled(self, inner=None, level=0, has_wrapper=True):
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
-        kind = DualType(inner, self.chunk)
+        kind = self.kind(inner)
         copy = Retarget(kind, promotes_all=level > 0).copy_of(self.f)
-        scope = {
-            **{name: getattr(blocks, name) for name in _NAMES},
-            "f": copy, "T": kind, "E": inner, "N": self.chunk, "_shaped": _shaped,
-        }  # fmt: skip
+        scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         name = self.name(kind, level)
         file = cached_beside(self.f) if has_wrapper else None
         code = compile(self.text(), file or __file__, "exec")
