@@ -1,6 +1,19 @@
 """All that tells Numba of Duals: imported once, with the first compiled function."""
 
 from dualmc.compiled import elementary, operators, powers, whole_numbers
-from dualmc.compiled.arrays import making, products
+from dualmc.compiled.arrays import (
+    choosing,
+    elementwise,
+    making,
+    parts,
+    products,
+    statistics,
+    sums,
+    writing,
+)
 
-__all__ = ["elementary", "making", "operators", "powers", "products", "whole_numbers"]
+__all__ = [
+    "choosing", "elementary", "elementwise", "making", "operators", "parts", "powers", "writing",
+    "products", "statistics", "sums",
+    "whole_numbers",
+]  # fmt: skip

@@ -9,6 +9,7 @@ Marks are joined by every step, whatever its factors are: a bit is lost by no ca
 """
 
 import functools
+import math
 import operator
 
 from llvmlite import ir
@@ -139,7 +140,7 @@ def combined(context, builder, kind, *terms):
     total = products[0]
     if len(products) == 2:
         total = each(context, builder, kind, operator.add, *products)
-    factors = [factor for factor, _ in terms if not isinstance(factor, ir.Constant)]
+    factors = [factor for factor, _ in terms if not _is_finite_constant(factor)]
     if is_dual(kind.inner) or not factors:
         return total
     # f - f is 0 for finite f, NaN otherwise, and NaN once in a sum stays there.
@@ -155,6 +156,13 @@ def combined(context, builder, kind, *terms):
     merged.add_incoming(total, before)
     merged.add_incoming(careful, rare)
     return merged
+
+
+def _is_finite_constant(factor):
+    if not isinstance(factor, ir.Constant):
+        return False
+    value = factor.constant
+    return value is None or isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _strict(builder, factor, partials):

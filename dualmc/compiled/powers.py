@@ -38,6 +38,13 @@ def _whole(function, k):
     if k == 0:
         return lambda a, b: as_dual(a, function(value_of(a), k))
     before = k - 1
+    if function in (np.power, np.float_power):  # not multiplied, to the bit
+
+        def ufunc(a, b):
+            v = value_of(a)
+            return chained(a, function(v, k), k * v**before, a)
+
+        return ufunc
 
     def power(a, b):
         v = value_of(a)
