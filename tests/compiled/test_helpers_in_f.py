@@ -352,7 +352,7 @@ def test_short_functions_run_as_python_for_a_while():
 def test_policy():
     assert policy.Code(field.py_func).has_loops and policy.Code(outer.py_func).has_loops
     assert not policy.Code(lambda x: x + 1).has_loops
-    assert policy.Code(lambda x: np.random.rand() * x)  # noqa: NPY002.is_random
+    assert policy.Code(lambda x: np.random.rand() * x).is_random  # noqa: NPY002
 
 
 def test_random_numbers():

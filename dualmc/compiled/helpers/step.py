@@ -18,6 +18,7 @@ from dualmc.compiled.helpers.rows import Rows
 from dualmc.compiled.helpers.writes import without_derivative, written
 from dualmc.graph.record import has_traced
 from dualmc.kernels.compiling import unwatched
+from dualmc.unchanged.code.bytecode import REWRITTEN
 
 __all__ = ["call", "is_native"]
 
@@ -54,7 +55,7 @@ def _by_position(function, given, kwargs):
 
 @unwatched  # Numba's compiler may be at work
 def _stepped(info, function, given):
-    if info.code.is_random:
+    if info.code.is_random or id(function.dispatcher.py_func.__code__) in REWRITTEN:
         raise Unfit
     if has_traced(given):
         return traced.call(info, function, given)
