@@ -13,7 +13,15 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import as_dual, chained, chained_both, primal_of, value_of
+from dualmc.compiled.intrinsics import (
+    as_dual,
+    chained,
+    chained_both,
+    primal_of,
+    taken,
+    taken_both,
+    value_of,
+)  # fmt: skip
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
 from dualmc.rules.derived import text_of
 from dualmc.rules.table import RULES
@@ -32,7 +40,9 @@ OF_MATH.setdefault(np.degrees, []).append(math.degrees)
 OF_MATH.setdefault(np.radians, []).append(math.radians)
 OF_MATH[np.fmod] = [math.fmod]
 
-_OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Of formulas for partials, whatever the options of the function that uses them are.
+PLAIN = {"error_model": "numpy", "fastmath": False}
+_OPTIONS = {**PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _partials: dict = {}  # by text and depth
 
 
@@ -131,6 +141,7 @@ def _numeric(partial, kind):
 def of_two(function, ufunc, rule):
     """What overloads `function`, which is `ufunc`, of two arguments."""
     alone = rule.alone or rule.partials
+    one, two = (taken, taken_both) if rule.chooses else (chained, chained_both)
 
     def chosen(a, b):
         kind = promoted(a, b)
@@ -148,7 +159,7 @@ def of_two(function, ufunc, rule):
                 y = function(u, v)
                 is_at = is_kink(primal_of(a), primal_of(b))
                 d, e = unless(is_at, p(u, v, y)), unless(is_at, q(u, v, y))
-                return chained_both(kind, y, d, a, e, b)
+                return two(kind, y, d, a, e, b)
 
             return both
         if active[0]:
@@ -157,7 +168,7 @@ def of_two(function, ufunc, rule):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
                 d = unless(is_kink(primal_of(a), primal_of(b)), p(u, b, y))
-                return chained(kind, y, d, a)
+                return one(kind, y, d, a)
 
             return first
 
@@ -165,7 +176,7 @@ def of_two(function, ufunc, rule):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
             d = unless(is_kink(primal_of(a), primal_of(b)), q(a, v, y))
-            return chained(kind, y, d, b)
+            return one(kind, y, d, b)
 
         return second
 

@@ -86,22 +86,56 @@ def scaled(context, builder, kind, factor, partials):
     return out
 
 
-def combined(context, builder, kind, *terms):
-    """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros."""
+def combined(context, builder, kind, *terms, refined=None):
+    """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros.
+
+    Where a factor is not finite, the terms are those that `refined` writes, if it is given.
+    """
     products = [scaled(context, builder, kind, f, p) for f, p in terms]
     total = products[0]
     if len(products) == 2:
         total = each(context, builder, kind, operator.add, *products)
-    factors = [factor for factor, _ in terms if not isinstance(factor, ir.Constant)]
-    if is_dual(kind.inner) or not factors:
+    if is_dual(kind.inner):
         return total
     # f - f is 0 for finite f, NaN otherwise, and NaN once in a sum stays there.
-    tests = [builder.fsub(f, f) for f in factors]
+    tests = [builder.fsub(f, f) for f, _ in terms]
     test = tests[0] if len(tests) == 1 else builder.fadd(*tests)
     is_rare = builder.fcmp_unordered("uno", test, test)
+    return _unless_rare(builder, is_rare, total, refined or (lambda: terms))
+
+
+def by_constant(context, builder, kind, factor, partials):
+    """``factor * partials`` for a number of the function's own, which if it is 0 gives 0."""
+    if is_dual(kind.inner):
+        return scaled(context, builder, kind, factor, partials)
+    total = scaled(context, builder, kind, factor, partials)
+    size = call_intrinsic(builder, "llvm.fabs", factor)
+    is_usual = builder.and_(
+        builder.fcmp_ordered(">", size, size.type(0.0)),
+        builder.fcmp_ordered("<", size, size.type(float("inf"))),
+    )
+    return _unless_rare(builder, builder.not_(is_usual), total, lambda: [(factor, partials)], True)
+
+
+def chosen(context, builder, kind, *terms):
+    """`combined` for a function that returns one of its arguments: what is not taken, whose factor
+    is 0, counts nothing, not even if it is infinite.
+    """
+    if is_dual(kind.inner):
+        return combined(context, builder, kind, *terms)
+    strict = [_strict(builder, f, p, True) for f, p in terms]
+    return strict[0] if len(strict) == 1 else builder.fadd(*strict)
+
+
+def call_intrinsic(builder, name, value):
+    return builder.call(builder.module.declare_intrinsic(name, [value.type]), [value])
+
+
+def _unless_rare(builder, is_rare, total, terms, is_zero_strong=False):
+    """`total`, or the sum of `terms`, written on demand, term by term with its zeros kept."""
     before = builder.block
     with builder.if_then(is_rare, likely=False):
-        strict = [_strict(builder, f, p) for f, p in terms]
+        strict = [_strict(builder, f, p, is_zero_strong) for f, p in terms()]
         careful = strict[0] if len(strict) == 1 else builder.fadd(*strict)
         rare = builder.block
     merged = builder.phi(total.type)
@@ -110,10 +144,13 @@ def combined(context, builder, kind, *terms):
     return merged
 
 
-def _strict(builder, factor, partials):
-    product = builder.fmul(splat(builder, partials.type, factor), partials)
+def _strict(builder, factor, partials, is_zero_strong=False):
+    factors = splat(builder, partials.type, factor)
     zero = ir.Constant(partials.type, None)
-    return builder.select(builder.fcmp_ordered("==", partials, zero), zero, product)
+    is_zero = builder.fcmp_ordered("==", partials, zero)
+    if is_zero_strong:
+        is_zero = builder.or_(is_zero, builder.fcmp_ordered("==", factors, zero))
+    return builder.select(is_zero, zero, builder.fmul(factors, partials))
 
 
 def innermost(builder, kind, value):
