@@ -19,7 +19,7 @@ from dualmc.calls.request import Request
 from dualmc.calls.structures import structured
 from dualmc.calls.structures.flat import OtherStructure
 from dualmc.calls.structures.trees import Structure
-from dualmc.replay import copying, fresh_calls
+from dualmc.replay import compiled_function, copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.path import Path
 from dualmc.replay.paths import Paths
@@ -91,10 +91,13 @@ class Prepared:
             and layout == "numerator"
             and request.format in (None, "csr")
         )
-        paths = self._paths = Paths(
-            request, of, self._fresh, self._options, self._max_seconds, self._is_direct
-        )
-        paths.add(args, paths.kept)
+        paths = compiled_function.of(request, of, self._is_direct)
+        if paths is None:
+            paths = Paths(
+                request, of, self._fresh, self._options, self._max_seconds, self._is_direct
+            )
+            paths.add(args, paths.kept)
+        self._paths = paths
         self._short = paths.short  # one vector in, an array out
 
     @property
@@ -198,7 +201,10 @@ class Prepared:
             with paths.lock:
                 self._short = paths.short
         if found is None:
-            self.fresh_calls += 1
+            if paths.is_compiled:
+                self.replays += 1
+            else:
+                self.fresh_calls += 1
             return self._fresh(args, with_value, **self._options)
         self.replays += 1
         path, made = found

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core.registry import CPUDispatcher
 from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
@@ -69,6 +70,10 @@ def hessian(
         return structured.hessian(
             met, hessian, f, args, argnums, chunk_size=chunk_size, sparse=sparse
         )
+    if type(f) is CPUDispatcher:
+        H = _of_compiled(request)
+        if H is not None:
+            return H
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
             return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
@@ -96,6 +101,12 @@ def hessian(
             blocks = [b.reshape(shape + b.shape[1:]) for b in blocks]
         rows.append(tuple(blocks))
     return tuple(rows)
+
+
+def _of_compiled(request: Request) -> Any:
+    from dualmc.compiled import calling
+
+    return calling.hessian(request)
 
 
 def hvp(

@@ -81,6 +81,37 @@ _ends: dict = {}  # what tells that a function of `swift` is gone
 MOST_LANES = 16
 
 
+def hessian(request):
+    """The Hessian as `hessian` returns it, by Duals of Duals; None: not here.
+
+    NaN is what nested Duals say where a convention chose a first derivative: the general path then
+    answers, which knows how to go on.
+    """
+    f, xs = request.f, request.xs
+    positions = tuple(request.numbers)
+    if request.sparse or not is_answered(f, xs) or list(positions) != sorted(set(positions)):
+        return None
+    n = sum(request.sizes)
+    chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
+    gradient = made(f, positions, chunk_for(n), "raw")
+    sweep = made(gradient, positions, min(chunk, MOST_LANES), "raw")
+    H = answered(f, sweep, arguments(request.args, positions, xs))
+    if H is None or H.shape != (n, n) or np.isnan(H).any():
+        return None
+    return _in_blocks(request, H)
+
+
+def _in_blocks(request, H):
+    """The Hessian of all inputs in a row as that of one argument, or as a tuple of tuples."""
+    ends = np.cumsum([0, *request.sizes]).tolist()
+    places = list(zip(request.xs, ends, ends[1:], strict=False))
+    rows = [
+        tuple(H[i:j, k:m].copy().reshape(x.shape + z.shape) for z, k, m in places)
+        for x, i, j in places
+    ]
+    return tuple(rows) if request.is_tuple else rows[0][0]
+
+
 def along(f, xs, x_dots, given):
     """As `passes.forward_pass.along`: the value and its change; None: not here."""
     if not is_answered(f, (*xs, *x_dots)):

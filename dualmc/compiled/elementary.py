@@ -10,6 +10,7 @@ from types import FunctionType
 
 import numba
 import numpy as np
+from numba.core import types
 from numba.extending import overload, register_jitable
 
 from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
@@ -20,6 +21,8 @@ from dualmc.compiled.intrinsics import (
     primal_of,
     taken,
     taken_both,
+    unknown_beyond,
+    unknown_from,
     value_of,
 )  # fmt: skip
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
@@ -79,7 +82,8 @@ _KINKS = {
 
 @register_jitable
 def unless(is_kink, d):
-    return d * np.nan if is_kink else d
+    """`d`, of which nothing more is known at a kink."""
+    return unknown_beyond(d) if is_kink else d
 
 
 def _kink_of(function, kind):
@@ -98,7 +102,7 @@ def of_one(function, ufunc, rule):
     def chosen(x):
         if not is_dual(x):
             return None
-        is_kink = _kink_of(ufunc, x)
+        is_kink, inner = _kink_of(ufunc, x), x.inner
         if not callable(partial):
 
             def number(x):
@@ -118,7 +122,7 @@ def of_one(function, ufunc, rule):
         def kinked(x):
             v = value_of(x)
             y = function(v)
-            return chained(x, y, unless(is_kink(primal_of(x)), p(v, y)), x)
+            return chained(x, y, unless(is_kink(primal_of(x)), as_dual(inner, p(v, y))), x)
 
         return kinked
 
@@ -150,7 +154,7 @@ def of_two(function, ufunc, rule):
         active = [is_dual(t) and t.depth == kind.depth for t in (a, b)]
         partials = rule.partials if all(active) else alone
         p, q = (_numeric(p, kind.inner) for p in partials)
-        test = _kink_of(ufunc, kind)
+        test, inner = _kink_of(ufunc, kind), kind.inner
         is_kink = register_jitable(lambda a, b: False) if test is None else test
         if all(active):
 
@@ -158,7 +162,8 @@ def of_two(function, ufunc, rule):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
                 is_at = is_kink(primal_of(a), primal_of(b))
-                d, e = unless(is_at, p(u, v, y)), unless(is_at, q(u, v, y))
+                d = unless(is_at, as_dual(inner, p(u, v, y)))
+                e = unless(is_at, as_dual(inner, q(u, v, y)))
                 return two(kind, y, d, a, e, b)
 
             return both
@@ -167,7 +172,7 @@ def of_two(function, ufunc, rule):
             def first(a, b):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
-                d = unless(is_kink(primal_of(a), primal_of(b)), p(u, b, y))
+                d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, p(u, b, y)))
                 return one(kind, y, d, a)
 
             return first
@@ -175,7 +180,7 @@ def of_two(function, ufunc, rule):
         def second(a, b):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
-            d = unless(is_kink(primal_of(a), primal_of(b)), q(a, v, y))
+            d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, q(a, v, y)))
             return one(kind, y, d, b)
 
         return second
@@ -203,9 +208,8 @@ _install()
 # --- The larger and the smaller of two, as Python's own functions choose -------------------------
 
 
-def _choosing(function, is_first):
-    """`function` of two takes one of them: the first of equals."""
-    is_first = register_jitable(is_first)
+def _choosing(function):
+    """`function` takes one of its arguments: the first of equals."""
 
     @overload(function)
     def chosen(a, b):
@@ -217,25 +221,38 @@ def _choosing(function, is_first):
         def of_two(a, b):
             u, v = primal_of(a), primal_of(b)
             y = function(u, v)
-            taken = as_dual(kind, a) if is_first(u, v, y) else as_dual(kind, b)
+            taken = as_dual(kind, a) if _is_first(u, v, y) else as_dual(kind, b)
             if is_nested and u == v:
-                return taken * np.nan
+                return unknown_from(taken)
             return taken
 
         return of_two
 
     @overload(function)
-    def of_three(a, b, c):
-        if any(map(is_dual, (a, b, c))) and all(map(is_scalar, (a, b, c))):
-            return lambda a, b, c: function(function(a, b), c)
-        return None
+    def of_many(*args):
+        in_tuple = len(args) == 1 and isinstance(args[0], types.BaseTuple)
+        kinds = args[0].types if in_tuple else args
+        if len(kinds) < 3 - in_tuple or not any(map(is_dual, kinds)):
+            return None
+        if not all(map(is_scalar, kinds)):
+            return None
+        of_all = _folded(len(kinds))
+        folded = register_jitable(lambda values: of_all(function, values))
+        return (lambda *args: folded(args[0])) if in_tuple else (lambda *args: folded(args))
 
-    @overload(function)
-    def of_four(a, b, c, d):
-        if any(map(is_dual, (a, b, c, d))) and all(map(is_scalar, (a, b, c, d))):
-            return lambda a, b, c, d: function(function(function(a, b), c), d)
-        return None
+
+def _folded(n):
+    """``function(function(v[0], v[1]), v[2])`` and so on, for n values in a tuple of any types."""
+    text = "values[0]"
+    for i in range(1, n):
+        text = f"function({text}, values[{i}])"
+    return register_jitable(eval(f"lambda function, values: {text}"))
 
 
-_choosing(max, lambda u, v, y: u == v or y == u)
-_choosing(min, lambda u, v, y: u == v or y == u)
+@register_jitable
+def _is_first(u, v, y):
+    return u == v or y == u or (y != y and u != u)
+
+
+_choosing(max)
+_choosing(min)

@@ -94,6 +94,49 @@ def as_dual(context, like, value):
     return kind(like, value), code
 
 
+def _unknown(context, builder, kind, dual):
+    """A Dual of the same primal whose partials are NaN throughout."""
+    primal, _ = partials.unpack(builder, dual)
+    base = ir.Constant(context.get_value_type(kind.base), float("nan"))
+    if not is_dual(kind.inner):
+        parts = partials.splat(builder, context.get_value_type(kind.partials), base)
+        return pack(context, builder, kind, primal, parts)
+    part = _unknown(
+        context, builder, kind.inner, context.cast(builder, base, kind.base, kind.inner)
+    )
+    out = zeros(context, kind)
+    for i in range(kind.n):
+        out = builder.insert_value(out, part, [i])
+    return pack(context, builder, kind, primal, out)
+
+
+@intrinsic
+def unknown_beyond(context, d):
+    """A partial that a convention chose: its own derivatives are NaN; a number has none."""
+
+    def code(context, builder, sig, args):
+        return _unknown(context, builder, d, args[0]) if is_dual(d) else args[0]
+
+    return d(d), code
+
+
+@intrinsic
+def unknown_from(context, dual):
+    """A nested Dual whose first partials hold, and whose further derivatives are NaN."""
+    if not is_dual(dual) or not is_dual(dual.inner):
+        return None
+
+    def code(context, builder, sig, args):
+        primal, parts = partials.unpack(builder, args[0])
+        out = zeros(context, dual)
+        for i in range(dual.n):
+            part = _unknown(context, builder, dual.inner, builder.extract_value(parts, [i]))
+            out = builder.insert_value(out, part, [i])
+        return pack(context, builder, dual, primal, out)
+
+    return dual(dual), code
+
+
 @intrinsic
 def flat(context, like, y):
     """A Dual of the value `y`, of its precision, that does not change with the inputs."""

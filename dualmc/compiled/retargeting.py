@@ -7,10 +7,13 @@ for Python, since an array of Duals has no NumPy dtype.
 """
 
 import types as python_types
+import weakref
 
 import numba
 import numpy as np
+from numba.core import errors
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.creators import OPTIONS, creators
@@ -39,8 +42,20 @@ class Shim(python_types.ModuleType):
         return found
 
 
+def retarget(kind, promotes_all=False):
+    """The `Retarget` of these options: sweeps of one type share its copies."""
+    key = kind, promotes_all
+    found = _retargets.get(key)
+    if found is None:
+        found = _retargets[key] = Retarget(kind, promotes_all)
+    return found
+
+
+_retargets: dict = {}
+
+
 class Retarget:
-    """Copies for Duals of one type.
+    """Copies for Duals of one type, of functions that are alive.
 
     Attributes
     ----------
@@ -51,7 +66,7 @@ class Retarget:
     def __init__(self, kind, promotes_all=False):
         self.kind = kind
         self.promotes_all = promotes_all
-        self._copies = {}
+        self._copies = weakref.WeakKeyDictionary()
         self._shims = {}
         self._creators = {}
         self.files = []  # of the functions that were copied
@@ -73,7 +88,7 @@ class Retarget:
             return self._shims[value]
         if isinstance(value, python_types.FunctionType):
             found = self._creators.get(value)
-            if found is None and not _is_librarys(value):
+            if found is None and is_jitable(value):
                 found = self._copy(value, numba.njit(value))
             return value if found is None else found
         try:
@@ -105,8 +120,9 @@ class Retarget:
         if found is not None:
             return found
         function = dispatcher.py_func
-        names = dict(function.__globals__)
         code = function.__code__
+        used = _names_of(code)
+        names = {k: v for k, v in function.__globals__.items() if k in used or k[:2] == "__"}
         name = f"{function.__name__}__dual"
         cells = tuple(python_types.CellType() for _ in function.__closure__ or ())
         copy = python_types.FunctionType(
@@ -118,17 +134,26 @@ class Retarget:
         found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
-        for used in _names_of(code):
-            if used in names:
-                names[used] = self.swapped(names[used])
+        for name in used & names.keys():
+            names[name] = self.swapped(names[name])
         for old, new in zip(function.__closure__ or (), cells, strict=True):
             new.cell_contents = self.swapped(old.cell_contents)
         return found
 
 
-def _is_librarys(function):
+def is_jitable(function):
+    """Whether compiled code that calls the Python `function` runs its text (`register_jitable`)."""
     home = (getattr(function, "__module__", None) or "").split(".")[0]
-    return home in ("numpy", "numba", "math", "builtins", "dualmc", "scipy", "llvmlite")
+    if home in ("numpy", "numba", "dualmc"):
+        return False
+    context = cpu_target.typing_context
+    context.refresh()  # it may have been registered since
+    try:
+        kind = context.resolve_value_type(function)
+    except (ValueError, errors.NumbaError):
+        return False
+    overloads = (getattr(t, "_overload_func", None) for t in getattr(kind, "templates", ()))
+    return any(getattr(o, "__qualname__", "").startswith("register_jitable") for o in overloads)
 
 
 def _names_of(code):

@@ -21,10 +21,11 @@ FIRST = {"target": "cpu"}  # asked before what Numba answers for all types
 JUMPS = (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.fix)
 TESTS = (np.isnan, np.isinf, np.isfinite, np.signbit)
 OF_MATH = (math.floor, math.ceil, math.trunc, math.isnan, math.isinf, math.isfinite)
-OF_NUMBERS = (np.spacing, np.angle, np.isreal, np.iscomplex, hash)
+OF_NUMBERS = (np.spacing, np.angle, np.isreal, np.iscomplex, np.logical_not)
 OF_TWO = (
     np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
-    np.floor_divide, operator.floordiv, operator.ifloordiv,
+    np.logical_and, np.logical_or, np.logical_xor, np.floor_divide, operator.floordiv,
+    operator.ifloordiv,
 )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def _with_remainder(function):
     def chosen(a, b):
         if promoted(a, b) is None:
             return None
-        return lambda a, b: (a // b, a % b)
+        return lambda a, b: (function(primal_of(a), primal_of(b))[0], a % b)
 
 
 for _function in (divmod, np.divmod):
@@ -163,7 +164,7 @@ def _itself(function):
         return (lambda a: a) if is_dual(a) else None
 
 
-for _function in (np.sum, np.prod, np.max, np.min, np.mean):
+for _function in (np.sum, np.prod, np.max, np.min, np.mean, np.conjugate):
     _itself(_function)
 
 

@@ -53,6 +53,8 @@ class Paths:
         Why nothing is replayed, and why a way that was met later is not.
     """
 
+    is_compiled = False
+
     def __init__(
         self,
         request: Request,
