@@ -21,6 +21,7 @@ from dualmc.calls.structures.flat import OtherStructure
 from dualmc.calls.structures.trees import Structure
 from dualmc.replay import compiled_function, copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
+from dualmc.replay.export.methods import Exported
 from dualmc.replay.path import Path
 from dualmc.replay.paths import Paths
 from dualmc.replay.structures import Structured
@@ -28,7 +29,7 @@ from dualmc.replay.structures import Structured
 FLOAT64 = np.dtype(np.float64)
 
 
-class Prepared:
+class Prepared(Exported):
     """A function prepared by `prepare`: call it as ``jacobian_fwd(f, ...)`` would be called.
 
     Attributes

@@ -56,6 +56,47 @@ def _seeded_type(kind, like):
     return (types.Array(dual, kind.ndim, "C") if isinstance(kind, types.Array) else dual), dual
 
 
+# Inputs of no more bytes than this lie on the stack: a heap allocation costs as much as a small f.
+_ON_THE_STACK = 4096
+
+
+def _room_for_seeds(context, builder, kind, shape):
+    """An array of Duals for the time of one call of f, which owns no memory where it is small.
+
+    Nothing that f makes of it is still alive when the sweep returns.
+    """
+    element = context.get_data_type(kind.dtype)
+    size = context.get_abi_sizeof(element)
+    count = _integer(1)
+    for n in shape:
+        count = builder.mul(count, n)
+    capacity = _ON_THE_STACK // size
+    strides, stride = [], _integer(size)
+    for n in reversed(shape):
+        strides.insert(0, stride)
+        stride = builder.mul(stride, n)
+    with builder.goto_entry_block():
+        room = builder.alloca(ir.ArrayType(element, max(capacity, 1)))
+    is_small = builder.icmp_signed("<=", count, _integer(capacity))
+    nothing = cgutils.get_null_value(cgutils.voidptr_t)
+    data = cgutils.alloca_once_value(builder, cgutils.gep(builder, room, 0, 0))
+    owner = cgutils.alloca_once_value(builder, nothing)
+    with builder.if_then(builder.not_(is_small)):
+        array = _new(context, builder, kind, shape)
+        builder.store(array.data, data)
+        builder.store(array.meminfo, owner)
+    array = context.make_array(kind)(context, builder)
+    arrayobj.populate_array(
+        array,
+        data=builder.load(data),
+        shape=cgutils.pack_array(builder, shape),
+        strides=cgutils.pack_array(builder, strides),
+        itemsize=_integer(size),
+        meminfo=builder.load(owner),
+    )
+    return array
+
+
 def _write_seeds(context, builder, kind, value, seeded_kind, seeded, first, step):
     dual = seeded_kind.dtype
     target = context.make_array(seeded_kind)(context, builder, seeded)
@@ -85,7 +126,7 @@ def seeded(context, like, x, first):
             parts = intrinsics.basis(context, builder, dual, first)
             return pack(context, builder, dual, primal, parts)
         shape = _shape(context, builder, sig.args[1], x)
-        array = _new(context, builder, kind, shape)
+        array = _room_for_seeds(context, builder, kind, shape)
         value = array._getvalue()
         _write_seeds(context, builder, sig.args[1], x, kind, value, first, _column)
         return arrayobj.impl_ret_new_ref(context, builder, kind, value)
@@ -107,7 +148,8 @@ def coloured(context, like, x, colours, first):
             colour = context.cast(builder, colour, sig.args[2].dtype, types.intp)
             return builder.sub(colour, first)
 
-        array = _new(context, builder, kind, _shape(context, builder, sig.args[1], x))
+        shape = _shape(context, builder, sig.args[1], x)
+        array = _room_for_seeds(context, builder, kind, shape)
         value = array._getvalue()
         _write_seeds(context, builder, sig.args[1], x, kind, value, first, column)
         return arrayobj.impl_ret_new_ref(context, builder, kind, value)
@@ -135,7 +177,7 @@ def directed(context, like, x, x_dot):
         _, x_kind, t_kind = sig.args
         if kind is dual:
             return one(context, builder, x, x_kind, x_dot, t_kind)
-        array = _new(context, builder, kind, _shape(context, builder, x_kind, x))
+        array = _room_for_seeds(context, builder, kind, _shape(context, builder, x_kind, x))
         model = context.data_model_manager[dual]
         source = context.make_array(t_kind)(context, builder, x_dot)
         for position, at in _elements(context, builder, x_kind, x):

@@ -9,6 +9,7 @@ import sys
 import warnings
 import weakref
 
+import numba
 import numpy as np
 from numba.core import errors, types
 
@@ -22,12 +23,8 @@ _refused: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def is_answered(f, xs):
-    """Whether a sweep can be asked for the derivative of `f` at `xs`."""
-    return (
-        not watch.watched
-        and f not in _refused
-        and all(type(x) is np.ndarray and x.dtype in _BASES for x in xs)
-    )
+    """Whether sweeps are asked for derivatives of `f` at `xs` at all."""
+    return not watch.watched and all(type(x) is np.ndarray and x.dtype in _BASES for x in xs)
 
 
 def arguments(given, numbers, xs):
@@ -44,20 +41,34 @@ def arguments(given, numbers, xs):
 def passes(request):
     """As `passes.forward_pass.passes`: the value, the columns of the Jacobian, and aux."""
     f, xs = request.f, request.xs
-    if request.has_aux or request.sparse or not is_answered(f, xs):
+    if request.sparse:
+        from dualmc.compiled.sparse import verbs as sparse
+
+        return sparse.passes(request)
+    if request.has_aux or not is_answered(f, xs):
         return None
     n = sum(request.sizes)
     chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
-    positions = tuple(request.numbers)
-    if list(positions) != sorted(set(positions)):
-        return None
+    positions = tuple(sorted(request.numbers))
     sweep = made(f, positions, min(chunk, MOST_LANES), "value and raw")
-    args = arguments(request.args, positions, xs)
-    found = answered(f, sweep, args)
+    args = arguments(request.args, request.numbers, xs)
+    found = answered("jacobian", f, sweep, args, args)
     if found is None:
         return None
     y, columns = found
-    return np.asarray(y), [columns], None
+    return np.asarray(y), [columns[..., order_of(request)]], None
+
+
+def order_of(request):
+    """Where the columns of the arguments as they are asked for lie among those by position."""
+    numbers = request.numbers
+    if list(numbers) == sorted(numbers):
+        return slice(None)
+    order = np.argsort(numbers)
+    ends = np.cumsum([0, *(request.sizes[k] for k in order)])
+    starts = dict(zip(order.tolist(), ends.tolist(), strict=False))
+    parts = [np.arange(size) + starts[k] for k, size in enumerate(request.sizes)]
+    return np.concatenate(parts)
 
 
 def at_once(f, x, swift):
@@ -66,7 +77,7 @@ def at_once(f, x, swift):
         return None
     n = x.size
     sweep = made(f, (0,), chunk_for(n), "shaped")
-    J = answered(f, sweep, (x,))
+    J = answered("jacobian", f, sweep, (x,), (x,))
     if J is not None:
         key = id(f), n
         swift[key] = sweep
@@ -88,17 +99,19 @@ def hessian(request):
     answers, which knows how to go on.
     """
     f, xs = request.f, request.xs
-    positions = tuple(request.numbers)
-    if request.sparse or not is_answered(f, xs) or list(positions) != sorted(set(positions)):
+    if request.sparse or not is_answered(f, xs):
         return None
     n = sum(request.sizes)
+    positions = tuple(sorted(request.numbers))
     chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
     gradient = made(f, positions, chunk_for(n), "raw")
     sweep = made(gradient, positions, min(chunk, MOST_LANES), "raw")
-    H = answered(f, sweep, arguments(request.args, positions, xs))
+    args = arguments(request.args, request.numbers, xs)
+    H = answered("hessian", f, sweep, args, args)
     if H is None or H.shape != (n, n) or np.isnan(H).any():
         return None
-    return _in_blocks(request, H)
+    order = order_of(request)
+    return _in_blocks(request, H[order][:, order])
 
 
 def _in_blocks(request, H):
@@ -120,25 +133,37 @@ def along(f, xs, x_dots, given):
     sweep = made(f, positions, 1, "along")
     args = arguments(given, positions, xs)
     dots = arguments(args, positions, [t.astype(x.dtype) for x, t in zip(xs, x_dots, strict=True)])
-    found = answered(f, sweep, [*args[: len(xs)], *dots[: len(xs)], *args[len(xs) :]])
+    count = len(xs)
+    found = answered("jvp", f, sweep, [*args[:count], *dots[:count], *args[count:]], args)
     if found is None:
         return None
     y, columns = found
     return y, columns[..., 0][()]
 
 
-def answered(f, sweep, args):
-    """``sweep(*args)``; None, and a warning, where it cannot be compiled."""
+def answered(what, f, sweep, args, given):
+    """``sweep(*args)``; None, and a warning, where it cannot be compiled for the `given`."""
+    known = _refused.get(f)
+    if known and (what, *kinds_of(given)) in known:
+        return None
     try:
         return sweep(*args)
     except errors.NumbaError as error:
-        _refused[f] = str(error)
+        _refused.setdefault(f, set()).add((what, *kinds_of(given)))
         warnings.warn(
             f"{error}\n  It runs as Python here, which is right but slow.",
             CompiledFallbackWarning,
             stacklevel=_users_level(),
         )
         return None
+
+
+def kinds_of(args):
+    """The types of arguments, as Numba sees them."""
+    try:
+        return tuple(map(numba.typeof, args))
+    except (ValueError, errors.NumbaError):
+        return tuple(map(type, args))
 
 
 def _users_level():

@@ -22,18 +22,45 @@ class PartialsType(types.Type):
         super().__init__(f"Partials({inner},{n})")
 
 
+class MarkedPartialsType(PartialsType):
+    """The same, and `marks` words of bits."""
+
+    def __init__(self, inner, n, marks):
+        self.inner, self.n, self.marks = inner, n, marks
+        self.lanes, self.words = PartialsType(inner, n), MarksType(marks)
+        types.Type.__init__(self, f"Partials({inner},{n},marks {marks})")
+
+
+class MarksType(types.Type):
+    """`count` words of 64 bits, one LLVM vector."""
+
+    def __init__(self, count):
+        self.count = count
+        super().__init__(f"Marks({count})")
+
+
 class DualType(types.Type):
     """A primal of type `inner` (a float or a Dual) and `n` partials of that type.
 
     Not a subclass of ``types.Number``, which asks for NumPy's dtype of what it unifies with.
     """
 
-    def __init__(self, inner, n):
-        self.inner, self.n = inner, n
+    def __init__(self, inner, n, marks=0):
+        self.inner, self.n, self.marks = inner, n, marks
         self.depth = 1 + depth_of(inner)
         self.base = base_of(inner)
-        self.partials = PartialsType(inner, n)
-        super().__init__(f"Dual({inner},{n})")
+        # Whether steps that depend on values are told: see `partials.decided`.
+        self.is_watched = marks > 0 or (is_dual(inner) and inner.is_watched)
+        if marks:
+            self.partials = MarkedPartialsType(inner, n, marks)
+            super().__init__(f"Dual({inner},{n},marks {marks})")
+        else:
+            self.partials = PartialsType(inner, n)
+            super().__init__(f"Dual({inner},{n})")
+
+    @property
+    def unmarked(self):
+        return DualType(self.inner, self.n)
 
     @property
     def bitwidth(self):
@@ -44,7 +71,7 @@ class DualType(types.Type):
         if base == self.base:
             return self
         inner = self.inner.with_base(base) if is_dual(self.inner) else base
-        return DualType(inner, self.n)
+        return DualType(inner, self.n, self.marks)
 
     def can_convert_from(self, context, other):
         if isinstance(other, NUMBERS):
@@ -167,13 +194,32 @@ class PartialsModel(models.DataModel):
         return self.from_data(builder, value)
 
 
-@register_model(DualType)
-class DualModel(models.StructModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, [("primal", kind.inner), ("partials", kind.partials)])
+class PackedModel(models.StructModel):
+    """Parts side by side, in memory without padding."""
 
     def get_data_type(self):
         if self._data_type is None:
             parts = [model.get_data_type() for model in self._models]
             self._data_type = ir.LiteralStructType(parts, packed=True)
         return self._data_type
+
+
+@register_model(DualType)
+class DualModel(PackedModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, [("primal", kind.inner), ("partials", kind.partials)])
+
+
+@register_model(MarkedPartialsType)
+class MarkedPartialsModel(PackedModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, [("lanes", kind.lanes), ("marks", kind.words)])
+
+
+@register_model(MarksType)
+class MarksModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, ir.VectorType(ir.IntType(64), kind.count))
+
+    def load_from_data_pointer(self, builder, ptr, align=None):
+        return builder.load(ptr, align=align or 8)

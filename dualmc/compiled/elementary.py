@@ -18,7 +18,8 @@ from dualmc.compiled.intrinsics import (
     as_dual,
     chained,
     chained_both,
-    primal_of,
+    depending,
+    factor_of,
     taken,
     taken_both,
     unknown_beyond,
@@ -122,7 +123,7 @@ def of_one(function, ufunc, rule):
         def kinked(x):
             v = value_of(x)
             y = function(v)
-            return chained(x, y, unless(is_kink(primal_of(x)), as_dual(inner, p(v, y))), x)
+            return chained(x, y, unless(is_kink(factor_of(x)), as_dual(inner, p(v, y))), x)
 
         return kinked
 
@@ -161,7 +162,7 @@ def of_two(function, ufunc, rule):
             def both(a, b):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
-                is_at = is_kink(primal_of(a), primal_of(b))
+                is_at = is_kink(factor_of(a), factor_of(b))
                 d = unless(is_at, as_dual(inner, p(u, v, y)))
                 e = unless(is_at, as_dual(inner, q(u, v, y)))
                 return two(kind, y, d, a, e, b)
@@ -172,7 +173,7 @@ def of_two(function, ufunc, rule):
             def first(a, b):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
-                d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, p(u, b, y)))
+                d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, p(u, b, y)))
                 return one(kind, y, d, a)
 
             return first
@@ -180,7 +181,7 @@ def of_two(function, ufunc, rule):
         def second(a, b):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
-            d = unless(is_kink(primal_of(a), primal_of(b)), as_dual(inner, q(a, v, y)))
+            d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, q(a, v, y)))
             return one(kind, y, d, b)
 
         return second
@@ -219,9 +220,10 @@ def _choosing(function):
         is_nested = is_dual(kind.inner)
 
         def of_two(a, b):
-            u, v = primal_of(a), primal_of(b)
+            u, v = factor_of(a), factor_of(b)
             y = function(u, v)
             taken = as_dual(kind, a) if _is_first(u, v, y) else as_dual(kind, b)
+            taken = depending(depending(taken, a), b)
             if is_nested and u == v:
                 return unknown_from(taken)
             return taken

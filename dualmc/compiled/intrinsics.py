@@ -17,16 +17,20 @@ def _cast(context, builder, from_kind, kind, value):
     if is_dual(from_kind) and from_kind.depth == kind.depth:  # another precision
         primal, parts = partials.unpack(builder, value)
         primal = context.cast(builder, primal, from_kind.inner, kind.inner)
+        lanes = partials.lanes_of(builder, kind, parts)
         if is_dual(kind.inner):
-            out = zeros(context, kind)
+            out = zeros(context, kind.unmarked)
             for i in range(kind.n):
-                part = builder.extract_value(parts, [i])
+                part = builder.extract_value(lanes, [i])
                 part = context.cast(builder, part, from_kind.inner, kind.inner)
                 out = builder.insert_value(out, part, [i])
         else:
             is_wider = kind.base.bitwidth > from_kind.base.bitwidth
             resized = builder.fpext if is_wider else builder.fptrunc
-            out = resized(parts, context.get_value_type(kind.partials))
+            out = resized(lanes, context.get_value_type(kind.unmarked.partials))
+        if kind.marks:
+            marks = partials.marks_of(builder, parts)
+            out = partials.marked(context, builder, kind, out, marks)
         return pack(context, builder, kind, primal, out)
     return constant(context, builder, kind, value, from_kind)
 
@@ -54,17 +58,46 @@ def value_of(context, dual):
     return dual.inner(dual), code
 
 
-@intrinsic
-def primal_of(context, dual):
-    """The float at the bottom; a number as it is."""
+def _bottom(dual, tells):
+    """What `primal_of` and `factor_of` are."""
     if not is_scalar(dual):
         return None
     kind = dual.base if is_dual(dual) else dual
 
     def code(context, builder, sig, args):
+        if tells or not getattr(dual, "marks", 0):  # within a derivative every look may choose
+            partials.decided(builder, sig.args[0])
         return partials.innermost(builder, sig.args[0], args[0])[0]
 
     return kind(dual), code
+
+
+@intrinsic
+def primal_of(context, dual):
+    """The float at the bottom; a number as it is.  What is decided by it is watched."""
+    return _bottom(dual, True)
+
+
+@intrinsic
+def factor_of(context, dual):
+    """The same, for what decides on factors of partials alone, never on which there are."""
+    return _bottom(dual, False)
+
+
+@intrinsic
+def depending(context, dual, other):
+    """`dual`, marked as what might have been `other`, a number or Dual of its type or shallower."""
+
+    def code(context, builder, sig, args):
+        kind = sig.args[0]
+        if not kind.marks:
+            return args[0]
+        other = context.cast(builder, args[1], sig.args[1], kind)
+        own, more = builder.extract_value(args[0], [1]), builder.extract_value(other, [1])
+        marks = partials.marks_of(builder, own, more)
+        return builder.insert_value(args[0], marks, [1, 1])
+
+    return dual(dual, other), code
 
 
 @intrinsic
@@ -74,7 +107,7 @@ def partial_of(context, dual, k):
         return None
 
     def code(context, builder, sig, args):
-        parts = builder.extract_value(args[0], [1])
+        parts = partials.lanes_of(builder, dual, builder.extract_value(args[0], [1]))
         if not is_dual(dual.inner):
             return builder.extract_element(parts, args[1])
         at = cgutils.gep(builder, partials.local(builder, parts), 0, args[1])
@@ -162,7 +195,9 @@ def seed_of(context, like, value, k):
 
 
 def basis(context, builder, kind, k):
-    """The partials of input number `k` of a chunk."""
+    """The partials of input number `k` of a chunk, of a Dual without marks."""
+    if kind.marks:
+        raise NotImplementedError("Marked Duals are seeded in dualmc.compiled.sparse.")
     if not is_dual(kind.inner):
         indices = ir.VectorType(I64, kind.n)
         numbers = ir.Constant(indices, [ir.Constant(I64, i) for i in range(kind.n)])

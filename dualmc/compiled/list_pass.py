@@ -9,7 +9,10 @@ time.
 from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import IRProcessing
+
+from dualmc.compiled.fusion import DualRewrites
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
 FLOATS = "_dualmc_float"
@@ -97,5 +100,7 @@ class DualCompiler(CompilerBase):
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(ListsToTuples, IRProcessing)
+        passes.add_pass_after(DualRewrites, NopythonRewrites)
+        passes.passes = [entry for entry in passes.passes if entry[0] is not NopythonRewrites]
         passes.finalize()
         return [passes]

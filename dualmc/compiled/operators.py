@@ -17,6 +17,7 @@ from dualmc.compiled.partials import (
     by_constant,
     call,
     combined,
+    decided,
     each,
     innermost,
     pack,
@@ -87,7 +88,7 @@ def _mul(context, builder, kind, a, pa, b, pb):
     y = call(context, builder, operator.mul, kind.inner, a, b)
     if pa is None or pb is None:
         factor, parts = (a, pb) if pa is None else (b, pa)
-        return y, by_constant(context, builder, kind, factor, parts)
+        return y, by_constant(context, builder, kind, (factor, parts))
     return y, combined(context, builder, kind, (b, pa), (a, pb))
 
 
@@ -103,9 +104,9 @@ def _truediv(context, builder, kind, a, pa, b, pb):
         by_b = call(context, builder, operator.mul, kind.inner, y, by_a)
         terms.append((call(context, builder, operator.neg, kind.inner, by_b), pb))
 
-    def refined():  # 1/b overflows where y/b need not
-        exact = [] if pa is None else [(by_a, pa)]
-        return exact if pb is None else [*exact, (builder.fneg(builder.fdiv(y, b)), pb)]
+    def refined(terms):  # 1/b overflows where y/b need not
+        *first, (_, last) = terms
+        return terms if pb is None else [*first, (builder.fneg(builder.fdiv(y, b)), last)]
 
     return y, combined(context, builder, kind, *terms, refined=refined)
 
@@ -143,6 +144,8 @@ def _comparison(op):
 
     def lowered(context, builder, sig, args):
         values = [innermost(builder, t, v) for t, v in zip(sig.args, args, strict=True)]
+        for kind in sig.args:
+            decided(builder, kind)
         function = context.typing_context.resolve_value_type(op)
         plain = function.get_call_type(context.typing_context, tuple(t for _, t in values), {})
         cast = [
@@ -166,6 +169,7 @@ def _bool(x):
 @lower_builtin(bool, DualType)
 def _truth(context, builder, sig, args):
     value, _ = innermost(builder, sig.args[0], args[0])
+    decided(builder, sig.args[0])
     return builder.fcmp_unordered("!=", value, value.type(0.0))
 
 

@@ -4,8 +4,12 @@ Every multiple honours the strong zero: a partial that is exactly 0 stays 0 what
 Only a factor that is not finite can break it, so that one test of the factor decides, and the
 partials of finite factors are plain fused multiply-adds.  Only partials may be fused: primals are
 those of the function itself, to the bit.
+
+Marks are joined by every step, whatever its factors are: a bit is lost by no cancellation.
 """
 
+import functools
+import math
 import operator
 
 from llvmlite import ir
@@ -58,8 +62,45 @@ def splat(builder, vector_type, value):
     return builder.shuffle_vector(first, undefined, mask)
 
 
+def lanes_of(builder, kind, partials):
+    """The partials of a Dual of this `kind` without its marks."""
+    return builder.extract_value(partials, [0]) if kind.marks else partials
+
+
+def marks_of(builder, *partials):
+    """All marks of these partials together."""
+    marks = [builder.extract_value(p, [1]) for p in partials]
+    return functools.reduce(builder.or_, marks)
+
+
+def marked(context, builder, kind, lanes, marks):
+    """Partials with their marks."""
+    out = ir.Constant(context.get_value_type(kind.partials), ir.Undefined)
+    return builder.insert_value(builder.insert_value(out, lanes, [0]), marks, [1])
+
+
+DECIDED = "dualmc_decided"  # the address of a byte: see `sparse/decisions.py`
+
+
+def decided(builder, kind):
+    """Tell that the function looks at the value of a Dual, if it is one that is watched.
+
+    What it does next may depend on that value, and so may the structure of its derivative.
+    """
+    if is_dual(kind) and kind.is_watched:
+        byte = ir.IntType(8)
+        found = builder.module.globals.get(DECIDED)
+        if found is None:
+            found = cgutils.add_global_variable(builder.module, byte, DECIDED)
+        builder.store(byte(1), found)
+
+
 def each(context, builder, kind, op, *partials):
     """`op` applied to partials one by one."""
+    if kind.marks:
+        lanes = [lanes_of(builder, kind, p) for p in partials]
+        lanes = each(context, builder, kind.unmarked, op, *lanes)
+        return marked(context, builder, kind, lanes, marks_of(builder, *partials))
     if not is_dual(kind.inner):
         if op is operator.neg:
             return builder.fneg(*partials)
@@ -76,6 +117,9 @@ def scaled(context, builder, kind, factor, partials):
     """``factor * partials`` where the factor, of the type of the primal, is finite or a constant
     of the function's own.
     """
+    if kind.marks:
+        lanes = scaled(context, builder, kind.unmarked, factor, lanes_of(builder, kind, partials))
+        return marked(context, builder, kind, lanes, marks_of(builder, partials))
     if not is_dual(kind.inner):
         return builder.fmul(splat(builder, partials.type, factor), partials, flags=FUSED)
     out = ir.Constant(context.get_value_type(kind.partials), ir.Undefined)
@@ -89,50 +133,60 @@ def scaled(context, builder, kind, factor, partials):
 def combined(context, builder, kind, *terms, refined=None):
     """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros.
 
-    Where a factor is not finite, the terms are those that `refined` writes, if it is given.
+    Where a factor is not finite, the terms are those that `refined` makes of them, if it is given.
     """
+    if kind.marks:
+        return _beside_marks(context, builder, kind, terms, combined, refined=refined)
     products = [scaled(context, builder, kind, f, p) for f, p in terms]
     total = products[0]
     if len(products) == 2:
         total = each(context, builder, kind, operator.add, *products)
-    if is_dual(kind.inner):
+    factors = [factor for factor, _ in terms if not _is_finite_constant(factor)]
+    if is_dual(kind.inner) or not factors:
         return total
     # f - f is 0 for finite f, NaN otherwise, and NaN once in a sum stays there.
-    tests = [builder.fsub(f, f) for f, _ in terms]
+    tests = [builder.fsub(f, f) for f in factors]
     test = tests[0] if len(tests) == 1 else builder.fadd(*tests)
     is_rare = builder.fcmp_unordered("uno", test, test)
-    return _unless_rare(builder, is_rare, total, refined or (lambda: terms))
+    return _unless_rare(builder, is_rare, total, lambda: refined(terms) if refined else terms)
 
 
-def by_constant(context, builder, kind, factor, partials):
+def by_constant(context, builder, kind, *terms):
     """``factor * partials`` for a number of the function's own, which if it is 0 gives 0."""
-    if is_dual(kind.inner):
-        return scaled(context, builder, kind, factor, partials)
+    if kind.marks:
+        return _beside_marks(context, builder, kind, terms, by_constant)
+    ((factor, partials),) = terms
     total = scaled(context, builder, kind, factor, partials)
-    size = call_intrinsic(builder, "llvm.fabs", factor)
+    if is_dual(kind.inner) or _is_finite_constant(factor) and factor.constant:
+        return total
+    size = builder.call(builder.module.declare_intrinsic("llvm.fabs", [factor.type]), [factor])
     is_usual = builder.and_(
         builder.fcmp_ordered(">", size, size.type(0.0)),
         builder.fcmp_ordered("<", size, size.type(float("inf"))),
     )
-    return _unless_rare(builder, builder.not_(is_usual), total, lambda: [(factor, partials)], True)
+    return _unless_rare(builder, builder.not_(is_usual), total, lambda: terms, True)
 
 
 def chosen(context, builder, kind, *terms):
     """`combined` for a function that returns one of its arguments: what is not taken, whose factor
     is 0, counts nothing, not even if it is infinite.
     """
+    if kind.marks:
+        return _beside_marks(context, builder, kind, terms, chosen)
     if is_dual(kind.inner):
         return combined(context, builder, kind, *terms)
     strict = [_strict(builder, f, p, True) for f, p in terms]
     return strict[0] if len(strict) == 1 else builder.fadd(*strict)
 
 
-def call_intrinsic(builder, name, value):
-    return builder.call(builder.module.declare_intrinsic(name, [value.type]), [value])
+def _beside_marks(context, builder, kind, terms, combine, **options):
+    lanes = [(f, lanes_of(builder, kind, p)) for f, p in terms]
+    lanes = combine(context, builder, kind.unmarked, *lanes, **options)
+    return marked(context, builder, kind, lanes, marks_of(builder, *(p for _, p in terms)))
 
 
 def _unless_rare(builder, is_rare, total, terms, is_zero_strong=False):
-    """`total`, or the sum of `terms`, written on demand, term by term with its zeros kept."""
+    """`total`, or the sum of the terms, written on demand, term by term with its zeros kept."""
     before = builder.block
     with builder.if_then(is_rare, likely=False):
         strict = [_strict(builder, f, p, is_zero_strong) for f, p in terms()]
@@ -142,6 +196,13 @@ def _unless_rare(builder, is_rare, total, terms, is_zero_strong=False):
     merged.add_incoming(total, before)
     merged.add_incoming(careful, rare)
     return merged
+
+
+def _is_finite_constant(factor):
+    if not isinstance(factor, ir.Constant):
+        return False
+    value = factor.constant
+    return value is None or isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _strict(builder, factor, partials, is_zero_strong=False):

@@ -97,7 +97,7 @@ class Retarget:
             return value
 
     def copy_of_ufunc(self, ufunc):
-        from dualmc.compiled.arrays import applied
+        from dualmc.compiled.arrays.applying import applied
 
         found = self._copies.get(ufunc)
         if found is None:

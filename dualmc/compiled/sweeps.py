@@ -46,14 +46,14 @@ def _of_shape(J, x):
 
 
 _RAW = """
-def sweep({names}*rest):
+def sweep({names}{rest}):
     {offsets}
-    y = f({first}*rest)
+    y = f({first}{rest})
     J = rows_for(E, y, n)
     store_rows(J, y, 0, n){value}
     c = N
     while c < n:
-        y = f({later}*rest)
+        y = f({later}{rest})
         if rows_of(y) * n != J.size:
             raise ValueError("f returned other shapes for another chunk of columns.")
         store_rows(J, y, c, n)
@@ -62,11 +62,11 @@ def sweep({names}*rest):
 """
 
 _INTO = """
-def sweep(J, {names}*rest):
+def sweep(J, {names}{rest}):
     {offsets}
     c = 0
     while True:
-        y = f({later}*rest)
+        y = f({later}{rest})
         if rows_of(y) * n != J.size:
             raise ValueError("J has another size than the Jacobian: it needs y.shape + x.shape.")
         store_rows(J, y, c, n)
@@ -76,13 +76,13 @@ def sweep(J, {names}*rest):
 """
 
 _COLOURED = """
-def sweep({names}colours, n, *rest):
-    y = f({first}*rest)
+def sweep({names}colours, n, {rest}):
+    y = f({first}{rest})
     J = rows_for(E, y, n)
     store_rows(J, y, 0, n){value}
     c = N
     while c < n:
-        y = f({later}*rest)
+        y = f({later}{rest})
         if rows_of(y) * n != J.size:
             raise ValueError("f returned other shapes for another chunk of columns.")
         store_rows(J, y, c, n)
@@ -91,8 +91,8 @@ def sweep({names}colours, n, *rest):
 """
 
 _ALONG = """
-def sweep({names}{tangents}*rest):
-    y = f({first}*rest)
+def sweep({names}{tangents}{rest}):
+    y = f({first}{rest})
     J = rows_for(E, y, 1)
     store_rows(J, y, 0, 1)
     return values_of(E, y), J
@@ -120,6 +120,14 @@ class Sweep:
         given = [seed(i) if i in self.positions else f"a{i}" for i in range(count)]
         return "".join(f"{text}, " for text in given)
 
+    def _rest(self):
+        """The arguments of f behind those; by their names, since Numba packs stars slowly."""
+        code, given = self.f.py_func.__code__, self.positions[-1] + 1
+        is_varied = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+        if is_varied or code.co_kwonlyargcount or self.f.py_func.__defaults__:
+            return "*rest"
+        return ", ".join(f"a{i}" for i in range(given, code.co_argcount))
+
     def text(self):
         names = "".join(f"a{i}, " for i in range(self.positions[-1] + 1))
         sizes = [f"size_of(a{i})" for i in self.positions]
@@ -143,6 +151,7 @@ class Sweep:
             "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)"),
             "value": "\n    v = values_of(E, y)" if has_value else "",
             "result": f"v, {result}" if has_value else result,
+            "rest": self._rest(),
             "tangents": "".join(f"t{i}, " for i in self.positions),
         }
         if self.mode == "coloured":
@@ -160,15 +169,20 @@ class Sweep:
         parts = [f"dualmc{VERSION}", self.mode.replace(" ", "_"), *map(str, self.positions)]
         return "_".join([*parts, str(kind).replace(",", "_"), str(level), place.replace(".", "_")])
 
+    def kind(self, inner):
+        """The type of the Duals."""
+        return DualType(inner, self.chunk)
+
+    def scope(self):
+        """What the text calls besides f."""
+        return {name: getattr(blocks, name) for name in _NAMES} | {"_shaped": _shaped}
+
     def compiled(self, inner=None, level=0, has_wrapper=True):
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
-        kind = DualType(inner, self.chunk)
+        kind = self.kind(inner)
         copy = Retarget(kind, promotes_all=level > 0).copy_of(self.f)
-        scope = {
-            **{name: getattr(blocks, name) for name in _NAMES},
-            "f": copy, "T": kind, "E": inner, "N": self.chunk, "_shaped": _shaped,
-        }  # fmt: skip
+        scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         name = self.name(kind, level)
         file = cached_beside(self.f) if has_wrapper else None
         code = compile(self.text(), file or __file__, "exec")

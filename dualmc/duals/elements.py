@@ -79,8 +79,8 @@ class Number(numbers.Number):
 
 def is_labelled(a):
     """Whether `a` is a Series or a DataFrame of pandas: numbers with labels."""
-    kind = type(a)
-    return kind.__module__.startswith("pandas.core.") and hasattr(kind, "to_numpy")
+    kind = type(a)  # of module pandas.core.series, since pandas 3 of module pandas
+    return kind.__module__.partition(".")[0] == "pandas" and hasattr(kind, "to_numpy")
 
 
 def _is_other(a):

@@ -9,6 +9,7 @@ and all but meet, only a fresh call knows which way f goes.
 import numpy as np
 
 from dualmc.graph import events
+from dualmc.graph.nodes import name_of_function
 from dualmc.replay.arithmetic.arrays import each, needed_leaves
 from dualmc.replay.arithmetic.calls import given
 from dualmc.replay.arithmetic.scalars import COMPARISONS
@@ -99,6 +100,8 @@ class AskedByNumPy:
         self._events = asked
         operands = [operand for event in asked for operand in event.node.operands]
         self._steps = needed([*guards, *operands])
+        asking = [*guards, *(event.node for event in asked)]
+        self.names = ", ".join(sorted({name_of_function(node.function) for node in asking}))
 
     def __call__(self, inputs):
         values = {}

@@ -15,7 +15,8 @@ from dualmc.replay.arithmetic.arrays import given
 from dualmc.replay.arithmetic.derivatives import PRODUCTS, derived
 from dualmc.replay.arithmetic.rounding import machine
 from dualmc.replay.decisions import asked_by_code, asked_by_numpy
-from dualmc.replay.machine.native import Code
+from dualmc.replay.machine.alone import Way
+from dualmc.replay.machine.native import Code, Written
 from dualmc.replay.machine.schedule import Memory, constants_in, plan
 from dualmc.replay.recording.budget import Budget, Stopped
 from dualmc.replay.recording.program import NotReplayable, trace_program
@@ -77,19 +78,21 @@ class Path:
         self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
         result = Result(y.tangent, self.rows, self.columns, sparse)
         self.matrix = result.matrix
-        self._sinks = result.sinks(Memory(result.count, "out"))
-        self._begin = result.begin
+        self._entries = result.sinks(Memory(result.count, "out"))
+        self.begin = result.begin
         self._asked = asked_by_numpy(program.inputs, guards, asked)
         is_doubted = guarded == GUARDED[0]
-        self._expected = asked_by_code(guards, asked, ties, self._sinks, is_doubted)
-        self.is_mixed = result.is_wide or guarded == GUARDED[-1] or _is_mixed(plan(self._sinks))
-        self.code = self._compiled([])
+        asking: list = []
+        self._expected = asked_by_code(guards, asked, ties, asking, is_doubted)
+        self._asking = asking
+        sinks = [*self._entries, *asking]
+        self.is_mixed = result.is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
+        self.code = self._compiled(sinks)
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
 
-    def _compiled(self, more):
-        """Machine code for the entries, and the `more` that goes before them."""
-        made = plan([*more, *self._sinks])
+    def _compiled(self, sinks):
+        made = plan(sinks)
         count = sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
         self._budget.check_compilation(count)
         start = time.perf_counter()
@@ -122,11 +125,35 @@ class Path:
 
     def _made_with_value(self):
         self._budget.begin()
-        memory = Memory(self._output.size, once=constants_in(self._output))
-        code = self._compiled([(self._output, memory, np.arange(memory.size), "set")])
+        memory, sinks = self._value_sinks()
+        code = self._compiled([*sinks, *self._entries, *self._asking])
         check_value(self, lambda inputs: self.run(code, inputs, memory))
-        self.witnesses = []
+        del self.witnesses[1:]
         return code, memory
+
+    def _value_sinks(self):
+        """Where the value goes, and what puts it there."""
+        memory = Memory(self._output.size, once=constants_in(self._output))
+        return memory, [(self._output, memory, np.arange(memory.size), "set")]
+
+    def way(self, is_value, is_derivative):
+        """What `machine.alone` makes of the value, the entries, or both, and of the guards.
+
+        Raises
+        ------
+        NotReplayable
+            Where steps, or what decides the way, have to be run by NumPy.
+        """
+        if self._asked is not None:
+            raise NotReplayable(f"what decides its way has no compiled form ({self._asked.names})")
+        memory, sinks = self._value_sinks() if is_value else (None, [])
+        entries = self._entries if is_derivative else []
+        made = plan([*sinks, *entries, *self._asking])
+        names = {leaf.op.name for leaves in made.calls.values() for leaf, _ in leaves}
+        if names:
+            raise NotReplayable(f"steps of it are run by NumPy ({', '.join(sorted(names))})")
+        written = Written(made, self._expected, self._count_of_inputs)
+        return Way(written, memory, self.begin() if is_derivative else None)
 
     def run(self, code, inputs, value=None):
         """The entries by `code`; with the memory of the `value`, that too."""
@@ -137,7 +164,7 @@ class Path:
             work = code.free.pop()
         except IndexError:
             work = code.work.copy()
-        out = self._begin()
+        out = self.begin()
         state = code.run(*inputs, work, out)
         if value is not None and not state:
             out = (work[value.offset : value.offset + value.size].copy(), out)

@@ -25,6 +25,7 @@ MOST = 8
 # How many times each a replay and a fresh call are timed, where either may be faster, and how many
 # times longer the replay may take.
 TRIALS, SLOWER = 5, 1.2
+TOO_SLOW = "a fresh call is faster"
 
 
 class Paths:
@@ -45,8 +46,12 @@ class Paths:
 
     Attributes
     ----------
+    active, is_tuple
+        The numbers of the arguments differentiated, and whether they were given as a tuple.
     kept : list of (key, Path)
         The latest first; another list after each change.
+    slow : list of (key, Path)
+        Those that a fresh call outruns, which only native code is made of.
     short : Path or None
         The latest, if a call with one vector need not look any further.
     reason, refusal : str or None
@@ -65,7 +70,8 @@ class Paths:
         is_direct: bool,
     ) -> None:
         self._request = request
-        self._active = request.numbers
+        self.active = request.numbers
+        self.is_tuple = request.is_tuple
         self._of = of
         self._fresh = fresh
         self._options = options
@@ -75,9 +81,11 @@ class Paths:
         self._guarded = 0  # which of GUARDED is tried first
         self.lock = threading.Lock()
         self.kept: list[tuple[tuple, Path]] = []
+        self.slow: list[tuple[tuple, Path]] = []
         self.short: Path | None = None
         self.reason: str | None = None
         self.refusal: str | None = None
+        self.served: dict = {}  # native code that was asked for: see `export/served.py`
 
     def __copy__(self) -> "Paths":
         other = object.__new__(Paths)
@@ -102,7 +110,7 @@ class Paths:
             if found is not None:
                 return path, found
             is_known = is_known or path.held
-        if is_known or self.reason is not None or not are_plain(args, self._active):
+        if is_known or self.reason is not None or not are_plain(args, self.active):
             return None
         self._misses += 1
         if self._misses & (self._misses - 1) == 0:  # at misses 1, 2, 4, 8, ...
@@ -132,7 +140,7 @@ class Paths:
             except NotReplayable as problem:
                 self._refuse(str(problem))
             except Structure as problem:
-                if not self._misses:  # at the first recording: `Prepared` begins anew
+                if not known and not self._misses:  # the first recording: `Prepared` begins anew
                     raise
                 self._refuse(str(problem))
             except Exception as problem:
@@ -142,20 +150,45 @@ class Paths:
                 self.kept = [(key, path), *known][:MOST]
                 self._choose_short()
 
-    def _made(self, args: tuple) -> tuple[tuple, Path]:
+    def path_at(self, args: tuple) -> Path:
+        """A path that holds at `args`, recorded now if none did.
+
+        Raises
+        ------
+        NotReplayable
+        """
+        for key, path in [*self.kept, *self.slow]:
+            inputs = inputs_of(key, args)
+            if inputs is not None and path.check(args) and path(inputs) is not None:
+                return path
+        before = self.kept
+        why = self.reason
+        if why is None:
+            self.add(args, before)
+            if self.kept is not before:
+                return self.kept[0][1]
+            why = self.refusal if before else self.reason
+        if why != TOO_SLOW:
+            raise NotReplayable(why)
+        with self.lock:
+            self.slow = [self._made(args, True), *self.slow]
+        return self.slow[0][1]
+
+    def _made(self, args: tuple, is_slow_fine: bool = False) -> tuple[tuple, Path]:
         """A path at `args` that is worth its while, and the key of arguments that fit it."""
-        if not are_plain(args, self._active):
+        if not are_plain(args, self.active):
             raise NotReplayable("it is given other numbers than float64")
         if not HAS_COMPILER:
             raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
-        key = key_of(args, self._active)
+        key = key_of(args, self.active)
         path, path.outside = made_within(
             self._request.f, args, key, lambda catches: self._recorded(key, args, catches)
         )
         path.check = path.outside.check
         fresh = functools.partial(self._fresh, args, False, **self._options)
         if path.is_mixed and not _is_faster(path, inputs_of(key, args), fresh):
-            raise NotReplayable("a fresh call is faster")
+            if not is_slow_fine:
+                raise NotReplayable(TOO_SLOW)
         if path.asks_memory and (key := with_memory(key, args)) is None:
             raise NotReplayable("it asks how an argument lies in memory, not as its copy")
         return key, path
@@ -167,7 +200,7 @@ class Paths:
         f = derivatives.reached(self._request.f)
         for guarded in GUARDED[self._guarded :]:
             path = Path(
-                f, args, traced, self._active, self._request.sparse, guarded,
+                f, args, traced, self.active, self._request.sparse, guarded,
                 self._max_seconds, self._of, catches,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
@@ -199,9 +232,9 @@ class Paths:
             self.refusal = reason
 
     def _verify(self, path: Path, key: tuple, args: tuple) -> None:
-        options = {**self._options, "layout": "numerator", "argnums": tuple(self._active)}
+        options = {**self._options, "layout": "numerator", "argnums": tuple(self.active)}
         if self._of == "hessian":  # by one argument, or it was refused
-            options["argnums"] = self._active[0]
+            options["argnums"] = self.active[0]
         verify(path, lambda at: self._fresh(at, True, **options), key, args)
 
 

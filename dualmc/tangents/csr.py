@@ -18,7 +18,7 @@ def matrix_of(t, m, n, kind):
     buffers.yield_to(t.col.nbytes + coef.nbytes)
     found = structures.found.get(key)
     if found is None and id(t.col) not in structures.held:
-        return _matrix(kind, (m, n), *_filled(flat(t.col), coef))
+        return matrix(kind, (m, n), *_filled(flat(t.col), coef))
     if found is None:
         rows = _sources(flat(t.col))
         structures.keep(key, rows, (t.col,), *rows)
@@ -31,7 +31,7 @@ def matrix_of(t, m, n, kind):
     else:
         data = np.empty(source.size, coef.dtype)
         slot_kernels.take_rows(coef.reshape(1, coef.size), source, 0, data.reshape(1, data.size))
-    return _matrix(kind, (m, n), indptr.copy(), indices.copy(), data)
+    return matrix(kind, (m, n), indptr.copy(), indices.copy(), data)
 
 
 def matrix_of_rows(rows, kind):
@@ -44,7 +44,7 @@ def matrix_of_rows(rows, kind):
     indptr, indices = np.empty(rows.shape[0] + 1, index), np.empty(count, index)
     data = np.empty(count, rows.dtype)
     slot_kernels.fill_nonzeros(rows, indptr, indices, data)
-    return _matrix(kind, rows.shape, indptr, indices, data)
+    return matrix(kind, rows.shape, indptr, indices, data)
 
 
 def storable(dtype):
@@ -76,7 +76,7 @@ def _pointers(col):
     return indptr
 
 
-def _matrix(kind, shape, indptr, indices, data):
+def matrix(kind, shape, indptr, indices, data):
     """The matrix of arrays that are known to fit, which its constructor would check again."""
     out = kind.__new__(kind)
     out.__dict__.update(_empty(kind, shape, data.dtype).__dict__)

@@ -1,4 +1,4 @@
-"""math.gamma, lgamma, erf and erfc of compiled scalars against mpmath, up to derivatives of those."""
+"""math.gamma, lgamma, erf, erfc of compiled scalars against mpmath, and their derivatives again."""
 
 import math
 

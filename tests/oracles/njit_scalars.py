@@ -35,7 +35,8 @@ OPERATORS = [
 ]
 POWERS = [f"abs{left} ** {right}" for left, right in _PAIRS] + _lines("""
     a**2; a**3; a**-1; a**0; a**1; a**2.0; a**20; a**-3; a**-20; abs(a)**0.5; abs(a)**-0.5; 2**a;
-    2.0**a; (-a)**2; (-a)**3; (-a)**k; (-a)**2.0; (-a)**3.0; a**-k; a**(k * 9); a**(k - 3); pow(a, 2);
+    2.0**a; (-a)**2; (-a)**3; (-a)**k; (-a)**2.0; (-a)**3.0; a**-k; a**(k * 9); a**(k - 3);
+    pow(a, 2);
     pow(abs(a), b); pow(a, 2.0); pow(2, a); np.power(a, -2); np.power(a, k); np.power(a, 2);
     np.float_power(a, 2); np.float_power(abs(a), b); math.pow(a, 3); math.pow(a, k);
     math.pow(abs(a), b); math.pow(2.0, b); operator.pow(a, 2)

@@ -290,7 +290,9 @@ def remade(tree: Any, a: Any, name: str) -> str | None:
 
 
 def _copied(a: Any) -> Any:
-    return a.copy() if issubclass(type(a), (np.ndarray, Dual)) else a
+    if issubclass(type(a), np.ndarray):
+        return a.copy(order="K")  # f may ask how it lies in memory
+    return a.copy() if issubclass(type(a), Dual) else a
 
 
 def _same(a: Any, b: Any) -> bool:

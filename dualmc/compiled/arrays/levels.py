@@ -30,12 +30,12 @@ def _held_kind(T, kind):
     return inner
 
 
-def _loop(context, builder, kind, array):
+def loop(context, builder, kind, array):
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     return cgutils.loop_nest(builder, shape, context.get_value_type(types.intp))
 
 
-def _address(context, builder, kind, array, indices):
+def address(context, builder, kind, array, indices):
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
     return cgutils.get_item_pointer2(
@@ -43,7 +43,7 @@ def _address(context, builder, kind, array, indices):
     )
 
 
-def _shape(builder, kind, array):
+def shape_of(builder, kind, array):
     return cgutils.unpack_tuple(builder, array.shape, kind.ndim)
 
 
@@ -52,8 +52,18 @@ def held(context, like, a):
     """The values of `a` one level below the Duals of `like`, in a contiguous array.
 
     Plain numbers and arrays of other precision are converted; what is constant at that level, and
-    of the right kind, stays as it is.
+    of the right kind, stays as it is.  What is decided by them is watched.
     """
+    return _held(like, a, True)
+
+
+@intrinsic
+def held_factors(context, like, a):
+    """The same, of values that are only multiplied and added up, whatever they are."""
+    return _held(like, a, False)
+
+
+def _held(like, a, tells):
     T = instance(like)
     given = element(a)
     if not is_scalar(given):
@@ -63,6 +73,8 @@ def held(context, like, a):
 
     def value(context, builder, x):
         from_kind = given
+        if tells:
+            partials.decided(builder, given)
         if is_active:
             x, from_kind = builder.extract_value(x, [0]), given.inner
         return context.cast(builder, x, from_kind, kind)
@@ -78,10 +90,10 @@ def held(context, like, a):
 
     def code(context, builder, sig, args):
         array = context.make_array(a)(context, builder, args[1])
-        out = arrayobj._empty_nd_impl(context, builder, result, _shape(builder, a, array))
-        with _loop(context, builder, a, array) as indices:
-            at = _address(context, builder, a, array, indices)
-            to = _address(context, builder, result, out, indices)
+        out = arrayobj._empty_nd_impl(context, builder, result, shape_of(builder, a, array))
+        with loop(context, builder, a, array) as indices:
+            at = address(context, builder, a, array, indices)
+            to = address(context, builder, result, out, indices)
             x = value(context, builder, context.unpack_value(builder, given, at))
             context.pack_value(builder, kind, x, to)
         return arrayobj.impl_ret_new_ref(context, builder, result, out._getvalue())
@@ -112,15 +124,15 @@ def settled(context, found, y):
         values = context.make_array(y)(context, builder, args[1])
         out = source
         if is_new:
-            shape = _shape(builder, found, source)
+            shape = shape_of(builder, found, source)
             out = arrayobj._empty_nd_impl(context, builder, result, shape)
-        with _loop(context, builder, found, source) as indices:
+        with loop(context, builder, found, source) as indices:
             x = context.unpack_value(
-                builder, y.dtype, _address(context, builder, y, values, indices)
+                builder, y.dtype, address(context, builder, y, values, indices)
             )
             x = context.cast(builder, x, y.dtype, T.inner)
-            at = _address(context, builder, found, source, indices)
-            to = _address(context, builder, result, out, indices)
+            at = address(context, builder, found, source, indices)
+            to = address(context, builder, result, out, indices)
             dual = context.unpack_value(builder, T, at)
             context.pack_value(builder, T, builder.insert_value(dual, x, [0]), to)
         if is_new:
@@ -186,13 +198,13 @@ def columns_of(context, r):
 
     def code(context, builder, sig, args):
         array = context.make_array(r)(context, builder, args[0])
-        rows, width = _shape(builder, r, array)
+        rows, width = shape_of(builder, r, array)
         lanes = context.get_constant(LANES, T.n)
         out = arrayobj._empty_nd_impl(context, builder, result, (rows, builder.mul(width, lanes)))
         for i, j, k, dual in _lanes(context, builder, r, array):
             part = _part(builder, T, builder.extract_value(dual, [1]), k)
             column = builder.add(builder.mul(j, lanes), context.get_constant(LANES, k))
-            to = _address(context, builder, result, out, (i, column))
+            to = address(context, builder, result, out, (i, column))
             context.pack_value(builder, T.inner, part, to)
         return arrayobj.impl_ret_new_ref(context, builder, result, out._getvalue())
 
@@ -201,9 +213,9 @@ def columns_of(context, r):
 
 def _lanes(context, builder, kind, array):
     """Each entry of a matrix of Duals and each of its lanes: a generator within the loop."""
-    with _loop(context, builder, kind, array) as (i, j):
+    with loop(context, builder, kind, array) as (i, j):
         dual = context.unpack_value(
-            builder, kind.dtype, _address(context, builder, kind, array, (i, j))
+            builder, kind.dtype, address(context, builder, kind, array, (i, j))
         )
         for k in range(kind.dtype.n):
             yield i, j, k, dual
@@ -223,14 +235,14 @@ def from_columns(context, like, z):
 
     def code(context, builder, sig, args):
         array = context.make_array(z)(context, builder, args[1])
-        rows, width = _shape(builder, z, array)
+        rows, width = shape_of(builder, z, array)
         lanes = context.get_constant(LANES, T.n)
         out = arrayobj._empty_nd_impl(context, builder, result, (rows, builder.sdiv(width, lanes)))
-        with _loop(context, builder, result, out) as (i, j):
+        with loop(context, builder, result, out) as (i, j):
             parts = partials.zeros(context, T)
             for k in range(T.n):
                 column = builder.add(builder.mul(j, lanes), context.get_constant(LANES, k))
-                at = _address(context, builder, z, array, (i, column))
+                at = address(context, builder, z, array, (i, column))
                 part = context.unpack_value(builder, z.dtype, at)
                 part = context.cast(builder, part, z.dtype, T.inner)
                 if is_dual(T.inner):
@@ -239,7 +251,7 @@ def from_columns(context, like, z):
                     parts = builder.insert_element(parts, part, partials.I32(k))
             zero = context.cast(builder, context.get_constant(T.base, 0.0), T.base, T.inner)
             dual = partials.pack(context, builder, T, zero, parts)
-            to = _address(context, builder, result, out, (i, j))
+            to = address(context, builder, result, out, (i, j))
             context.pack_value(builder, T, dual, to)
         return arrayobj.impl_ret_new_ref(context, builder, result, out._getvalue())
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from dualmc.compiled.arrays.levels import held, settled
+from dualmc.compiled.arrays.levels import held_factors, settled
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
 from dualmc.compiled.intrinsics import as_dual
@@ -100,7 +100,9 @@ def _product_by(function):
             return None
 
         def multiplied(a, b):
-            y = function(held(T, a), held(T, b))  # raises if the shapes do not agree
+            y = function(
+                held_factors(T, a), held_factors(T, b)
+            )  # raises if the shapes do not agree
             return settled(product(a, b), y)
 
         return multiplied
@@ -118,4 +120,4 @@ def _vdot(a, b):
     T = promoted_arrays(a, b)
     if T is None or a.ndim != 1 or b.ndim != 1:
         return None
-    return lambda a, b: settled(product(a, b), np.vdot(held(T, a), held(T, b)))
+    return lambda a, b: settled(product(a, b), np.vdot(held_factors(T, a), held_factors(T, b)))

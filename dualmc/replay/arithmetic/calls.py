@@ -44,6 +44,7 @@ class Check:
 
     def __init__(self, event):
         self.event = event
+        self.name = name_of_function(event.node.function)
 
     def run(self, operands, out):
         """Whether it does; `out` gets a number, which nobody reads."""
@@ -61,6 +62,7 @@ class Call:
 
     def __init__(self, node, active, k):
         self.node = node
+        self.name = name_of_function(node.function)
         self.active = active
         self.k = k
         self.shapes = [operand.shape for operand in node.operands]

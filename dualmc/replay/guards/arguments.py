@@ -111,8 +111,8 @@ def inputs_of(key: tuple, args: tuple) -> list | None:
             a = np.asarray(a)
         if a is None or a.shape != shape:
             return None
-        if a.dtype is not FLOAT64:
-            if a.dtype.kind not in "iu" and a.dtype != FLOAT64 or kind is not None:
+        if a.dtype is not FLOAT64 and a.dtype != FLOAT64:  # unpickled arrays have one of their own
+            if a.dtype.kind not in "iu" or kind is not None:
                 return None
             a = a.astype(np.float64)
         if not a.flags.carray:  # machine code takes writable C memory

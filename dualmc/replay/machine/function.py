@@ -33,6 +33,28 @@ def not_finite(builder, v):
     return builder.bitcast(builder.fsub(v, v), INT64)
 
 
+def repeat(builder, size, body):
+    """``for i in range(size): body(i)``."""
+    if size == 0:
+        return
+    if size == 1:
+        body(integer(0))
+        return
+    before = builder.block
+    inside = builder.append_basic_block("loop")
+    after = builder.append_basic_block("after")
+    builder.branch(inside)
+    builder.position_at_end(inside)
+    i = builder.phi(INT64)
+    i.add_incoming(integer(0), before)
+    body(i)
+    following = builder.add(i, integer(1), flags=("nsw", "nuw"))
+    i.add_incoming(following, builder.block)
+    is_more = builder.icmp_unsigned("<", following, integer(size))
+    builder.cbranch(is_more, inside, after)
+    builder.position_at_end(after)
+
+
 class Function:
     """The function `name` of `count` inputs; `numbers` and `positions` are `Tables`.
 
@@ -66,26 +88,7 @@ class Function:
         builder.store(builder.or_(builder.load(flag), bits), flag)
 
     def repeat(self, size, body):
-        """``for i in range(size): body(i)``."""
-        builder = self.builder
-        if size == 0:
-            return
-        if size == 1:
-            body(integer(0))
-            return
-        before = builder.block
-        inside = builder.append_basic_block("loop")
-        after = builder.append_basic_block("after")
-        builder.branch(inside)
-        builder.position_at_end(inside)
-        i = builder.phi(INT64)
-        i.add_incoming(integer(0), before)
-        body(i)
-        following = builder.add(i, integer(1), flags=("nsw", "nuw"))
-        i.add_incoming(following, builder.block)
-        is_more = builder.icmp_unsigned("<", following, integer(size))
-        builder.cbranch(is_more, inside, after)
-        builder.position_at_end(after)
+        repeat(self.builder, size, body)
 
     # --- Positions -------------------------------------------------------------------------------
 

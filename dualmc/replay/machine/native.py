@@ -36,11 +36,13 @@ class Tables:
         return np.concatenate([*self.parts, np.zeros(1, self.dtype)])
 
 
-class Code:
-    """The function of a plan.
+class Written:
+    """A plan that can be written into a module, with the constants that its code looks into.
 
-    Call it as ``code.run(*inputs, work, out)`` with contiguous float64 vectors.  It returns 0, or
-    the sum of 1 if a guard failed and 2 if a number of the result is not finite.
+    Attributes
+    ----------
+    work : array
+        The working memory as it is before the first run.
     """
 
     def __init__(self, plan, guards, count):
@@ -56,7 +58,65 @@ class Code:
             if memory.name == "work" and memory.once is not None:
                 fixed[memory.offset : memory.offset + memory.size] = memory.once
         self.work = fixed
-        self.free = []  # copies of it that no call uses
+
+    @property
+    def phases(self):
+        plan = self.plan
+        return sorted({-1, *plan.loops, *plan.products, *plan.calls})
+
+    def tables(self, builder):
+        """The addresses of the tables, once all functions that look into them are written."""
+        for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
+            table.kept.append(table.array())
+            address = integer(table.kept[-1].ctypes.data)
+            yield builder.inttoptr(address, element.as_pointer())
+
+    def function(self, module, phases, name="dualmc_replay"):
+        """One function, or one that calls several of bounded size in turn."""
+        functions = [
+            self._written(module, f"{name}_{i}", group)
+            for i, group in enumerate(_grouped(self._pieces(phases)))
+        ]
+        if len(functions) == 1:
+            return functions[0]
+        function = declared(module, name, self.count)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        state = integer(0)
+        for inner in functions:
+            state = builder.or_(state, builder.call(inner, function.args))
+        builder.ret(state)
+        return function
+
+    def _written(self, module, name, pieces):
+        function = Function(module, name, self.count, self.numbers, self.positions)
+        for write, *args in pieces:
+            write(function, *args)
+        return function.end()
+
+    def _pieces(self, phases):
+        """Pairs: how long a piece of code is, and what writes it, with its arguments."""
+        plan = self.plan
+        if -1 in phases:
+            for memory in plan.memories:
+                if memory.name == "work" and memory.start is not None:
+                    yield 3, (loops.start_sum, memory)
+        for phase in phases:
+            for leaf, reads in plan.products.get(phase, ()):
+                yield 20, (loops.product, plan.kept[leaf.serial], leaf, reads)
+            for size, leaves in plan.loops.get(phase, ()):
+                yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
+
+
+class Code(Written):
+    """The function of a plan.
+
+    Call it as ``code.run(*inputs, work, out)`` with contiguous float64 vectors.  It returns 0, or
+    the sum of 1 if a guard failed and 2 if a number of the result is not finite.
+    """
+
+    def __init__(self, plan, guards, count):
+        super().__init__(plan, guards, count)
+        self.free = []  # copies of the working memory that no call uses
         self.parts = self._parts()
         self.run = self.parts[0] if len(self.parts) == 1 else self._run_parts
 
@@ -65,7 +125,7 @@ class Code:
         parts = []
         phases = []
         plan = self.plan
-        for phase in sorted({-1, *plan.loops, *plan.products, *plan.calls}):
+        for phase in self.phases:
             phases.append(phase)
             if phase in plan.calls:
                 parts.append(self._compiled(phases))
@@ -107,51 +167,11 @@ class Code:
         """Machine code for `phases`: an entry that adds the tables to the arrays it is given."""
         count = self.count + 2
         module = engine.module()
-        function = self._function(module, phases)
+        function = self.function(module, phases)
         entry = engine.entry(module, count)
         builder = ir.IRBuilder(entry.append_basic_block("entry"))
-        pointers = list(entry.args)
-        for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
-            table.kept.append(table.array())
-            address = integer(table.kept[-1].ctypes.data)
-            pointers.append(builder.inttoptr(address, element.as_pointer()))
-        builder.ret(builder.call(function, pointers))
+        builder.ret(builder.call(function, [*entry.args, *self.tables(builder)]))
         return engine.compiled(module, count)
-
-    def _function(self, module, phases):
-        """One function, or one that calls several of bounded size in turn."""
-        functions = [
-            self._written(module, f"dualmc_replay_{i}", group)
-            for i, group in enumerate(_grouped(self._pieces(phases)))
-        ]
-        if len(functions) == 1:
-            return functions[0]
-        function = declared(module, "dualmc_replay", self.count)
-        builder = ir.IRBuilder(function.append_basic_block("entry"))
-        state = integer(0)
-        for inner in functions:
-            state = builder.or_(state, builder.call(inner, function.args))
-        builder.ret(state)
-        return function
-
-    def _written(self, module, name, pieces):
-        function = Function(module, name, self.count, self.numbers, self.positions)
-        for write, *args in pieces:
-            write(function, *args)
-        return function.end()
-
-    def _pieces(self, phases):
-        """Pairs: how long a piece of code is, and what writes it, with its arguments."""
-        plan = self.plan
-        if -1 in phases:
-            for memory in plan.memories:
-                if memory.name == "work" and memory.start is not None:
-                    yield 3, (loops.start_sum, memory)
-        for phase in phases:
-            for leaf, reads in plan.products.get(phase, ()):
-                yield 20, (loops.product, plan.kept[leaf.serial], leaf, reads)
-            for size, leaves in plan.loops.get(phase, ()):
-                yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
 
 
 def _grouped(pieces):

@@ -13,7 +13,7 @@ from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
 from dualmc.unchanged.code import modules
 from dualmc.unchanged.scipy import sparse_products
-from dualmc.unchanged.standins import compiled_ufuncs, listed, methods
+from dualmc.unchanged.standins import compiled_functions, compiled_ufuncs, listed, methods
 from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.kinds import unbound
 from dualmc.unchanged.standins.table import CALLED, HELD, STANDINS
@@ -114,7 +114,7 @@ def _of_object(value, kind):
         return STANDINS.get(value, value)
     if home.startswith("numba."):
         if hasattr(value, "py_func"):
-            return python_of(value.py_func)
+            return compiled_functions.of(value, python_of(value.py_func))
         if compiled_ufuncs.is_ufunc(value):
             return compiled_ufuncs.of(value, python_of(value._dispatcher.py_func))
     return value

@@ -1,0 +1,148 @@
+"""The sweeps of sparse Jacobians: one that finds their entries, and compressed ones that fill them.
+
+A compressed sweep of marked Duals checks on its way that no row depends on a column which its
+pattern lacks; one of plain Duals serves functions whose structure is the same for all values.
+"""
+
+from numba.core import types
+
+from dualmc.compiled.dual_type import DualType
+from dualmc.compiled.sparse import marks, plan
+from dualmc.compiled.sweeps import Sweep
+
+FINE, STRANGE, OTHER_SIZE = range(3)
+# Columns that one pass of detection looks at.
+COLUMNS = 64 * plan.MARKS
+
+_DETECTION = """
+def sweep({names}c, *rest):
+    {offsets}
+    return marks_in(f({seeds}*rest))
+"""
+
+_COMPRESSED = """
+def sweep({names}plan, codes, *rest):
+    {offsets}
+    m, n, passes, count = plan[0], plan[1], plan[2], plan[3]
+    starts, seeds, allowed = plan[4], 0, passes * n * W
+    if given != n:
+        raise ValueError("There are not as many inputs as at the example.")
+    y = f({first}*rest)
+    data = room_for(E, y, count)
+    if rows_of(y) != m:
+        {sizes}
+    is_strange = scatter(data, y, plan, starts, codes, allowed){value}
+    for c in range(1, passes):
+        starts += m + 1
+        seeds += n * W
+        allowed += m * W
+        y = f({later}*rest)
+        if rows_of(y) != m:
+            {sizes}
+        is_strange |= scatter(data, y, plan, starts, codes, allowed)
+    {result}
+"""
+
+_QUIET = {
+    "sizes": "return OTHER_SIZE, values_of(E, y), data",
+    "value": "\n    v = values_of(E, y)",
+    "result": "return (STRANGE if is_strange else FINE), v, data",
+}
+_RAISING = {
+    "sizes": 'raise ValueError("f returned other shapes than at the example.")',
+    "value": "",
+    "result": """if is_strange:
+        raise ValueError(
+            "The Jacobian has entries here that it had not at the example: include this point."
+        )
+    return data""",
+}
+
+
+class Detection(Sweep):
+    """Which rows of y depend on which columns, COLUMNS of them from column c on.
+
+    Attributes
+    ----------
+    watched : tuple of int
+        The positions of all arguments that are made Duals, so that what is decided by them is seen;
+        those beyond `positions` are constants.
+    """
+
+    def __init__(self, f, positions, watched, base=types.float64):
+        super().__init__(f, positions, 1, "detection", base)
+        self.inputs = positions
+        self.positions = tuple(sorted({*positions, *watched}))
+
+    def kind(self, inner):
+        return DualType(inner, 1, plan.MARKS)
+
+    def scope(self):
+        return super().scope() | {"marked": marks.marked, "marks_in": marks.marks_in}
+
+    def name(self, kind, level):
+        watched = [i for i in self.positions if i not in self.inputs]
+        return "_".join([super().name(kind, level), "watched", *map(str, watched)])
+
+    def text(self):
+        return _DETECTION.format(
+            names=_names(self.positions),
+            offsets=_offsets(self.inputs),
+            seeds=self._arguments(
+                lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})"
+            ),
+        )
+
+
+class Compressed(Sweep):
+    """The nonzeros, from few passes.
+
+    Attributes
+    ----------
+    is_checked : bool
+        Whether Duals are marked.
+    is_raising : bool
+        For callers in compiled code: what does not fit is an error, and the nonzeros are all that
+        is returned; else a flag, the value and the nonzeros are.
+    """
+
+    def __init__(self, f, positions, chunk, is_checked, is_raising=False, base=types.float64):
+        mode = f"{'checked' if is_checked else 'compressed'}{'_raising' * is_raising}"
+        super().__init__(f, positions, chunk, mode, base)
+        self.is_checked, self.is_raising = is_checked, is_raising
+
+    def kind(self, inner):
+        return DualType(inner, self.chunk, plan.MARKS if self.is_checked else 0)
+
+    def scope(self):
+        names = ("painted", "room_for", "scatter")
+        found = super().scope() | {name: getattr(marks, name) for name in names}
+        words = plan.MARKS if self.is_checked else 0
+        return found | {"W": words, "FINE": FINE, "STRANGE": STRANGE, "OTHER_SIZE": OTHER_SIZE}
+
+    def text(self):
+        def seed(first):
+            at = "plan, HEADER + o{i}, {first}, codes, seeds + o{i} * W"
+            return self._arguments(
+                lambda i: f"painted(T, a{i}, {at.format(i=i, first=first)})".replace(
+                    "HEADER", str(plan.HEADER)
+                )
+            )
+
+        return _COMPRESSED.format(
+            names=_names(self.positions),
+            offsets=_offsets(self.positions),
+            first=seed("0"),
+            later=seed("c * N"),
+            **(_RAISING if self.is_raising else _QUIET),
+        )
+
+
+def _names(positions):
+    return "".join(f"a{i}, " for i in range(positions[-1] + 1))
+
+
+def _offsets(positions):
+    sizes = [f"size_of(a{i})" for i in positions]
+    offsets = [f"o{i} = " + (" + ".join(sizes[:k]) or "0") for k, i in enumerate(positions)]
+    return "; ".join([*offsets, "given = " + " + ".join(sizes)])

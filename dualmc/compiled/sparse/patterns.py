@@ -1,0 +1,171 @@
+"""The patterns of a function: found once, kept, and found anew where one does not hold.
+
+A pattern belongs to arguments by their types and shapes.  Where f decided nothing by values, it is
+that of all values, for the integers that were given; plain Duals fill it.  Else marked Duals do,
+which see what it lacks: then the pattern of that point is added, or takes its place where both
+together need many more colours.
+"""
+
+import weakref
+
+import numpy as np
+from numba.core import errors
+
+from dualmc.compiled.sparse import plan as plans
+from dualmc.compiled.sparse.compression import COLUMNS, FINE, OTHER_SIZE, Compressed, Detection
+from dualmc.compiled.sparse.decisions import catches_errors, watching
+
+_kept: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+# Patterns kept per function and arguments, and integers for which one of them is certain.
+_MOST = 16
+_NO_CODES = np.zeros(1, np.uint64)
+
+
+def patterns_of(f, positions):
+    """Those of `f` as a function of the arguments at `positions`, ascending."""
+    found = _kept.setdefault(f, {})
+    if positions not in found:
+        found[positions] = Patterns(f, positions)
+    return found[positions]
+
+
+class Fingerprint:
+    """What of the arguments a pattern depends on, besides the values of floats.
+
+    Attributes
+    ----------
+    key : tuple
+        Types and shapes, and what has no other.
+    integers : tuple
+        The values of whole numbers.
+    watched : tuple of int
+        Positions of floats that are not differentiated.
+    is_open : bool
+        Whether there are values of which it is not seen whether they decide anything.
+    """
+
+    def __init__(self, args, positions):
+        self.watched, self.is_open = (), False
+        key, integers = [], []
+        for i, a in enumerate(args):
+            key.append(self._of(a, i, positions, integers))
+        self.key, self.integers = tuple(key), tuple(integers)
+
+    def _of(self, a, i, positions, integers):
+        kind = type(a)
+        if issubclass(kind, (np.ndarray, np.generic)):
+            if a.dtype.kind == "f":
+                self._floats(i, positions)
+            elif a.dtype.kind in "biu":
+                integers.append(a.tobytes())
+            else:
+                self.is_open = True
+            return kind, a.dtype, a.shape
+        if kind is float:
+            self._floats(i, positions)
+        elif kind in (int, bool):
+            integers.append(a)
+        elif a is None or kind is str:
+            return a
+        elif issubclass(kind, tuple):
+            return kind, tuple(self._of(part, None, positions, integers) for part in a)
+        else:
+            self.is_open = True
+        return kind
+
+    def _floats(self, i, positions):
+        if i is None:
+            self.is_open = True
+        elif i not in positions:
+            self.watched += (i,)
+
+
+class Patterns:
+    """See `patterns_of`."""
+
+    def __init__(self, f, positions):
+        self.f, self.positions = f, positions
+        self.catches = catches_errors(f)
+        self.plans = {}
+        self.sweeps = {}
+
+    def filled(self, args):
+        """The value, the nonzeros at `args`, and the plan by which they are laid out."""
+        print_ = Fingerprint(args, self.positions)
+        plan = self.plans.get(print_.key)
+        if plan is None:
+            plan = self._added(args, print_)
+        flag, y, data = self._run(plan, args, print_)
+        if flag != FINE:
+            plan = self._added(args, print_, None if flag == OTHER_SIZE else plan)
+            flag, y, data = self._run(plan, args, print_)
+            if flag != FINE:
+                raise ValueError(
+                    "f depends on other inputs each time that it is called with the same "
+                    "arguments. f must be a function of its arguments alone."
+                )
+        return y, data, plan
+
+    def _run(self, plan, args, print_):
+        last = self.positions[-1] + 1
+        is_checked = print_.integers not in plan.certain
+        table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
+        sweep = self.sweep(Compressed, plan.lanes, is_checked)
+        return sweep(*args[:last], table, codes, *args[last:])
+
+    def sweep(self, kind, *options):
+        found = self.sweeps.get((kind, options))
+        if found is None:
+            found = kind(self.f, self.positions, *options).compiled()
+            self.sweeps[kind, options] = found
+        return found
+
+    def _added(self, args, print_, old=None):
+        """The plan for a point, which is kept; together with an `old` one that did not hold."""
+        found, is_certain = self._found(args, print_)
+        found.certain = {print_.integers} if is_certain else set()
+        if old is not None:
+            both = old.union(found)
+            if both.colours <= 2 * found.colours + 2:
+                certain = list(old.certain | found.certain)
+                both.certain = set(certain[-_MOST:])
+                found = both
+        self.plans.pop(print_.key, None)
+        self.plans[print_.key] = found
+        for key in list(self.plans)[:-_MOST]:
+            del self.plans[key]
+        return found
+
+    def _found(self, args, print_):
+        """The plan of the pattern at a point, and whether it is that of all values."""
+        if not print_.is_open and print_.watched:
+            try:
+                return self._detected(args, print_.watched, True)
+            except errors.NumbaError:  # where a float is needed a Dual will not do
+                pass
+        return self._detected(args, (), not (print_.is_open or print_.watched))
+
+    def _detected(self, args, watched, is_closed):
+        n = sum(np.size(args[i]) for i in self.positions)
+        sweep = self.sweep(Detection, watched)
+        last = max(self.positions + watched) + 1
+        rows, columns = [], []
+        with watching() as was_decided:
+            for first in range(0, max(n, 1), COLUMNS):
+                marks = sweep(*args[:last], first, *args[last:])
+                found = _entries(marks, first)
+                rows.append(found[0])
+                columns.append(found[1])
+            is_certain = is_closed and not (self.catches or was_decided())
+        m = marks.shape[0]
+        pattern = plans.pattern(np.concatenate(rows), np.concatenate(columns), m)
+        return plans.Plan(*pattern, m, n), is_certain
+
+
+def _entries(marks, first):
+    """Rows and columns of the bits that are set."""
+    nothing = np.empty(0, np.int32)
+    count = plans.entries_of(marks, first, nothing, nothing, 0)
+    rows, columns = np.empty(count, np.int32), np.empty(count, np.int32)
+    plans.entries_of(marks, first, rows, columns, 0)
+    return rows, columns

@@ -1,0 +1,58 @@
+"""Requests for sparse Jacobians of compiled functions."""
+
+import weakref
+
+import numpy as np
+from numba.core import errors
+
+from dualmc.calls import options
+from dualmc.compiled import calling
+from dualmc.compiled.sparse.patterns import patterns_of
+from dualmc.tangents import csr
+
+# Types of arguments for which a function cannot be compiled for marked Duals.
+_unmarked: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def passes(request):
+    """As `passes.forward_pass.passes`, for a request of a sparse Jacobian; None: not here."""
+    f, xs = request.f, request.xs
+    if request.has_aux or not calling.is_answered(f, xs):
+        return None
+    kind = options.import_sparse(request.caller).csr_array
+    args = tuple(calling.arguments(request.args, request.numbers, xs))
+    refused = _unmarked.get(f)
+    if refused and calling.kinds_of(args) in refused:
+        return _of_dense(request, kind)
+    try:
+        y, data, plan = patterns_of(f, tuple(sorted(request.numbers))).filled(args)
+    except errors.NumbaError:  # not for marked Duals, but perhaps for plain ones
+        _unmarked.setdefault(f, set()).add(calling.kinds_of(args))
+        return _of_dense(request, kind)
+    return np.asarray(y), [_in_order(request, matrix(plan, data, kind))], None
+
+
+def matrix(plan, data, kind):
+    """The nonzeros as a matrix that has its own memory."""
+    shape = plan.m, plan.n
+    return csr.matrix(kind, shape, plan.indptr.copy(), plan.indices.copy(), data)
+
+
+def _in_order(request, found):
+    """The columns in the order of `argnums`."""
+    order = calling.order_of(request)
+    if type(order) is slice:
+        return found
+    found = found[:, order]
+    found.sort_indices()
+    return found
+
+
+def _of_dense(request, kind):
+    """What is not 0 in the dense Jacobian."""
+    found = calling.passes(request.of(request.f, sparse=False))
+    if found is None:
+        return None
+    y, (columns,), aux = found
+    rows = columns.reshape(y.size, columns.shape[-1])
+    return y, [csr.matrix_of_rows(rows, kind)], aux
