@@ -42,6 +42,8 @@ class Fingerprint:
         Positions of floats that are not differentiated.
     is_open : bool
         Whether there are values of which it is not seen whether they decide anything.
+    is_alone : bool
+        Whether all that matters is the size of one vector, or nothing.
     """
 
     def __init__(self, args, positions):
@@ -50,6 +52,9 @@ class Fingerprint:
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
+        shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
+        vectors = [shape for shape in shapes if shape]
+        self.is_alone = not (self.is_open or integers) and sum(map(len, vectors)) <= 1
 
     def _of(self, a, i, positions, integers):
         kind = type(a)
@@ -108,10 +113,14 @@ class Patterns:
 
     def _run(self, plan, args, print_):
         last = self.positions[-1] + 1
+        sweep, table, codes = self.at_hand(plan, print_)
+        return sweep(*args[:last], table, codes, *args[last:])
+
+    def at_hand(self, plan, print_):
+        """The sweep, the table and the codes that fill a plan for arguments like these."""
         is_checked = print_.integers not in plan.certain
         table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
-        sweep = self.sweep(Compressed, plan.lanes, is_checked)
-        return sweep(*args[:last], table, codes, *args[last:])
+        return self.sweep(Compressed, plan.lanes, is_checked), table, codes
 
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))

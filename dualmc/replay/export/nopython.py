@@ -72,7 +72,11 @@ def _doc(served):
 
 
 def run(code, inputs, out):
-    raise TypeError("dualmc: native code is called from functions that Numba compiles.")
+    raise TypeError(
+        "dualmc: what njit() of a prepared function returns is machine code for plain numbers, "
+        "which nothing differentiates. Where a derivative is taken, call the function itself that "
+        "was prepared."
+    )
 
 
 @overload(run)
