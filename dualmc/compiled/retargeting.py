@@ -17,6 +17,7 @@ from numba.core.registry import cpu_target
 from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.creators import OPTIONS, creators
+from dualmc.compiled.language import declared
 
 try:
     from dualmc.compiled.list_pass import MAKES_ARRAYS, DualCompiler
@@ -130,12 +131,17 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT}
-        found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
+        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT} | OPTIONS
+        if "fastmath" in options:
+            options["fastmath"] = declared.fastmath(options["fastmath"])
+        local = declared.local_types(dispatcher.locals, self.kind)
+        found = own = numba.njit(locals=local, **options, **PIPELINE)(copy)
+        if declared.is_declared(dispatcher):
+            found = declared.by_signature(dispatcher, own, OPTIONS)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
         for name in used & names.keys():
-            names[name] = self.swapped(names[name])
+            names[name] = own if names[name] is dispatcher else self.swapped(names[name])
         for old, new in zip(function.__closure__ or (), cells, strict=True):
             new.cell_contents = self.swapped(old.cell_contents)
         return found
