@@ -1,6 +1,6 @@
 """All that tells Numba of Duals: imported once, with the first compiled function."""
 
-from dualmc.compiled import elementary, operators, powers, whole_numbers
+from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
 from dualmc.compiled.arrays import (
     choosing,
     elementwise,
@@ -13,7 +13,6 @@ from dualmc.compiled.arrays import (
 )
 
 __all__ = [
-    "choosing", "elementary", "elementwise", "making", "operators", "parts", "powers", "writing",
-    "products", "statistics", "sums",
-    "whole_numbers",
+    "choosing", "elementary", "elementwise", "gamma", "making", "operators", "parts", "powers",
+    "products", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip
