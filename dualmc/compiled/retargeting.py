@@ -20,11 +20,13 @@ from dualmc.compiled.creators import OPTIONS, creators
 from dualmc.compiled.language import declared
 
 try:
+    from dualmc.compiled.language.rewriting import KIND
     from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
+    KIND = "__dualmc_kind"
 
 # Options of a user's function that are its copy's as well.
 _KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
@@ -126,6 +128,7 @@ class Retarget:
         code = function.__code__
         used = _names_of(code)
         names = {k: v for k, v in function.__globals__.items() if k in used or k[:2] == "__"}
+        names[KIND] = self.kind
         name = f"{function.__name__}__dual"
         cells = tuple(python_types.CellType() for _ in function.__closure__ or ())
         copy = python_types.FunctionType(
@@ -142,10 +145,14 @@ class Retarget:
             found = declared.by_signature(dispatcher, own, OPTIONS)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
+
+        def exchanged(value):
+            return own if value is dispatcher else self.swapped(value)
+
         for name in used & names.keys():
-            names[name] = own if names[name] is dispatcher else self.swapped(names[name])
+            names[name] = exchanged(names[name])
         for old, new in zip(function.__closure__ or (), cells, strict=True):
-            new.cell_contents = self.swapped(old.cell_contents)
+            new.cell_contents = exchanged(old.cell_contents)
         return found
 
 

@@ -1,5 +1,6 @@
-"""What users declare of their functions, and conversions of numbers: the same of Duals.
+"""What Numba's language says of numbers, and says of Duals as well.
 
-`conversions` (numbers as another type), `declared` (signatures given to `njit`, types of local
-variables, options).
+`conversions` (numbers as another type), `rewriting` (a pass over Numba's IR that calls them),
+`declared` (signatures given to `njit`, types of local variables, options), `repeating` (arguments
+that f writes to, in several passes).
 """

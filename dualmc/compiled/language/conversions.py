@@ -5,11 +5,13 @@ import functools
 import numba
 import numpy as np
 from numba.core import errors, types
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
 from dualmc.compiled import partials
 from dualmc.compiled.dual_type import is_dual, is_scalar
 from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.operators import COMPLEX
 
 # --- Numbers --------------------------------------------------------------------------------------
 
@@ -82,8 +84,18 @@ def called(kind):
 @overload(complex)
 def _complex(real, imag=0.0):
     if is_dual(real) or is_dual(imag):
-        raise errors.TypingError(
-            "dualmc: complex numbers cannot carry derivatives in compiled code; compute with real "
-            "and imaginary parts"
-        )
+        raise errors.TypingError(COMPLEX)
     return None
+
+
+@intrinsic
+def shown(context, x):
+    """The primal of a Dual, anything else as it is: what a message shows of it."""
+    kind = x.base if is_dual(x) else x
+
+    def code(context, builder, sig, args):
+        if is_dual(x):
+            return partials.innermost(builder, x, args[0])[0]
+        return impl_ret_borrowed(context, builder, kind, args[0])
+
+    return kind(x), code
