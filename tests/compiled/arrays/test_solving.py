@@ -94,7 +94,7 @@ def test_one_by_one_nothing_and_single_precision():
         a = x[:1].reshape(1, 1)
         nothing = x[:0].reshape(0, 0)
         empty = np.linalg.solve(nothing, x[:0]).size + np.linalg.inv(nothing).size
-        return np.linalg.solve(a, x[1:]) * np.linalg.det(a) ** 2 / np.linalg.inv(a)[0, 0] + empty
+        return np.linalg.solve(a, x[1:])[0] * np.linalg.det(a) ** 2 / np.linalg.inv(a)[0, 0] + empty
 
     agrees(f, np.array([3.0, 5.0]))
     x = RNG.standard_normal(4).astype(np.float32)
