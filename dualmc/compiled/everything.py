@@ -1,7 +1,16 @@
 """All that tells Numba of Duals: imported once, with the first compiled function."""
 
-from dualmc.compiled import elementary, operators, powers, whole_numbers
-from dualmc.compiled.arrays import making, products, statistics, sums
+from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
+from dualmc.compiled.arrays import (
+    choosing,
+    elementwise,
+    making,
+    parts,
+    products,
+    statistics,
+    sums,
+    writing,
+)
 from dualmc.compiled.arrays.matrices import (
     determinants,
     factors,
@@ -9,11 +18,11 @@ from dualmc.compiled.arrays.matrices import (
     singular,
     solving,
     spectral,
-)  # fmt: skip
+)
 from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 
 __all__ = [
-    "determinants", "elementary", "extrema", "factors", "making", "norms", "operators", "powers",
-    "products", "searching", "singular", "solving", "sorting", "spectral", "statistics", "sums",
-    "whole_numbers",
+    "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
+    "making", "norms", "operators", "parts", "powers", "products", "searching", "singular",
+    "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip
