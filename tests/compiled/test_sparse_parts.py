@@ -147,3 +147,30 @@ def outer(x):
 
 def test_caught_errors_are_found_in_what_f_calls():
     assert decisions.catches_errors(outer) and not decisions.catches_errors(smooth)
+
+
+LOOKS = {
+    "order": lambda x: x[np.argsort(x)[0]] * x,
+    "largest": lambda x: x.max() * x,
+    "mask": lambda x: x * x[x > 0].sum(),
+    "where": lambda x: np.where(x > 0, x, x[::-1]),
+    "integers": lambda x: x[np.abs(x).astype(np.int64)[0] % x.size] * x,
+    "signs": lambda x: x if np.sign(x).sum() > 0 else x[::-1] * 2.0,
+}
+DOES_NOT_LOOK = {
+    "bounds": lambda x: np.clip(x, x[0], 1.0) * np.maximum(x, 0.0),
+    "sums": lambda x: np.cumsum(x) - x.mean() + np.ones((x.size, x.size)) @ x,
+}
+
+
+@pytest.mark.parametrize("name", [*LOOKS, *DOES_NOT_LOOK])
+def test_functions_of_arrays_that_look_at_values(name):
+    """What decides by values is seen, wherever it is done; and no entry is lost by it."""
+    f = numba.njit(LOOKS.get(name) or DOES_NOT_LOOK[name])
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x = rng.normal(size=5) * 1.5
+        found = dm.jacobian_fwd(f, x, sparse=True).toarray()
+        np.testing.assert_allclose(found, dm.jacobian_fwd(f.py_func, x), rtol=1e-12, atol=1e-13)
+    (plan_,) = patterns_of(f, (0,)).plans.values()
+    assert bool(plan_.certain) == (name in DOES_NOT_LOOK)

@@ -162,9 +162,9 @@ def jacobian_by_example(f, argnums, chunk_size, value, example):
     lanes = pattern.plan.lanes
     sweep = Compressed(f, positions, lanes, pattern.is_checked, "with value" if value else "alone")
     scope = {
-        "sweep": sweep.compiled(), "array_at": array_at, "word_at": word_at, "HOLDER": pattern.holder.ctypes.data,
-        "TABLE": np.int32, "CODES": np.uint64,
-        "admitted": pattern.admitted,
+        "sweep": sweep.compiled(), "admitted": pattern.admitted, "array_at": array_at,
+        "word_at": word_at, "HOLDER": pattern.holder.ctypes.data, "TABLE": np.int32,
+        "CODES": np.uint64,
     }  # fmt: skip
     names, rest = names_of(positions), sweep.rest()
     given = f"admitted(({names}) + rest)" if rest == "*rest" else f"admitted(({names}{rest}))"
