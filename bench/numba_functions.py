@@ -2,7 +2,8 @@
 
 For each problem of `problems/jitted`: microseconds of one call from Python, and of one call inside
 compiled code, the contenders interleaved, each its minimum over the rounds; ratios and their
-geometric means; errors in units of the largest entry.  Then the Hessian of Rosenbrock's function,
+geometric means; errors in units of the largest entry.  Beside them what `prepare` makes of the same
+code as plain Python, handed out by its `njit`.  Then the Hessian of Rosenbrock's function,
 seconds to a first Jacobian (HIRES, in fresh processes, more than compiling f), and ADBench's LSTM
 and hand.  JAX is left out where it is not installed.
 
@@ -23,7 +24,7 @@ from tools import checkout, threads  # noqa: F401  (before NumPy)
 import numpy as np
 from problems.jitted import PROBLEMS, hand, lstm, rosenbrock
 from tools import first_jacobian, jitted_contenders
-from tools.jitted_contenders import ANALYTIC, DISPATCHER, JAX, QUOTIENTS, VERB
+from tools.jitted_contenders import ANALYTIC, DISPATCHER, JAX, QUOTIENTS, RECORDED, VERB
 from tools.timing import geometric_mean, interleave, seconds, time_text
 
 import dualmc as dm
@@ -89,9 +90,10 @@ def mean_line(rows, which, pairs):
 
 
 def print_problems(rows):
+    own = [DISPATCHER, RECORDED, "prepared", VERB]
     for which, ways in (
-        ("python", ["f", ANALYTIC, DISPATCHER, "prepared", VERB, QUOTIENTS, JAX, "jax, coloured"]),
-        ("inside", ["f", ANALYTIC, DISPATCHER, QUOTIENTS]),
+        ("python", ["f", ANALYTIC, *own, QUOTIENTS, JAX, "jax, coloured"]),
+        ("inside", ["f", ANALYTIC, *own[:2], QUOTIENTS]),
     ):
         where = "called from Python" if which == "python" else "called inside compiled code"
         print(f"\nmicroseconds, {where}")
@@ -99,9 +101,9 @@ def print_problems(rows):
         for name, row in rows.items():
             print(f"{name:22s}" + "".join(f"      {micro(row[which], way)}" for way in ways))
         print("ratios, geometric mean (least .. most)")
-        own = [way for way in (DISPATCHER, "prepared", VERB) if way in ways]
-        pairs = [(way, ANALYTIC) for way in own]
-        pairs += [(way, mine) for way in (JAX, "jax, coloured", QUOTIENTS) for mine in own]
+        mine = [way for way in own if way in ways]
+        pairs = [(way, ANALYTIC) for way in mine]
+        pairs += [(way, ours) for way in (JAX, "jax, coloured", QUOTIENTS) for ours in mine]
         print(mean_line(rows, which, pairs))
     print("\nlargest error, in units of the largest entry")
     for name, row in rows.items():

@@ -4,6 +4,8 @@ Called from Python all give a Jacobian as NumPy or SciPy holds it; inside compil
 calls f or a Jacobian again and again at points that differ, so that nothing is hoisted out.
 """
 
+import warnings
+
 import numpy as np
 from numba import njit
 from problems.jitted import differences
@@ -13,6 +15,7 @@ from dualmc.compiled.sweeps import chunk_for
 
 JAX, JAX_COLOURED = "jax.jit(jacfwd)", "jax, coloured"
 ANALYTIC, DISPATCHER, VERB, QUOTIENTS = "analytic", "jit_jacobian", "jacobian_fwd", "differences"
+RECORDED = "prepare.njit"
 # What XLA needs for a dense Jacobian of more columns is gigabytes and minutes.
 MOST_COLUMNS_OF_JAX = 5000
 
@@ -29,6 +32,21 @@ def jax_or_none():
 def dispatcher(problem):
     """`jit_jacobian` for as many columns as this problem has, which `jacobian_fwd` finds itself."""
     return dm.jit_jacobian(problem.f, chunk_size=chunk_for(problem.x.size))
+
+
+def recorded(problem):
+    """The Python code of f, recorded, as a function for compiled code; None where it is too long.
+
+    Of a sparse Jacobian it gives the nonzeros.
+    """
+    sparse = problem.pattern is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # says what the error says
+        prepared = dm.prepare(problem.f.py_func, problem.x, sparse=sparse)
+    try:
+        return prepared.njit()
+    except NotImplementedError:
+        return None
 
 
 def from_python(problem, jax):
@@ -48,6 +66,10 @@ def from_python(problem, jax):
         calls["prepared"] = lambda: prepared(x)
         calls[VERB] = lambda: dm.jacobian_fwd(f, x, sparse=True)
         calls[QUOTIENTS] = lambda: pattern.matrix(quotients(x))
+    nonzeros = recorded(problem)
+    if nonzeros is not None:
+        whole = (lambda J: J) if pattern is None else pattern.matrix
+        calls[RECORDED] = lambda: whole(nonzeros(x))
     if jax is not None:
         calls |= of_jax(problem, jax)
     return calls
@@ -88,6 +110,9 @@ def inside(problem):
     }
     if problem.pattern is None:
         ways[DISPATCHER] = dispatcher(problem)
+    found = recorded(problem)
+    if found is not None:
+        ways[RECORDED] = found
     loops = {}
     for name, way in ways.items():
         loop = (adding if name == "f" and problem.is_scalar else looking)(way)

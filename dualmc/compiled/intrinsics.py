@@ -65,9 +65,10 @@ def _bottom(dual, tells):
     kind = dual.base if is_dual(dual) else dual
 
     def code(context, builder, sig, args):
-        if tells or not getattr(dual, "marks", 0):  # within a derivative every look may choose
-            partials.decided(builder, sig.args[0])
-        return partials.innermost(builder, sig.args[0], args[0])[0]
+        # Within a derivative of a derivative every look may choose partials.
+        is_quiet = not tells and getattr(dual, "marks", 0)
+        look = partials.at_bottom if is_quiet else partials.innermost
+        return look(builder, sig.args[0], args[0])[0]
 
     return kind(dual), code
 

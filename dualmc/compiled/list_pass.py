@@ -1,7 +1,8 @@
-"""Two rewrites of Numba's untyped IR, of functions compiled for Duals.
+"""Three rewrites of Numba's untyped IR, of functions compiled for Duals.
 
 ``np.array([a, b, c])`` takes a tuple, so that no list is made on the heap; ``np.float64(x)``,
-called, is a function that lets Duals pass (as a dtype, ``np.float64`` stays what it is).  Without
+called, is a function that lets Duals pass (as a dtype, ``np.float64`` stays what it is);
+``np.empty(n)`` learns of the function's input.  Without
 them, where a Numba's classes are others, the first is slower and the second an error at compile
 time.
 """
@@ -12,9 +13,11 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import IRProcessing
 
+from dualmc.compiled.arena import has_room
 from dualmc.compiled.fusion import DualRewrites
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
+TAKES_NEAR = "_dualmc_takes_near"
 FLOATS = "_dualmc_float"
 
 
@@ -68,14 +71,9 @@ class ListsToTuples(FunctionPass):
     def run_pass(self, state):
         uses = _Uses(state.func_ir)
         is_changed = False
-        for block in state.func_ir.blocks.values():
-            for statement in block.body:
-                value = getattr(statement, "value", None)
-                if not (isinstance(value, ir.Expr) and value.op == "call" and value.args):
-                    continue
-                function = uses.value(value.func)
-                if getattr(function, MAKES_ARRAYS, False):
-                    is_changed |= _to_tuple(uses, value.args[0])
+        for call in _calls(state.func_ir):
+            if call.args and getattr(uses.value(call.func), MAKES_ARRAYS, False):
+                is_changed |= _to_tuple(uses, call.args[0])
         return is_changed
 
 
@@ -94,11 +92,53 @@ def _to_tuple(uses, variable):
     return True
 
 
+@register_pass(mutates_CFG=False, analysis_only=False)
+class NearTheInput(FunctionPass):
+    """``np.empty(shape)`` is told of the function's first array of Duals: see `arena`."""
+
+    _name = "dualmc_near_the_input"
+
+    def __init__(self):
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state):
+        duals = [i for i, kind in enumerate(state.args) if has_room(kind)]
+        if not duals or state.flags.auto_parallel.enabled:  # room is of one thread
+            return False
+        uses = _Uses(state.func_ir)
+        calls = [call for call in _calls(state.func_ir) if _takes_near(uses, call)]
+        if not calls:
+            return False
+        first = state.func_ir.blocks[min(state.func_ir.blocks)]
+        loc = first.loc
+        near = ir.Var(first.scope, "$dualmc_near", loc)
+        first.scope.define(near.name, loc)
+        argument = ir.Arg(state.func_ir.arg_names[duals[0]], duals[0], loc)
+        first.body.insert(0, ir.Assign(argument, near, loc))
+        state.func_ir._definitions[near.name].append(argument)
+        for call in calls:
+            call.kws = (*call.kws, ("near", near))
+        return True
+
+
+def _calls(func_ir):
+    for block in func_ir.blocks.values():
+        for statement in block.body:
+            value = getattr(statement, "value", None)
+            if isinstance(value, ir.Expr) and value.op == "call":
+                yield value
+
+
+def _takes_near(uses, call):
+    return getattr(uses.value(call.func), TAKES_NEAR, False) and not call.vararg
+
+
 class DualCompiler(CompilerBase):
     """Numba's compiler with the rewrites after its own first passes."""
 
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(NearTheInput, IRProcessing)
         passes.add_pass_after(ListsToTuples, IRProcessing)
         passes.add_pass_after(DualRewrites, NopythonRewrites)
         passes.passes = [entry for entry in passes.passes if entry[0] is not NopythonRewrites]

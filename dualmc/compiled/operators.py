@@ -17,7 +17,6 @@ from dualmc.compiled.partials import (
     by_constant,
     call,
     combined,
-    decided,
     each,
     innermost,
     pack,
@@ -144,8 +143,6 @@ def _comparison(op):
 
     def lowered(context, builder, sig, args):
         values = [innermost(builder, t, v) for t, v in zip(sig.args, args, strict=True)]
-        for kind in sig.args:
-            decided(builder, kind)
         function = context.typing_context.resolve_value_type(op)
         plain = function.get_call_type(context.typing_context, tuple(t for _, t in values), {})
         cast = [
@@ -169,7 +166,6 @@ def _bool(x):
 @lower_builtin(bool, DualType)
 def _truth(context, builder, sig, args):
     value, _ = innermost(builder, sig.args[0], args[0])
-    decided(builder, sig.args[0])
     return builder.fcmp_unordered("!=", value, value.type(0.0))
 
 

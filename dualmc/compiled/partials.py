@@ -215,7 +215,16 @@ def _strict(builder, factor, partials, is_zero_strong=False):
 
 
 def innermost(builder, kind, value):
-    """The float at the bottom of a Dual, and its type; a number as it is."""
+    """The float at the bottom of a Dual, and its type; a number as it is.
+
+    What is done with it counts as decided by it.
+    """
+    decided(builder, kind)
+    return at_bottom(builder, kind, value)
+
+
+def at_bottom(builder, kind, value):
+    """The same, for what changes factors of partials alone."""
     while is_dual(kind):
         value, kind = builder.extract_value(value, [0]), kind.inner
     return value, kind

@@ -20,11 +20,11 @@ from dualmc.compiled.creators import OPTIONS, creators
 from dualmc.compiled.source import options_of
 
 try:
-    from dualmc.compiled.list_pass import MAKES_ARRAYS, DualCompiler
+    from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
-    MAKES_ARRAYS, PIPELINE = "_dualmc_makes_arrays", {}
+    MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
 
 
 class Shim(python_types.ModuleType):
@@ -71,6 +71,8 @@ class Retarget:
         for function, code in creators(kind, promotes_all).items():
             self._creators[function] = numba.njit(**OPTIONS)(code)
         setattr(self._creators[np.array], MAKES_ARRAYS, True)
+        for function in (np.array, np.empty, np.zeros):
+            setattr(self._creators[function], TAKES_NEAR, True)
 
     def swapped(self, value):
         """What stands for `value`, mostly itself."""

@@ -191,3 +191,22 @@ def test_threads_find_patterns_side_by_side():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@numba.njit
+def by_mode(u, mode):
+    out = np.empty(u.size)
+    for i in range(u.size):
+        out[i] = u[i] if mode > 1 else u[i - 1]
+    return out
+
+
+def test_numbers_of_another_type_are_not_taken_for_the_example():
+    u = np.ones(3)
+    jac = dm.jit_jacobian(reaction, sparse=(u, 1.0))
+    with pytest.raises(numba.core.errors.TypingError, match="types"):
+        jac(u, 1)
+    np.testing.assert_allclose(jac(u[::-1], 1.0), jac(u, 1.0))
+    jac = dm.jit_jacobian(by_mode, sparse=(u, 2.0))
+    with pytest.raises(ValueError, match="include"):
+        jac(u, 1)

@@ -8,13 +8,14 @@ another point can be added to it without compiling again.
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, errors, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dualmc.calls import options
 from dualmc.calls.inputs import as_input, as_read
 from dualmc.compiled import calling
+from dualmc.compiled.dual_type import is_dual
 from dualmc.compiled.sparse.compression import Compressed, names_of
 from dualmc.compiled.sparse.patterns import Fingerprint, patterns_of
 
@@ -22,8 +23,20 @@ _CALLER = "jit_jacobian"
 
 _TEXT = """
 def jac({names}{rest}):
-    return sweep({names}array_at(HOLDER, TABLE), array_at(HOLDER + 16, CODES), {rest})
+    {admitted}
+    at = word_at(HOLDER)
+    return sweep({names}array_at(at, TABLE), array_at(at + 16, CODES), {rest})
 """
+
+
+@intrinsic
+def word_at(context, address):
+    """The integer at an address."""
+
+    def code(context, builder, sig, args):
+        return builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+
+    return types.intp(types.intp), code
 
 
 @intrinsic
@@ -53,6 +66,35 @@ def array_at(context, address, dtype):
 _alive: list = []
 
 
+def _admitting(args):
+    """A function for compiled code that takes the tuple of arguments, of these types alone.
+
+    A pattern that is not checked at every call was found for these.
+    """
+    wanted = tuple(_bare(numba.typeof(a)) for a in args)
+
+    @intrinsic
+    def admitted(context, given):
+        if tuple(map(_bare, given.types)) != wanted and not any(map(_has_dual, given.types)):
+            raise errors.TypingError(
+                f"{_CALLER}: the pattern was found for arguments of types {wanted}, and these are "
+                f"{tuple(given.types)}. Make another one, with sparse= an example of such."
+            )
+        return types.none(given), lambda context, builder, sig, args: context.get_dummy_value()
+
+    return admitted
+
+
+def _bare(kind):
+    """A type without what does not change the steps of a function."""
+    kind = types.unliteral(kind)
+    return types.Array(kind.dtype, kind.ndim, "A") if isinstance(kind, types.Array) else kind
+
+
+def _has_dual(kind):
+    return is_dual(kind.dtype if isinstance(kind, types.Array) else kind)
+
+
 class Pattern:
     """What `jac.include` and its attributes need."""
 
@@ -64,17 +106,17 @@ class Pattern:
         plan = self.patterns.filled(args)[2]
         # Compiled code cannot compare all that a pattern depends on.
         self.is_checked = not print_.is_alone or print_.integers not in plan.certain
-        self.plan = plan
-        self.holder = np.zeros(4, np.int64)
+        self.admitted = _admitting(args)
+        self.holder = np.zeros(1, np.int64)
         _alive.append(self.holder)
         self._hold(plan)
 
     def _hold(self, plan):
         table, codes = plan.checked() if self.is_checked else (plan.table, np.zeros(1, np.uint64))
-        _alive.append((table, codes))
+        places = np.array([table.ctypes.data, table.size, codes.ctypes.data, codes.size])
+        _alive.append((table, codes, places))
         self.plan = plan
-        self.holder[2:] = codes.ctypes.data, codes.size
-        self.holder[:2] = table.ctypes.data, table.size
+        self.holder[0] = places.ctypes.data  # at once: calls may be under way
 
     def _read(self, args):
         last = self.positions[-1]
@@ -120,10 +162,14 @@ def jacobian_by_example(f, argnums, chunk_size, value, example):
     lanes = pattern.plan.lanes
     sweep = Compressed(f, positions, lanes, pattern.is_checked, "with value" if value else "alone")
     scope = {
-        "sweep": sweep.compiled(), "array_at": array_at, "HOLDER": pattern.holder.ctypes.data,
-        "TABLE": np.int32, "CODES": np.uint64,
+        "sweep": sweep.compiled(), "admitted": pattern.admitted, "array_at": array_at,
+        "word_at": word_at, "HOLDER": pattern.holder.ctypes.data, "TABLE": np.int32,
+        "CODES": np.uint64,
     }  # fmt: skip
-    text = _TEXT.format(names=names_of(positions), rest=sweep.rest())
+    names, rest = names_of(positions), sweep.rest()
+    given = f"admitted(({names}) + rest)" if rest == "*rest" else f"admitted(({names}{rest}))"
+    admitted = "" if pattern.is_checked else given
+    text = _TEXT.format(names=names, rest=rest, admitted=admitted)
     exec(compile(text, __file__, "exec"), scope)
     jac = numba.njit(nogil=True)(scope["jac"])
     jac.include = lambda *args: pattern.include(jac, args)

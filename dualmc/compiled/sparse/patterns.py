@@ -48,14 +48,15 @@ class Fingerprint:
     """
 
     def __init__(self, args, positions):
-        self.watched, self.is_open = (), False
+        self.watched, self.is_open, self.has_text = (), False, False
         key, integers = [], []
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
         shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
         vectors = [shape for shape in shapes if shape]
-        self.is_alone = not (self.is_open or integers) and sum(map(len, vectors)) <= 1
+        self.is_alone = not (self.is_open or self.has_text or integers)
+        self.is_alone = self.is_alone and sum(map(len, vectors)) <= 1
 
     def _of(self, a, i, positions, integers):
         kind = type(a)
@@ -72,6 +73,7 @@ class Fingerprint:
         elif kind in (int, bool):
             integers.append(a)
         elif a is None or kind is str:
+            self.has_text |= kind is str
             return a
         elif issubclass(kind, tuple):
             return kind, tuple(self._of(part, None, positions, integers) for part in a)
