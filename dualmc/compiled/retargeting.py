@@ -18,6 +18,7 @@ from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.creators import OPTIONS, creators
 from dualmc.compiled.language import declared
+from dualmc.compiled.source import options_of
 
 try:
     from dualmc.compiled.language.rewriting import KIND
@@ -27,9 +28,6 @@ try:
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
     KIND = "__dualmc_kind"
-
-# Options of a user's function that are its copy's as well.
-_KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
 
 
 class Shim(python_types.ModuleType):
@@ -136,7 +134,7 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT} | OPTIONS
+        options = options_of(dispatcher) | OPTIONS
         if "fastmath" in options:
             options["fastmath"] = declared.fastmath(options["fastmath"])
         local = declared.local_types(dispatcher.locals, self.kind)

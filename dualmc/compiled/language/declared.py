@@ -6,6 +6,7 @@ The copy for Duals does the same.
 
 import numba
 from numba.core import types
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from dualmc.compiled.language.conversions import converted, stripped
@@ -47,16 +48,14 @@ def by_signature(dispatcher, copy, options):
     """`copy`, of which arguments and result are converted as those of `dispatcher` are."""
     count = dispatcher.py_func.__code__.co_argcount
     names = [f"a{i}" for i in range(count)]
+    function = types.Dispatcher(dispatcher)  # which does not keep it alive
 
     def stand_in(*args):
         raise NotImplementedError
 
     @overload(stand_in)
     def chosen(*args):
-        function = types.Dispatcher(dispatcher)
         plain = tuple(stripped(types.unliteral(kind)) for kind in args)
-        from numba.core.registry import cpu_target
-
         found = function.get_call_type(cpu_target.typing_context, plain, {})
         taken = []
         scope = {"copy": copy, "converted": converted}
@@ -72,6 +71,5 @@ def by_signature(dispatcher, copy, options):
 
     scope = {"stand_in": stand_in}
     exec(f"def declared({', '.join(names)}): return stand_in({', '.join(names)})", scope)
-    function = scope["declared"]
-    function.__defaults__ = dispatcher.py_func.__defaults__
-    return numba.njit(**options)(function)
+    scope["declared"].__defaults__ = dispatcher.py_func.__defaults__
+    return numba.njit(**options)(scope["declared"])
