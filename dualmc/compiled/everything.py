@@ -7,6 +7,7 @@ from dualmc.compiled.arrays import (
     making,
     parts,
     products,
+    shaping,
     statistics,
     sums,
     writing,
@@ -14,6 +15,6 @@ from dualmc.compiled.arrays import (
 
 __all__ = [
     "choosing", "elementary", "elementwise", "making", "operators", "parts", "powers", "writing",
-    "products", "statistics", "sums",
+    "products", "shaping", "statistics", "sums",
     "whole_numbers",
 ]  # fmt: skip

@@ -232,3 +232,14 @@ def chained_both(context, like, y, d, a, e, b):
         return pack(context, builder, kind, y, parts)
 
     return kind(like, y, d, a, e, b), code
+
+
+@intrinsic
+def in_precision(context, x, dtype):
+    """A Dual of the float type `dtype`."""
+    kind = x.with_base(dtype.dtype)
+
+    def code(context, builder, sig, args):
+        return context.cast(builder, args[0], sig.args[0], kind)
+
+    return kind(x, dtype), code

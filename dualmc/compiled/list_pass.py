@@ -1,21 +1,30 @@
-"""Two rewrites of Numba's untyped IR, of functions compiled for Duals.
+"""Rewrites of Numba's untyped IR, of functions compiled for Duals.
 
 ``np.array([a, b, c])`` takes a tuple, so that no list is made on the heap; ``np.float64(x)``,
-called, is a function that lets Duals pass (as a dtype, ``np.float64`` stays what it is).  Without
-them, where a Numba's classes are others, the first is slower and the second an error at compile
-time.
+called, is a function that lets Duals pass (as a dtype, ``np.float64`` stays what it is); where all
+constants are in Duals, arrays that names lead to are loaded as copies in Duals.  Without them,
+where a Numba's classes are others, the first is slower and the others are errors at compile time.
 """
 
+import numba
+import numpy as np
 from numba.core import ir
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.ir_utils import build_definitions, mk_unique_var
 from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import IRProcessing
 
+from dualmc.compiled.creators import OPTIONS, as_float32, as_float64
 from dualmc.compiled.fusion import DualRewrites
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
-FLOATS = "_dualmc_float"
+PROMOTES = "__dualmc_promotes"
+
+CALLED = {
+    np.float64: numba.njit(lambda x: as_float64(x), **OPTIONS),
+    np.float32: numba.njit(lambda x: as_float32(x), **OPTIONS),
+}
 
 
 class _Uses:
@@ -67,16 +76,67 @@ class ListsToTuples(FunctionPass):
 
     def run_pass(self, state):
         uses = _Uses(state.func_ir)
+        promote = state.func_id.func.__globals__.get(PROMOTES)
         is_changed = False
         for block in state.func_ir.blocks.values():
+            body = []
             for statement in block.body:
                 value = getattr(statement, "value", None)
-                if not (isinstance(value, ir.Expr) and value.op == "call" and value.args):
-                    continue
-                function = uses.value(value.func)
-                if getattr(function, MAKES_ARRAYS, False):
-                    is_changed |= _to_tuple(uses, value.args[0])
+                if _is_call(value) and value.args:
+                    function = uses.value(value.func)
+                    if getattr(function, MAKES_ARRAYS, False):
+                        is_changed |= _to_tuple(uses, value.args[0])
+                    elif len(value.args) == 1 and not value.kws and _is_float_type(function):
+                        value.func = _named(block, body, CALLED[function], value.loc)
+                        is_changed = True
+                body.append(statement)
+                if promote is not None and _is_array(uses, statement):
+                    _promote(block, body, promote)
+                    is_changed = True
+            block.body[:] = body
+        if is_changed:
+            state.func_ir._definitions = build_definitions(state.func_ir.blocks)
         return is_changed
+
+
+def _is_call(value):
+    return isinstance(value, ir.Expr) and value.op == "call"
+
+
+def _is_float_type(function):
+    return isinstance(function, type) and function in CALLED
+
+
+def _named(block, body, function, loc):
+    """A variable that holds `function`, made at the end of `body`."""
+    variable = ir.Var(block.scope, mk_unique_var("$dualmc"), loc)
+    body.append(ir.Assign(ir.Global(variable.name, function, loc), variable, loc))
+    return variable
+
+
+def _is_array(uses, statement):
+    """Whether a statement loads an array of floats that names lead to."""
+    if not isinstance(statement, ir.Assign):
+        return False
+    value = statement.value
+    if isinstance(value, (ir.Global, ir.FreeVar)):
+        found = value.value
+    elif isinstance(value, ir.Expr) and value.op == "getattr":
+        found = getattr(uses.value(value.value), value.attr, None)
+    else:
+        return False
+    return isinstance(found, np.ndarray) and found.dtype.kind == "f"
+
+
+def _promote(block, body, promote):
+    """Let the last statement of `body` load its array in Duals."""
+    loaded = body.pop()
+    loc = loaded.loc
+    plain = ir.Var(block.scope, mk_unique_var("$dualmc"), loc)
+    body.append(ir.Assign(loaded.value, plain, loc))
+    function = _named(block, body, promote, loc)
+    call = ir.Expr.call(function, [plain], (), loc)
+    body.append(ir.Assign(call, loaded.target, loc))
 
 
 def _to_tuple(uses, variable):

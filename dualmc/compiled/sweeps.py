@@ -181,7 +181,7 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = Retarget(kind, promotes_all=level > 0).copy_of(self.f)
+        copy = Retarget(kind, promotes_all=level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         name = self.name(kind, level)
         file = cached_beside(self.f) if has_wrapper else None
@@ -217,7 +217,7 @@ class _Compiling:
         except errors.NumbaError as error:
             failed = error
         retarget = Retarget(self.kind, promotes_all=True)
-        scope["f"] = retarget.copy_of(f)
+        scope["f"] = retarget.entered(f)
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError:

@@ -13,7 +13,7 @@ from numba.extending import overload
 
 from dualmc.compiled.dual_type import is_dual, promoted
 from dualmc.compiled.elementary import of_two
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.intrinsics import as_dual, chained, primal_of, value_of
 from dualmc.rules.table import RULES
 
 JUMPS = (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.fix)
@@ -66,3 +66,15 @@ def _heaviside(a, b):
         return 0.0 * b if u < 0 else (1.0 + 0.0 * b if u > 0 else 1.0 * b)
 
     return step
+
+
+def _ldexp(function):
+    @overload(function)
+    def chosen(x, i):
+        if not is_dual(x) or not isinstance(i, types.Integer):
+            return None
+        return lambda x, i: chained(x, function(value_of(x), i), function(1.0, i), x)
+
+
+_ldexp(np.ldexp)
+_ldexp(math.ldexp)

@@ -45,11 +45,22 @@ def _array(object, dtype=None):
         return None
     if isinstance(object, types.Array) and is_dual(object.dtype):
         return lambda object, dtype=None: object.copy()
+    if is_dual(object):
+        return _of_number(object)
     if isinstance(object, types.BaseTuple):
         return _of_tuple(object)
     if isinstance(object, (types.List, types.ListType)):
         return _of_list(object)
     return None
+
+
+def _of_number(value):
+    def zero_dimensional(object, dtype=None):
+        out = np.empty((), value)
+        out[()] = object
+        return out
+
+    return zero_dimensional
 
 
 def _of_tuple(values):
