@@ -10,7 +10,7 @@ from numba.extending import overload, register_jitable
 from numba.np.numpy_support import from_dtype
 
 from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import in_precision, instance
+from dualmc.compiled.intrinsics import as_dual, in_precision, instance
 
 OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -157,6 +157,9 @@ def _in_duals(T, a):
             return out
 
         return copied
+    if isinstance(a, types.Float):
+        number = instance(T).with_base(a)
+        return lambda T, a: as_dual(number, a)
     return lambda T, a: a
 
 

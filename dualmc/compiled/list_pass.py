@@ -89,6 +89,9 @@ class ListsToTuples(FunctionPass):
                     elif len(value.args) == 1 and not value.kws and _is_float_type(function):
                         value.func = _named(block, body, CALLED[function], value.loc)
                         is_changed = True
+                if promote is not None and _holds_items(value):
+                    _promote_items(block, body, value, promote)
+                    is_changed = True
                 body.append(statement)
                 if promote is not None and _is_array(uses, statement):
                     _promote(block, body, promote)
@@ -126,6 +129,26 @@ def _is_array(uses, statement):
     else:
         return False
     return isinstance(found, np.ndarray) and found.dtype.kind == "f"
+
+
+def _holds_items(value):
+    return isinstance(value, ir.Expr) and value.op in ("build_list", "build_tuple", "build_map")
+
+
+def _promote_items(block, body, value, promote):
+    """Let a list, a tuple or the values of a dictionary begin in Duals."""
+
+    def promoted(item):
+        function = _named(block, body, promote, value.loc)
+        variable = ir.Var(block.scope, mk_unique_var("$dualmc"), value.loc)
+        call = ir.Expr.call(function, [item], (), value.loc)
+        body.append(ir.Assign(call, variable, value.loc))
+        return variable
+
+    if value.op == "build_map":
+        value.items = [(key, promoted(item)) for key, item in value.items]
+    else:
+        value.items = [promoted(item) for item in value.items]
 
 
 def _promote(block, body, promote):

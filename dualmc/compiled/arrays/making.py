@@ -39,6 +39,13 @@ def tuple_of(context, values, like):
     return kind(values, like), code
 
 
+@overload(np.asarray, **FIRST)
+def _asarray(a, dtype=None):
+    if is_dual(a) and is_nothing(dtype):
+        return lambda a, dtype=None: np.array(a)
+    return None
+
+
 @overload(np.array, **FIRST)
 def _array(object, dtype=None):
     if not is_nothing(dtype) and not isinstance(getattr(dtype, "dtype", None), types.Float):

@@ -146,6 +146,24 @@ def _given(x, N):
     return N
 
 
+@overload(np.trim_zeros, **FIRST)
+def _trim_zeros(filt, trim="fb"):
+    if not is_dual_array(filt) or filt.ndim != 1:
+        return None
+
+    def trimmed(filt, trim="fb"):
+        first, last = 0, filt.size
+        if "f" in trim or "F" in trim:
+            while first < last and filt[first] == 0:
+                first += 1
+        if "b" in trim or "B" in trim:
+            while last > first and filt[last - 1] == 0:
+                last -= 1
+        return filt[first:last]
+
+    return trimmed
+
+
 # --- Questions whose answers are no Duals --------------------------------------------------------
 
 
