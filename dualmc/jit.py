@@ -14,6 +14,7 @@ def jit_jacobian(
     argnums: Argnums = 0,
     chunk_size: int | None = None,
     value: bool = False,
+    sparse: Any = None,
 ) -> Any:
     """The Jacobian of a function compiled by Numba, as such a function itself.
 
@@ -28,17 +29,26 @@ def jit_jacobian(
         Columns per call of `f`; 8 by default.  For fewer inputs than that, their number is fastest.
     value : bool, optional
         Return ``(y, J)``, with ``y = f(*args)``.
+    sparse : array, or tuple of arguments, optional
+        An example of x, or of all arguments.  The pattern of the Jacobian is found there, and `jac`
+        returns its nonzeros alone, row by row: ``scipy.sparse.csr_array((jac(x), jac.indices,
+        jac.indptr), jac.shape)``.  Several arguments of `argnums` have their columns side by side.
 
     Returns
     -------
     jac : a Numba dispatcher, ``jac(*args) -> J``, shape ``y.shape + x.shape``
         Callable from Python and from nopython code; it releases the GIL.  Compiled when first
-        called, and kept on disk where `f` is under ``cache=True``.
+        called, and kept on disk where `f` is under ``cache=True``.  With `sparse` it has the
+        attributes `indptr`, `indices` and `shape`, and the method ``include(*args)``, which adds
+        the entries of another example to the pattern.
 
     Raises
     ------
     TypeError
         If `f` is not a compiled function, or an option is of the wrong kind.
+    ValueError
+        When called, with `sparse`, where branches of `f` make it depend on inputs that it did not
+        depend on at the examples: no derivative is left out.
 
     Examples
     --------
@@ -53,7 +63,10 @@ def jit_jacobian(
     >>> jac(np.array([0.0, 3.0]))
     array([[3., 0.],
            [1., 0.]])
+    >>> nonzeros = dm.jit_jacobian(f, sparse=np.ones(2))
+    >>> nonzeros(np.array([0.0, 3.0])), nonzeros.indices, nonzeros.indptr
+    (array([3., 0., 1.]), array([0, 1, 0], dtype=int32), array([0, 2, 3], dtype=int32))
     """
     from dualmc.compiled import verbs
 
-    return verbs.jacobian(f, argnums, chunk_size, value)
+    return verbs.jacobian(f, argnums, chunk_size, value, sparse)

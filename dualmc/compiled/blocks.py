@@ -9,7 +9,7 @@ from numba.core import cgutils, errors, types
 from numba.extending import intrinsic, register_jitable
 from numba.np import arrayobj
 
-from dualmc.compiled import intrinsics, partials
+from dualmc.compiled import arena, intrinsics, partials
 from dualmc.compiled.dual_type import base_of, is_dual, promoted
 from dualmc.compiled.partials import I32, pack
 
@@ -56,45 +56,9 @@ def _seeded_type(kind, like):
     return (types.Array(dual, kind.ndim, "C") if isinstance(kind, types.Array) else dual), dual
 
 
-# Inputs of no more bytes than this lie on the stack: a heap allocation costs as much as a small f.
-_ON_THE_STACK = 4096
-
-
 def _room_for_seeds(context, builder, kind, shape):
-    """An array of Duals for the time of one call of f, which owns no memory where it is small.
-
-    Nothing that f makes of it is still alive when the sweep returns.
-    """
-    element = context.get_data_type(kind.dtype)
-    size = context.get_abi_sizeof(element)
-    count = _integer(1)
-    for n in shape:
-        count = builder.mul(count, n)
-    capacity = _ON_THE_STACK // size
-    strides, stride = [], _integer(size)
-    for n in reversed(shape):
-        strides.insert(0, stride)
-        stride = builder.mul(stride, n)
-    with builder.goto_entry_block():
-        room = builder.alloca(ir.ArrayType(element, max(capacity, 1)))
-    is_small = builder.icmp_signed("<=", count, _integer(capacity))
-    nothing = cgutils.get_null_value(cgutils.voidptr_t)
-    data = cgutils.alloca_once_value(builder, cgutils.gep(builder, room, 0, 0))
-    owner = cgutils.alloca_once_value(builder, nothing)
-    with builder.if_then(builder.not_(is_small)):
-        array = _new(context, builder, kind, shape)
-        builder.store(array.data, data)
-        builder.store(array.meminfo, owner)
-    array = context.make_array(kind)(context, builder)
-    arrayobj.populate_array(
-        array,
-        data=builder.load(data),
-        shape=cgutils.pack_array(builder, shape),
-        strides=cgutils.pack_array(builder, strides),
-        itemsize=_integer(size),
-        meminfo=builder.load(owner),
-    )
-    return array
+    """An array of Duals for the time of one call of f, with room for what f makes."""
+    return arena.new_array(context, builder, kind, shape, arena.opened(context, builder))
 
 
 def _write_seeds(context, builder, kind, value, seeded_kind, seeded, first, step):

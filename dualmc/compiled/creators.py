@@ -9,6 +9,7 @@ from numba.core import types
 from numba.extending import overload, register_jitable
 from numba.np.numpy_support import from_dtype
 
+from dualmc.compiled import arena
 from dualmc.compiled.dual_type import is_dual
 from dualmc.compiled.intrinsics import as_dual, in_precision, instance
 
@@ -38,11 +39,11 @@ def of_precision(T, dtype):
     return instance(T).with_base(base if isinstance(base, types.Float) else types.float64)
 
 
-def dual_empty(T, shape, dtype=None):
+def dual_empty(T, shape, dtype=None, near=None):
     raise NotImplementedError
 
 
-def dual_zeros(T, shape, dtype=None):
+def dual_zeros(T, shape, dtype=None, near=None):
     raise NotImplementedError
 
 
@@ -54,7 +55,7 @@ def dual_full(T, shape, fill_value, dtype=None):
     raise NotImplementedError
 
 
-def dual_array(T, object, dtype=None):
+def dual_array(T, object, dtype=None, near=None):
     raise NotImplementedError
 
 
@@ -86,19 +87,27 @@ def as_float32(x):
     raise NotImplementedError
 
 
-def _made_by(placeholder, function):
+def _made_by(placeholder, function, in_room=None):
     @overload(placeholder, prefer_literal=True)
-    def chosen(T, shape, dtype=None):
-        if is_float_dtype(dtype):
-            kind = of_precision(T, dtype)
-            return lambda T, shape, dtype=None: function(shape, kind)
-        return lambda T, shape, dtype=None: function(shape, dtype)
+    def chosen(T, shape, dtype=None, near=None):
+        if not is_float_dtype(dtype):
+            return lambda T, shape, dtype=None, near=None: function(shape, dtype)
+        kind = of_precision(T, dtype)
+        if arena.has_room(near):
+            return lambda T, shape, dtype=None, near=None: in_room(kind, shape, near)
+        return lambda T, shape, dtype=None, near=None: function(shape, kind)
 
 
-for _placeholder, _function in (
-    (dual_empty, np.empty), (dual_zeros, np.zeros), (dual_ones, np.ones),
-):  # fmt: skip
-    _made_by(_placeholder, _function)
+_made_by(dual_empty, np.empty, arena.empty_near)
+_made_by(dual_zeros, np.zeros, arena.zeros_near)
+
+
+@overload(dual_ones, prefer_literal=True)
+def _ones(T, shape, dtype=None):
+    if is_float_dtype(dtype):
+        kind = of_precision(T, dtype)
+        return lambda T, shape, dtype=None: np.ones(shape, kind)
+    return lambda T, shape, dtype=None: np.ones(shape, dtype)
 
 
 @overload(dual_full, prefer_literal=True)
@@ -175,10 +184,29 @@ def _array_of(object, dtype):
 
 
 @overload(dual_array)
-def _dual_array(T, object, dtype=None):
-    if is_nothing(dtype):
-        return lambda T, object, dtype=None: _array(object)
-    return lambda T, object, dtype=None: _array_of(object, dtype)
+def _dual_array(T, object, dtype=None, near=None):
+    if not is_nothing(dtype):
+        return lambda T, object, dtype=None, near=None: _array_of(object, dtype)
+    if arena.has_room(near) and isinstance(object, types.BaseTuple):
+        from dualmc.compiled.arrays.making import common
+
+        kind = common(object.types)
+        if kind is not None:
+            return _of_numbers(kind, object.count)
+    return lambda T, object, dtype=None, near=None: _array(object)
+
+
+def _of_numbers(kind, n):
+    from dualmc.compiled.arrays.making import tuple_of
+
+    def in_room(T, object, dtype=None, near=None):
+        duals = tuple_of(object, kind)
+        out = arena.empty_near(kind, n, near)
+        for i in range(n):
+            out[i] = duals[i]
+        return out
+
+    return in_room
 
 
 def _called(placeholder, function, base):
@@ -199,11 +227,11 @@ def creators(T, promotes_all):
     With `promotes_all` also those whose floats are seldom written to.
     """
 
-    def empty(shape, dtype=None):
-        return dual_empty(T, shape, dtype)
+    def empty(shape, dtype=None, near=None):
+        return dual_empty(T, shape, dtype, near)
 
-    def zeros(shape, dtype=None):
-        return dual_zeros(T, shape, dtype)
+    def zeros(shape, dtype=None, near=None):
+        return dual_zeros(T, shape, dtype, near)
 
     def ones(shape, dtype=None):
         return dual_ones(T, shape, dtype)
@@ -211,9 +239,10 @@ def creators(T, promotes_all):
     def full(shape, fill_value, dtype=None):
         return dual_full(T, shape, fill_value, dtype)
 
-    def array(object, dtype=None):
-        return dual_array(T, object, dtype)
+    def array(object, dtype=None, near=None):
+        return dual_array(T, object, dtype, near)
 
+    # `near` is given by `list_pass`, where the function has an array of Duals: see `arena`.
     found = {np.empty: empty, np.zeros: zeros, np.ones: ones, np.full: full, np.array: array}
     found |= _of_others(T)
     if promotes_all:
@@ -241,8 +270,8 @@ def _of_others(T):
 
 
 def _of_constants(T):
-    def array(object, dtype=None):
-        return in_duals(T, dual_array(T, object, dtype))
+    def array(object, dtype=None, near=None):
+        return in_duals(T, dual_array(T, object, dtype, near))
 
     def eye(N, M=None, k=0):
         return in_duals(T, np.eye(N, M, k))

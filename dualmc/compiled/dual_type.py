@@ -109,11 +109,18 @@ def base_of(kind):
     return types.float64
 
 
+def _base_beside(kind):
+    """The precision that a combination with `kind` has at least: small integers do not widen."""
+    if isinstance(kind, types.Boolean) or isinstance(kind, types.Integer) and kind.bitwidth <= 16:
+        return types.float32
+    return base_of(kind)
+
+
 def promoted(a, b):
     """The Dual type that holds a combination of `a` and `b`; None: not ours, or there is none."""
     if not (is_dual(a) or is_dual(b)) or not (is_scalar(a) and is_scalar(b)):
         return None
-    base = max(base_of(a), base_of(b), key=lambda t: t.bitwidth)
+    base = max(_base_beside(a), _base_beside(b), key=lambda t: t.bitwidth)
     high, low = (a, b) if depth_of(a) >= depth_of(b) else (b, a)
     high = high.with_base(base)
     if not is_dual(low):

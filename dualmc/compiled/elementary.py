@@ -10,6 +10,7 @@ from types import FunctionType
 
 import numba
 import numpy as np
+from numba.core import types
 from numba.extending import overload, register_jitable
 
 from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
@@ -19,6 +20,8 @@ from dualmc.compiled.intrinsics import (
     chained_both,
     depending,
     factor_of,
+    taken,
+    taken_both,
     unknown_beyond,
     unknown_from,
     value_of,
@@ -41,7 +44,9 @@ OF_MATH.setdefault(np.degrees, []).append(math.degrees)
 OF_MATH.setdefault(np.radians, []).append(math.radians)
 OF_MATH[np.fmod] = [math.fmod]
 
-_OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Of formulas for partials, whatever the options of the function that uses them are.
+PLAIN = {"error_model": "numpy", "fastmath": False}
+_OPTIONS = {**PLAIN, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _partials: dict = {}  # by text and depth
 
 
@@ -141,6 +146,7 @@ def _numeric(partial, kind):
 def of_two(function, ufunc, rule):
     """What overloads `function`, which is `ufunc`, of two arguments."""
     alone = rule.alone or rule.partials
+    one, two = (taken, taken_both) if rule.chooses else (chained, chained_both)
 
     def chosen(a, b):
         kind = promoted(a, b)
@@ -159,7 +165,7 @@ def of_two(function, ufunc, rule):
                 is_at = is_kink(factor_of(a), factor_of(b))
                 d = unless(is_at, as_dual(inner, p(u, v, y)))
                 e = unless(is_at, as_dual(inner, q(u, v, y)))
-                return chained_both(kind, y, d, a, e, b)
+                return two(kind, y, d, a, e, b)
 
             return both
         if active[0]:
@@ -168,7 +174,7 @@ def of_two(function, ufunc, rule):
                 u = value_of(as_dual(kind, a))
                 y = function(u, b)
                 d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, p(u, b, y)))
-                return chained(kind, y, d, a)
+                return one(kind, y, d, a)
 
             return first
 
@@ -176,7 +182,7 @@ def of_two(function, ufunc, rule):
             v = value_of(as_dual(kind, b))
             y = function(a, v)
             d = unless(is_kink(factor_of(a), factor_of(b)), as_dual(inner, q(a, v, y)))
-            return chained(kind, y, d, b)
+            return one(kind, y, d, b)
 
         return second
 
@@ -203,9 +209,8 @@ _install()
 # --- The larger and the smaller of two, as Python's own functions choose -------------------------
 
 
-def _choosing(function, is_first):
-    """`function` of two takes one of them: the first of equals."""
-    is_first = register_jitable(is_first)
+def _choosing(function):
+    """`function` takes one of its arguments: the first of equals."""
 
     @overload(function)
     def chosen(a, b):
@@ -217,7 +222,7 @@ def _choosing(function, is_first):
         def of_two(a, b):
             u, v = factor_of(a), factor_of(b)
             y = function(u, v)
-            taken = as_dual(kind, a) if is_first(u, v, y) else as_dual(kind, b)
+            taken = as_dual(kind, a) if _is_first(u, v, y) else as_dual(kind, b)
             taken = depending(depending(taken, a), b)
             if is_nested and u == v:
                 return unknown_from(taken)
@@ -226,17 +231,30 @@ def _choosing(function, is_first):
         return of_two
 
     @overload(function)
-    def of_three(a, b, c):
-        if any(map(is_dual, (a, b, c))) and all(map(is_scalar, (a, b, c))):
-            return lambda a, b, c: function(function(a, b), c)
-        return None
+    def of_many(*args):
+        in_tuple = len(args) == 1 and isinstance(args[0], types.BaseTuple)
+        kinds = args[0].types if in_tuple else args
+        if len(kinds) < 3 - in_tuple or not any(map(is_dual, kinds)):
+            return None
+        if not all(map(is_scalar, kinds)):
+            return None
+        of_all = _folded(len(kinds))
+        folded = register_jitable(lambda values: of_all(function, values))
+        return (lambda *args: folded(args[0])) if in_tuple else (lambda *args: folded(args))
 
-    @overload(function)
-    def of_four(a, b, c, d):
-        if any(map(is_dual, (a, b, c, d))) and all(map(is_scalar, (a, b, c, d))):
-            return lambda a, b, c, d: function(function(function(a, b), c), d)
-        return None
+
+def _folded(n):
+    """``function(function(v[0], v[1]), v[2])`` and so on, for n values in a tuple of any types."""
+    text = "values[0]"
+    for i in range(1, n):
+        text = f"function({text}, values[{i}])"
+    return register_jitable(eval(f"lambda function, values: {text}"))
 
 
-_choosing(max, lambda u, v, y: u == v or y == u)
-_choosing(min, lambda u, v, y: u == v or y == u)
+@register_jitable
+def _is_first(u, v, y):
+    return u == v or y == u or (y != y and u != u)
+
+
+_choosing(max)
+_choosing(min)

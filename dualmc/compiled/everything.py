@@ -1,6 +1,6 @@
 """All that tells Numba of Duals: imported once, with the first compiled function."""
 
-from dualmc.compiled import elementary, operators, powers, whole_numbers
+from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
 from dualmc.compiled.arrays import (
     choosing,
     elementwise,
@@ -12,9 +12,18 @@ from dualmc.compiled.arrays import (
     sums,
     writing,
 )
+from dualmc.compiled.arrays.matrices import (
+    determinants,
+    factors,
+    norms,
+    singular,
+    solving,
+    spectral,
+)
+from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 
 __all__ = [
-    "choosing", "elementary", "elementwise", "making", "operators", "parts", "powers", "writing",
-    "products", "shaping", "statistics", "sums",
-    "whole_numbers",
+    "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
+    "making", "norms", "operators", "parts", "powers", "products", "searching", "shaping",
+    "singular", "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, lower_cast
 
 from dualmc.compiled import partials
-from dualmc.compiled.dual_type import NUMBERS, DualType, is_dual, is_scalar
+from dualmc.compiled.dual_type import NUMBERS, DualType, base_of, is_dual, is_scalar
 from dualmc.compiled.partials import constant, pack, zeros
 
 I64 = ir.IntType(64)
@@ -65,9 +65,10 @@ def _bottom(dual, tells):
     kind = dual.base if is_dual(dual) else dual
 
     def code(context, builder, sig, args):
-        if tells or not getattr(dual, "marks", 0):  # within a derivative every look may choose
-            partials.decided(builder, sig.args[0])
-        return partials.innermost(builder, sig.args[0], args[0])[0]
+        # Within a derivative of a derivative every look may choose partials.
+        is_quiet = not tells and getattr(dual, "marks", 0)
+        look = partials.at_bottom if is_quiet else partials.innermost
+        return look(builder, sig.args[0], args[0])[0]
 
     return kind(dual), code
 
@@ -171,6 +172,17 @@ def unknown_from(context, dual):
 
 
 @intrinsic
+def flat(context, like, y):
+    """A Dual of the value `y`, of its precision, that does not change with the inputs."""
+    kind = instance(like).with_base(base_of(y))
+
+    def code(context, builder, sig, args):
+        return partials.constant(context, builder, kind, args[1], sig.args[1])
+
+    return kind(like, y), code
+
+
+@intrinsic
 def seed_of(context, like, value, k):
     """A Dual whose partial `k` is 1 and the others 0; none is for k < 0 or k >= n."""
     kind = instance(like)
@@ -207,13 +219,17 @@ def basis(context, builder, kind, k):
 @intrinsic
 def chained(context, like, y, d, x):
     """``Dual(y, d * x')``, of the type of `like`: the chain rule of one argument."""
-    kind = instance(like)
+    return _of_one(partials.combined, like, y, d, x)
+
+
+def _of_one(combine, like, y, d, x):
+    kind = instance(like).with_base(base_of(y))
 
     def code(context, builder, sig, args):
         y, d = (context.cast(builder, args[i], sig.args[i], kind.inner) for i in (1, 2))
         x = context.cast(builder, args[3], sig.args[3], kind)
         parts = builder.extract_value(x, [1])
-        parts = partials.combined(context, builder, kind, (d, parts))
+        parts = combine(context, builder, kind, (d, parts))
         return pack(context, builder, kind, y, parts)
 
     return kind(like, y, d, x), code
@@ -222,13 +238,17 @@ def chained(context, like, y, d, x):
 @intrinsic
 def chained_both(context, like, y, d, a, e, b):
     """``Dual(y, d * a' + e * b')``: the chain rule of two arguments."""
-    kind = instance(like)
+    return _of_two(partials.combined, like, y, d, a, e, b)
+
+
+def _of_two(combine, like, y, d, a, e, b):
+    kind = instance(like).with_base(base_of(y))
 
     def code(context, builder, sig, args):
         y, d, e = (context.cast(builder, args[i], sig.args[i], kind.inner) for i in (1, 2, 4))
         a, b = (context.cast(builder, args[i], sig.args[i], kind) for i in (3, 5))
         terms = (d, builder.extract_value(a, [1])), (e, builder.extract_value(b, [1]))
-        parts = partials.combined(context, builder, kind, *terms)
+        parts = combine(context, builder, kind, *terms)
         return pack(context, builder, kind, y, parts)
 
     return kind(like, y, d, a, e, b), code
@@ -243,3 +263,15 @@ def in_precision(context, x, dtype):
         return context.cast(builder, args[0], sig.args[0], kind)
 
     return kind(x, dtype), code
+
+
+@intrinsic
+def taken(context, like, y, d, x):
+    """As `chained`, of a function that returns one of its arguments or a constant."""
+    return _of_one(partials.chosen, like, y, d, x)
+
+
+@intrinsic
+def taken_both(context, like, y, d, a, e, b):
+    """As `chained_both`, of a function that returns one of its arguments."""
+    return _of_two(partials.chosen, like, y, d, a, e, b)

@@ -14,9 +14,9 @@ from numba.extending import lower_builtin, overload, type_callable
 from dualmc.compiled.dual_type import NUMBERS, DualType, is_dual, promoted
 from dualmc.compiled.intrinsics import primal_of
 from dualmc.compiled.partials import (
+    by_constant,
     call,
     combined,
-    decided,
     each,
     innermost,
     pack,
@@ -85,8 +85,10 @@ def _sub(context, builder, kind, a, pa, b, pb):
 @_rule(operator.mul, operator.imul)
 def _mul(context, builder, kind, a, pa, b, pb):
     y = call(context, builder, operator.mul, kind.inner, a, b)
-    terms = [(f, p) for f, p in ((b, pa), (a, pb)) if p is not None]
-    return y, combined(context, builder, kind, *terms)
+    if pa is None or pb is None:
+        factor, parts = (a, pb) if pa is None else (b, pa)
+        return y, by_constant(context, builder, kind, (factor, parts))
+    return y, combined(context, builder, kind, (b, pa), (a, pb))
 
 
 @_rule(operator.truediv, operator.itruediv)
@@ -100,7 +102,12 @@ def _truediv(context, builder, kind, a, pa, b, pb):
     if pb is not None:
         by_b = call(context, builder, operator.mul, kind.inner, y, by_a)
         terms.append((call(context, builder, operator.neg, kind.inner, by_b), pb))
-    return y, combined(context, builder, kind, *terms)
+
+    def refined(terms):  # 1/b overflows where y/b need not
+        *first, (_, last) = terms
+        return terms if pb is None else [*first, (builder.fneg(builder.fdiv(y, b)), last)]
+
+    return y, combined(context, builder, kind, *terms, refined=refined)
 
 
 # --- One operand -----------------------------------------------------------------------------
@@ -136,8 +143,6 @@ def _comparison(op):
 
     def lowered(context, builder, sig, args):
         values = [innermost(builder, t, v) for t, v in zip(sig.args, args, strict=True)]
-        for kind in sig.args:
-            decided(builder, kind)
         function = context.typing_context.resolve_value_type(op)
         plain = function.get_call_type(context.typing_context, tuple(t for _, t in values), {})
         cast = [
@@ -161,7 +166,6 @@ def _bool(x):
 @lower_builtin(bool, DualType)
 def _truth(context, builder, sig, args):
     value, _ = innermost(builder, sig.args[0], args[0])
-    decided(builder, sig.args[0])
     return builder.fcmp_unordered("!=", value, value.type(0.0))
 
 

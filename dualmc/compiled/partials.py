@@ -130,12 +130,13 @@ def scaled(context, builder, kind, factor, partials):
     return out
 
 
-def combined(context, builder, kind, *terms):
-    """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros."""
+def combined(context, builder, kind, *terms, refined=None):
+    """The sum of ``factor * partials`` over the `terms`, one or two, with strong zeros.
+
+    Where a factor is not finite, the terms are those that `refined` makes of them, if it is given.
+    """
     if kind.marks:
-        lanes = [(f, lanes_of(builder, kind, p)) for f, p in terms]
-        lanes = combined(context, builder, kind.unmarked, *lanes)
-        return marked(context, builder, kind, lanes, marks_of(builder, *(p for _, p in terms)))
+        return _beside_marks(context, builder, kind, terms, combined, refined=refined)
     products = [scaled(context, builder, kind, f, p) for f, p in terms]
     total = products[0]
     if len(products) == 2:
@@ -147,9 +148,48 @@ def combined(context, builder, kind, *terms):
     tests = [builder.fsub(f, f) for f in factors]
     test = tests[0] if len(tests) == 1 else builder.fadd(*tests)
     is_rare = builder.fcmp_unordered("uno", test, test)
+    return _unless_rare(builder, is_rare, total, lambda: refined(terms) if refined else terms)
+
+
+def by_constant(context, builder, kind, *terms):
+    """``factor * partials`` for a number of the function's own, which if it is 0 gives 0."""
+    if kind.marks:
+        return _beside_marks(context, builder, kind, terms, by_constant)
+    ((factor, partials),) = terms
+    total = scaled(context, builder, kind, factor, partials)
+    if is_dual(kind.inner) or _is_finite_constant(factor) and factor.constant:
+        return total
+    size = builder.call(builder.module.declare_intrinsic("llvm.fabs", [factor.type]), [factor])
+    is_usual = builder.and_(
+        builder.fcmp_ordered(">", size, size.type(0.0)),
+        builder.fcmp_ordered("<", size, size.type(float("inf"))),
+    )
+    return _unless_rare(builder, builder.not_(is_usual), total, lambda: terms, True)
+
+
+def chosen(context, builder, kind, *terms):
+    """`combined` for a function that returns one of its arguments: what is not taken, whose factor
+    is 0, counts nothing, not even if it is infinite.
+    """
+    if kind.marks:
+        return _beside_marks(context, builder, kind, terms, chosen)
+    if is_dual(kind.inner):
+        return combined(context, builder, kind, *terms)
+    strict = [_strict(builder, f, p, True) for f, p in terms]
+    return strict[0] if len(strict) == 1 else builder.fadd(*strict)
+
+
+def _beside_marks(context, builder, kind, terms, combine, **options):
+    lanes = [(f, lanes_of(builder, kind, p)) for f, p in terms]
+    lanes = combine(context, builder, kind.unmarked, *lanes, **options)
+    return marked(context, builder, kind, lanes, marks_of(builder, *(p for _, p in terms)))
+
+
+def _unless_rare(builder, is_rare, total, terms, is_zero_strong=False):
+    """`total`, or the sum of the terms, written on demand, term by term with its zeros kept."""
     before = builder.block
     with builder.if_then(is_rare, likely=False):
-        strict = [_strict(builder, f, p) for f, p in terms]
+        strict = [_strict(builder, f, p, is_zero_strong) for f, p in terms()]
         careful = strict[0] if len(strict) == 1 else builder.fadd(*strict)
         rare = builder.block
     merged = builder.phi(total.type)
@@ -165,14 +205,26 @@ def _is_finite_constant(factor):
     return value is None or isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def _strict(builder, factor, partials):
-    product = builder.fmul(splat(builder, partials.type, factor), partials)
+def _strict(builder, factor, partials, is_zero_strong=False):
+    factors = splat(builder, partials.type, factor)
     zero = ir.Constant(partials.type, None)
-    return builder.select(builder.fcmp_ordered("==", partials, zero), zero, product)
+    is_zero = builder.fcmp_ordered("==", partials, zero)
+    if is_zero_strong:
+        is_zero = builder.or_(is_zero, builder.fcmp_ordered("==", factors, zero))
+    return builder.select(is_zero, zero, builder.fmul(factors, partials))
 
 
 def innermost(builder, kind, value):
-    """The float at the bottom of a Dual, and its type; a number as it is."""
+    """The float at the bottom of a Dual, and its type; a number as it is.
+
+    What is done with it counts as decided by it.
+    """
+    decided(builder, kind)
+    return at_bottom(builder, kind, value)
+
+
+def at_bottom(builder, kind, value):
+    """The same, for what changes factors of partials alone."""
     while is_dual(kind):
         value, kind = builder.extract_value(value, [0]), kind.inner
     return value, kind

@@ -1,8 +1,8 @@
 """Powers of Duals.
 
-``x**k`` for a whole number k is repeated multiplication, and its partial ``k x**(k - 1)`` exact;
-other exponents have the partials of `rules/table.py`, and in nested Duals the textbook's, which can
-be derived again.
+``x**k`` for a small whole number k has the partial ``k x**(k - 1)`` by multiplication, or from its
+own value where k < 0; other exponents have the partials of `rules/table.py`, and in nested Duals
+the textbook's, which can be derived again.
 """
 
 import math
@@ -18,6 +18,8 @@ from dualmc.compiled.intrinsics import as_dual, chained, chained_both, value_of
 from dualmc.rules.table import RULES, select
 
 _BASE, _EXPONENT = RULES[np.power].partials
+# Repeated multiplication costs about half an ulp per power.
+_FEW = 16
 
 
 def _textbook_base(a, b, y):
@@ -25,7 +27,8 @@ def _textbook_base(a, b, y):
 
 
 def _textbook_exponent(a, b, y):
-    return select((a == 0) & (y == 0), 0.0, y * np.log(a))
+    # 0**b is 0 for b > 0, and its derivatives by b are; but by a they need b > 1 and more.
+    return select((a == 0) & (y == 0), select(b > 4, 0.0, np.nan), y * np.log(a))
 
 
 def _partials(kind):
@@ -33,22 +36,52 @@ def _partials(kind):
     return [compiled_partial(text, kind.inner) for text in texts]
 
 
-def _whole(function, k):
+def _whole(function, k, kind):
     """``x**k`` for a constant whole number k, written by `function`."""
-    if k == 0:
-        return lambda a, b: as_dual(a, function(value_of(a), k))
     before = k - 1
-    if function in (np.power, np.float_power):  # not multiplied, to the bit
+    exponent = float(before)
+    if k == 0:
+        return lambda a, b: as_dual(kind, function(value_of(a), k))
+    if k < 0:
 
-        def ufunc(a, b):
+        def root(a, b):
             v = value_of(a)
-            return chained(a, function(v, k), k * v**before, a)
+            y = function(v, k)
+            d = k * (y / v) if v != 0 else k * np.power(v, exponent)
+            return chained(kind, y, d, a)
 
-        return ufunc
+        return root
+    if before > _FEW and not is_dual(kind.inner):
+
+        def high(a, b):
+            v = value_of(a)
+            return chained(kind, function(v, k), k * np.power(v, exponent), a)
+
+        return high
 
     def power(a, b):
         v = value_of(a)
-        return chained(a, v**k, k * v**before, a)
+        return chained(kind, function(v, k), k * v**before, a)
+
+    return power
+
+
+def _to_integer(function, kind):
+    """``x**n`` for a whole number n that is known when the code runs."""
+    inner, is_nested = kind.inner, is_dual(kind.inner)
+
+    def power(a, b):
+        v = value_of(a)
+        y = function(v, b)
+        if b == 0:
+            d = as_dual(inner, 0.0)
+        elif b < 0:
+            d = as_dual(inner, b * (y / v) if v != 0 else b * np.power(v, b - 1.0))
+        elif is_nested or b <= _FEW:
+            d = as_dual(inner, b * v ** (b - 1))
+        else:
+            d = as_dual(inner, b * np.power(v, b - 1.0))
+        return chained(kind, y, d, a)
 
     return power
 
@@ -61,15 +94,9 @@ def _power(function):
             return None
         if is_dual(a) and isinstance(b, types.IntegerLiteral) and function is not math.pow:
             if abs(b.literal_value) <= 64:
-                return _whole(function, b.literal_value)
+                return _whole(function, b.literal_value, kind)
         if is_dual(a) and isinstance(b, types.Integer):
-
-            def to_integer(a, b):
-                v = value_of(a)
-                d = 0.0 * v if b == 0 else b * v ** (b - 1)
-                return chained(kind, function(v, b), d, a)
-
-            return to_integer
+            return _to_integer(function, kind)
         p, q = _partials(kind)
         active = [is_dual(t) and t.depth == kind.depth for t in (a, b)]
         if all(active):

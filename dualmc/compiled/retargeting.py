@@ -20,11 +20,13 @@ from dualmc.compiled.arrays.workspaces import all_in_duals
 from dualmc.compiled.creators import OPTIONS, creators, in_duals
 
 try:
-    from dualmc.compiled.list_pass import MAKES_ARRAYS, PROMOTES, DualCompiler
+    from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
+    from dualmc.compiled.promoting import PROMOTES
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
-    MAKES_ARRAYS, PROMOTES, PIPELINE = "_dualmc_makes_arrays", "__dualmc_promotes", {}
+    MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
+    PROMOTES = "__dualmc_promotes"
 
 # Options of a user's function that are its copy's as well.
 _KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
@@ -75,6 +77,8 @@ class Retarget:
             self._creators[function] = numba.njit(**OPTIONS)(code)
         setattr(self._creators[np.array], MAKES_ARRAYS, True)
         self._promote = numba.njit(lambda a: in_duals(kind, a), **OPTIONS)
+        for function in (np.array, np.empty, np.zeros):
+            setattr(self._creators[function], TAKES_NEAR, True)
 
     def swapped(self, value):
         """What stands for `value`, mostly itself."""

@@ -120,7 +120,7 @@ class Sweep:
         given = [seed(i) if i in self.positions else f"a{i}" for i in range(count)]
         return "".join(f"{text}, " for text in given)
 
-    def _rest(self):
+    def rest(self):
         """The arguments of f behind those; by their names, since Numba packs stars slowly."""
         code, given = self.f.py_func.__code__, self.positions[-1] + 1
         is_varied = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
@@ -151,7 +151,7 @@ class Sweep:
             "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)"),
             "value": "\n    v = values_of(E, y)" if has_value else "",
             "result": f"v, {result}" if has_value else result,
-            "rest": self._rest(),
+            "rest": self.rest(),
             "tangents": "".join(f"t{i}, " for i in self.positions),
         }
         if self.mode == "coloured":

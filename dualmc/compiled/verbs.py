@@ -30,9 +30,13 @@ def check_compiled(f, caller):
         )
 
 
-def jacobian(f, argnums, chunk_size, value):
+def jacobian(f, argnums, chunk_size, value, sparse):
     caller = "jit_jacobian"
     check_compiled(f, caller)
+    if sparse is not None:
+        from dualmc.compiled.sparse.operator import jacobian_by_example
+
+        return jacobian_by_example(f, argnums, chunk_size, value, sparse)
     chunk = 8 if chunk_size is None else options.check_chunk_size(chunk_size, caller)
     count = f.py_func.__code__.co_argcount
     positions, _ = options.check_argnums(argnums, count, caller)

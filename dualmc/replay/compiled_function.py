@@ -66,6 +66,12 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
         if calling.at_once(f, request.xs[0], found) is None:
             return None
         return CompiledFunction(request, *found.values(), is_direct)
-    if calling.passes(request.of(f, sparse=False)) is None:
+    is_sparse = request.sparse and kind == "jacobian"
+    if calling.passes(request.of(f, is_sparse)) is None:
         return None
-    return CompiledFunction(request, None, is_direct)
+    sweep = None
+    if is_sparse and is_direct and len(request.args) == 1:
+        from dualmc.compiled.sparse import verbs
+
+        sweep = verbs.at_once(request)
+    return CompiledFunction(request, sweep, is_direct)

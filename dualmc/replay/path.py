@@ -151,7 +151,7 @@ class Path:
         made = plan([*sinks, *entries, *self._asking])
         names = {leaf.op.name for leaves in made.calls.values() for leaf, _ in leaves}
         if names:
-            raise NotReplayable(f"steps of it are run by NumPy ({', '.join(sorted(names))})")
+            raise NotReplayable(f"steps of it have no compiled form ({', '.join(sorted(names))})")
         written = Written(made, self._expected, self._count_of_inputs)
         return Way(written, memory, self.begin() if is_derivative else None)
 

@@ -4,6 +4,8 @@ Oracles: the complex step through the Python body of the helper, closed forms, a
 ``helper.py_func`` in the helper's place.
 """
 
+import threading
+import warnings
 from typing import NamedTuple
 
 import numba
@@ -11,7 +13,8 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.compiled.helpers import known
+from dualmc.compiled.helpers import known, policy
+from dualmc.errors import CompiledFallbackWarning
 
 X = np.array([0.3, 0.5, 0.7])
 
@@ -228,3 +231,474 @@ def test_second_derivatives(name):
 
     H = dm.hessian(scalar(helper), X)
     np.testing.assert_allclose(H, dm.hessian(scalar(helper.py_func), X), rtol=1e-13)
+
+
+def same_as_python(make, helper, x, rtol=1e-13):
+    """`f` with the compiled helper is `f` with its Python function, in all modes."""
+    f, g = make(helper), make(helper.py_func)
+    want = dm.jacobian_fwd(g, x)
+    for J in (dm.jacobian_fwd(f, x), dm.jacobian_rev(f, x), dm.jacobian_fwd(f, x, sparse=True)):
+        J = J.toarray().reshape(want.shape) if hasattr(J, "toarray") else J
+        np.testing.assert_allclose(J, want, rtol=rtol, atol=rtol)
+    return want
+
+
+def is_compiled(helper):
+    ways = known.of(helper).ways.values()
+    return bool(ways) and all(not way.is_pythons for way in ways)
+
+
+# --- prepare, explain, compare ------------------------------------------------------------------
+
+
+def test_prepare():
+    f = PROGRAMS["array"][0](field)
+    prepared = dm.prepare(f, X)
+    for x in (X, 2 * X, X[::-1].copy()):
+        np.testing.assert_allclose(prepared(x), complex_jacobian(CASES["array"](_field), x), 1e-13)
+    assert 3 == prepared.replays + prepared.fresh_calls
+
+
+def test_prepare_of_what_takes_many_steps():
+    @numba.njit
+    def decay(y):
+        for _ in range(500):
+            y = y - 0.001 * y**2
+        return y
+
+    def f(x):
+        return decay(x[0]) * x[1]
+
+    prepared = dm.prepare(f, X[:2])
+    for x in (X[:2], X[1:]):
+        np.testing.assert_allclose(prepared(x), dm.jacobian_fwd(f, x), rtol=1e-14)
+        z, z_dot = x[0], 1.0
+        for _ in range(500):
+            z, z_dot = z - 0.001 * z**2, z_dot * (1 - 0.002 * z)
+        np.testing.assert_allclose(prepared(x), [z_dot * x[1], z], rtol=1e-12)
+
+
+def test_prepare_sees_another_function():
+    scope = {"h": field}
+
+    def f(x):
+        return scope["h"](x) * x[0]
+
+    prepared = dm.prepare(f, X)
+    prepared(X)
+    scope["h"] = numba.njit(lambda y: y * 2.0)
+    np.testing.assert_allclose(prepared(X), dm.jacobian_fwd(lambda x: 2 * x * x[0], X))
+
+
+def test_explain_names_the_helper():
+    text = str(dm.explain(lambda x: np.sum(field(x) * x), X))
+    assert "field(x)" in text
+
+
+def test_compare():
+    dm.compare(lambda x: np.sum(field(x) * x), X)
+    assert dm.check_jacobian(lambda x: field(x) * x[0], X).ok
+
+
+# --- what is left to Python ----------------------------------------------------------------------
+
+
+def test_what_numba_cannot_compile_warns_once():
+    @numba.njit
+    def roots(y):
+        total = 0.0
+        for v in np.roots(np.array([1.0, 0.0, -2.0])).real:
+            total += v
+        out = y.copy()
+        for i in range(y.size):
+            out[i] = y[i] ** 2 * total
+        z = complex(y[0], 1.0) * y[1]
+        return out, z.real
+
+    def f(x):
+        y, z = roots(x)
+        return y * z
+
+    with pytest.warns(CompiledFallbackWarning, match="roots"):
+        J = dm.jacobian_fwd(f, X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(J, dm.jacobian_fwd(f, X))
+    assert not is_compiled(roots)
+
+
+def test_short_functions_run_as_python_for_a_while():
+    @numba.njit
+    def short(a, b):
+        return a * b + a
+
+    def f(x):
+        total = x[0]
+        for _ in range(50):
+            total = short(total, x[1])
+        return total
+
+    want = [(1 + X[1]) ** 50, 50 * X[0] * (1 + X[1]) ** 49]
+    for _ in range(2):
+        np.testing.assert_allclose(dm.jacobian_fwd(f, X[:2]), want, rtol=1e-13)
+        np.testing.assert_allclose(dm.gradient(f, X[:2]), want, rtol=1e-13)
+        assert known.of(short).is_patient == (not known.of(short).quick)
+        known.of(short)._left = 0
+        known.of(short).run_as_python()
+    assert known.of(short).quick
+    np.testing.assert_allclose(dm.jacobian_fwd(f, X[:2], sparse=True).toarray()[0], want, 1e-13)
+
+
+def test_policy():
+    assert policy.Code(field.py_func).has_loops and policy.Code(outer.py_func).has_loops
+    assert not policy.Code(lambda x: x + 1).has_loops
+    assert policy.Code(lambda x: np.random.rand() * x).is_random  # noqa: NPY002
+
+
+def test_random_numbers():
+    @numba.njit
+    def noisy(y):
+        total = 0.0
+        for v in y:
+            total += v * np.random.rand()  # noqa: NPY002
+        return total
+
+    y, J = dm.value_and_jacobian_fwd(lambda x: noisy(x), X)
+    np.testing.assert_allclose(y, J @ X, rtol=1e-14)  # the same draws
+
+
+def test_structures_of_arguments():
+    @numba.njit
+    def of_pair(pair, k):
+        total = 0.0
+        for v in pair[0]:
+            total += v * pair[1] * k[0][1]
+        return total
+
+    k = (np.array([1.0, 3.0]), 2)
+    same_as_python(lambda h: lambda x: h((x, x[0]), k) * x, of_pair, X)
+    same_as_python(lambda h: lambda x: h((x, 2.0), k) * x, of_pair, X)
+
+
+def test_constant_structures():
+    @numba.njit
+    def scaled(y, table):
+        out = np.empty(y.size)
+        for i in range(y.size):
+            out[i] = y[i] ** 2 * table[0][i] + table[1]
+        return out
+
+    table = (np.array([1.0, 3.0, 4.0]), 2)
+    J = same_as_python(lambda h: lambda x: h(x, table), scaled, X)
+    np.testing.assert_allclose(J, np.diag(2 * X * table[0]))
+    assert is_compiled(scaled)
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_a_helper_that_returns_its_argument():
+    @numba.njit
+    def same(y):
+        for v in y:
+            if v > 1e9:
+                return y
+        return y
+
+    @numba.njit
+    def rest(y):
+        for v in y:
+            if v > 1e9:
+                return y[1:]
+        return y[1:]
+
+    def f(h):
+        def g(x):
+            y = x * 2.0
+            z = h(y)
+            z[0] = x[1] ** 2
+            return y
+
+        return g
+
+    np.testing.assert_allclose(dm.jacobian_fwd(f(same), X), [[0, 1, 0], [0, 2, 0], [0, 0, 2]])
+    np.testing.assert_allclose(dm.jacobian_rev(f(same), X), [[0, 1, 0], [0, 2, 0], [0, 0, 2]])
+    np.testing.assert_allclose(dm.jacobian_fwd(f(rest), X), [[2, 0, 0], [0, 1, 0], [0, 0, 2]])
+    np.testing.assert_allclose(dm.jacobian_rev(f(rest), X), [[2, 0, 0], [0, 1, 0], [0, 0, 2]])
+
+
+def test_new_arrays_of_helpers_take_derivatives():
+    @numba.njit
+    def workspace(n):
+        out = np.zeros(n)
+        for i in range(n):
+            out[i] = i
+        return out
+
+    def f(x):
+        w = workspace(3)
+        w[1] = x[0] ** 2
+        return w * x
+
+    want = [[0, 0, 0], [2 * X[0] * X[1], X[0] ** 2, 0], [0, 0, 2]]
+    np.testing.assert_allclose(dm.jacobian_fwd(f, X), want)
+    np.testing.assert_allclose(dm.jacobian_rev(f, X), want)
+
+
+def test_writes_to_views_and_to_what_overlaps():
+    def rows(h):
+        def f(x):
+            d = np.zeros((3, 2))
+            h(x, d[:, 0])
+            h(d[:, 0] * 1.0, d[:, 1])
+            return d.ravel()
+
+        return f
+
+    def overlapping(h):
+        def f(x):
+            y = np.concatenate([x, x])
+            h(y[:3], y[1:4])
+            return y
+
+        return f
+
+    same_as_python(rows, fill, X)
+    same_as_python(overlapping, fill, X)
+
+
+def test_writes_of_the_same_value():
+    """The value that was there, with another derivative."""
+    x = np.zeros(3)
+
+    def f(x):
+        d = np.zeros(3)
+        linear(x, d)
+        return d
+
+    @numba.njit
+    def linear(y, d):
+        for i in range(y.size):
+            d[i] = 3.0 * y[i]
+
+    for J in (dm.jacobian_fwd(f, x), dm.jacobian_rev(f, x)):
+        np.testing.assert_allclose(J, 3 * np.eye(3))
+    np.testing.assert_allclose(dm.prepare(f, x)(X), 3 * np.eye(3))
+
+
+def test_writes_that_types_do_not_tell():
+    @numba.njit
+    def flatly(y, d):
+        for i in range(y.size):
+            d.flat[i] = y[i] ** 2
+
+    @numba.njit
+    def diagonal(y, d):
+        for _ in range(1):
+            np.fill_diagonal(d, y[0] ** 2)
+
+    def first(h):
+        def f(x):
+            d = np.zeros(3)
+            h(x, d)
+            return d
+
+        return f
+
+    def second(h):
+        def f(x):
+            d = x[:, None] * x
+            h(x, d)
+            return d
+
+        return f
+
+    for J in (dm.jacobian_fwd(first(flatly), X), dm.jacobian_rev(first(flatly), X)):
+        np.testing.assert_allclose(J, np.diag(2 * X))
+    want = dm.jacobian_fwd(lambda x: x[:, None] * x * (1 - np.eye(3)) + np.eye(3) * x[0] ** 2, X)
+    for J in (dm.jacobian_fwd(second(diagonal), X), dm.jacobian_rev(second(diagonal), X)):
+        np.testing.assert_allclose(J, want, rtol=1e-14)
+
+
+def test_writes_into_plain_arrays():
+    @numba.njit
+    def counted(y, counts, d):
+        for i in range(y.size):
+            counts[i] += 1
+            d[i] = y[i] ** 2 * counts[i]
+
+    counts = np.zeros(3, int)
+
+    def f(x):
+        d = np.zeros(3)
+        counted(x, counts, d)
+        return d
+
+    np.testing.assert_allclose(dm.jacobian_fwd(f, X), np.diag(2 * X))
+    assert 1 == counts[0] == counts[2]
+    np.testing.assert_allclose(dm.jacobian_rev(f, X), np.diag(4 * X))
+    lost = np.zeros(3)
+
+    def lossy(x):
+        fill(x, lost)
+        return lost * x
+
+    with pytest.raises(dm.errors.TangentLostError):
+        dm.jacobian_fwd(lossy, X)
+
+
+def test_read_only_and_empty():
+    x = X.copy()
+    x.flags.writeable = False
+    np.testing.assert_allclose(dm.jacobian_fwd(lambda x: field(x), x), dm.jacobian_fwd(_field, X))
+    assert (0, 0) == dm.jacobian_fwd(lambda x: field(x), np.zeros(0)).shape
+    f = lambda x: np.concatenate([field(x[:0]), x])  # noqa: E731
+    np.testing.assert_allclose(dm.jacobian_fwd(f, X), np.eye(3))
+    np.testing.assert_allclose(dm.jacobian_rev(f, X), np.eye(3))
+
+
+# --- numbers, errors, threads ---------------------------------------------------------------------
+
+
+def test_float32():
+    x = X.astype(np.float32)
+    f = PROGRAMS["array"][0](field)
+    J = dm.jacobian_fwd(f, x)
+    np.testing.assert_allclose(J, dm.jacobian_fwd(PROGRAMS["array"][0](field.py_func), x), 1e-5)
+    y, y_dot = dm.jvp(lambda x: series(x[0], x[1]) * x, (x,), (x,))
+    want, want_dot = dm.jvp(lambda x: series.py_func(x[0], x[1]) * x, (x,), (x,))
+    assert y.dtype == want.dtype and y_dot.dtype == want_dot.dtype
+    np.testing.assert_allclose(y_dot, want_dot, 1e-5)
+
+
+def test_numbers_are_pythons():
+    def f(x):
+        y = series(x[0], x[1])
+        assert isinstance(y, float) and not isinstance(y, np.floating)
+        return y
+
+    dm.jacobian_fwd(f, X)
+    with pytest.raises(ZeroDivisionError):
+        dm.jacobian_fwd(lambda x: 1 / series(x[0], x[1]), np.zeros(2))
+
+
+def test_errors_are_the_helpers():
+    @numba.njit
+    def positive(y):
+        for v in y:
+            if v < 0:
+                raise ValueError("negative")
+        return y * 1.0 if y.size > 5 else np.sqrt(y[0])
+
+    @numba.njit
+    def root(y):
+        for v in y:
+            if v < 0:
+                raise ValueError("negative")
+        return np.sqrt(y[0])
+
+    def f(x):
+        try:
+            return root(x) * x
+        except ValueError as error:
+            assert str(error) == "negative"
+            return x**2
+
+    np.testing.assert_allclose(dm.jacobian_fwd(f, -X), np.diag(-2 * X))
+    with pytest.raises(ValueError, match="negative"):
+        dm.gradient(lambda x: root(x), -X)
+
+
+def test_infinite_slopes_are_as_the_rules_say():
+    @numba.njit
+    def root(y):
+        total = 0.0
+        for v in y:
+            total += np.sqrt(v)
+        return total
+
+    x = np.array([0.0, 4.0])
+    f = lambda h: lambda x: h(x * np.array([0.0, 1.0])) + h(x)  # noqa: E731
+    same_as_python(f, root, x)
+
+
+def test_many_inputs_are_left_to_the_tape():
+    x = np.linspace(0.1, 1, 3000)
+
+    @numba.njit
+    def energy(y):
+        s = 0.0
+        for v in y:
+            s += v**3
+        return s
+
+    np.testing.assert_allclose(dm.gradient(lambda x: energy(x), x), 3 * x**2, rtol=1e-14)
+    np.testing.assert_allclose(dm.gradient(lambda x: energy(x[:900]), x)[:900], 3 * x[:900] ** 2)
+
+
+def test_threads():
+    f = PROGRAMS["array"][0](field)
+    want = complex_jacobian(CASES["array"](_field), X)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if not np.allclose(dm.jacobian_fwd(f, X), want, rtol=1e-13):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_the_function_is_untouched():
+    @numba.njit
+    def own(y):
+        total = 0.0
+        for v in y:
+            total += v**2
+        return total
+
+    own(X)
+    before = list(own.signatures), dict(own.targetoptions)
+    dm.jacobian_fwd(lambda x: own(x) * x, X)
+    dm.gradient(lambda x: own(x), X)
+    assert before == (list(own.signatures), dict(own.targetoptions))
+
+
+def test_closures_and_methods():
+    def scaled_by(k):
+        @numba.njit
+        def h(y):
+            out = np.empty(y.size)
+            for i in range(y.size):
+                out[i] = k * y[i] ** 2
+            return out
+
+        return h
+
+    class Model:
+        def __init__(self):
+            self.rhs = scaled_by(3.0)
+
+        def __call__(self, x):
+            return self.rhs(x)
+
+    for f in (Model(), scaled_by(3.0), lambda x: [scaled_by(3.0)][0](x)):
+        np.testing.assert_allclose(dm.jacobian_fwd(f, X), np.diag(6 * X))
+        np.testing.assert_allclose(dm.jacobian_rev(f, X), np.diag(6 * X))
+
+
+def test_kinks_are_reported():
+    @numba.njit
+    def bent(y):
+        total = 0.0
+        for v in y:
+            total += abs(v)
+        return total
+
+    with dm.kinks("raise"), pytest.raises(dm.errors.KinkError):
+        dm.gradient(lambda x: bent(x), np.array([0.0, 1.0]))

@@ -379,7 +379,7 @@ def test_refusals_say_why(always_replayed):
     generator = np.random.default_rng(0)
     solving = dm.prepare(lambda x: np.linalg.solve(np.eye(2) + np.outer(x, x), x), X)
     for prepared, why in (
-        (solving, "steps of it are run by NumPy .solve."),
+        (solving, "steps of it have no compiled form .solve."),
         (dm.prepare(lambda x: x * generator.normal(), X), "random"),
         (dm.prepare(lambda x: x["a"] * 2.0, {"a": X}), "structures"),
         (dm.prepare(np.sin, X, layout="denominator"), "layout"),
@@ -395,6 +395,28 @@ def test_refusals_say_why(always_replayed):
             prepared.cfunc()
     with pytest.raises(ValueError, match="what must be one of"):
         dm.prepare(np.sin, X).njit("values")
+
+
+def test_functions_that_numba_compiled_are_called_themselves():
+    @numba.njit
+    def f(x):
+        out = np.empty(2)
+        for i in range(2):
+            out[i] = x[i] * x[0]
+        return out
+
+    prepared = dm.prepare(f, X)
+    for method in (prepared.njit, prepared.cfunc):
+        with pytest.raises(NotImplementedError, match=r"dualmc.jit_jacobian\(f\)"):
+            method()
+
+
+def test_what_would_differentiate_it_is_refused(prepared):
+    value = prepared.njit("value")
+    with pytest.raises(TypeError, match="call the function itself"):
+        dm.jacobian_fwd(lambda x: value(x) * 2.0, X)
+    with pytest.raises(TypeError, match="call the function itself"):
+        dm.gradient(lambda x: value(x)[0], X)
 
 
 @pytest.mark.filterwarnings("ignore:prepare. f is not replayed")

@@ -11,7 +11,7 @@ from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
 from dualmc.compiled.creators import is_nothing
 from dualmc.compiled.dual_type import is_dual, is_scalar
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.intrinsics import as_dual, depending, factor_of, primal_of
 
 # --- np.where ------------------------------------------------------------------------------------
 
@@ -71,11 +71,12 @@ def _bounded(function, ufunc, choice):
             return None
 
         def of_numbers(a, bound):
-            u, v = primal_of(a), primal_of(bound)
+            u, v = factor_of(a), factor_of(bound)
             if u != u or v != v:  # Numba takes the one that Python's own function would
                 y = choice(u, v)
                 is_first = y == u or (y != y and u != u)
-                return as_dual(kind, a) if is_first else as_dual(kind, bound)
+                taken = as_dual(kind, a) if is_first else as_dual(kind, bound)
+                return depending(depending(taken, a), bound)
             return as_dual(kind, ufunc(a, bound))
 
         return of_numbers

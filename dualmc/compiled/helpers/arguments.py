@@ -42,6 +42,8 @@ class Arguments:
     def __init__(self, given):
         self.given = given
         met = [a.level for a in given if type(a) is Dual]
+        if not met:  # they are in structures
+            raise Unfit
         self.level = level = met[0] if len(met) == 1 else innermost(met, given)
         if not level.open:
             raise Unfit
@@ -53,13 +55,9 @@ class Arguments:
             if type(a) is Dual:
                 a, t, kind = self._taken(a)
                 self.duals.append(i)
-            elif type(a) is np.ndarray:
-                kind = a.dtype, a.ndim, a.flags.writeable
-                if a.dtype.kind not in "biufc":
-                    raise Unfit
             else:
                 check(a)
-                kind = _kind(a)
+                kind = kind_of(a)
             self.values.append(a)
             self.tangents.append(t)
             key.append(kind)
@@ -105,10 +103,13 @@ def check(a):
     raise Unfit
 
 
-def _kind(a):
+def kind_of(a):
+    """What tells the argument `a`, which has no derivative, from others for which Numba compiles
+    anew.
+    """
     if type(a) is np.ndarray:
-        return a.dtype, a.ndim
-    return (type(a), *map(_kind, a)) if issubclass(type(a), tuple) else type(a)
+        return a.dtype, a.ndim, a.flags.writeable
+    return (type(a), *map(kind_of, a)) if issubclass(type(a), tuple) else type(a)
 
 
 def is_native(a):

@@ -34,21 +34,29 @@ class Known:
     Attributes
     ----------
     code : policy.Code
-    spent : int
-        Instructions that it ran as Python.
+    is_patient : bool
+        Whether it still runs as Python, whatever it is called with.
     ways : dict of Way, by `Arguments.key`
+    quick : dict of the functions that `quick` calls
     """
 
     def __init__(self, dispatcher):
         self.code = policy.Code(dispatcher.py_func)
-        self.spent = 0
+        self.is_patient = not self.code.has_loops
         self.ways = {}
+        self.quick = {}
         self.is_told = False
+        self._left = policy.PATIENCE
 
-    def way(self, args):
-        found = self.ways.get(args.key)
+    def run_as_python(self):
+        """Note one call that does."""
+        self._left -= self.code.weight
+        self.is_patient = self._left > 0
+
+    def way(self, key, dtype):
+        found = self.ways.get(key)
         if found is None:
-            found = self.ways[args.key] = Way(self, args.dtype)
+            found = self.ways[key] = Way(self, dtype)
         return found
 
 
@@ -70,6 +78,7 @@ class Way:
         self.parts = None
         self.is_wanted = False
         self._sweeps = {}
+        self.short = {}  # see `traced`
 
     def leave(self):
         """From now on such calls run as Python."""

@@ -9,23 +9,36 @@ or finds not to be finite, is left to the Python function, the rules of which kn
 import inspect
 
 import numpy as np
+from numba.core.errors import NumbaError
 
-from dualmc.compiled.helpers import known
+from dualmc.compiled.helpers import known, quick, traced
 from dualmc.compiled.helpers.arguments import Arguments, Unfit, frozen, is_native
-from dualmc.compiled.helpers.policy import PATIENCE
 from dualmc.compiled.helpers.results import results
 from dualmc.compiled.helpers.rows import Rows
 from dualmc.compiled.helpers.writes import without_derivative, written
 from dualmc.graph.record import has_traced
 from dualmc.kernels.compiling import unwatched
+from dualmc.unchanged.code.bytecode import REWRITTEN
 
 __all__ = ["call", "is_native"]
 
 
 def call(function, given, kwargs):
     """``function(*given, **kwargs)``, some of which carry derivatives, for a stand-in."""
+    info = function.known
+    if info is None:
+        info = function.known = known.of(function.dispatcher)
+    if info.is_patient:
+        info.run_as_python()
+        return function.function(*given, **kwargs)
     try:
-        return _stepped(function, _by_position(function, given, kwargs) if kwargs else given)
+        if kwargs:
+            given, kwargs = _by_position(function, given, kwargs), {}
+        if info.quick:
+            y = quick.called(info, function.dispatcher, given)
+            if y is not None:
+                return y
+        return _stepped(info, function, given)
     except Unfit:
         pass
     return function.function(*given, **kwargs)
@@ -41,17 +54,15 @@ def _by_position(function, given, kwargs):
 
 
 @unwatched  # Numba's compiler may be at work
-def _stepped(function, given):
+def _stepped(info, function, given):
+    if info.code.is_random or id(function.dispatcher.py_func.__code__) in REWRITTEN:
+        raise Unfit
+    if has_traced(given):
+        return traced.call(info, function, given)
     dispatcher = function.dispatcher
-    info = known.of(dispatcher)
-    if info.code.is_random or has_traced(given):
-        raise Unfit
     args = Arguments(given)
-    way = info.way(args)
-    if way.is_pythons:
-        raise Unfit
-    if not info.code.has_loops and (info.spent < PATIENCE or args.has_arrays):
-        info.spent += info.code.weight
+    way = info.way(args.key, args.dtype)
+    if way.is_pythons or args.has_arrays and not info.code.has_loops:
         raise Unfit
     if info.code.asks_layout and not args.are_contiguous():
         raise Unfit
@@ -63,11 +74,17 @@ def _stepped(function, given):
         return written(way, dispatcher, args)
     y = dispatcher(*args.values)
     rows = Rows(way, dispatcher, args)
-    return results(y, rows.of(way.shapes_of(y)), way, given, args.values, rows)
+    y = results(y, rows.of(way.shapes_of(y)), way, given, args.values, rows)
+    quick.learn(info, dispatcher, args, way, y)
+    return y
 
 
 def _begin(way, dispatcher, args):
     """The first call of its kind, on copies, to learn what it gives and whether it writes."""
     values = [a.copy(order="K") if type(a) is np.ndarray else frozen(a) for a in args.values]
-    way.look(dispatcher(*values))
+    try:
+        y = dispatcher(*values)
+    except NumbaError:  # nor does f without derivatives
+        way.leave()
+    way.look(y)
     Rows(way, dispatcher, args).settle()

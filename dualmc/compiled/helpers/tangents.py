@@ -29,8 +29,8 @@ def of_jacobian(level, J, tangents, y):
     if level.records:
         blocks = [J[:, i:j].T for i, j in zip(ends, ends[1:], strict=False)]
         return tape.local(tangents, blocks, y)
-    if not y.ndim and all(type(t) is NumberTangent for t in tangents):
-        found = _of_number(level, J[0].tolist(), tangents)
+    if not y.ndim:
+        found = of_numbers(level, J[0].tolist(), tangents)
         if found is not None:
             return found
     if all(t.is_sparse for t in tangents):
@@ -50,16 +50,18 @@ def of_jacobian(level, J, tangents, y):
     return rows_tangent(level, total.reshape((k, *y.shape)))
 
 
-def _of_number(level, slopes, tangents):
-    """The tangent of a number that depends on a few numbers; None: on too many inputs."""
+def of_numbers(level, slopes, tangents):
+    """The tangent of a number that depends on numbers; None: they are no such, or of too many."""
     total: dict = {}
     for d, t in zip(slopes, tangents, strict=True):
+        if type(t) is not NumberTangent:
+            return None
         for c, v in zip(t.cols, t.values, strict=True):
             total[c] = total.get(c, 0.0) + d * v
     if len(total) > FEW:
         return None
     cols = tuple(sorted(total))
-    return NumberTangent(level, cols, tuple(total[c] for c in cols))
+    return NumberTangent(level, cols, tuple([total[c] for c in cols]))
 
 
 def _sparse(level, J, tangents, ends, shape):
@@ -80,7 +82,7 @@ def _sparse(level, J, tangents, ends, shape):
 
 def pushed_rows(t, size, k, dtype):
     """The rows (size, k) of a tangent, contiguous; None: zeros."""
-    if t is None:
+    if t is None or not size * k:
         return np.zeros((size, k), dtype)
     rows = dense.flat(t.to_dense().dense())
     rows = np.ascontiguousarray(rows, dtype).reshape((size, k))

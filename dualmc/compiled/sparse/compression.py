@@ -15,19 +15,19 @@ FINE, STRANGE, OTHER_SIZE = range(3)
 COLUMNS = 64 * plan.MARKS
 
 _DETECTION = """
-def sweep({names}c, *rest):
+def sweep({names}c, {rest}):
     {offsets}
-    return marks_in(f({seeds}*rest))
+    return marks_in(f({seeds}{rest}))
 """
 
 _COMPRESSED = """
-def sweep({names}plan, codes, *rest):
+def sweep({names}plan, codes, {rest}):
     {offsets}
     m, n, passes, count = plan[0], plan[1], plan[2], plan[3]
     starts, seeds, allowed = plan[4], 0, passes * n * W
     if given != n:
         raise ValueError("There are not as many inputs as at the example.")
-    y = f({first}*rest)
+    y = f({first}{rest})
     data = room_for(E, y, count)
     if rows_of(y) != m:
         {sizes}
@@ -36,26 +36,32 @@ def sweep({names}plan, codes, *rest):
         starts += m + 1
         seeds += n * W
         allowed += m * W
-        y = f({later}*rest)
+        y = f({later}{rest})
         if rows_of(y) != m:
             {sizes}
         is_strange |= scatter(data, y, plan, starts, codes, allowed)
     {result}
 """
 
-_QUIET = {
-    "sizes": "return OTHER_SIZE, values_of(E, y), data",
-    "value": "\n    v = values_of(E, y)",
-    "result": "return (STRANGE if is_strange else FINE), v, data",
-}
+_VALUE = "\n    v = values_of(E, y)"
 _RAISING = {
     "sizes": 'raise ValueError("f returned other shapes than at the example.")',
     "value": "",
     "result": """if is_strange:
         raise ValueError(
-            "The Jacobian has entries here that it had not at the example: include this point."
+            "f depends here on inputs that it did not depend on at the examples. "
+            "Call include(*args) of its Jacobian, in Python, with the arguments of this call."
         )
-    return data""",
+    return {data}""",
+}
+_RETURNS = {
+    "flag": {
+        "sizes": "return OTHER_SIZE, values_of(E, y), data",
+        "value": _VALUE,
+        "result": "return (STRANGE if is_strange else FINE), v, data",
+    },
+    "alone": _RAISING | {"result": _RAISING["result"].format(data="data")},
+    "with value": _RAISING | {"value": _VALUE, "result": _RAISING["result"].format(data="v, data")},
 }
 
 
@@ -86,7 +92,8 @@ class Detection(Sweep):
 
     def text(self):
         return _DETECTION.format(
-            names=_names(self.positions),
+            names=names_of(self.positions),
+            rest=self.rest(),
             offsets=_offsets(self.inputs),
             seeds=self._arguments(
                 lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})"
@@ -101,15 +108,15 @@ class Compressed(Sweep):
     ----------
     is_checked : bool
         Whether Duals are marked.
-    is_raising : bool
-        For callers in compiled code: what does not fit is an error, and the nonzeros are all that
-        is returned; else a flag, the value and the nonzeros are.
+    returns : {"flag", "alone", "with value"}
+        A flag, the value and the nonzeros; or, for callers in compiled code, the nonzeros, alone or
+        after the value: what does not fit is then an error.
     """
 
-    def __init__(self, f, positions, chunk, is_checked, is_raising=False, base=types.float64):
-        mode = f"{'checked' if is_checked else 'compressed'}{'_raising' * is_raising}"
+    def __init__(self, f, positions, chunk, is_checked, returns="flag", base=types.float64):
+        mode = f"{'checked' if is_checked else 'compressed'} {returns}"
         super().__init__(f, positions, chunk, mode, base)
-        self.is_checked, self.is_raising = is_checked, is_raising
+        self.is_checked, self.returns = is_checked, returns
 
     def kind(self, inner):
         return DualType(inner, self.chunk, plan.MARKS if self.is_checked else 0)
@@ -130,15 +137,16 @@ class Compressed(Sweep):
             )
 
         return _COMPRESSED.format(
-            names=_names(self.positions),
+            names=names_of(self.positions),
+            rest=self.rest(),
             offsets=_offsets(self.positions),
             first=seed("0"),
             later=seed("c * N"),
-            **(_RAISING if self.is_raising else _QUIET),
+            **_RETURNS[self.returns],
         )
 
 
-def _names(positions):
+def names_of(positions):
     return "".join(f"a{i}, " for i in range(positions[-1] + 1))
 
 

@@ -10,6 +10,7 @@ from dualmc.compiled.blocks import Output
 from dualmc.compiled.blocks import _elements as elements
 from dualmc.compiled.blocks import _integer as integer
 from dualmc.compiled.blocks import _new as new_array
+from dualmc.compiled.blocks import _room_for_seeds as room_for_seeds
 from dualmc.compiled.blocks import _seeded_type as seeded_type
 from dualmc.compiled.blocks import _shape as shape_of
 from dualmc.compiled.dual_type import is_dual
@@ -28,7 +29,7 @@ def _seeds(context, builder, x_kind, x, kind, dual, parts):
     if kind is dual:
         primal = context.cast(builder, x, x_kind, dual.inner)
         return pack(context, builder, dual, primal, parts(integer(0)))
-    array = new_array(context, builder, kind, shape_of(context, builder, x_kind, x))
+    array = room_for_seeds(context, builder, kind, shape_of(context, builder, x_kind, x))
     model = context.data_model_manager[dual]
     for position, at in elements(context, builder, x_kind, x):
         value = context.unpack_value(builder, x_kind.dtype, at)
@@ -194,7 +195,10 @@ def scatter(context, data, y, plan, starts, codes, allowed):
         lanes, places = (builder.gep(table, [_entry(builder, table, k)]) for k in (5, 6))
         lanes = builder.bitcast(lanes, I8.as_pointer())
         starts = builder.gep(table, [first])
+        count = _entry(builder, table, 3)
         is_single = builder.icmp_signed("==", _entry(builder, table, 2), integer(1))
+        permutation = _permutation(context, builder, output.dual)
+        width = output.dual.n if output.dual else 0
         allowed = builder.gep(_data(context, builder, sig.args[4], codes), [allowed])
         strange = cgutils.alloca_once_value(builder, I8(0))
 
@@ -206,7 +210,12 @@ def scatter(context, data, y, plan, starts, codes, allowed):
                     _compare(builder, bits, known, strange)
                     at = cgutils.gep_inbounds(builder, at, 0, 0)
                 at = builder.bitcast(at, target.type)
-                _row(builder, target, at, row, starts, lanes, None if is_single else places)
+                if not is_single:
+                    _row(builder, target, at, row, starts, lanes, places)
+                elif permutation is None:
+                    _row(builder, target, at, row, starts, lanes)
+                else:
+                    _whole_row(builder, target, at, row, starts, lanes, count, permutation, width)
 
         with builder.if_else(is_single) as (one, several):
             with one:
@@ -232,7 +241,7 @@ def _compare(builder, bits, known, strange):
         builder.store(I8(1), strange)
 
 
-def _row(builder, target, partials, row, starts, lanes, places):
+def _row(builder, target, partials, row, starts, lanes, places=None):
     """Store the entries of a row; places are those in the order of the entries if not given."""
     begin, end = (
         builder.sext(builder.load(builder.gep(starts, [builder.add(row, integer(i))])), I64)
@@ -245,3 +254,49 @@ def _row(builder, target, partials, row, starts, lanes, places):
         lane = builder.zext(builder.load(builder.gep(lanes, [k])), I64)
         value = builder.load(builder.gep(partials, [lane]), align=4)
         builder.store(value, builder.gep(target, [place]))
+
+
+# --- Rows by one instruction ---------------------------------------------------------------------
+
+
+def _permutation(context, builder, dual):
+    """What permutes the partials of one Dual by a vector of lanes; None: no instruction does."""
+    if dual is None or is_dual(dual.inner) or dual.inner.bitwidth != 64 or dual.n not in (4, 8):
+        return None
+    _, _, features = context.codegen().magic_tuple()
+    values, lanes = ir.VectorType(ir.DoubleType(), dual.n), ir.VectorType(I64, dual.n)
+    wide = ir.FunctionType(values, [values, lanes])
+    if "+avx512vl" in features:
+        name = f"llvm.x86.avx512.permvar.df.{64 * dual.n}"
+        permute = cgutils.get_or_insert_function(builder.module, wide, name)
+        return lambda vector, order: builder.call(permute, [vector, order])
+    if "+avx2" not in features or dual.n != 4:
+        return None
+    singles, halves = ir.VectorType(ir.FloatType(), 8), ir.VectorType(ir.IntType(32), 8)
+    kind = ir.FunctionType(singles, [singles, halves])
+    permute = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.permps")
+
+    def by_halves(vector, order):
+        # Lane k is the halves 2 k and 2 k + 1.
+        twice = builder.mul(order, ir.Constant(lanes, [integer((2 << 32) + 2)] * 4))
+        order = builder.add(twice, ir.Constant(lanes, [integer(1 << 32)] * 4))
+        args = builder.bitcast(vector, singles), builder.bitcast(order, halves)
+        return builder.bitcast(builder.call(permute, args), values)
+
+    return by_halves
+
+
+def _whole_row(builder, target, partials, row, starts, lanes, count, permuted, n):
+    """Store a row with what lies behind it, which the next rows write over; not beyond the end."""
+    begin = builder.sext(builder.load(builder.gep(starts, [row])), I64)
+    room = builder.icmp_signed("<=", builder.add(begin, integer(n)), count)
+    with builder.if_else(room, likely=True) as (inside, end):
+        with inside:
+            vector = ir.VectorType(ir.DoubleType(), n)
+            order = builder.bitcast(builder.gep(lanes, [begin]), ir.VectorType(I8, n).as_pointer())
+            order = builder.zext(builder.load(order, align=1), ir.VectorType(I64, n))
+            values = builder.load(builder.bitcast(partials, vector.as_pointer()), align=8)
+            to = builder.bitcast(builder.gep(target, [begin]), vector.as_pointer())
+            builder.store(permuted(values, order), to, align=8)
+        with end:
+            _row(builder, target, partials, row, starts, lanes)

@@ -42,14 +42,20 @@ class Fingerprint:
         Positions of floats that are not differentiated.
     is_open : bool
         Whether there are values of which it is not seen whether they decide anything.
+    is_alone : bool
+        Whether all that matters is the size of one vector, or nothing.
     """
 
     def __init__(self, args, positions):
-        self.watched, self.is_open = (), False
+        self.watched, self.is_open, self.has_text = (), False, False
         key, integers = [], []
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
+        shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
+        vectors = [shape for shape in shapes if shape]
+        self.is_alone = not (self.is_open or self.has_text or integers)
+        self.is_alone = self.is_alone and sum(map(len, vectors)) <= 1
 
     def _of(self, a, i, positions, integers):
         kind = type(a)
@@ -66,6 +72,7 @@ class Fingerprint:
         elif kind in (int, bool):
             integers.append(a)
         elif a is None or kind is str:
+            self.has_text |= kind is str
             return a
         elif issubclass(kind, tuple):
             return kind, tuple(self._of(part, None, positions, integers) for part in a)
@@ -108,10 +115,14 @@ class Patterns:
 
     def _run(self, plan, args, print_):
         last = self.positions[-1] + 1
+        sweep, table, codes = self.at_hand(plan, print_)
+        return sweep(*args[:last], table, codes, *args[last:])
+
+    def at_hand(self, plan, print_):
+        """The sweep, the table and the codes that fill a plan for arguments like these."""
         is_checked = print_.integers not in plan.certain
         table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
-        sweep = self.sweep(Compressed, plan.lanes, is_checked)
-        return sweep(*args[:last], table, codes, *args[last:])
+        return self.sweep(Compressed, plan.lanes, is_checked), table, codes
 
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))

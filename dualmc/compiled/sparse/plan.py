@@ -71,9 +71,9 @@ class Plan:
             self._checked = table, np.concatenate([seeds.ravel(), allowed.ravel()])
         return self._checked
 
-    def union(self, other):
+    def union(self, other, lanes=None):
         """The plan of both patterns together."""
-        return Plan(*_union(self, other), self.m, self.n)
+        return Plan(*_union(self, other), self.m, self.n, lanes)
 
 
 def lanes_for(colours):

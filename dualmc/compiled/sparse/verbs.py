@@ -7,7 +7,7 @@ from numba.core import errors
 
 from dualmc.calls import options
 from dualmc.compiled import calling
-from dualmc.compiled.sparse.patterns import patterns_of
+from dualmc.compiled.sparse.patterns import Fingerprint, patterns_of
 from dualmc.tangents import csr
 
 # Types of arguments for which a function cannot be compiled for marked Duals.
@@ -56,3 +56,34 @@ def _of_dense(request, kind):
     y, (columns,), aux = found
     rows = columns.reshape(y.size, columns.shape[-1])
     return y, [csr.matrix_of_rows(rows, kind)], aux
+
+
+class AtOnce:
+    """The Jacobian of ``f(x)`` for vectors of one size, without looking anything up."""
+
+    def __init__(self, request):
+        self.kind = options.import_sparse(request.caller).csr_array
+        self.patterns = patterns_of(request.f, (0,))
+        self._found(request.xs[0])
+
+    def _found(self, x):
+        """The nonzeros at x, with the plan that has them."""
+        data, self.plan = self.patterns.filled((x,))[1:]
+        self.sweep, self.table, self.codes = self.patterns.at_hand(
+            self.plan, Fingerprint((x,), (0,))
+        )
+        return data
+
+    def __call__(self, x):
+        plan = self.plan
+        is_other, _, data = self.sweep(x, self.table, self.codes)
+        if is_other:
+            data = self._found(x)
+            plan = self.plan
+        return matrix(plan, data, self.kind)
+
+
+def at_once(request):
+    """The `AtOnce` of a request that `passes` has answered; None: it did so by a dense one."""
+    is_dense = calling.kinds_of(request.xs) in _unmarked.get(request.f, ())
+    return None if is_dense else AtOnce(request)

@@ -43,8 +43,8 @@ class Exported:
         Raises
         ------
         NotImplementedError
-            If f cannot be served without Python: it is not replayed, steps of it are run by NumPy
-            (a linear solve, a sort), its arguments are structures.
+            If f cannot be served without Python: it is not replayed, steps of it have no
+            compiled form (a linear solve, a sort), its arguments are structures.
         ValueError
             If points have other shapes than the point where f was prepared.
 
@@ -153,6 +153,11 @@ def _served(prepared: Any, caller: str, what: str, points: Sequence[tuple]) -> S
         raise Refused(
             f"{caller}: {name} is prepared for structures, which have no native form. Prepare a "
             f"function of arrays, e.g. of numpy.concatenate of their leaves."
+        )
+    if prepared._paths.is_compiled:
+        raise Refused(
+            f"{caller}: {name} is compiled by Numba itself. In nopython code call {name}, and "
+            f"dualmc.jit_jacobian({name}) for its Jacobian; numba.cfunc gives either an address."
         )
     layout = prepared._given["layout"]
     return serve(caller, name, f, prepared._paths, prepared._point, layout, what, points)

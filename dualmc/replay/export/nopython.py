@@ -5,8 +5,6 @@ arguments.  The address of the machine code is known by an `Entry`, which Numba 
 that must not be kept on disk.
 """
 
-import keyword
-
 import numba
 import numpy as np
 from llvmlite import ir
@@ -56,7 +54,7 @@ def _constant(context, builder, kind, value):
 
 def function_of(served, entry):
     """The Dispatcher: ``function(*inputs, out=None)``."""
-    names = [given.name if not keyword.iskeyword(given.name) else "x" for given in served.inputs]
+    names = [given.name for given in served.inputs]
     name = "_".join(part for part in served.label.split() if part.isidentifier())
     scope = {"run": run, "code": entry, "__name__": __name__}
     listed = "".join(f"{n}, " for n in names)
@@ -72,7 +70,11 @@ def _doc(served):
 
 
 def run(code, inputs, out):
-    raise TypeError("dualmc: native code is called from functions that Numba compiles.")
+    raise TypeError(
+        "dualmc: what njit() of a prepared function returns is machine code for plain numbers, "
+        "which nothing differentiates. Where a derivative is taken, call the function itself that "
+        "was prepared."
+    )
 
 
 @overload(run)

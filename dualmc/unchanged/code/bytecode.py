@@ -22,6 +22,10 @@ if "BINARY_SUBSCR" in dis.opmap:
     SUBSCRIPT = ("BINARY_SUBSCR", 0)
 else:
     SUBSCRIPT = ("BINARY_OP", [name for name, _ in dis._nb_ops].index("NB_SUBSCR"))
+# What `rewriting.py` made, by its id: the code, and what it was made of.
+REWRITTEN: dict = {}
+# The user's code of functions whose code is exchanged now: see `exchange.py`.
+ORIGINALS: dict = {}
 
 
 class Step:

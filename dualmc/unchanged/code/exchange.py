@@ -9,11 +9,11 @@ run the same functions meanwhile.
 import threading
 
 from dualmc.duals import levels
-from dualmc.unchanged.code.rewriting import REWRITTEN, original
+from dualmc.unchanged.code.bytecode import ORIGINALS, REWRITTEN
+from dualmc.unchanged.code.rewriting import original
 
 _lock = threading.RLock()  # an interrupt during `leave` may leave again
 _under_way: dict = {}  # what calls that run have exchanged: functions and their code, by token
-_originals: dict = {}  # the user's code of functions whose code is exchanged now
 
 
 class Token:
@@ -29,7 +29,7 @@ def enter(token, exchanges):
         for f, code, new in exchanges:
             now = f.__code__
             if now is code or now is not new and id(now) in REWRITTEN:
-                _originals.setdefault(f, now)
+                ORIGINALS.setdefault(f, now)
                 f.__code__ = new
 
 
@@ -37,17 +37,17 @@ def leave(token):
     """What `enter` began ends."""
     with _lock:
         _under_way.pop(token, None)
-        if not _originals:
+        if not ORIGINALS:
             return
         needed = frozenset()
         if _under_way:
             needed = {f for exchanges in _under_way.values() for f, _, _ in exchanges}
-        for f, code in list(_originals.items()):
+        for f, code in list(ORIGINALS.items()):
             if f in needed:
                 continue
             if id(f.__code__) in REWRITTEN:  # or the user has exchanged it meanwhile
                 f.__code__ = code
-            _originals.pop(f, None)
+            ORIGINALS.pop(f, None)
 
 
 def leave_what_has_ended():
@@ -67,4 +67,4 @@ levels.after_closing.append(leave_what_has_ended)
 
 def code_of(f):
     """The user's own code of `f`."""
-    return original(_originals.get(f) or f.__code__)
+    return original(ORIGINALS.get(f) or f.__code__)

@@ -13,8 +13,8 @@ from dualmc.duals.dual import Dual
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.as_is import DATA
 from dualmc.unchanged.code import exchange, values
+from dualmc.unchanged.code.bytecode import REWRITTEN
 from dualmc.unchanged.code.following import around, contents, defaults_of, follow, is_adaptable
-from dualmc.unchanged.code.rewriting import REWRITTEN
 from dualmc.unchanged.standins.table import CHANGES, STANDINS
 
 KEPT = 1024

@@ -17,7 +17,7 @@ import numpy as np
 
 from dualmc.unchanged.as_is import DATA, DISPATCHER
 from dualmc.unchanged.code import bytecode, modules, uses, values
-from dualmc.unchanged.code.bytecode import Step
+from dualmc.unchanged.code.bytecode import REWRITTEN, Step
 from dualmc.unchanged.standins.table import version
 
 _ABSENT = object()
@@ -30,7 +30,6 @@ _MAY_BE = frozenset(
      types.MethodDescriptorType, types.MethodType, np.vectorize}
 )  # fmt: skip
 
-REWRITTEN: dict = {}  # by id of the rewritten code, which it keeps: the code it was made of
 _made: dict = {}
 KEPT = 4096
 

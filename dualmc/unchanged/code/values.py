@@ -12,6 +12,7 @@ import numpy as np
 from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
 from dualmc.unchanged.code import modules
+from dualmc.unchanged.code.bytecode import ORIGINALS, REWRITTEN
 from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import compiled_functions, compiled_ufuncs, listed, methods
 from dualmc.unchanged.standins.by_element import vectorize
@@ -114,7 +115,10 @@ def _of_object(value, kind):
         return STANDINS.get(value, value)
     if home.startswith("numba."):
         if hasattr(value, "py_func"):
-            return compiled_functions.of(value, python_of(value.py_func))
+            function = python_of(value.py_func)
+            if id(value.py_func.__code__) in REWRITTEN and value.py_func not in ORIGINALS:
+                return function  # it was made inside of f
+            return compiled_functions.of(value, function)
         if compiled_ufuncs.is_ufunc(value):
             return compiled_ufuncs.of(value, python_of(value._dispatcher.py_func))
     return value

@@ -10,6 +10,7 @@ import inspect
 
 import numpy as np
 
+from dualmc.duals.dual import Dual
 from dualmc.kernels.compiling import unwatched
 from dualmc.unchanged.standins.table import blank, has_carrier
 
@@ -33,11 +34,15 @@ class CompiledFunction:
     def __init__(self, dispatcher, function):
         self.dispatcher = dispatcher
         self.function = self.py_func = function
+        self.known = self.step = None  # what the room above knows of it, and makes of it
         self.__name__ = function.__name__
         self.__qualname__, self.__module__ = function.__qualname__, function.__module__
         self.__doc__ = function.__doc__
 
     def __call__(self, *args, **kwargs):
+        for a in args:
+            if type(a) is Dual:
+                return _steps().call(self, args, kwargs)
         if has_carrier(args) or kwargs and has_carrier(list(kwargs.values())):
             return _steps().call(self, args, kwargs)
         return self.plain(args, kwargs)

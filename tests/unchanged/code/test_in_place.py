@@ -339,7 +339,7 @@ def test_no_trace(mode):
             MODES[mode](f, X)
     assert state() == before
     assert not exchange._under_way
-    assert not exchange._originals
+    assert not exchange.ORIGINALS
     assert not isinstance("", Abstract)
     assert issubclass(Concrete, Abstract)
 
@@ -352,7 +352,7 @@ def test_generators_left_open():
         return next(left[-1])
 
     assert float(dm.derivative(f, X)) == pytest.approx(SINE)
-    assert not exchange._originals
+    assert not exchange.ORIGINALS
     assert [next(g) for g in left] == [0.0] * len(left)
 
 
