@@ -15,7 +15,8 @@ from dualmc.compiled import blocks
 from dualmc.compiled.dual_type import DualType, is_dual
 from dualmc.compiled.helpers import seeding
 from dualmc.compiled.retargeting import retarget
-from dualmc.compiled.sweeps import VERSION, cached_beside
+from dualmc.compiled.source import cached_beside
+from dualmc.compiled.sweeps import VERSION
 
 FEW, LANES = 4, 8
 # No column: further back than any array is long.
