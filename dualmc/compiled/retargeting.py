@@ -18,6 +18,7 @@ from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.arrays.workspaces import all_in_duals
 from dualmc.compiled.creators import OPTIONS, creators, in_duals
+from dualmc.compiled.source import options_of
 
 try:
     from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
@@ -27,9 +28,6 @@ try:
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
     PROMOTES = "__dualmc_promotes"
-
-# Options of a user's function that are its copy's as well.
-_KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
 
 
 class Shim(python_types.ModuleType):
@@ -152,8 +150,7 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT}
-        found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
+        found = numba.njit(**options_of(dispatcher), **OPTIONS, **PIPELINE)(copy)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
         for name in used & names.keys():
