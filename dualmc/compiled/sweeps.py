@@ -210,7 +210,7 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = retarget(kind, level > 0).copy_of(self.f)
+        copy = retarget(kind, level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         scope |= repeating.UNWRITTEN
         name = self.name(kind, level)
@@ -253,7 +253,7 @@ class _Compiling:
         try:
             for is_last in (False, True):
                 if is_last:
-                    scope["f"] = promoting.copy_of(f)
+                    scope["f"] = promoting.entered(f)
                 for handing in handings:
                     scope.update(handing)
                     try:
