@@ -23,10 +23,18 @@ _LANES = 8
 
 
 def chunk_for(n):
-    """Partials per Dual for n columns: all in one pass if they are few, else about eight."""
-    if n <= _LANES:
-        return max(n, 1)
-    return -(-n // -(-n // _LANES))
+    """Partials per Dual for n columns: all in one pass if they are few, else sixteen.
+
+    Sixteen fill more registers than there are, but halve what is computed beside the partials.
+    """
+    return min(power_of_two(n), 2 * _LANES)
+
+
+def power_of_two(n):
+    """The least that is no less than n: vectors of other lengths fall apart into their elements
+    wherever the code branches, and are slower than longer ones.
+    """
+    return 1 << max(n - 1, 0).bit_length()
 
 
 def _shaped(J, x):
