@@ -17,6 +17,7 @@ from numba.core.registry import cpu_target
 from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.creators import OPTIONS, creators
+from dualmc.compiled.source import options_of
 
 try:
     from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
@@ -24,9 +25,6 @@ try:
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
-
-# Options of a user's function that are its copy's as well.
-_KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
 
 
 class Shim(python_types.ModuleType):
@@ -132,8 +130,7 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT}
-        found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
+        found = numba.njit(**options_of(dispatcher), **OPTIONS, **PIPELINE)(copy)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
         for name in used & names.keys():

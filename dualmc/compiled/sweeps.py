@@ -11,12 +11,12 @@ from types import FunctionType
 
 import numba
 from numba.core import errors, types
-from numba.core.caching import NullCache
 from numba.extending import overload
 
 from dualmc.compiled import blocks, messages
 from dualmc.compiled.dual_type import DualType, is_dual
-from dualmc.compiled.retargeting import Retarget
+from dualmc.compiled.retargeting import retarget
+from dualmc.compiled.source import Source
 
 VERSION = 1
 _LANES = 8
@@ -120,7 +120,12 @@ class Sweep:
     """
 
     def __init__(self, f, positions=(0,), chunk=_LANES, mode="shaped", base=types.float64):
-        self.f, self.positions, self.chunk, self.mode, self.base = f, positions, chunk, mode, base
+        self.source = Source(f)
+        self.positions, self.chunk, self.mode, self.base = positions, chunk, mode, base
+
+    @property
+    def f(self):
+        return self.source.get()
 
     def _arguments(self, seed):
         """The arguments of f up to the last that is differentiated, which are written by `seed`."""
@@ -130,9 +135,10 @@ class Sweep:
 
     def rest(self):
         """The arguments of f behind those; by their names, since Numba packs stars slowly."""
-        code, given = self.f.py_func.__code__, self.positions[-1] + 1
+        function = self.source.py_func
+        code, given = function.__code__, self.positions[-1] + 1
         is_varied = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
-        if is_varied or code.co_kwonlyargcount or self.f.py_func.__defaults__:
+        if is_varied or code.co_kwonlyargcount or function.__defaults__:
             return "*rest"
         return ", ".join(f"a{i}" for i in range(given, code.co_argcount))
 
@@ -172,7 +178,7 @@ class Sweep:
         return (_INTO if self.mode == "into" else _RAW).format(**fields)
 
     def name(self, kind, level):
-        function = self.f.py_func
+        function = self.source.py_func
         place = f"{function.__module__}_{function.__qualname__}".replace("<", "").replace(">", "")
         parts = [f"dualmc{VERSION}", self.mode.replace(" ", "_"), *map(str, self.positions)]
         return "_".join([*parts, str(kind).replace(",", "_"), str(level), place.replace(".", "_")])
@@ -189,16 +195,16 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = Retarget(kind, promotes_all=level > 0).copy_of(self.f)
+        copy = retarget(kind, level > 0).copy_of(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         name = self.name(kind, level)
-        file = cached_beside(self.f) if has_wrapper else None
+        file = self.source.file if has_wrapper else None
         code = compile(self.text(), file or __file__, "exec")
         exec(code, scope)
         function = scope["sweep"]
         code = function.__code__.replace(co_name=name, co_qualname=name)
         function = FunctionType(code, scope, name)
-        function.__qualname__, function.__module__ = name, self.f.py_func.__module__
+        function.__qualname__, function.__module__ = name, self.source.py_func.__module__
         options = {"nogil": True, "cache": file is not None}
         if not has_wrapper:
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -217,19 +223,20 @@ class _Compiling:
         self.by_class = type(dispatcher).compile
 
     def __call__(self, signature):
-        dispatcher, f = self.dispatcher(), self.sweep.f
+        dispatcher = self.dispatcher()
         scope = dispatcher.py_func.__globals__
         first = scope["f"]
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError as error:
             failed = error
-        retarget = Retarget(self.kind, promotes_all=True)
-        scope["f"] = retarget.copy_of(f)
+        f = self.sweep.f
+        promoting = retarget(self.kind, True)
+        scope["f"] = promoting.copy_of(f)
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError:
-            text = messages.sentence(failed, f, retarget.files)
+            text = messages.sentence(failed, f, promoting.files)
             text += messages.WAYS_OUT.format(name=f.py_func.__name__)
             raise errors.TypingError(text) from failed
         finally:
@@ -256,13 +263,3 @@ _NAMES = (
 def _over(inner, outer):
     """The type of a primal of `inner` where the function's own arguments are Duals of `outer`."""
     return DualType(_over(inner.inner, outer), inner.n) if is_dual(inner) else outer
-
-
-def cached_beside(f):
-    """The file beside which f is cached, or None."""
-    if isinstance(f._cache, NullCache):
-        return None
-    try:
-        return inspect.getsourcefile(f.py_func)
-    except TypeError:
-        return None

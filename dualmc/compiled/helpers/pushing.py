@@ -15,7 +15,8 @@ from dualmc.compiled import blocks
 from dualmc.compiled.dual_type import DualType, is_dual
 from dualmc.compiled.helpers import seeding
 from dualmc.compiled.retargeting import retarget
-from dualmc.compiled.sweeps import VERSION, cached_beside
+from dualmc.compiled.source import cached_beside
+from dualmc.compiled.sweeps import VERSION
 
 FEW, LANES = 4, 8
 # No column: further back than any array is long.
@@ -28,8 +29,8 @@ class Shape(NamedTuple):
     Attributes
     ----------
     roles : str
-        One letter per argument: "t" has a tangent; "z" is given Duals without one, since f may
-        write into it; "p" is plain.
+        One letter per argument: "t" is an array with a tangent, "n" such a number; "z" is an
+        array that is given Duals without one, since f may write into it; "p" is plain.
     parts : tuple of int, or None
         Which parts of a result that is a tuple are wanted, None: the result is no tuple.
     is_wanted : bool
@@ -58,7 +59,7 @@ class Shape(NamedTuple):
     def text(self):
         count = len(self.roles)
         names = ["k", *(f"a{i}" for i in range(count))]
-        names += [f"t{i}" for i in range(count) if self.roles[i] == "t"]
+        names += [f"t{i}" for i in range(count) if self.roles[i] in "tn"]
         call = "y = f(" + ", ".join(f"x{i}" for i in range(count)) + ")"
         lines = [*self._inputs("0"), call]
         outputs = self.outputs()
