@@ -195,7 +195,7 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = retarget(kind, level > 0).copy_of(self.f)
+        copy = retarget(kind, level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         name = self.name(kind, level)
         file = self.source.file if has_wrapper else None
@@ -232,7 +232,7 @@ class _Compiling:
             failed = error
         f = self.sweep.f
         promoting = retarget(self.kind, True)
-        scope["f"] = promoting.copy_of(f)
+        scope["f"] = promoting.entered(f)
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError:
