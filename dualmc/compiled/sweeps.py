@@ -22,10 +22,18 @@ _LANES = 8
 
 
 def chunk_for(n):
-    """Partials per Dual for n columns: all in one pass if they are few, else about eight."""
-    if n <= _LANES:
-        return max(n, 1)
-    return -(-n // -(-n // _LANES))
+    """Partials per Dual for n columns: all in one pass if they are few, else sixteen.
+
+    Sixteen fill more registers than there are, but halve what is computed beside the partials.
+    """
+    return min(power_of_two(n), 2 * _LANES)
+
+
+def power_of_two(n):
+    """The least that is no less than n: vectors of other lengths fall apart into their elements
+    wherever the code branches, and are slower than longer ones.
+    """
+    return 1 << max(n - 1, 0).bit_length()
 
 
 def _shaped(J, x):
@@ -186,7 +194,7 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = retarget(kind, level > 0).copy_of(self.f)
+        copy = retarget(kind, level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
         file = self.source.file if has_wrapper else None
         identity = self.identity(kind, level)
@@ -224,7 +232,7 @@ class _Compiling:
             failed = error
         f = self.sweep.f
         promoting = retarget(self.kind, True)
-        scope["f"] = promoting.copy_of(f)
+        scope["f"] = promoting.entered(f)
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError:
