@@ -28,7 +28,7 @@ class Source:
         self.locals = dict(f.locals)
         self.signatures = None if f._can_compile else [*f.nopython_signatures]
         self.nested = getattr(f, "_dualmc_nested", None)
-        self.file = cached_beside(f)
+        self.file = _cached_beside(f)
 
     def get(self):
         """The function, or where it is gone another one of the same Python function."""
@@ -48,7 +48,7 @@ def options_of(f):
     return {k: v for k, v in f.targetoptions.items() if k in KEPT}
 
 
-def cached_beside(f):
+def _cached_beside(f):
     if isinstance(f._cache, NullCache):
         return None
     try:
