@@ -2,6 +2,7 @@
 
 from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
 from dualmc.compiled.arrays import (
+    bilinear,
     choosing,
     elementwise,
     making,
@@ -22,7 +23,7 @@ from dualmc.compiled.arrays.matrices import (
 from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 
 __all__ = [
-    "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
-    "making", "norms", "operators", "parts", "powers", "products", "searching", "singular",
-    "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
+    "bilinear", "choosing", "determinants", "elementary", "elementwise", "extrema", "factors",
+    "gamma", "making", "norms", "operators", "parts", "powers", "products", "searching",
+    "singular", "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip
