@@ -255,6 +255,17 @@ def _of_two(combine, like, y, d, a, e, b):
 
 
 @intrinsic
+def in_precision(context, x, dtype):
+    """A Dual of the float type `dtype`."""
+    kind = x.with_base(dtype.dtype)
+
+    def code(context, builder, sig, args):
+        return context.cast(builder, args[0], sig.args[0], kind)
+
+    return kind(x, dtype), code
+
+
+@intrinsic
 def taken(context, like, y, d, x):
     """As `chained`, of a function that returns one of its arguments or a constant."""
     return _of_one(partials.chosen, like, y, d, x)

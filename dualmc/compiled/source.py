@@ -26,7 +26,7 @@ class Source:
         self.py_func = f.py_func
         self.options = options_of(f)
         self.nested = getattr(f, "_dualmc_nested", None)
-        self.file = cached_beside(f)
+        self.file = _cached_beside(f)
 
     def get(self):
         """The function, or where it is gone another one of the same Python function."""
@@ -45,7 +45,7 @@ def options_of(f):
     return {k: v for k, v in f.targetoptions.items() if k in KEPT}
 
 
-def cached_beside(f):
+def _cached_beside(f):
     if isinstance(f._cache, NullCache):
         return None
     try:

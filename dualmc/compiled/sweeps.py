@@ -1,8 +1,8 @@
 """The sweeps: compiled functions that seed inputs, call f on Duals and collect its derivatives.
 
 A sweep is written for the positions of the arguments that it differentiates, and stamped with f's
-copy for Duals.  Under ``cache=True`` of f it is kept on disk like f itself, beside the user's file:
-Numba finds it by that file, its own name and its code, so that an edit of the file is seen.
+copy for Duals.  Under ``cache=True`` of f it is kept on disk like f itself, beside the user's file,
+by a name that knows all that it is made of (`stamps.py`).
 """
 
 import inspect
@@ -13,20 +13,27 @@ import numba
 from numba.core import errors, types
 from numba.extending import overload
 
-from dualmc.compiled import blocks, messages
+from dualmc.compiled import blocks, messages, stamps
 from dualmc.compiled.dual_type import DualType, is_dual
 from dualmc.compiled.retargeting import retarget
 from dualmc.compiled.source import Source
 
-VERSION = 1
 _LANES = 8
 
 
 def chunk_for(n):
-    """Partials per Dual for n columns: all in one pass if they are few, else about eight."""
-    if n <= _LANES:
-        return max(n, 1)
-    return -(-n // -(-n // _LANES))
+    """Partials per Dual for n columns: all in one pass if they are few, else sixteen.
+
+    Sixteen fill more registers than there are, but halve what is computed beside the partials.
+    """
+    return min(power_of_two(n), 2 * _LANES)
+
+
+def power_of_two(n):
+    """The least that is no less than n: vectors of other lengths fall apart into their elements
+    wherever the code branches, and are slower than longer ones.
+    """
+    return 1 << max(n - 1, 0).bit_length()
 
 
 def _shaped(J, x):
@@ -169,11 +176,11 @@ class Sweep:
             return _ALONG.format(**fields)
         return (_INTO if self.mode == "into" else _RAW).format(**fields)
 
-    def name(self, kind, level):
+    def identity(self, kind, level):
+        """What tells this sweep from all others of the process."""
         function = self.source.py_func
-        place = f"{function.__module__}_{function.__qualname__}".replace("<", "").replace(">", "")
-        parts = [f"dualmc{VERSION}", self.mode.replace(" ", "_"), *map(str, self.positions)]
-        return "_".join([*parts, str(kind).replace(",", "_"), str(level), place.replace(".", "_")])
+        place = f"{function.__module__}_{function.__qualname__}"
+        return "_".join([self.mode, *map(str, self.positions), str(kind), str(level), place])
 
     def kind(self, inner):
         """The type of the Duals."""
@@ -187,10 +194,11 @@ class Sweep:
         """The sweep as a dispatcher; for Duals of `inner` type within the derivative of another."""
         inner = self.base if inner is None else inner
         kind = self.kind(inner)
-        copy = retarget(kind, level > 0).copy_of(self.f)
+        copy = retarget(kind, level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
-        name = self.name(kind, level)
         file = self.source.file if has_wrapper else None
+        identity = self.identity(kind, level)
+        name = stamps.name_of(self.source.py_func, identity, file is not None)
         code = compile(self.text(), file or __file__, "exec")
         exec(code, scope)
         function = scope["sweep"]
@@ -224,7 +232,7 @@ class _Compiling:
             failed = error
         f = self.sweep.f
         promoting = retarget(self.kind, True)
-        scope["f"] = promoting.copy_of(f)
+        scope["f"] = promoting.entered(f)
         try:
             return self._tried(dispatcher, signature)
         except errors.NumbaError:

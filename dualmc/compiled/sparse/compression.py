@@ -86,9 +86,9 @@ class Detection(Sweep):
     def scope(self):
         return super().scope() | {"marked": marks.marked, "marks_in": marks.marks_in}
 
-    def name(self, kind, level):
+    def identity(self, kind, level):
         watched = [i for i in self.positions if i not in self.inputs]
-        return "_".join([super().name(kind, level), "watched", *map(str, watched)])
+        return "_".join([super().identity(kind, level), "watched", *map(str, watched)])
 
     def text(self):
         return _DETECTION.format(
