@@ -11,10 +11,12 @@ from types import FunctionType
 
 import numba
 from numba.core import errors, types
+from numba.core.sigutils import normalize_signature
 from numba.extending import overload
 
 from dualmc.compiled import blocks, messages, stamps
 from dualmc.compiled.dual_type import DualType, is_dual
+from dualmc.compiled.language import repeating
 from dualmc.compiled.retargeting import retarget
 from dualmc.compiled.source import Source
 
@@ -55,12 +57,13 @@ def _of_shape(J, x):
 _RAW = """
 def sweep({names}{rest}):
     {offsets}
-    y = f({first}{rest})
+    {saved}
+    y = f({first})
     J = rows_for(E, y, n)
     store_rows(J, y, 0, n){value}
     c = N
     while c < n:
-        y = f({later}{rest})
+        y = f({later})
         if rows_of(y) * n != J.size:
             raise ValueError("f returned other shapes for another chunk of columns.")
         store_rows(J, y, c, n)
@@ -71,9 +74,10 @@ def sweep({names}{rest}):
 _INTO = """
 def sweep(J, {names}{rest}):
     {offsets}
+    {saved}
     c = 0
     while True:
-        y = f({later}{rest})
+        y = f({later})
         if rows_of(y) * n != J.size:
             raise ValueError("J has another size than the Jacobian: it needs y.shape + x.shape.")
         store_rows(J, y, c, n)
@@ -84,12 +88,13 @@ def sweep(J, {names}{rest}):
 
 _COLOURED = """
 def sweep({names}colours, n, {rest}):
-    y = f({first}{rest})
+    {saved}
+    y = f({first})
     J = rows_for(E, y, n)
     store_rows(J, y, 0, n){value}
     c = N
     while c < n:
-        y = f({later}{rest})
+        y = f({later})
         if rows_of(y) * n != J.size:
             raise ValueError("f returned other shapes for another chunk of columns.")
         store_rows(J, y, c, n)
@@ -99,7 +104,7 @@ def sweep({names}colours, n, {rest}):
 
 _ALONG = """
 def sweep({names}{tangents}{rest}):
-    y = f({first}{rest})
+    y = f({first})
     J = rows_for(E, y, 1)
     store_rows(J, y, 0, 1)
     return values_of(E, y), J
@@ -126,11 +131,28 @@ class Sweep:
     def f(self):
         return self.source.get()
 
-    def _arguments(self, seed):
-        """The arguments of f up to the last that is differentiated, which are written by `seed`."""
+    def _arguments(self, seed, handing="once"):
+        """The arguments of a call of f: those differentiated are written by `seed`, the others
+        handed on by a function of `language/repeating.py`, `again` those that were saved.
+        """
+        initial = "k" if handing == "again" else "a"
         count = self.positions[-1] + 1
-        given = [seed(i) if i in self.positions else f"a{i}" for i in range(count)]
-        return "".join(f"{text}, " for text in given)
+        given = [
+            seed(i) if i in self.positions else f"{handing}({initial}{i})" for i in range(count)
+        ]
+        rest = self.rest()
+        if rest == "*rest":
+            return ", ".join([*given, f"*{handing}({'k' * (initial == 'k')}rest)"])
+        behind = rest.split(", ") if rest else []
+        return ", ".join([*given, *(f"{handing}({initial}{name[1:]})" for name in behind)])
+
+    def _saved(self):
+        """The statements that keep arguments for later calls."""
+        rest = self.rest()
+        names = [f"{i}" for i in range(self.positions[-1] + 1) if i not in self.positions]
+        names += [name[1:] for name in rest.split(", ") if name and rest != "*rest"]
+        kept = [f"k{name} = saved(a{name})" for name in names]
+        return "; ".join([*kept, *(["krest = saved(rest)"] if rest == "*rest" else [])]) or "pass"
 
     def rest(self):
         """The arguments of f behind those; by their names, since Numba packs stars slowly."""
@@ -161,7 +183,8 @@ class Sweep:
             "names": names,
             "offsets": "; ".join([*offsets, "n = " + " + ".join(sizes)]),
             "first": self._arguments(lambda i: f"seeded(T, a{i}, o{i})"),
-            "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)"),
+            "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)", "again"),
+            "saved": self._saved(),
             "value": "\n    v = values_of(E, y)" if has_value else "",
             "result": f"v, {result}" if has_value else result,
             "rest": self.rest(),
@@ -169,7 +192,7 @@ class Sweep:
         }
         if self.mode == "coloured":
             fields["first"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, 0)")
-            fields["later"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, c)")
+            fields["later"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, c)", "again")
             return _COLOURED.format(**fields)
         if self.mode == "along":
             fields["first"] = self._arguments(lambda i: f"directed(T, a{i}, t{i})")
@@ -196,6 +219,7 @@ class Sweep:
         kind = self.kind(inner)
         copy = retarget(kind, level > 0).entered(self.f)
         scope = self.scope() | {"f": copy, "T": kind, "E": inner, "N": self.chunk}
+        scope |= repeating.UNWRITTEN
         file = self.source.file if has_wrapper else None
         identity = self.identity(kind, level)
         name = stamps.name_of(self.source.py_func, identity, file is not None)
@@ -215,7 +239,9 @@ class Sweep:
 
 
 class _Compiling:
-    """Compiles a sweep; where that fails, once more with all constants in Duals."""
+    """Compiles a sweep; where that fails, with arguments that f may write into, and with all
+    constants in Duals.
+    """
 
     def __init__(self, sweep, dispatcher, kind):
         self.sweep, self.kind = sweep, kind
@@ -225,22 +251,31 @@ class _Compiling:
     def __call__(self, signature):
         dispatcher = self.dispatcher()
         scope = dispatcher.py_func.__globals__
-        first = scope["f"]
+        before = {name: scope[name] for name in ("f", *repeating.UNWRITTEN)}
+        promoting, f = retarget(self.kind, True), self.sweep.f
+        args, _ = normalize_signature(signature)
+        handings = [repeating.UNWRITTEN]
+        others = [kind for i, kind in enumerate(args) if i not in self.sweep.positions]
+        if any(map(repeating.holds_arrays, others)):
+            handings.append(repeating.WRITTEN)
         try:
-            return self._tried(dispatcher, signature)
-        except errors.NumbaError as error:
-            failed = error
-        f = self.sweep.f
-        promoting = retarget(self.kind, True)
-        scope["f"] = promoting.entered(f)
-        try:
-            return self._tried(dispatcher, signature)
-        except errors.NumbaError:
-            text = messages.sentence(failed, f, promoting.files)
-            text += messages.WAYS_OUT.format(name=f.py_func.__name__)
-            raise errors.TypingError(text) from failed
+            for is_last in (False, True):
+                if is_last:
+                    scope["f"] = promoting.entered(f)
+                for handing in handings:
+                    scope.update(handing)
+                    try:
+                        return self._tried(dispatcher, signature)
+                    except errors.ForceLiteralArg:
+                        raise
+                    except errors.NumbaError as error:
+                        if not is_last:
+                            failed = error
         finally:
-            scope["f"] = first
+            scope.update(before)
+        text = messages.sentence(failed, f, promoting.files)
+        text += messages.WAYS_OUT.format(name=f.py_func.__name__)
+        raise errors.TypingError(text) from failed
 
     def _tried(self, dispatcher, signature):
         failures = getattr(dispatcher._compiler, "_failed_cache", None)
