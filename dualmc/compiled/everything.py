@@ -8,8 +8,7 @@ from dualmc.compiled.arrays import (
     making,
     parts,
     products,
-    statistics,
-    sums,
+    shaping,
     writing,
 )
 from dualmc.compiled.arrays.matrices import (
@@ -21,9 +20,11 @@ from dualmc.compiled.arrays.matrices import (
     spectral,
 )
 from dualmc.compiled.arrays.ordering import extrema, searching, sorting
+from dualmc.compiled.arrays.summing import statistics, sums
 
 __all__ = [
     "bilinear", "choosing", "determinants", "elementary", "elementwise", "extrema", "factors",
     "gamma", "making", "norms", "operators", "parts", "powers", "products", "searching",
-    "singular", "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
+    "shaping", "singular", "solving", "sorting", "spectral", "statistics", "sums",
+    "whole_numbers", "writing",
 ]  # fmt: skip
