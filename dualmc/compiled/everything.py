@@ -11,8 +11,18 @@ from dualmc.compiled.arrays import (
     sums,
     writing,
 )
+from dualmc.compiled.arrays.matrices import (
+    determinants,
+    factors,
+    norms,
+    singular,
+    solving,
+    spectral,
+)
+from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 
 __all__ = [
-    "choosing", "elementary", "elementwise", "gamma", "making", "operators", "parts", "powers",
-    "products", "statistics", "sums", "whole_numbers", "writing",
+    "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
+    "making", "norms", "operators", "parts", "powers", "products", "searching", "singular",
+    "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip
