@@ -26,7 +26,7 @@ def jit_jacobian(
     argnums : int or tuple of int, optional
         Which positional arguments to differentiate; a tuple gives a tuple of Jacobians.
     chunk_size : int, optional
-        Columns per call of `f`; 8 by default.  For fewer inputs than that, their number is fastest.
+        Columns per call of `f`, 8 by default, rounded up to a power of two.
     value : bool, optional
         Return ``(y, J)``, with ``y = f(*args)``.
     sparse : array, or tuple of arguments, optional

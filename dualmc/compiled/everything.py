@@ -7,6 +7,7 @@ from dualmc.compiled.arrays import (
     making,
     parts,
     products,
+    shaping,
     statistics,
     sums,
     writing,
@@ -23,6 +24,6 @@ from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 
 __all__ = [
     "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
-    "making", "norms", "operators", "parts", "powers", "products", "searching", "singular",
-    "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
+    "making", "norms", "operators", "parts", "powers", "products", "searching", "shaping",
+    "singular", "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.imputils import lower_constant
 from numba.extending import intrinsic, lower_cast
 
 from dualmc.compiled import partials
@@ -37,6 +38,11 @@ def _cast(context, builder, from_kind, kind, value):
 
 for _kind in (*NUMBERS, DualType):
     lower_cast(_kind, DualType)(_cast)
+
+
+@lower_constant(DualType)
+def _constant_dual(context, builder, kind, value):
+    return constant(context, builder, kind, context.get_constant(kind.base, value), kind.base)
 
 
 def instance(kind):
@@ -260,6 +266,17 @@ def _of_two(combine, like, y, d, a, e, b):
         return pack(context, builder, kind, y, parts)
 
     return kind(like, y, d, a, e, b), code
+
+
+@intrinsic
+def in_precision(context, x, dtype):
+    """A Dual of the float type `dtype`."""
+    kind = x.with_base(dtype.dtype)
+
+    def code(context, builder, sig, args):
+        return context.cast(builder, args[0], sig.args[0], kind)
+
+    return kind(x, dtype), code
 
 
 @intrinsic

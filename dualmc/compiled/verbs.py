@@ -7,13 +7,14 @@ from numba.core.dispatcher import Dispatcher
 
 from dualmc.calls import options
 from dualmc.compiled import everything  # noqa: F401  tells Numba of Duals
-from dualmc.compiled.sweeps import Sweep
+from dualmc.compiled.sweeps import Sweep, power_of_two
 
 _made: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def made(f, positions, chunk, mode, base=types.float64, level=0):
     """The sweep of `f`, compiled when it is first called."""
+    chunk = power_of_two(chunk)
     key = positions, chunk, mode, base, level
     sweeps = _made.setdefault(f, {})
     found = sweeps.get(key)

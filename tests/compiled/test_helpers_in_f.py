@@ -467,6 +467,25 @@ def test_writes_to_views_and_to_what_overlaps():
     same_as_python(overlapping, fill, X)
 
 
+def test_writes_beside_numbers():
+    @numba.njit
+    def scaled(z, y, w, d):
+        for i in range(y.size):
+            d[i] = y[i] * z + d[i] * w
+
+    def make(h):
+        def f(x):
+            d = x * x
+            h(np.sum(x), x[::-1], x[0], d)
+            h(x[0], x, 2.0, d)
+            return d
+
+        return f
+
+    same_as_python(make, scaled, X)
+    assert is_compiled(scaled)
+
+
 def test_writes_of_the_same_value():
     """The value that was there, with another derivative."""
     x = np.zeros(3)

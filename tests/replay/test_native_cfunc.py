@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 from oracles import assert_close, complex_step
-from scipy import LowLevelCallable, integrate
+from scipy import LowLevelCallable, integrate, ndimage
 
 import dualmc as dm
 
@@ -59,9 +59,10 @@ def test_quad_integrates_a_partial():
 @pytest.mark.parametrize("signature", ["double (double)", "double (double, void *)"])
 def test_quad_integrates_functions_of_one_number(signature):
     square = dm.prepare(lambda t: t**3, 0.5).cfunc(signature)
+    assert square.signature == signature
     y, _ = integrate.quad(LowLevelCallable(square.ctypes), 0.0, 2.0)
     assert y == pytest.approx(8.0, rel=1e-14)
-    value = dm.prepare(lambda t: t**3, 0.5).cfunc(signature, "value")
+    value = dm.prepare(lambda t: t**3, 0.5).cfunc(signature.replace(" ", ""), "value")
     y, _ = integrate.quad(LowLevelCallable(value.ctypes), 0.0, 2.0)
     assert y == pytest.approx(4.0, rel=1e-14)
 
@@ -99,6 +100,22 @@ def test_the_count_of_numbers_is_checked():
     with pytest.raises(ValueError, match="n is not the count"):
         c.check()
     assert c.ctypes(2, *pointers(np.array([0.5, 2.0])), None) == 0.5 * math.cos(1.0)
+
+
+def test_generic_filter_takes_an_entry():
+    def f(x):
+        return np.exp(x[0] * x[2]) if x[1] < 5 else x[1]
+
+    c = dm.prepare(f, np.ones(3)).cfunc("int (double *, npy_intp, double *, void *)", entry=2)
+    image = np.linspace(0.1, 1.0, 7)
+    found = ndimage.generic_filter(image, LowLevelCallable(c.ctypes), size=3)
+    padded = np.pad(image, 1, mode="symmetric")
+    assert_close(padded[:-2] * np.exp(padded[:-2] * padded[2:]), found, 1e-14)
+    for other, size in ((image, 5), (image * 9, 3)):
+        with pytest.raises(RuntimeError):
+            ndimage.generic_filter(other, LowLevelCallable(c.ctypes), size=size)
+        with pytest.raises(ValueError, match="another way|the count"):
+            c.check()
 
 
 # --- Solvers of differential equations -----------------------------------------------------------

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numba
 from numba.core import types
 
-from dualmc.compiled import blocks
+from dualmc.compiled import blocks, stamps
 from dualmc.compiled.dual_type import DualType, is_dual
 from dualmc.compiled.helpers import seeding
 from dualmc.compiled.retargeting import retarget
-from dualmc.compiled.sweeps import VERSION, cached_beside
+from dualmc.compiled.source import Source
 
 FEW, LANES = 4, 8
 # No column: further back than any array is long.
@@ -28,8 +28,8 @@ class Shape(NamedTuple):
     Attributes
     ----------
     roles : str
-        One letter per argument: "t" has a tangent; "z" is given Duals without one, since f may
-        write into it; "p" is plain.
+        One letter per argument: "t" is an array with a tangent, "n" such a number; "z" is an
+        array that is given Duals without one, since f may write into it; "p" is plain.
     parts : tuple of int, or None
         Which parts of a result that is a tuple are wanted, None: the result is no tuple.
     is_wanted : bool
@@ -58,7 +58,7 @@ class Shape(NamedTuple):
     def text(self):
         count = len(self.roles)
         names = ["k", *(f"a{i}" for i in range(count))]
-        names += [f"t{i}" for i in range(count) if self.roles[i] == "t"]
+        names += [f"t{i}" for i in range(count) if self.roles[i] in "tn"]
         call = "y = f(" + ", ".join(f"x{i}" for i in range(count)) + ")"
         lines = [*self._inputs("0"), call]
         outputs = self.outputs()
@@ -104,8 +104,9 @@ def compiled(f, shape, base, inner=None, has_wrapper=True):
         "seeded": blocks.seeded, "fixed": seeding.fixed, "own": seeding.own,
         "pushed": seeding.pushed, "rows_for": blocks.rows_for, "E": inner,
     }  # fmt: skip
-    name = _name(f, shape, kind)
-    file = cached_beside(f) if has_wrapper else None
+    source = Source(f)
+    file = source.file if has_wrapper else None
+    name = _name(f, shape, kind, file is not None)
     exec(compile(shape.text(), file or __file__, "exec"), scope)
     code = scope["sweep"].__code__.replace(co_name=name, co_qualname=name)
     function = FunctionType(code, scope, name)
@@ -114,17 +115,17 @@ def compiled(f, shape, base, inner=None, has_wrapper=True):
     if not has_wrapper:
         options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     found = numba.njit(**options)(function)
-    found._dualmc_nested = lambda outer: compiled(f, shape, base, outer, False)
+    found._dualmc_nested = lambda outer: compiled(source.get(), shape, base, outer, False)
     return found
 
 
-def _name(f, shape, kind):
+def _name(f, shape, kind, is_kept):
     function = f.py_func
-    place = f"{function.__module__}_{function.__qualname__}".replace("<", "").replace(">", "")
+    place = f"{function.__module__}_{function.__qualname__}"
     parts = "n" if shape.parts is None else "".join(map(str, shape.parts)) + "p"
     flags = f"{shape.is_wanted:d}{shape.writes:d}"
-    names = [f"dualmc{VERSION}_step", shape.roles, parts, flags, str(kind), place]
-    return "_".join(names).replace(",", "_").replace(".", "_").replace("(", "").replace(")", "")
+    identity = "_".join(["step", shape.roles, parts, flags, str(kind), place])
+    return stamps.name_of(function, identity, is_kept)
 
 
 FLOATS = {"float64": types.float64, "float32": types.float32}

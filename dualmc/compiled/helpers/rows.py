@@ -30,10 +30,7 @@ class Rows:
         self.size = sum(math.prod(t.shape) for t in self.active)
         self.is_identity = args.level.records or args.level.n > self.size
         self.columns = self.size if self.is_identity else args.level.n
-        self.roles = "".join(
-            "t" if t is not None else "b" if type(a) is Dual and np.ndim(a) else "p"
-            for a, t in zip(args.given, args.tangents, strict=True)
-        )
+        self.roles = "".join(map(_role, args.given, args.values, args.tangents))
 
     def check(self, sizes):
         """Refuse what would take too much memory, or too long."""
@@ -104,6 +101,14 @@ class Rows:
             return np.array_equal(J, tangents.pushed_rows(t, size, self.columns, J.dtype))
         before = sum(math.prod(u.shape) for u in self.args.tangents[:i] if u is not None)
         return np.array_equal(J, np.eye(size, self.columns, before, J.dtype))
+
+
+def _role(a, value, t):
+    """What the argument `a` is to a sweep: see `pushing.Shape`; "b": a Dual without tangent."""
+    is_array = type(value) is np.ndarray
+    if t is not None:
+        return "t" if is_array else "n"
+    return "b" if is_array and type(a) is Dual else "p"
 
 
 @functools.lru_cache(256)

@@ -65,7 +65,7 @@ def _taken(a):
             raise Unfit
         return "p", kind_of(given), given
     is_active = not a.is_constant
-    role = "t" if is_active else "p" if is_number else "b"
+    role = ("n" if is_number else "t") if is_active else "p" if is_number else "b"
     return role, (is_number, value.dtype, value.ndim, is_active), given
 
 
@@ -74,7 +74,7 @@ def _settle(way, dispatcher, values, roles):
     if way.writes is None:
         copies = [a.copy(order="K") if type(a) is np.ndarray else frozen(a) for a in values]
         way.look(dispatcher(*copies))
-        sizes = [np.size(a) for a, role in zip(values, roles, strict=True) if role == "t"]
+        sizes = [np.size(a) for a, role in zip(values, roles, strict=True) if role in "tn"]
         rows = [np.zeros((n, sum(sizes)), way.dtype) for n in sizes]
         inputs = [np.require(a, None, "CW") if type(a) is np.ndarray else frozen(a) for a in values]
         way.settle(dispatcher, roles, sum(sizes), [sum(sizes), *inputs, *rows])

@@ -27,7 +27,7 @@ def written(way, dispatcher, args):
     """A call with tangents."""
     values = _copies(args)
     rows = Rows(way, dispatcher, args)
-    outer = [i for i in args.duals if rows.roles[i] in "tb" and type(values[i]) is np.ndarray]
+    outer = [i for i in args.duals if rows.roles[i] in "tb"]
     shapes = [values[i].shape for i in outer]
     found = rows.of(shapes)  # before the function itself writes
     inner, after = found[: len(found) - len(outer)], found[len(found) - len(outer) :]

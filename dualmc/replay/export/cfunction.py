@@ -91,16 +91,23 @@ def entry_of(entry, served):
     raise ValueError(f"Prepared.cfunc: entry={entry!r} is no position in the shape {shape}.")
 
 
+def _squeezed(text):
+    return "".join(text.split())
+
+
 def made(served, signature, entry, order, remade):
     """The `CFunction` of this signature."""
+    known = {_squeezed(text): text for text in prototypes.PROTOTYPES}
     if signature is None:
         signature = prototypes.plain_of(served)
-    elif signature not in prototypes.PROTOTYPES:
-        known = "".join(f"\n  {text}" for text in prototypes.PROTOTYPES)
+    elif type(signature) is not str or _squeezed(signature) not in known:
+        listed = "".join(f"\n  {text}" for text in prototypes.PROTOTYPES)
         raise ValueError(
-            f"Prepared.cfunc: signature must be None or one of{known}\ngot {signature!r}."
+            f"Prepared.cfunc: signature must be None or one of{listed}\ngot {signature!r}."
         )
-    has_number = signature.startswith("double")
+    else:
+        signature = known[_squeezed(signature)]
+    has_number = signature.startswith("double") or signature == prototypes.FILTER
     if has_number:
         entry = entry_of(entry, served)
     elif entry is not None:

@@ -91,6 +91,8 @@ class Exported:
                 Of a function of one number.
             "double (int, double *)", "double (int, double *, void *)"
                 Of n numbers: all arguments of f, one after the other.
+            "int (double *, npy_intp, double *, void *)"
+                Of n numbers, as SciPy's `generic_filter` takes it: 1, or 0 where the call fails.
             "void (double, double *, double *, double *)"
                 Of (t, u, result, p), for ``f(u)`` or ``f(t, u, ...)`` where t is a float; arguments
                 beyond u are read from p, one after the other.

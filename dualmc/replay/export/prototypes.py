@@ -31,6 +31,7 @@ _KINDS = {
     "double *": (POINTER, ARRAY),
     "void *": (ir.IntType(8).as_pointer(), ctypes.c_void_p),
     "int": (INT, ctypes.c_int),
+    "npy_intp": (ir.IntType(8 * ctypes.sizeof(ctypes.c_ssize_t)), ctypes.c_ssize_t),
     "int64_t": (INT64, ctypes.c_int64),
     "void": (ir.VoidType(), None),
 }
@@ -50,7 +51,7 @@ class Writer:
         given, _, rest = text.partition(" (")
         result, *args = (_KINDS[kind] for kind in [given, *rest.rstrip(")").split(", ")])
         self.module = engine.module()
-        self.is_void = given == "void"
+        self.failure = {"void": None, "double": NAN, "int": INT(0)}.get(given)
         kind = ir.FunctionType(result[0], [a[0] for a in args])
         self.function = ir.Function(self.module, kind, engine.ENTRY)
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
@@ -78,7 +79,7 @@ class Writer:
 
     def fail(self, state):
         self.note(integer(state))
-        self.builder.ret_void() if self.is_void else self.builder.ret(NAN)
+        self.builder.ret_void() if self.failure is None else self.builder.ret(self.failure)
 
     def cut(self, pointer, inputs):
         """Pointers to `inputs` that lie one after the other from `pointer` on."""
@@ -87,15 +88,23 @@ class Writer:
             yield self.builder.gep(pointer, [integer(first)])
             first += math.prod(given.shape)
 
+    def all_from(self, pointer, n):
+        """Pointers to all inputs, that lie one after the other; the call fails for another n."""
+        inputs = self.served.inputs
+        count = sum(math.prod(given.shape) for given in inputs)
+        with self.builder.if_then(self.builder.icmp_signed("!=", n, n.type(count)), likely=False):
+            self.fail(COUNT)
+        return self.cut(pointer, inputs)
+
     def one_number(self, inputs):
-        """Return number `entry` of the result."""
+        """The state of a call, and number `entry` of its result."""
         builder = self.builder
         count = sum(self.served.alone.results)
         buffer, free = scratch(builder, count, lambda: self.fail(NO_MEMORY))
-        self.call(inputs, buffer)
+        state = self.call(inputs, buffer)
         number = builder.load(builder.gep(buffer, [integer(self.entry)]))
         free()
-        builder.ret(number)
+        return state, number
 
 
 def write_plain(writer):
@@ -111,18 +120,22 @@ def write_number(writer):
         raise Refused("this signature is of one number, f is not")
     place = writer.builder.alloca(DOUBLE)
     writer.builder.store(writer.function.args[0], place)
-    writer.one_number([place])
+    writer.builder.ret(writer.one_number([place])[1])
 
 
 def write_vector(writer):
     """A function of n numbers: the arguments of f, one after the other."""
-    builder = writer.builder
     n, numbers, *_ = writer.function.args
-    inputs = writer.served.inputs
-    count = sum(math.prod(given.shape) for given in inputs)
-    with builder.if_then(builder.icmp_signed("!=", n, INT(count)), likely=False):
-        writer.fail(COUNT)
-    writer.one_number(writer.cut(numbers, inputs))
+    writer.builder.ret(writer.one_number(writer.all_from(numbers, n))[1])
+
+
+def write_filter(writer):
+    """A function of the n numbers in a window, which puts its number where it is told."""
+    builder = writer.builder
+    numbers, n, result, _ = writer.function.args
+    state, number = writer.one_number(writer.all_from(numbers, n))
+    builder.store(number, result)
+    builder.ret(builder.zext(builder.icmp_unsigned("==", state, integer(0)), INT))
 
 
 def write_rates(writer):
@@ -170,12 +183,14 @@ def _transpose(builder, target, source, rows, columns):
     repeat(builder, rows, row)
 
 
+FILTER = "int (double *, npy_intp, double *, void *)"
 RATES = "void (double, double *, double *, double *)"
 PROTOTYPES = {
     "double (double)": write_number,
     "double (double, void *)": write_number,
     "double (int, double *)": write_vector,
     "double (int, double *, void *)": write_vector,
+    FILTER: write_filter,
     RATES: write_rates,
 }
 
