@@ -14,6 +14,8 @@ from dualmc.compiled.dual_type import base_of, is_dual, promoted
 from dualmc.compiled.partials import I32, pack
 
 I64 = ir.IntType(64)
+# A column that no chunk holds: further back than any array is long.
+NOWHERE = -(2**60)
 
 
 def _new(context, builder, kind, shape):
@@ -275,6 +277,10 @@ def rows_for(context, like, y, columns):
 def store_rows(context, J, y, first, columns):
     """``J[i, first : first + n] = `` the partials of element i of y, as many as there are."""
     output = Output(y)
+    if J.layout != "C" or J.dtype != output.base(J.dtype) or not J.mutable:
+        raise errors.TypingError(
+            f"dualmc: J must be a writable array of {output.base(J.dtype)}, C-contiguous, not {J}"
+        )
 
     def code(context, builder, sig, args):
         J, y, first, columns = args
@@ -318,6 +324,23 @@ def _store(context, builder, kind, at, parts, room):
             kind_of = ir.FunctionType(ir.VoidType(), args)
             function = cgutils.get_or_insert_function(builder.module, kind_of, name)
             builder.call(function, [parts, to, ir.Constant(I32, width), mask])
+
+
+@intrinsic
+def write_values(context, a, y):
+    """``a[...] =`` the primals of y, an array of the same shape."""
+
+    def code(context, builder, sig, args):
+        to, given = args
+        source = context.make_array(y)(context, builder, given)
+        for position, at in _elements(context, builder, a, to):
+            dual = context.unpack_value(builder, y.dtype, builder.gep(source.data, [position]))
+            value = builder.extract_value(dual, [0])
+            value = context.cast(builder, value, y.dtype.inner, a.dtype)
+            context.pack_value(builder, a.dtype, value, at)
+        return context.get_dummy_value()
+
+    return types.void(a, y), code
 
 
 @intrinsic

@@ -11,7 +11,7 @@ from numba.np.numpy_support import from_dtype
 
 from dualmc.compiled import arena
 from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.intrinsics import as_dual, in_precision, instance
 
 OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -59,11 +59,31 @@ def dual_array(T, object, dtype=None, near=None):
     raise NotImplementedError
 
 
+def dual_empty_like(T, a, dtype=None):
+    raise NotImplementedError
+
+
+def dual_zeros_like(T, a, dtype=None):
+    raise NotImplementedError
+
+
+def dual_ones_like(T, a, dtype=None):
+    raise NotImplementedError
+
+
+def dual_full_like(T, a, fill_value, dtype=None):
+    raise NotImplementedError
+
+
 def in_duals(T, a):
     raise NotImplementedError
 
 
-def as_float(T, x):
+def as_float64(x):
+    raise NotImplementedError
+
+
+def as_float32(x):
     raise NotImplementedError
 
 
@@ -101,17 +121,54 @@ def _full(T, shape, fill_value, dtype=None):
     return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, dtype)
 
 
+def _is_of_floats(a):
+    return isinstance(a, types.Array) and isinstance(a.dtype, types.Float)
+
+
+def _made_like(placeholder, function, like):
+    @overload(placeholder, prefer_literal=True)
+    def chosen(T, a, dtype=None):
+        if is_nothing(dtype) and not _is_of_floats(a):
+            return lambda T, a, dtype=None: like(a)
+        if not isinstance(a, types.Array) or not is_float_dtype(dtype):
+            return lambda T, a, dtype=None: like(a, dtype)
+        base = a.dtype if is_nothing(dtype) else None
+        kind = of_precision(T, dtype) if base is None else instance(T).with_base(base)
+        return lambda T, a, dtype=None: function(a.shape, kind)
+
+
+for _placeholder, _function, _like in (
+    (dual_empty_like, np.empty, np.empty_like), (dual_zeros_like, np.zeros, np.zeros_like),
+    (dual_ones_like, np.ones, np.ones_like),
+):  # fmt: skip
+    _made_like(_placeholder, _function, _like)
+
+
+@overload(dual_full_like, prefer_literal=True)
+def _full_like(T, a, fill_value, dtype=None):
+    def filled(T, a, fill_value, dtype=None):
+        out = dual_empty_like(T, a, dtype)
+        out[...] = fill_value
+        return out
+
+    return filled
+
+
 @overload(in_duals)
 def _in_duals(T, a):
-    if isinstance(a, types.Array) and isinstance(a.dtype, types.Float):
+    if _is_of_floats(a):
+        kind = instance(T).with_base(a.dtype)
 
         def copied(T, a):
-            out = np.empty(a.shape, T)
+            out = np.empty(a.shape, kind)
             for index in np.ndindex(a.shape):
                 out[index] = a[index]
             return out
 
         return copied
+    if isinstance(a, types.Float):
+        number = instance(T).with_base(a)
+        return lambda T, a: as_dual(number, a)
     return lambda T, a: a
 
 
@@ -152,11 +209,16 @@ def _of_numbers(kind, n):
     return in_room
 
 
-@overload(as_float)
-def _as_float(T, x):
-    if is_dual(x):
-        return lambda T, x: x
-    return lambda T, x: float(x)
+def _called(placeholder, function, base):
+    @overload(placeholder)
+    def chosen(x):
+        if is_dual(x):
+            return (lambda x: x) if x.base == base else (lambda x: in_precision(x, function))
+        return lambda x: function(x)
+
+
+_called(as_float64, np.float64, types.float64)
+_called(as_float32, np.float32, types.float32)
 
 
 def creators(T, promotes_all):
@@ -182,17 +244,37 @@ def creators(T, promotes_all):
 
     # `near` is given by `list_pass`, where the function has an array of Duals: see `arena`.
     found = {np.empty: empty, np.zeros: zeros, np.ones: ones, np.full: full, np.array: array}
+    found |= _of_others(T)
     if promotes_all:
         found |= _of_constants(T)
     return found
+
+
+def _of_others(T):
+    def empty_like(a, dtype=None):
+        return dual_empty_like(T, a, dtype)
+
+    def zeros_like(a, dtype=None):
+        return dual_zeros_like(T, a, dtype)
+
+    def ones_like(a, dtype=None):
+        return dual_ones_like(T, a, dtype)
+
+    def full_like(a, fill_value, dtype=None):
+        return dual_full_like(T, a, fill_value, dtype)
+
+    return {
+        np.empty_like: empty_like, np.zeros_like: zeros_like, np.ones_like: ones_like,
+        np.full_like: full_like,
+    }  # fmt: skip
 
 
 def _of_constants(T):
     def array(object, dtype=None, near=None):
         return in_duals(T, dual_array(T, object, dtype, near))
 
-    def eye(N):
-        return in_duals(T, np.eye(N))
+    def eye(N, M=None, k=0):
+        return in_duals(T, np.eye(N, M, k))
 
     def identity(n):
         return in_duals(T, np.identity(n))
@@ -200,4 +282,10 @@ def _of_constants(T):
     def linspace(start, stop, num=50):
         return in_duals(T, np.linspace(start, stop, num))
 
-    return {np.array: array, np.eye: eye, np.identity: identity, np.linspace: linspace}
+    def arange(start, stop=None, step=None, dtype=None):
+        return in_duals(T, np.arange(start, stop, step, dtype))
+
+    return {
+        np.array: array, np.eye: eye, np.identity: identity, np.linspace: linspace,
+        np.arange: arange,
+    }  # fmt: skip

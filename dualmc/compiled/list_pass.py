@@ -1,10 +1,8 @@
-"""Three rewrites of Numba's untyped IR, of functions compiled for Duals.
+"""Rewrites of Numba's untyped IR, of functions compiled for Duals.
 
-``np.array([a, b, c])`` takes a tuple, so that no list is made on the heap; ``np.float64(x)``,
-called, is a function that lets Duals pass (as a dtype, ``np.float64`` stays what it is);
-``np.empty(n)`` learns of the function's input.  Without
-them, where a Numba's classes are others, the first is slower and the second an error at compile
-time.
+``np.array([a, b, c])`` takes a tuple, so that no list is made on the heap; ``np.empty(n)`` learns
+of the function's input; for the others see `promoting`.  Without them, where a Numba's classes are
+others, these two are slower.
 """
 
 from numba.core import ir
@@ -15,50 +13,11 @@ from numba.core.untyped_passes import IRProcessing
 
 from dualmc.compiled.arena import has_room
 from dualmc.compiled.fusion import DualRewrites
+from dualmc.compiled.language.rewriting import Language
+from dualmc.compiled.promoting import Promoted, Uses
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
 TAKES_NEAR = "_dualmc_takes_near"
-FLOATS = "_dualmc_float"
-
-
-class _Uses:
-    """What each variable of a function is, and how often it is used."""
-
-    def __init__(self, func_ir):
-        self.definitions, self.count = {}, {}
-        for block in func_ir.blocks.values():
-            for statement in block.body:
-                if isinstance(statement, ir.Assign):
-                    name = statement.target.name
-                    self.definitions.setdefault(name, []).append(statement)
-                if not isinstance(statement, ir.Del):
-                    for variable in _read(statement):
-                        self.count[variable.name] = self.count.get(variable.name, 0) + 1
-
-    def of(self, variable):
-        """The one assignment of a variable, or None."""
-        found = self.definitions.get(variable.name, ())
-        return found[0] if len(found) == 1 else None
-
-    def value(self, variable):
-        """The Python object that a variable holds, if names lead to it; else None."""
-        found = self.of(variable)
-        if found is None:
-            return None
-        value = found.value
-        if isinstance(value, (ir.Global, ir.FreeVar)):
-            return value.value
-        if isinstance(value, ir.Expr) and value.op == "getattr":
-            return getattr(self.value(value.value), value.attr, None)
-        return None
-
-
-def _read(statement):
-    if not isinstance(statement, ir.Assign):
-        return statement.list_vars()
-    if isinstance(statement.value, ir.Expr):
-        return statement.value.list_vars()
-    return [statement.value] if isinstance(statement.value, ir.Var) else []
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -69,7 +28,7 @@ class ListsToTuples(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state):
-        uses = _Uses(state.func_ir)
+        uses = Uses(state.func_ir)
         is_changed = False
         for call in _calls(state.func_ir):
             if call.args and getattr(uses.value(call.func), MAKES_ARRAYS, False):
@@ -105,7 +64,7 @@ class NearTheInput(FunctionPass):
         duals = [i for i, kind in enumerate(state.args) if has_room(kind)]
         if not duals or state.flags.auto_parallel.enabled:  # room is of one thread
             return False
-        uses = _Uses(state.func_ir)
+        uses = Uses(state.func_ir)
         calls = [call for call in _calls(state.func_ir) if _takes_near(uses, call)]
         if not calls:
             return False
@@ -140,6 +99,8 @@ class DualCompiler(CompilerBase):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(NearTheInput, IRProcessing)
         passes.add_pass_after(ListsToTuples, IRProcessing)
+        passes.add_pass_after(Language, IRProcessing)
+        passes.add_pass_after(Promoted, IRProcessing)
         passes.add_pass_after(DualRewrites, NopythonRewrites)
         passes.passes = [entry for entry in passes.passes if entry[0] is not NopythonRewrites]
         passes.finalize()

@@ -16,17 +16,21 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.np.ufunc.dufunc import DUFunc
 
-from dualmc.compiled.creators import OPTIONS, creators
+from dualmc.compiled.arrays.workspaces import all_in_duals
+from dualmc.compiled.creators import OPTIONS, creators, in_duals
+from dualmc.compiled.language import declared
+from dualmc.compiled.source import options_of
 
 try:
+    from dualmc.compiled.language.rewriting import KIND
     from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
+    from dualmc.compiled.promoting import PROMOTES
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
-
-# Options of a user's function that are its copy's as well.
-_KEPT = ("fastmath", "error_model", "boundscheck", "nogil")
+    KIND = "__dualmc_kind"
+    PROMOTES = "__dualmc_promotes"
 
 
 class Shim(python_types.ModuleType):
@@ -73,6 +77,7 @@ class Retarget:
         for function, code in creators(kind, promotes_all).items():
             self._creators[function] = numba.njit(**OPTIONS)(code)
         setattr(self._creators[np.array], MAKES_ARRAYS, True)
+        self._promote = numba.njit(lambda a: in_duals(kind, a), **OPTIONS)
         for function in (np.array, np.empty, np.zeros):
             setattr(self._creators[function], TAKES_NEAR, True)
 
@@ -97,6 +102,20 @@ class Retarget:
             return self._creators.get(value, value)
         except TypeError:  # no hash
             return value
+
+    def entered(self, f):
+        """The copy of `f`, called with the arrays of floats among its arguments in Duals.
+
+        They are copies: what f writes into them it reads there again, its caller does not.
+        """
+        if not self.promotes_all:
+            return self.copy_of(f)
+        copy, kind = self.copy_of(f), self.kind
+
+        def enter(*args):
+            return copy(*all_in_duals(kind, args))
+
+        return numba.njit(enter, **OPTIONS)
 
     def copy_of_ufunc(self, ufunc):
         from dualmc.compiled.arrays.applying import applied
@@ -125,6 +144,9 @@ class Retarget:
         code = function.__code__
         used = _names_of(code)
         names = {k: v for k, v in function.__globals__.items() if k in used or k[:2] == "__"}
+        names[KIND] = self.kind
+        if self.promotes_all:
+            names[PROMOTES] = self._promote
         name = f"{function.__name__}__dual"
         cells = tuple(python_types.CellType() for _ in function.__closure__ or ())
         copy = python_types.FunctionType(
@@ -132,14 +154,23 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        options = {k: v for k, v in dispatcher.targetoptions.items() if k in _KEPT}
-        found = numba.njit(**options, **OPTIONS, **PIPELINE)(copy)
+        options = options_of(dispatcher) | OPTIONS
+        if "fastmath" in options:
+            options["fastmath"] = declared.fastmath(options["fastmath"])
+        local = declared.local_types(dispatcher.locals, self.kind)
+        found = own = numba.njit(locals=local, **options, **PIPELINE)(copy)
+        if declared.is_declared(dispatcher):
+            found = declared.by_signature(dispatcher, own, OPTIONS)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
+
+        def exchanged(value):
+            return own if value is dispatcher else self.swapped(value)
+
         for name in used & names.keys():
-            names[name] = self.swapped(names[name])
+            names[name] = exchanged(names[name])
         for old, new in zip(function.__closure__ or (), cells, strict=True):
-            new.cell_contents = self.swapped(old.cell_contents)
+            new.cell_contents = exchanged(old.cell_contents)
         return found
 
 

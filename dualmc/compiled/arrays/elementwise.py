@@ -11,12 +11,11 @@ import numpy as np
 from numba.core import errors, types
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer, infer_global
-from numba.extending import lower_builtin, overload
+from numba.extending import lower_builtin
 
 from dualmc.compiled.arrays import looping
 from dualmc.compiled.arrays.looping import bare, dimensions, element
 from dualmc.compiled.dual_type import is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import primal_of
 from dualmc.compiled.whole_numbers import JUMPS, TESTS
 from dualmc.rules.table import RULES
 
@@ -194,30 +193,7 @@ def _install(key, scalar, count, base=_New):
     lower_builtin(name, types.VarArg(types.Any))(_code(rule))
 
 
-# --- Functions of scalars that only arrays need --------------------------------------------------
-
-
-def _logical(function):
-    @overload(function)
-    def chosen(a, b):
-        if promoted(a, b) is None:
-            return None
-        return lambda a, b: function(primal_of(a), primal_of(b))
-
-
 LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
-for _function in LOGICAL:
-    _logical(_function)
-
-
-@overload(np.logical_not)
-def _logical_not(x):
-    return (lambda x: primal_of(x) == 0) if is_dual(x) else None
-
-
-@overload(np.conjugate)
-def _conjugate(x):
-    return (lambda x: x) if is_dual(x) else None
 
 
 def _install_all():

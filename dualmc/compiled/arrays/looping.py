@@ -60,14 +60,6 @@ class Operand:
             is_one = self.builder.icmp_signed("==", self.shape[i], ONE)
             self.strides[i] = self.builder.select(is_one, ZERO, self.strides[i])
 
-    def address(self, indices):
-        """The address of an element; `indices` may have more dimensions in front."""
-        builder = self.builder
-        at = builder.ptrtoint(self.data, I64)
-        for index, stride in zip(indices[len(indices) - self.ndim :], self.strides, strict=True):
-            at = builder.add(at, builder.mul(index, stride))
-        return builder.inttoptr(at, self.data.type)
-
     def load(self, indices):
         if not isinstance(self.kind, types.Array):
             return self.value
@@ -85,6 +77,14 @@ class Operand:
         for index, stride in zip(indices[len(indices) - self.ndim :], self.strides, strict=True):
             offset = self.builder.add(offset, self.builder.mul(index, stride))
         return offset
+
+
+def extents(context, builder, operand):
+    """The addresses between which the elements of an array lie."""
+    array = context.make_array(operand.kind)(context, builder, operand.value)
+    return arrayobj.get_array_memory_extents(
+        context, builder, operand.kind, array, operand.shape, operand.strides, operand.data
+    )
 
 
 def fail(context, builder, message):

@@ -39,17 +39,35 @@ def tuple_of(context, values, like):
     return kind(values, like), code
 
 
+@overload(np.asarray, **FIRST)
+def _asarray(a, dtype=None):
+    if is_dual(a) and is_nothing(dtype):
+        return lambda a, dtype=None: np.array(a)
+    return None
+
+
 @overload(np.array, **FIRST)
 def _array(object, dtype=None):
     if not is_nothing(dtype) and not isinstance(getattr(dtype, "dtype", None), types.Float):
         return None
     if isinstance(object, types.Array) and is_dual(object.dtype):
         return lambda object, dtype=None: object.copy()
+    if is_dual(object):
+        return _of_number(object)
     if isinstance(object, types.BaseTuple):
         return _of_tuple(object)
     if isinstance(object, (types.List, types.ListType)):
         return _of_list(object)
     return None
+
+
+def _of_number(value):
+    def zero_dimensional(object, dtype=None):
+        out = np.empty((), value)
+        out[()] = object
+        return out
+
+    return zero_dimensional
 
 
 def _of_tuple(values):

@@ -3,7 +3,7 @@
 import numpy as np
 from numba.core import types
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import intrinsic, lower_getattr, overload, overload_attribute, overload_method
+from numba.extending import lower_getattr, overload, overload_attribute, overload_method
 from numba.np import arrayobj
 
 from dualmc.compiled import partials
@@ -13,7 +13,7 @@ from dualmc.compiled.arrays.looping import is_dual_array
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import method
 from dualmc.compiled.dual_type import DualType, is_dual
-from dualmc.compiled.intrinsics import primal_of
+from dualmc.compiled.intrinsics import in_precision, primal_of
 
 # --- Real and imaginary parts --------------------------------------------------------------------
 
@@ -82,40 +82,6 @@ def _imag(val):
 
 
 # --- Other dtypes --------------------------------------------------------------------------------
-
-
-@intrinsic
-def in_precision(context, x, dtype):
-    """A Dual of the float type `dtype`."""
-    kind = x.with_base(dtype.dtype)
-
-    def code(context, builder, sig, args):
-        return _narrowed(context, builder, x, kind, args[0])
-
-    return kind(x, dtype), code
-
-
-def _narrowed(context, builder, given, kind, value):
-    if not is_dual(given):
-        return context.cast(builder, value, given, kind)
-    if given == kind:
-        return value
-    primal, parts = partials.unpack(builder, value)
-    primal = _narrowed(context, builder, given.inner, kind.inner, primal)
-    lanes = partials.lanes_of(builder, given, parts)
-    if is_dual(kind.inner):
-        out = partials.zeros(context, kind.unmarked)
-        for i in range(kind.n):
-            part = builder.extract_value(lanes, [i])
-            part = _narrowed(context, builder, given.inner, kind.inner, part)
-            out = builder.insert_value(out, part, [i])
-    else:
-        is_wider = kind.base.bitwidth > given.base.bitwidth
-        convert = builder.fpext if is_wider else builder.fptrunc
-        out = convert(lanes, context.get_value_type(kind.unmarked.partials))
-    if kind.marks:
-        out = partials.marked(context, builder, kind, out, partials.marks_of(builder, parts))
-    return partials.pack(context, builder, kind, primal, out)
 
 
 def in_single(x):

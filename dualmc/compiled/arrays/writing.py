@@ -97,19 +97,11 @@ def assign(context, builder, kind, array, value_kind, value):
         release()
 
 
-def _extents(context, builder, operand):
-    array = context.make_array(operand.kind)(context, builder, operand.value)
-    return arrayobj.get_array_memory_extents(
-        context, builder, operand.kind, array, operand.shape, operand.strides, operand.data
-    )
-
-
 def _apart(context, builder, result, kind, value):
     """`value`, or a copy of it if its memory may overlap that of the result."""
     source = looping.Operand(context, builder, kind, value)
-    overlaps = arrayobj.extents_may_overlap(
-        context, builder, *_extents(context, builder, result), *_extents(context, builder, source)
-    )
+    theirs, ours = (looping.extents(context, builder, o) for o in (result, source))
+    overlaps = arrayobj.extents_may_overlap(context, builder, *theirs, *ours)
     any_kind = kind.copy(layout="A")
     copy_kind = kind.copy(layout="C", readonly=False)
     chosen = cgutils.alloca_once_value(builder, value)

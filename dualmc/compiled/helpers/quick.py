@@ -116,21 +116,33 @@ def learn(info, dispatcher, args, way, y):
 
 def _slopes(dispatcher, roles, values):
     """A compiled function of all arguments: the partial derivatives by those with tangents."""
-    count = roles.count("t")
-    kind = DualType(types.float64, count)
-    places = [i for i, role in enumerate(roles) if role == "t"]
-    given = [f"seeded(T, a{i}, {places.index(i)})" if i in places else f"a{i}"
-             for i in range(len(roles))]  # fmt: skip
+    call, slopes = called_on_seeds(roles, "a{}")
     names = ", ".join(f"a{i}" for i in range(len(roles)))
-    slopes = "".join(f"partial_of(y, {j}), " for j in range(count))
-    text = f"def slopes({names}):\n    y = f({', '.join(given)})\n    return ({slopes})\n"
+    text = f"def slopes({names}):\n    y = {call}\n    return ({', '.join(slopes)},)\n"
+    return made(dispatcher, text, "slopes", roles.count("t"), values)
+
+
+def called_on_seeds(roles, name):
+    """The call of f on arguments of this `name`, as text, and the partials of its result `y`."""
+    given, count = [], 0
+    for i, role in enumerate(roles):
+        text = name.format(i)
+        if role == "t":
+            text = f"seeded(T, {text}, {count})"
+            count += 1
+        given.append(text)
+    return f"as_dual(T, f({', '.join(given)}))", [f"partial_of(y, {j})" for j in range(count)]
+
+
+def made(dispatcher, text, name, count, values):
+    """The compiled function of this `text`, for `count` partials and arguments like `values`."""
+    kind = DualType(types.float64, count)
     scope = {
         "f": retarget(kind, False).copy_of(dispatcher), "T": kind, "seeded": blocks.seeded,
-        "partial_of": intrinsics.partial_of,
+        "partial_of": intrinsics.partial_of, "as_dual": intrinsics.as_dual, "np": np,
     }  # fmt: skip
     exec(compile(text, __file__, "exec"), scope)
-    made = scope["slopes"]
-    function = FunctionType(made.__code__, scope, "slopes")
+    function = FunctionType(scope[name].__code__, scope, name)
     function.__module__ = __name__
     found = numba.njit(nogil=True)(function)
     try:

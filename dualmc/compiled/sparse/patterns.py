@@ -11,6 +11,7 @@ import weakref
 import numpy as np
 from numba.core import errors
 
+from dualmc.compiled.source import Source
 from dualmc.compiled.sparse import plan as plans
 from dualmc.compiled.sparse.compression import COLUMNS, FINE, OTHER_SIZE, Compressed, Detection
 from dualmc.compiled.sparse.decisions import catches_errors, watching
@@ -91,7 +92,7 @@ class Patterns:
     """See `patterns_of`."""
 
     def __init__(self, f, positions):
-        self.f, self.positions = f, positions
+        self.source, self.positions = Source(f), positions
         self.catches = catches_errors(f)
         self.plans = {}
         self.sweeps = {}
@@ -127,7 +128,7 @@ class Patterns:
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))
         if found is None:
-            found = kind(self.f, self.positions, *options).compiled()
+            found = kind(self.source.get(), self.positions, *options).compiled()
             self.sweeps[kind, options] = found
         return found
 

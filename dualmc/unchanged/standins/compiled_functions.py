@@ -5,6 +5,7 @@ derivative compiled too, where the room `dualmc/compiled/` above can make it one
 function runs that the compiled one was made of.
 """
 
+import functools
 import importlib
 import inspect
 
@@ -87,11 +88,17 @@ def _called(dispatcher, args, kwargs):
 
 
 @unwatched
+def _room(name):
+    """A file of the room above, which is imported when it is needed first."""
+    return importlib.import_module(f"dualmc.compiled.helpers.{name}")
+
+
+@functools.cache
 def _steps():
-    global _steps
-    found = importlib.import_module("dualmc.compiled.helpers.step")  # a room above
+    return _room("step")
 
-    def _steps():
-        return found
 
-    return found
+@functools.cache
+def ufuncs():
+    """What differentiates ufuncs of Numba's."""
+    return _room("ufuncs")

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from dualmc.errors import missing_case
+from dualmc.unchanged.standins import compiled_functions
 from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.table import blank, has_carrier, operand
 
@@ -39,12 +40,16 @@ class ByElement:
         self._ufunc = ufunc
         self.function = function
         self.__name__ = ufunc.__name__
+        self.known = None  # what the room above knows of it
 
     def __call__(self, *args, **kwargs):
         if not has_carrier(args) and not has_carrier(list(kwargs.values())):
             return self._ufunc(*args, **kwargs)
         if kwargs:
             raise missing_case(f"{self.__name__} (made by numba)", f"with {', '.join(kwargs)}=")
+        y = compiled_functions.ufuncs().call(self, self._ufunc, args)
+        if y is not None:
+            return y
         y = vectorize(self.function)(*args)
         return y if np.ndim(y) else y[()]
 
