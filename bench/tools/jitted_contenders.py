@@ -31,6 +31,8 @@ def jax_or_none():
 
 def dispatcher(problem):
     """`jit_jacobian` for as many columns as this problem has, which `jacobian_fwd` finds itself."""
+    if problem.pattern is not None:
+        return dm.jit_jacobian(problem.f, sparse=problem.x)
     return dm.jit_jacobian(problem.f, chunk_size=chunk_for(problem.x.size))
 
 
@@ -61,8 +63,9 @@ def from_python(problem, jax):
         calls[VERB] = lambda: dm.jacobian_fwd(f, x)
         calls[QUOTIENTS] = lambda: quotients(x)
     else:
-        prepared = dm.prepare(f, x, sparse=True)
+        prepared, jac = dm.prepare(f, x, sparse=True), dispatcher(problem)
         calls[ANALYTIC] = lambda: pattern.matrix(problem.jacobian(x))
+        calls[DISPATCHER] = lambda: pattern.matrix(jac(x))
         calls["prepared"] = lambda: prepared(x)
         calls[VERB] = lambda: dm.jacobian_fwd(f, x, sparse=True)
         calls[QUOTIENTS] = lambda: pattern.matrix(quotients(x))
@@ -106,10 +109,9 @@ def inside(problem):
     ways = {
         "f": problem.f,
         ANALYTIC: problem.jacobian,
+        DISPATCHER: dispatcher(problem),
         QUOTIENTS: differences.of(problem),
     }
-    if problem.pattern is None:
-        ways[DISPATCHER] = dispatcher(problem)
     found = recorded(problem)
     if found is not None:
         ways[RECORDED] = found
