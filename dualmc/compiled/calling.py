@@ -103,8 +103,9 @@ def hessian(request):
         return None
     n = sum(request.sizes)
     positions = tuple(sorted(request.numbers))
-    chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
-    gradient = made(f, positions, chunk_for(n), "raw")
+    lanes = min(chunk_for(n), MOST_LANES // 2)
+    chunk = lanes if request.chunk_size is None else min(request.chunk_size, max(n, 1))
+    gradient = made(f, positions, lanes, "raw")
     sweep = made(gradient, positions, min(chunk, MOST_LANES), "raw")
     args = arguments(request.args, request.numbers, xs)
     H = answered("hessian", f, sweep, args, args)

@@ -2,6 +2,7 @@
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.imputils import lower_constant
 from numba.extending import intrinsic, lower_cast
 
 from dualmc.compiled import partials
@@ -37,6 +38,11 @@ def _cast(context, builder, from_kind, kind, value):
 
 for _kind in (*NUMBERS, DualType):
     lower_cast(_kind, DualType)(_cast)
+
+
+@lower_constant(DualType)
+def _constant_dual(context, builder, kind, value):
+    return constant(context, builder, kind, context.get_constant(kind.base, value), kind.base)
 
 
 def instance(kind):
@@ -130,11 +136,19 @@ def as_dual(context, like, value):
 
 def _unknown(context, builder, kind, dual):
     """A Dual of the same primal whose partials are NaN throughout."""
-    primal, _ = partials.unpack(builder, dual)
+    primal, parts = partials.unpack(builder, dual)
     base = ir.Constant(context.get_value_type(kind.base), float("nan"))
+    if kind.marks:
+        lanes = partials.lanes_of(builder, kind, parts)
+        plain = pack(context, builder, kind.unmarked, primal, lanes)
+        plain = _unknown(context, builder, kind.unmarked, plain)
+        out = builder.insert_value(parts, builder.extract_value(plain, [1]), [0])
+        return pack(context, builder, kind, primal, out)
     if not is_dual(kind.inner):
         parts = partials.splat(builder, context.get_value_type(kind.partials), base)
         return pack(context, builder, kind, primal, parts)
+    if kind.inner.is_watched:
+        raise NotImplementedError("derivatives of marked Duals that are not known")
     part = _unknown(
         context, builder, kind.inner, context.cast(builder, base, kind.base, kind.inner)
     )

@@ -13,6 +13,7 @@ from numba.core.untyped_passes import IRProcessing
 
 from dualmc.compiled.arena import has_room
 from dualmc.compiled.fusion import DualRewrites
+from dualmc.compiled.language.rewriting import Language
 from dualmc.compiled.promoting import Promoted, Uses
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
@@ -98,6 +99,7 @@ class DualCompiler(CompilerBase):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(NearTheInput, IRProcessing)
         passes.add_pass_after(ListsToTuples, IRProcessing)
+        passes.add_pass_after(Language, IRProcessing)
         passes.add_pass_after(Promoted, IRProcessing)
         passes.add_pass_after(DualRewrites, NopythonRewrites)
         passes.passes = [entry for entry in passes.passes if entry[0] is not NopythonRewrites]

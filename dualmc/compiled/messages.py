@@ -4,13 +4,35 @@ import linecache
 import re
 
 _FILE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
-_DURING = re.compile(r"During: typing of [\w\s'().,\[\]]*? at (?P<file>[^\n]+?) \((?P<line>\d+)\)")
+_DURING = re.compile(
+    r"During: (?:typing of|lowering) [^\n]*? at (?P<file>[^\n]+?) \((?P<line>\d+)\)"
+)
 _CALL = re.compile(r"No implementation of function (?P<what>.+?) found for signature", re.DOTALL)
 _ATTRIBUTE = re.compile(r"Unknown attribute '(?P<what>\w+)' of type (?P<of>[^\n]+)")
-_NAME = re.compile(r"<built-in function (\w+)>|<function (\w+) at|<ufunc '(\w+)'>|<class '(\w+)'>")
+_NAME = re.compile(
+    r"<built-in function (\w+)>|<function (\w+) at|<ufunc '(\w+)'>|<class '(\w+)'>"
+    r"|<bound method (?:\w+\.)?(\w+) of"
+)
 # What dualmc's own overloads say.
 _OWN = re.compile(r"dualmc: (?P<text>[^\n]+(?:\n(?! *(?:raised|During|File|-)\b)[^\n]+)*)")
 _DUAL = re.compile(r"Dual\((?:[^()]|\([^()]*\))*\)")
+
+
+# Reports of Numba's that say little of what is meant.
+_KNOWN = (
+    (
+        re.compile(r"Cannot request literal type"),
+        "literally() cannot ask for the number itself here; let a closure hold it",
+    ),
+    (
+        re.compile(r"During: Pass with_lifting"),
+        "code in Python (objmode) would lose the derivatives of what it is given",
+    ),
+    (
+        re.compile(r'During: lowering "\(\w+\)\.(?P<what>\w+) = '),
+        "the attribute {what} holds floats, not numbers with derivatives",
+    ),
+)
 
 
 def place(text, files):
@@ -30,6 +52,10 @@ def reason(error):
     own = _OWN.search(text)
     if own is not None:
         return " ".join(own["text"].split())
+    for known, meant in _KNOWN:
+        match = known.search(text)
+        if match is not None:
+            return meant.format(**match.groupdict())
     call = _CALL.search(text)
     if call is not None:
         name = _NAME.search(call["what"])

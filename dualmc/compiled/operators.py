@@ -7,7 +7,7 @@ its errors of division), to the bit; comparisons look at primals alone.
 import operator
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import errors, types
 from numba.core.typing import signature
 from numba.extending import lower_builtin, overload, type_callable
 
@@ -152,6 +152,23 @@ def _comparison(op):
 
     for left, right in PAIRS:
         lower_builtin(op, left, right)(lowered)
+
+
+def _refused_beside_complex(op):
+    @overload(op)
+    def chosen(a, b):
+        kinds = (a, b)
+        if any(map(is_dual, kinds)) and any(isinstance(k, types.Complex) for k in kinds):
+            raise errors.TypingError(COMPLEX)
+        return None
+
+
+COMPLEX = (
+    "dualmc: complex numbers cannot carry derivatives in compiled code; compute with real and "
+    "imaginary parts"
+)
+for _op in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+    _refused_beside_complex(_op)
 
 
 for _op in (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne):

@@ -18,15 +18,18 @@ from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.arrays.workspaces import all_in_duals
 from dualmc.compiled.creators import OPTIONS, creators, in_duals
+from dualmc.compiled.language import declared
 from dualmc.compiled.source import options_of
 
 try:
+    from dualmc.compiled.language.rewriting import KIND
     from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
     from dualmc.compiled.promoting import PROMOTES
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
+    KIND = "__dualmc_kind"
     PROMOTES = "__dualmc_promotes"
 
 
@@ -141,6 +144,7 @@ class Retarget:
         code = function.__code__
         used = _names_of(code)
         names = {k: v for k, v in function.__globals__.items() if k in used or k[:2] == "__"}
+        names[KIND] = self.kind
         if self.promotes_all:
             names[PROMOTES] = self._promote
         name = f"{function.__name__}__dual"
@@ -150,13 +154,23 @@ class Retarget:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         copy.__module__, copy.__qualname__ = function.__module__, f"{function.__qualname__}__dual"
-        found = numba.njit(**options_of(dispatcher), **OPTIONS, **PIPELINE)(copy)
+        options = options_of(dispatcher) | OPTIONS
+        if "fastmath" in options:
+            options["fastmath"] = declared.fastmath(options["fastmath"])
+        local = declared.local_types(dispatcher.locals, self.kind)
+        found = own = numba.njit(locals=local, **options, **PIPELINE)(copy)
+        if declared.is_declared(dispatcher):
+            found = declared.by_signature(dispatcher, own, OPTIONS)
         self.files.append(code.co_filename)
         self._copies[key] = found  # before its names: it may lead to itself
+
+        def exchanged(value):
+            return own if value is dispatcher else self.swapped(value)
+
         for name in used & names.keys():
-            names[name] = self.swapped(names[name])
+            names[name] = exchanged(names[name])
         for old, new in zip(function.__closure__ or (), cells, strict=True):
-            new.cell_contents = self.swapped(old.cell_contents)
+            new.cell_contents = exchanged(old.cell_contents)
         return found
 
 

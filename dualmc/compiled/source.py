@@ -25,8 +25,10 @@ class Source:
         self._again = None
         self.py_func = f.py_func
         self.options = options_of(f)
+        self.locals = dict(f.locals)
+        self.signatures = None if f._can_compile else [*f.nopython_signatures]
         self.nested = getattr(f, "_dualmc_nested", None)
-        self.file = cached_beside(f)
+        self.file = _cached_beside(f)
 
     def get(self):
         """The function, or where it is gone another one of the same Python function."""
@@ -34,7 +36,8 @@ class Source:
         if found is None:
             found = self._again
         if found is None:
-            found = self._again = numba.njit(**self.options)(self.py_func)
+            made = numba.njit(self.signatures, locals=self.locals, **self.options)
+            found = self._again = made(self.py_func)
             if self.nested is not None:
                 found._dualmc_nested = self.nested
         return found
@@ -45,7 +48,7 @@ def options_of(f):
     return {k: v for k, v in f.targetoptions.items() if k in KEPT}
 
 
-def cached_beside(f):
+def _cached_beside(f):
     if isinstance(f._cache, NullCache):
         return None
     try:

@@ -210,3 +210,22 @@ def test_numbers_of_another_type_are_not_taken_for_the_example():
     jac = dm.jit_jacobian(by_mode, sparse=(u, 2.0))
     with pytest.raises(ValueError, match="include"):
         jac(u, 1)
+
+
+def test_callers_are_not_kept_on_disk(tmp_path, monkeypatch):
+    """Their machine code holds an address of this process."""
+    file = tmp_path / "caller.py"
+    file.write_text(
+        "import numba\n"
+        "jac = None\n"
+        "@numba.njit(cache=True)\n"
+        "def caller(x):\n"
+        "    return jac(x).sum()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import caller
+
+    x = np.array([1.0, 2.0, 3.0])
+    caller.jac = dm.jit_jacobian(gated, sparse=x)
+    with pytest.warns(numba.core.errors.NumbaWarning, match="dynamic globals"):
+        assert caller.caller(x) == 2.0 + 2 + 1 + 3 + 1

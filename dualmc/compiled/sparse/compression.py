@@ -7,7 +7,7 @@ pattern lacks; one of plain Duals serves functions whose structure is the same f
 from numba.core import types
 
 from dualmc.compiled.dual_type import DualType
-from dualmc.compiled.sparse import marks, plan
+from dualmc.compiled.sparse import decisions, marks, plan  # noqa: F401  (a symbol of its)
 from dualmc.compiled.sweeps import Sweep
 
 FINE, STRANGE, OTHER_SIZE = range(3)
@@ -17,7 +17,7 @@ COLUMNS = 64 * plan.MARKS
 _DETECTION = """
 def sweep({names}c, {rest}):
     {offsets}
-    return marks_in(f({seeds}{rest}))
+    return marks_in(f({seeds}))
 """
 
 _COMPRESSED = """
@@ -27,7 +27,8 @@ def sweep({names}plan, codes, {rest}):
     starts, seeds, allowed = plan[4], 0, passes * n * W
     if given != n:
         raise ValueError("There are not as many inputs as at the example.")
-    y = f({first}{rest})
+    {saved}
+    y = f({first})
     data = room_for(E, y, count)
     if rows_of(y) != m:
         {sizes}
@@ -36,7 +37,7 @@ def sweep({names}plan, codes, {rest}):
         starts += m + 1
         seeds += n * W
         allowed += m * W
-        y = f({later}{rest})
+        y = f({later})
         if rows_of(y) != m:
             {sizes}
         is_strange |= scatter(data, y, plan, starts, codes, allowed)
@@ -86,9 +87,9 @@ class Detection(Sweep):
     def scope(self):
         return super().scope() | {"marked": marks.marked, "marks_in": marks.marks_in}
 
-    def name(self, kind, level):
+    def identity(self, kind, level):
         watched = [i for i in self.positions if i not in self.inputs]
-        return "_".join([super().name(kind, level), "watched", *map(str, watched)])
+        return "_".join([super().identity(kind, level), "watched", *map(str, watched)])
 
     def text(self):
         return _DETECTION.format(
@@ -96,7 +97,8 @@ class Detection(Sweep):
             rest=self.rest(),
             offsets=_offsets(self.inputs),
             seeds=self._arguments(
-                lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})"
+                lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})",
+                "copied",
             ),
         )
 
@@ -128,20 +130,22 @@ class Compressed(Sweep):
         return found | {"W": words, "FINE": FINE, "STRANGE": STRANGE, "OTHER_SIZE": OTHER_SIZE}
 
     def text(self):
-        def seed(first):
+        def seed(first, handing):
             at = "plan, HEADER + o{i}, {first}, codes, seeds + o{i} * W"
             return self._arguments(
                 lambda i: f"painted(T, a{i}, {at.format(i=i, first=first)})".replace(
                     "HEADER", str(plan.HEADER)
-                )
+                ),
+                handing,
             )
 
         return _COMPRESSED.format(
             names=names_of(self.positions),
             rest=self.rest(),
             offsets=_offsets(self.positions),
-            first=seed("0"),
-            later=seed("c * N"),
+            saved=self._saved(),
+            first=seed("0", "once"),
+            later=seed("c * N", "again"),
             **_RETURNS[self.returns],
         )
 

@@ -24,19 +24,26 @@ _CALLER = "jit_jacobian"
 _TEXT = """
 def jac({names}{rest}):
     {admitted}
-    at = word_at(HOLDER)
+    at = places()
     return sweep({names}array_at(at, TABLE), array_at(at + 16, CODES), {rest})
 """
 
 
-@intrinsic
-def word_at(context, address):
-    """The integer at an address."""
+def _reading(address):
+    """A function for compiled code that returns the integer at an address.
 
-    def code(context, builder, sig, args):
-        return builder.load(builder.inttoptr(args[0], ir.IntType(64).as_pointer()))
+    Numba is told of the address, so that callers are not kept on disk for another process.
+    """
 
-    return types.intp(types.intp), code
+    @intrinsic
+    def places(context):
+        def code(context, builder, sig, args):
+            at = context.add_dynamic_addr(builder, address, info="a pattern of dualmc's")
+            return builder.load(builder.bitcast(at, ir.IntType(64).as_pointer()))
+
+        return types.intp(), code
+
+    return places
 
 
 @intrinsic
@@ -163,8 +170,7 @@ def jacobian_by_example(f, argnums, chunk_size, value, example):
     sweep = Compressed(f, positions, lanes, pattern.is_checked, "with value" if value else "alone")
     scope = {
         "sweep": sweep.compiled(), "admitted": pattern.admitted, "array_at": array_at,
-        "word_at": word_at, "HOLDER": pattern.holder.ctypes.data, "TABLE": np.int32,
-        "CODES": np.uint64,
+        "places": _reading(pattern.holder.ctypes.data), "TABLE": np.int32, "CODES": np.uint64,
     }  # fmt: skip
     names, rest = names_of(positions), sweep.rest()
     given = f"admitted(({names}) + rest)" if rest == "*rest" else f"admitted(({names}{rest}))"
