@@ -6,13 +6,15 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dualmc.compiled import intrinsics, partials
-from dualmc.compiled.blocks import Output
-from dualmc.compiled.blocks import _elements as elements
-from dualmc.compiled.blocks import _integer as integer
-from dualmc.compiled.blocks import _new as new_array
-from dualmc.compiled.blocks import _room_for_seeds as room_for_seeds
-from dualmc.compiled.blocks import _seeded_type as seeded_type
-from dualmc.compiled.blocks import _shape as shape_of
+from dualmc.compiled.blocks import (
+    Output,
+    elements,
+    integer,
+    new_array,
+    room_for_seeds,
+    seeded_type,
+    shape_of,
+)
 from dualmc.compiled.dual_type import is_dual
 from dualmc.compiled.partials import pack
 
