@@ -62,10 +62,8 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
     if not calling.is_answered(f, request.xs):
         return None
     if kind == "jacobian" and is_direct and not request.sparse and len(request.args) == 1:
-        found: dict = {}
-        if calling.at_once(f, request.xs[0], found) is None:
-            return None
-        return CompiledFunction(request, *found.values(), is_direct)
+        sweep = calling.sweep_of(f, request.xs[0])
+        return None if sweep is None else CompiledFunction(request, sweep, is_direct)
     is_sparse = request.sparse and kind == "jacobian"
     if calling.passes(request.of(f, is_sparse)) is None:
         return None
