@@ -79,8 +79,8 @@ def at_once(f, x, swift):
     sweep = made(f, (0,), chunk_for(n), "shaped")
     J = answered("jacobian", f, sweep, (x,), (x,))
     if J is not None:
-        key = id(f), n
-        swift[key] = sweep
+        key = id(f)
+        swift.setdefault(key, {})[n] = sweep
         _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
     return J
 

@@ -29,12 +29,14 @@ _MOST = 16
 _NO_CODES = np.zeros(1, np.uint64)
 
 
-def patterns_of(f, positions):
-    """Those of `f` as a function of the arguments at `positions`, ascending."""
+def patterns_of(f, positions, out=None):
+    """Those of `f` as a function of the arguments at `positions`, ascending; `out` is the position
+    of the one that it writes its result to, if any.
+    """
     found = _kept.setdefault(f, {})
-    if positions not in found:
-        found[positions] = Patterns(f, positions)
-    return found[positions]
+    if (positions, out) not in found:
+        found[positions, out] = Patterns(f, positions, out)
+    return found[positions, out]
 
 
 class Fingerprint:
@@ -54,13 +56,15 @@ class Fingerprint:
         Whether all that matters is the size of one vector, or nothing.
     """
 
-    def __init__(self, args, positions):
+    def __init__(self, args, positions, out=None):
         self.watched, self.is_open, self.has_text = (), False, False
         key, integers = [], []
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
-        shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
+        self.watched = tuple(i for i in self.watched if i != out)
+        others = [a for i, a in enumerate(args) if i != out or np.ndim(a) != 1]
+        shapes = [np.shape(a) for a in others if issubclass(type(a), (np.ndarray, np.generic))]
         vectors = [shape for shape in shapes if shape]
         self.is_alone = not (self.is_open or self.has_text or integers)
         self.is_alone = self.is_alone and sum(map(len, vectors)) <= 1
@@ -98,8 +102,9 @@ class Fingerprint:
 class Patterns:
     """See `patterns_of`."""
 
-    def __init__(self, f, positions):
-        self.source, self.positions = Source(f), positions
+    def __init__(self, f, positions, out):
+        self.source, self.positions, self.out = Source(f), positions, out
+        self.last = 1 + max(positions[-1], -1 if out is None else out)
         self.catches = catches_errors(f)
         self.words = words_for(self.source)
         self.plans = {}
@@ -107,16 +112,19 @@ class Patterns:
 
     def plan_at(self, args, print_=None):
         """The plan that is tried first at `args`, found there if there is none yet."""
-        print_ = Fingerprint(args, self.positions) if print_ is None else print_
+        print_ = Fingerprint(args, self.positions, self.out) if print_ is None else print_
         plan = self.plans.get(print_.key)
         return self._added(args, print_) if plan is None else plan
 
     def filled(self, args):
         """The value, the nonzeros at `args`, and the plan by which they are laid out."""
-        print_ = Fingerprint(args, self.positions)
+        print_ = Fingerprint(args, self.positions, self.out)
         plan = self.plan_at(args, print_)
+        written = () if print_.integers in plan.certain else _copies(args)
         flag, y, data = self._run(plan, args, print_)
         if flag != FINE:
+            for a, before in written:  # f may have written into it
+                a[...] = before
             plan = self._added(args, print_, None if flag == OTHER_SIZE else plan)
             flag, y, data = self._run(plan, args, print_)
             if flag != FINE:
@@ -127,9 +135,8 @@ class Patterns:
         return y, data, plan
 
     def _run(self, plan, args, print_):
-        last = self.positions[-1] + 1
         sweep, table, codes = self.at_hand(plan, print_)
-        return sweep(*args[:last], table, codes, *args[last:])
+        return sweep(*args[: self.last], table, codes, *args[self.last :])
 
     def at_hand(self, plan, print_):
         """The sweep, the table and the codes that fill a plan for arguments like these."""
@@ -140,7 +147,7 @@ class Patterns:
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))
         if found is None:
-            found = kind(self.source.get(), self.positions, *options).compiled()
+            found = kind(self.source.get(), self.positions, self.out, *options).compiled()
             self.sweeps[kind, options] = found
         return found
 
@@ -172,7 +179,7 @@ class Patterns:
     def _detected(self, args, watched, is_closed):
         n = sum(np.size(args[i]) for i in self.positions)
         sweep = self.sweep(Detection, watched)
-        last = max(self.positions + watched) + 1
+        last = max(self.last, max(watched, default=0) + 1)
         rows, columns = [], []
         with watching() as was_decided:
             for first in range(0, max(n, 1), COLUMNS):
@@ -184,6 +191,17 @@ class Patterns:
         m = marks.shape[0]
         pattern = plans.pattern(np.concatenate(rows), np.concatenate(columns), m)
         return plans.Plan(*pattern, m, n), is_certain
+
+
+def _copies(args):
+    """The arrays among the arguments that can be written to, each with a copy."""
+    found = []
+    for a in args:
+        if type(a) is np.ndarray and a.flags.writeable:
+            found.append((a, a.copy()))
+        elif issubclass(type(a), tuple):
+            found += _copies(a)
+    return found
 
 
 def _entries(marks, first, n):
