@@ -152,7 +152,11 @@ class Sweep:
         arguments = self._arguments(seed, handing)
         if self.out is None:
             return f"y = f({arguments})"
-        return f"d = seeded(T, a{self.out}, {blocks.NOWHERE}); f({arguments}); y = d"
+        return f"d = {self._result()}; f({arguments}); y = d"
+
+    def _result(self):
+        """The array of Duals that f is given to write its result to."""
+        return f"seeded(T, a{self.out}, {blocks.NOWHERE})"
 
     def _saved(self):
         """The statements that keep arguments for later calls."""

@@ -65,7 +65,8 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
         found: dict = {}
         if calling.at_once(f, request.xs[0], found) is None:
             return None
-        return CompiledFunction(request, *found.values(), is_direct)
+        (sweeps,) = found.values()
+        return CompiledFunction(request, sweeps[request.xs[0].size], is_direct)
     is_sparse = request.sparse and kind == "jacobian"
     if calling.passes(request.of(f, is_sparse)) is None:
         return None
