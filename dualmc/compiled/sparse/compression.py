@@ -78,7 +78,20 @@ _RETURNS = {
 }
 
 
-class Detection(Sweep):
+def words_for(source):
+    """Words of marks; one more for a derivative that is derived again: `DualType.has_live`."""
+    return plan.MARKS + (source.nested is not None)
+
+
+class Marking(Sweep):
+    """A sweep of marked Duals."""
+
+    @property
+    def words(self):
+        return words_for(self.source)
+
+
+class Detection(Marking):
     """Which rows of y depend on which columns, COLUMNS of them from column c on.
 
     Attributes
@@ -94,7 +107,7 @@ class Detection(Sweep):
         self.positions = tuple(sorted({*positions, *watched}))
 
     def kind(self, inner):
-        return DualType(inner, 1, plan.MARKS)
+        return DualType(inner, 1, self.words)
 
     def names(self):
         return names_of(self._named)
@@ -121,7 +134,7 @@ class Detection(Sweep):
         )
 
 
-class Compressed(Sweep):
+class Compressed(Marking):
     """The nonzeros, from few passes.
 
     Attributes
@@ -139,12 +152,12 @@ class Compressed(Sweep):
         self.is_checked, self.returns = is_checked, returns
 
     def kind(self, inner):
-        return DualType(inner, self.chunk, plan.MARKS if self.is_checked else 0)
+        return DualType(inner, self.chunk, self.words if self.is_checked else 0)
 
     def scope(self):
         names = ("marked", "painted", "room_for", "scatter")
         found = super().scope() | {name: getattr(marks, name) for name in names}
-        words = plan.MARKS if self.is_checked else 0
+        words = self.words if self.is_checked else 0
         return found | {"W": words, "FINE": FINE, "STRANGE": STRANGE, "OTHER_SIZE": OTHER_SIZE}
 
     def names(self):

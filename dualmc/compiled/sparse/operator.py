@@ -119,11 +119,16 @@ class Pattern:
         self._hold(plan)
 
     def _hold(self, plan):
-        table, codes = plan.checked() if self.is_checked else (plan.table, np.zeros(1, np.uint64))
+        table, codes = self._codes(plan)
         places = np.array([table.ctypes.data, table.size, codes.ctypes.data, codes.size])
         _alive.append((table, codes, places))
         self.plan = plan
         self.holder[0] = places.ctypes.data  # at once: calls may be under way
+
+    def _codes(self, plan):
+        if self.is_checked:
+            return plan.checked(self.patterns.words)
+        return plan.table, np.zeros(1, np.uint64)
 
     def _read(self, args):
         last = self.positions[-1]

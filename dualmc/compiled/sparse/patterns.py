@@ -13,7 +13,14 @@ from numba.core import errors
 
 from dualmc.compiled.source import Source
 from dualmc.compiled.sparse import plan as plans
-from dualmc.compiled.sparse.compression import COLUMNS, FINE, OTHER_SIZE, Compressed, Detection
+from dualmc.compiled.sparse.compression import (
+    COLUMNS,
+    FINE,
+    OTHER_SIZE,
+    Compressed,
+    Detection,
+    words_for,
+)  # fmt: skip
 from dualmc.compiled.sparse.decisions import catches_errors, watching
 
 _kept: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -99,15 +106,20 @@ class Patterns:
         self.source, self.positions, self.out = Source(f), positions, out
         self.last = 1 + max(positions[-1], -1 if out is None else out)
         self.catches = catches_errors(f)
+        self.words = words_for(self.source)
         self.plans = {}
         self.sweeps = {}
+
+    def plan_at(self, args, print_=None):
+        """The plan that is tried first at `args`, found there if there is none yet."""
+        print_ = Fingerprint(args, self.positions, self.out) if print_ is None else print_
+        plan = self.plans.get(print_.key)
+        return self._added(args, print_) if plan is None else plan
 
     def filled(self, args):
         """The value, the nonzeros at `args`, and the plan by which they are laid out."""
         print_ = Fingerprint(args, self.positions, self.out)
-        plan = self.plans.get(print_.key)
-        if plan is None:
-            plan = self._added(args, print_)
+        plan = self.plan_at(args, print_)
         written = () if print_.integers in plan.certain else _copies(args)
         flag, y, data = self._run(plan, args, print_)
         if flag != FINE:
@@ -129,7 +141,7 @@ class Patterns:
     def at_hand(self, plan, print_):
         """The sweep, the table and the codes that fill a plan for arguments like these."""
         is_checked = print_.integers not in plan.certain
-        table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
+        table, codes = plan.checked(self.words) if is_checked else (plan.table, _NO_CODES)
         return self.sweep(Compressed, plan.lanes, is_checked), table, codes
 
     def sweep(self, kind, *options):
@@ -172,7 +184,7 @@ class Patterns:
         with watching() as was_decided:
             for first in range(0, max(n, 1), COLUMNS):
                 marks = sweep(*args[:last], first, *args[last:])
-                found = _entries(marks, first)
+                found = _entries(np.ascontiguousarray(marks[:, : plans.MARKS]), first, n)
                 rows.append(found[0])
                 columns.append(found[1])
             is_certain = is_closed and not (self.catches or was_decided())
@@ -192,10 +204,11 @@ def _copies(args):
     return found
 
 
-def _entries(marks, first):
-    """Rows and columns of the bits that are set."""
+def _entries(marks, first, n):
+    """Rows and columns, of n, of the bits that are set."""
     nothing = np.empty(0, np.int32)
     count = plans.entries_of(marks, first, nothing, nothing, 0)
     rows, columns = np.empty(count, np.int32), np.empty(count, np.int32)
     plans.entries_of(marks, first, rows, columns, 0)
-    return rows, columns
+    is_there = columns < n  # where nothing is known, all bits are set
+    return (rows, columns) if is_there.all() else (rows[is_there], columns[is_there])
