@@ -80,8 +80,10 @@ def at_once(f, x, swift):
     J = answered("jacobian", f, sweep, (x,), (x,))
     if J is not None:
         key = id(f)
-        swift.setdefault(key, {})[n] = sweep
-        _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        if key not in swift:  # one table alone: see `forward.swift`
+            swift[key] = {}
+            _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        swift[key][n] = sweep
     return J
 
 
