@@ -185,6 +185,8 @@ def test_refusals_say_why(always_replayed):
         (dm.prepare(lambda x: x * generator.normal(), X), "random"),
         (dm.prepare(lambda x: x["a"] * 2.0, {"a": X}), "structures"),
         (dm.prepare(np.sin, X, layout="denominator"), "layout"),
+        (dm.prepare(np.sin, X, sparse="csc"), 'sparse="csc" is not served'),
+        (dm.prepare(np.multiply, X, X, argnums=(0, 1), sparse=True), "by several arguments"),
         (dm.prepare(lambda x, a, b: x * a + b, X, X + 1.0, X + 2.0), None),
         (dm.prepare(lambda x, a, b: x * a if a is b else b, X, *[X + 1.0] * 2), "the same array"),
     ):

@@ -132,6 +132,28 @@ def test_all_ways_that_are_known_are_served():
         prepared.njit(points=[OTHER])
 
 
+def test_without_raising_what_fails_is_nan(prepared):
+    both = prepared.njit("both", raises=False)
+    slopes = dm.prepare(lambda t: t**2 if t < 1 else t, 0.5).njit(raises=False)
+
+    @numba.njit(parallel=True)
+    def filled(x, outs):
+        for i in numba.prange(len(x)):
+            both(x[i], (None, outs[i]))
+        return slopes(x[1, 0])
+
+    outs = np.zeros((3, 2, 2))
+    assert math.isnan(filled(np.array([X, OTHER, X / 2]), outs))
+    assert_close(jacobian_of_branching(X), outs[0], 1e-15)
+    assert np.isnan(outs[1]).all()
+    assert_close(jacobian_of_branching(X / 2), outs[2], 1e-15)
+    memory = np.zeros(5)
+    both(memory[3:], (None, memory[:4].reshape(2, 2)))
+    assert np.isnan(memory[:4]).all()
+    with pytest.raises(ValueError, match="must have the shape"):
+        both(memory)
+
+
 def test_counts_that_values_decide_are_never_another_ones():
     def f(x):
         n, y = 0, x[0]
