@@ -80,17 +80,11 @@ def at_once(f, x, swift):
     J = answered("jacobian", f, sweep, (x,), (x,))
     if J is not None:
         key = id(f)
-        swift.setdefault(key, {})[n] = sweep
-        _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        if key not in swift:  # one table alone: see `forward.swift`
+            swift[key] = {}
+            _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        swift[key][n] = sweep
     return J
-
-
-def sweep_of(f, x):
-    """The sweep that gives the Jacobian of ``f(x)``, which works; or None."""
-    if not is_answered(f, (x,)):
-        return None
-    sweep = made(f, (0,), chunk_for(x.size), "shaped")
-    return None if answered("jacobian", f, sweep, (x,), (x,)) is None else sweep
 
 
 _ends: dict = {}  # what tells that a function of `swift` is gone

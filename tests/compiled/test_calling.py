@@ -302,3 +302,17 @@ def test_one_inside_another():
     by_y = np.array([[2 * y[0], p[0]], [y[1], y[0]]])
     by_p = np.array([[y[1], 0.0], [0.0, -1.0]])
     np.testing.assert_allclose(dm.jacobian_fwd(root, p), -np.linalg.solve(by_y, by_p), rtol=1e-13)
+
+
+def test_sweeps_are_never_those_of_a_function_that_is_gone():
+    """Ids come again: with `prepare` and without, no entry outlives its function."""
+    for k in range(60):
+        g = numba.njit(lambda x, k=float(k): x * k) if k % 2 else numba.njit(lambda x: x * 2.0)
+        if k < 4:
+            dm.jacobian_fwd(g, X)
+            dm.prepare(g, X)
+        key = id(g)
+        assert (key in forward.swift) == (k < 4)
+        del g
+        gc.collect()
+        assert key not in forward.swift
