@@ -87,22 +87,6 @@ def sweep(J, {names}{rest}):
     {back}return J
 """
 
-_COLOURED = """
-def sweep({names}colours, n, {rest}):
-    {saved}
-    {first}
-    J = rows_for(E, y, n)
-    store_rows(J, y, 0, n){value}
-    c = N
-    while c < n:
-        {later}
-        if rows_of(y) * n != J.size:
-            raise ValueError("f returned other shapes for another chunk of columns.")
-        store_rows(J, y, c, n)
-        c += N
-    {back}return {result}
-"""
-
 _ALONG = """
 def sweep({names}{tangents}{rest}):
     {first}
@@ -121,7 +105,7 @@ class Sweep:
         Of the arguments that are differentiated, and the same ascending.
     chunk : int
         Partials per Dual.
-    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "coloured", "along"}
+    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "along"}
     out : int or None
         Position of the argument that f writes its result to, which then is what y is.
     is_tuple : bool
@@ -168,7 +152,11 @@ class Sweep:
         arguments = self._arguments(seed, handing)
         if self.out is None:
             return f"y = f({arguments})"
-        return f"d = seeded(T, a{self.out}, {blocks.NOWHERE}); f({arguments}); y = d"
+        return f"d = {self._result()}; f({arguments}); y = d"
+
+    def _result(self):
+        """The array of Duals that f is given to write its result to."""
+        return f"seeded(T, a{self.out}, {blocks.NOWHERE})"
 
     def _saved(self):
         """The statements that keep arguments for later calls."""
@@ -193,7 +181,7 @@ class Sweep:
         offsets = [
             f"o{i} = " + (" + ".join(sizes[:k]) or "0") for k, i in enumerate(self.positions)
         ]
-        has_value = self.mode.startswith("value") or self.mode == "coloured"
+        has_value = self.mode.startswith("value")
         result = "J"
         if self.mode.endswith("shaped"):
             parts = [f"_shaped(J, a{i})" for i in self.asked]
@@ -212,10 +200,6 @@ class Sweep:
             "back": "" if self.out is None else f"write_values(a{self.out}, d); ",
             "tangents": "".join(f"t{i}, " for i in self.positions),
         }
-        if self.mode == "coloured":
-            fields["first"] = self._call(lambda i: f"coloured(T, a{i}, colours, 0)")
-            fields["later"] = self._call(lambda i: f"coloured(T, a{i}, colours, c)", "again")
-            return _COLOURED.format(**fields)
         if self.mode == "along":
             fields["first"] = self._call(lambda i: f"directed(T, a{i}, t{i})")
             return _ALONG.format(**fields)
@@ -313,7 +297,7 @@ class _Compiling:
 
 
 _NAMES = (
-    "rows_for", "seeded", "coloured", "directed", "size_of", "store_rows", "values_of", "rows_of",
+    "rows_for", "seeded", "directed", "size_of", "store_rows", "values_of", "rows_of",
     "columns", "write_values",
 )  # fmt: skip
 

@@ -79,6 +79,7 @@ class Way:
         self.parts = None
         self.is_wanted = False
         self._sweeps = {}
+        self.has_no_pattern = False  # see `patterns`
         self.short = {}  # see `traced`
         self.jacobians = {}  # see `nested`
 

@@ -20,16 +20,33 @@ def passes(request):
     if request.has_aux or not calling.is_answered(f, xs):
         return None
     kind = options.import_sparse(request.caller).csr_array
-    args = tuple(calling.arguments(request.args, request.numbers, xs))
-    refused = _unmarked.get(f)
-    if refused and calling.kinds_of(args) in refused:
-        return _of_dense(request, kind)
+    found = filled(request)
+    return _of_dense(request, kind) if found is None else (found[0], [found[1]], None)
+
+
+def filled(request, only_narrow=False):
+    """The value and the matrix of a request, or None where Duals with marks cannot be compiled.
+
+    With `only_narrow` also where there are more than half as many colours as columns.
+    """
+    f = request.f
+    kind = options.import_sparse(request.caller).csr_array
+    args = tuple(calling.arguments(request.args, request.numbers, request.xs))
+    refused = _unmarked.setdefault(f, set())
+    key = calling.kinds_of(args)
+    if (key, False) in refused or only_narrow and (key, True) in refused:
+        return None
+    patterns = patterns_of(f, tuple(sorted(request.numbers)))
     try:
-        y, data, plan = patterns_of(f, tuple(sorted(request.numbers))).filled(args)
+        plan = patterns.plan_at(args)
+        if only_narrow and 2 * plan.colours > plan.n:
+            refused.add((key, True))
+            return None
+        y, data, plan = patterns.filled(args)
     except errors.NumbaError:  # not for marked Duals, but perhaps for plain ones
-        _unmarked.setdefault(f, set()).add(calling.kinds_of(args))
-        return _of_dense(request, kind)
-    return np.asarray(y), [_in_order(request, matrix(plan, data, kind))], None
+        refused.add((key, False))
+        return None
+    return np.asarray(y), _in_order(request, matrix(plan, data, kind))
 
 
 def matrix(plan, data, kind):
@@ -85,5 +102,5 @@ class AtOnce:
 
 def at_once(request):
     """The `AtOnce` of a request that `passes` has answered; None: it did so by a dense one."""
-    is_dense = calling.kinds_of(request.xs) in _unmarked.get(request.f, ())
+    is_dense = (calling.kinds_of(request.xs), False) in _unmarked.get(request.f, ())
     return None if is_dense else AtOnce(request)
