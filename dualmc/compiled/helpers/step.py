@@ -60,13 +60,15 @@ def _stepped(info, function, given):
     if info.code.is_random or id(function.dispatcher.py_func.__code__) in REWRITTEN:
         raise Unfit
     if has_traced(given):
+        if not info.code.has_loops:  # whatever has been called before
+            raise Unfit
         return traced.call(info, function, given)
     if nested.are_nested(given):
         return nested.call(info, function, given, _stepped)
     dispatcher = function.dispatcher
     args = Arguments(given)
     way = info.way(args.key, args.dtype)
-    if way.is_pythons or args.has_arrays and not info.code.has_loops:
+    if way.is_pythons:
         raise Unfit
     if info.code.asks_layout and not args.are_contiguous():
         raise Unfit
