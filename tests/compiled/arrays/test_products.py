@@ -38,6 +38,18 @@ def test_products_with_plain_arrays_of_either_order():
     agrees(with_numbers, x, np.asfortranarray(b), c, b[:, 1].copy())
 
 
+def test_products_of_many_columns_also_of_infinities():
+    @numba.njit
+    def f(x):
+        a = x.reshape(2, 5)
+        return np.dot(a.T, a).ravel()
+
+    x = RNG.standard_normal(10)
+    agrees(f, x)
+    x[3] = np.inf
+    agrees(f, x)
+
+
 def test_products_of_single_precision_stay_in_it():
     x = RNG.standard_normal(12).astype(np.float32)
     y, jac = in_single(of_duals, x)
