@@ -28,7 +28,7 @@ def call(function, given, kwargs):
     info = function.known
     if info is None:
         info = function.known = known.of(function.dispatcher)
-    if info.is_patient:
+    if info.is_patient and not has_traced(given):
         info.run_as_python()
         return function.function(*given, **kwargs)
     try:
@@ -60,8 +60,6 @@ def _stepped(info, function, given):
     if info.code.is_random or id(function.dispatcher.py_func.__code__) in REWRITTEN:
         raise Unfit
     if has_traced(given):
-        if not info.code.has_loops:  # whatever has been called before
-            raise Unfit
         return traced.call(info, function, given)
     if nested.are_nested(given):
         return nested.call(info, function, given, _stepped)
