@@ -64,6 +64,9 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
         return None
     if kind == "jacobian" and is_direct and not request.sparse and len(request.args) == 1:
         x = request.xs[0]
+        coloured = sparse_verbs().dense_at_once(f, x)
+        if coloured is not None:
+            return CompiledFunction(request, coloured, is_direct)
         if calling.at_once(f, x, swift) is None:
             return None
         return CompiledFunction(request, swift[id(f)][x.size], is_direct)
@@ -72,7 +75,11 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
         return None
     sweep = None
     if is_sparse and is_direct and len(request.args) == 1:
-        from dualmc.compiled.sparse import verbs
-
-        sweep = verbs.at_once(request)
+        sweep = sparse_verbs().at_once(request)
     return CompiledFunction(request, sweep, is_direct)
+
+
+def sparse_verbs():
+    from dualmc.compiled.sparse import verbs
+
+    return verbs

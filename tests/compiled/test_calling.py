@@ -1,6 +1,9 @@
 """The verbs on functions compiled by Numba: what they return, and what they do not change."""
 
 import gc
+import pickle
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -254,6 +257,43 @@ def test_threads():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not wrong
+
+
+@numba.njit
+def promoted(x):
+    w = np.eye(2)
+    w[0, 1] = x[0]
+    return w @ x
+
+
+def test_first_calls_from_several_threads():
+    """Each compiles for arguments of its own, at the second try."""
+    jac = dm.jit_jacobian(promoted)
+    x = np.array([1.0, 2.0])
+    given = [x, x.astype(np.float32), np.repeat(x, 2)[::2]]
+    found = {}
+
+    def run(i):
+        found[i] = jac(given[i])
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    for i in range(3):
+        np.testing.assert_array_equal(found[i], [[3.0, 1.0], [0.0, 1.0]])
+
+
+def test_pickled():
+    """Also in a process that has met no compiled function."""
+    jac = dm.jit_jacobian(f, chunk_size=2)
+    expected = jac(X).tolist()
+    assert pickle.loads(pickle.dumps(jac))(X).tolist() == expected
+    text = "import pickle, sys; print(pickle.load(sys.stdin.buffer)(%r).tolist())"
+    code = f"from numpy import array; {text % X}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(jac), capture_output=True, check=True
+    )
+    assert eval(done.stdout) == expected
 
 
 def test_called_from_compiled_code():

@@ -285,3 +285,25 @@ def test_arguments_written_to_are_as_before_when_the_pattern_is_found_anew():
         y, J = dm.value_and_jacobian_fwd(counting, x, np.zeros(1), sparse=True)
         np.testing.assert_array_equal(y, counting(x, np.zeros(1)))
         np.testing.assert_array_equal(J.toarray() @ x, y)  # homogeneous of degree 1
+
+
+@numba.njit
+def mixed(x):
+    s = 0.0
+    for v in x:
+        s += v
+    return x * s
+
+
+def test_prepared_dense_jacobians_of_many_columns():
+    """By colours where few entries vary, by sweeps of all columns elsewhere; with branches."""
+    rng = np.random.default_rng(0)
+    J = dm.prepare(gated, rng.normal(size=300))
+    for _ in range(3):
+        x = rng.normal(size=300)
+        x[0] = abs(x[0])
+        np.testing.assert_array_equal(J(x), dm.jacobian_fwd(gated.py_func, x))
+    x = rng.normal(size=130)
+    np.testing.assert_allclose(
+        dm.prepare(mixed, x)(x), np.sum(x) * np.eye(130) + x[:, None], rtol=1e-13, atol=1e-14
+    )
