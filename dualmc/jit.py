@@ -15,6 +15,8 @@ def jit_jacobian(
     chunk_size: int | None = None,
     value: bool = False,
     sparse: Any = None,
+    out: int | None = None,
+    inplace: bool = False,
 ) -> Any:
     """The Jacobian of a function compiled by Numba, as such a function itself.
 
@@ -33,6 +35,12 @@ def jit_jacobian(
         An example of x, or of all arguments.  The pattern of the Jacobian is found there, and `jac`
         returns its nonzeros alone, row by row: ``scipy.sparse.csr_array((jac(x), jac.indices,
         jac.indptr), jac.shape)``.  Several arguments of `argnums` have their columns side by side.
+    out : int, optional
+        The position of the argument that `f` writes its result to, if it returns nothing; it is
+        written to by `jac` as well.
+    inplace : bool, optional
+        ``jac(J, *args)`` writes to J, C-contiguous and of the size of the Jacobian, and returns it;
+        with `sparse` to an array for the nonzeros.
 
     Returns
     -------
@@ -63,10 +71,15 @@ def jit_jacobian(
     >>> jac(np.array([0.0, 3.0]))
     array([[3., 0.],
            [1., 0.]])
+    >>> J = np.empty((2, 2))
+    >>> _ = dm.jit_jacobian(f, inplace=True)(J, np.array([0.0, 5.0]))
+    >>> J
+    array([[5., 0.],
+           [1., 0.]])
     >>> nonzeros = dm.jit_jacobian(f, sparse=np.ones(2))
     >>> nonzeros(np.array([0.0, 3.0])), nonzeros.indices, nonzeros.indptr
     (array([3., 0., 1.]), array([0, 1, 0], dtype=int32), array([0, 2, 3], dtype=int32))
     """
     from dualmc.compiled import verbs
 
-    return verbs.jacobian(f, argnums, chunk_size, value, sparse)
+    return verbs.jacobian(f, argnums, chunk_size, value, sparse, out, inplace)

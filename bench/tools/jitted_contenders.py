@@ -30,7 +30,11 @@ def jax_or_none():
 
 
 def dispatcher(problem):
-    """`jit_jacobian` for as many columns as this problem has, which `jacobian_fwd` finds itself."""
+    """`jit_jacobian` for as many columns as this problem has, which `jacobian_fwd` finds itself;
+    where there is a pattern, for the nonzeros.
+    """
+    if problem.pattern is not None:
+        return dm.jit_jacobian(problem.f, sparse=problem.x)
     return dm.jit_jacobian(problem.f, chunk_size=chunk_for(problem.x.size))
 
 
@@ -53,9 +57,9 @@ def from_python(problem, jax):
     """Calls without arguments, by name."""
     f, x, pattern = problem.f, problem.x, problem.pattern
     quotients = differences.of(problem)
+    jac = dispatcher(problem)
     calls = {"f": lambda: f(x)}
     if pattern is None:
-        jac = dispatcher(problem)
         calls[ANALYTIC] = lambda: problem.jacobian(x)
         calls[DISPATCHER] = lambda: jac(x)
         calls[VERB] = lambda: dm.jacobian_fwd(f, x)
@@ -63,6 +67,7 @@ def from_python(problem, jax):
     else:
         prepared = dm.prepare(f, x, sparse=True)
         calls[ANALYTIC] = lambda: pattern.matrix(problem.jacobian(x))
+        calls[DISPATCHER] = lambda: pattern.matrix(jac(x))
         calls["prepared"] = lambda: prepared(x)
         calls[VERB] = lambda: dm.jacobian_fwd(f, x, sparse=True)
         calls[QUOTIENTS] = lambda: pattern.matrix(quotients(x))
@@ -106,10 +111,9 @@ def inside(problem):
     ways = {
         "f": problem.f,
         ANALYTIC: problem.jacobian,
+        DISPATCHER: dispatcher(problem),
         QUOTIENTS: differences.of(problem),
     }
-    if problem.pattern is None:
-        ways[DISPATCHER] = dispatcher(problem)
     found = recorded(problem)
     if found is not None:
         ways[RECORDED] = found

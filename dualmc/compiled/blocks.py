@@ -14,22 +14,24 @@ from dualmc.compiled.dual_type import base_of, is_dual, promoted
 from dualmc.compiled.partials import I32, pack
 
 I64 = ir.IntType(64)
+# A column that no chunk holds: further back than any array is long.
+NOWHERE = -(2**60)
 
 
-def _new(context, builder, kind, shape):
+def new_array(context, builder, kind, shape):
     return arrayobj._empty_nd_impl(context, builder, kind, shape)
 
 
-def _integer(value):
+def integer(value):
     return ir.Constant(I64, value)
 
 
-def _elements(context, builder, kind, value):
+def elements(context, builder, kind, value):
     """For each element of an array in C order: its position and its address, as a generator whose
     body is the loop's.
     """
     array = context.make_array(kind)(context, builder, value)
-    count = cgutils.alloca_once_value(builder, _integer(0))
+    count = cgutils.alloca_once_value(builder, integer(0))
     shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
     strides = cgutils.unpack_tuple(builder, array.strides, kind.ndim)
     with cgutils.loop_nest(builder, shape, I64) as indices:
@@ -38,10 +40,10 @@ def _elements(context, builder, kind, value):
         )
         position = builder.load(count)
         yield position, at
-        builder.store(builder.add(position, _integer(1)), count)
+        builder.store(builder.add(position, integer(1)), count)
 
 
-def _shape(context, builder, kind, value):
+def shape_of(context, builder, kind, value):
     array = context.make_array(kind)(context, builder, value)
     return cgutils.unpack_tuple(builder, array.shape, kind.ndim)
 
@@ -49,14 +51,14 @@ def _shape(context, builder, kind, value):
 # --- Inputs --------------------------------------------------------------------------------------
 
 
-def _seeded_type(kind, like):
+def seeded_type(kind, like):
     """The type of an input with seeds, of its own precision, and that of its elements."""
     element = kind.dtype if isinstance(kind, types.Array) else kind
     dual = intrinsics.instance(like).with_base(base_of(element))
     return (types.Array(dual, kind.ndim, "C") if isinstance(kind, types.Array) else dual), dual
 
 
-def _room_for_seeds(context, builder, kind, shape):
+def room_for_seeds(context, builder, kind, shape):
     """An array of Duals for the time of one call of f, with room for what f makes."""
     return arena.new_array(context, builder, kind, shape, arena.opened(context, builder))
 
@@ -65,7 +67,7 @@ def _write_seeds(context, builder, kind, value, seeded_kind, seeded, first, step
     dual = seeded_kind.dtype
     target = context.make_array(seeded_kind)(context, builder, seeded)
     model = context.data_model_manager[dual]
-    for position, at in _elements(context, builder, kind, value):
+    for position, at in elements(context, builder, kind, value):
         x = context.unpack_value(builder, kind.dtype, at)
         primal = context.cast(builder, x, kind.dtype, dual.inner)
         parts = intrinsics.basis(context, builder, dual, step(builder, position, first))
@@ -81,7 +83,7 @@ def _column(builder, position, first):
 @intrinsic
 def seeded(context, like, x, first):
     """A copy of x in Duals; element i has the column ``first + i``, if that is in the chunk."""
-    kind, dual = _seeded_type(x, like)
+    kind, dual = seeded_type(x, like)
 
     def code(context, builder, sig, args):
         _, x, first = args
@@ -89,8 +91,8 @@ def seeded(context, like, x, first):
             primal = context.cast(builder, x, sig.args[1], dual.inner)
             parts = intrinsics.basis(context, builder, dual, first)
             return pack(context, builder, dual, primal, parts)
-        shape = _shape(context, builder, sig.args[1], x)
-        array = _room_for_seeds(context, builder, kind, shape)
+        shape = shape_of(context, builder, sig.args[1], x)
+        array = room_for_seeds(context, builder, kind, shape)
         value = array._getvalue()
         _write_seeds(context, builder, sig.args[1], x, kind, value, first, _column)
         return arrayobj.impl_ret_new_ref(context, builder, kind, value)
@@ -99,32 +101,9 @@ def seeded(context, like, x, first):
 
 
 @intrinsic
-def coloured(context, like, x, colours, first):
-    """The same with the column ``colours[i] - first`` for element i of a vector."""
-    kind, dual = _seeded_type(x, like)
-
-    def code(context, builder, sig, args):
-        _, x, colours, first = args
-        table = context.make_array(sig.args[2])(context, builder, colours)
-
-        def column(builder, position, first):
-            colour = builder.load(builder.gep(table.data, [position]))
-            colour = context.cast(builder, colour, sig.args[2].dtype, types.intp)
-            return builder.sub(colour, first)
-
-        shape = _shape(context, builder, sig.args[1], x)
-        array = _room_for_seeds(context, builder, kind, shape)
-        value = array._getvalue()
-        _write_seeds(context, builder, sig.args[1], x, kind, value, first, column)
-        return arrayobj.impl_ret_new_ref(context, builder, kind, value)
-
-    return kind(like, x, colours, types.intp), code
-
-
-@intrinsic
 def directed(context, like, x, x_dot):
     """A copy of x in Duals of one partial, that of the direction."""
-    kind, dual = _seeded_type(x, like)
+    kind, dual = seeded_type(x, like)
 
     def one(context, builder, x, x_kind, t, t_kind):
         primal = context.cast(builder, x, x_kind, dual.inner)
@@ -141,10 +120,10 @@ def directed(context, like, x, x_dot):
         _, x_kind, t_kind = sig.args
         if kind is dual:
             return one(context, builder, x, x_kind, x_dot, t_kind)
-        array = _room_for_seeds(context, builder, kind, _shape(context, builder, x_kind, x))
+        array = room_for_seeds(context, builder, kind, shape_of(context, builder, x_kind, x))
         model = context.data_model_manager[dual]
         source = context.make_array(t_kind)(context, builder, x_dot)
-        for position, at in _elements(context, builder, x_kind, x):
+        for position, at in elements(context, builder, x_kind, x):
             value = context.unpack_value(builder, x_kind.dtype, at)
             t = context.unpack_value(builder, t_kind.dtype, builder.gep(source.data, [position]))
             d = one(context, builder, value, x_kind.dtype, t, t_kind.dtype)
@@ -160,9 +139,9 @@ def size_of(context, x):
 
     def code(context, builder, sig, args):
         if not isinstance(x, types.Array):
-            return _integer(1)
-        size = _integer(1)
-        for n in _shape(context, builder, x, args[0]):
+            return integer(1)
+        size = integer(1)
+        for n in shape_of(context, builder, x, args[0]):
             size = builder.mul(size, n)
         return size
 
@@ -205,34 +184,34 @@ class Output:
     def shape(self, context, builder, value):
         """The shape as integers; raises in the compiled function where parts differ in theirs."""
         if not self.is_tuple:
-            return list(_shape(context, builder, self.kind, value)) if self.ndims[0] else []
+            return list(shape_of(context, builder, self.kind, value)) if self.ndims[0] else []
         shape = None
         for i, part in enumerate(self.parts):
             if not self.ndims[0]:
-                return [_integer(len(self.parts))]
-            own = _shape(context, builder, part, builder.extract_value(value, [i]))
+                return [integer(len(self.parts))]
+            own = shape_of(context, builder, part, builder.extract_value(value, [i]))
             if shape is None:
                 shape = own
                 continue
             for m, n in zip(shape, own, strict=True):
                 with builder.if_then(builder.icmp_signed("!=", m, n), likely=False):
                     context.call_conv.return_user_exc(builder, ValueError, (_RAGGED,))
-        return [_integer(len(self.parts)), *shape]
+        return [integer(len(self.parts)), *shape]
 
     def duals(self, context, builder, value):
-        """Each Dual (or number) and the position of its row: a generator, like `_elements`."""
-        row = _integer(0)
+        """Each Dual (or number) and the position of its row: a generator, like `elements`."""
+        row = integer(0)
         for i, part in enumerate(self.parts):
             one = builder.extract_value(value, [i]) if self.is_tuple else value
             if not isinstance(part, types.Array):
                 yield row, one, part
-                row = builder.add(row, _integer(1))
+                row = builder.add(row, integer(1))
                 continue
-            for position, at in _elements(context, builder, part, one):
+            for position, at in elements(context, builder, part, one):
                 element = context.unpack_value(builder, part.dtype, at)
                 yield builder.add(row, position), element, part.dtype
-            size = _integer(1)
-            for n in _shape(context, builder, part, one):
+            size = integer(1)
+            for n in shape_of(context, builder, part, one):
                 size = builder.mul(size, n)
             row = builder.add(row, size)
 
@@ -260,7 +239,7 @@ def rows_for(context, like, y, columns):
     def code(context, builder, sig, args):
         _, y, columns = args
         shape = [*output.shape(context, builder, y), columns]
-        array = _new(context, builder, kind, shape)
+        array = new_array(context, builder, kind, shape)
         if output.is_varied:
             size = array.itemsize
             for n in shape:
@@ -275,6 +254,10 @@ def rows_for(context, like, y, columns):
 def store_rows(context, J, y, first, columns):
     """``J[i, first : first + n] = `` the partials of element i of y, as many as there are."""
     output = Output(y)
+    if J.layout != "C" or J.dtype != output.base(J.dtype) or not J.mutable:
+        raise errors.TypingError(
+            f"dualmc: J must be a writable array of {output.base(J.dtype)}, C-contiguous, not {J}"
+        )
 
     def code(context, builder, sig, args):
         J, y, first, columns = args
@@ -293,12 +276,12 @@ def store_rows(context, J, y, first, columns):
 
 def _store(context, builder, kind, at, parts, room):
     """Store the first `room` of the partials."""
-    is_full = builder.icmp_signed(">=", room, _integer(kind.n))
+    is_full = builder.icmp_signed(">=", room, integer(kind.n))
     if is_dual(kind.inner):
         data = context.data_model_manager[kind.partials].as_data(builder, parts)
         for i in range(kind.n):
-            with builder.if_then(builder.icmp_signed(">", room, _integer(i))):
-                to = builder.gep(at, [_integer(i)])
+            with builder.if_then(builder.icmp_signed(">", room, integer(i))):
+                to = builder.gep(at, [integer(i)])
                 builder.store(builder.extract_value(data, [i]), to, align=1)
         return
     width = kind.inner.bitwidth // 8
@@ -311,13 +294,30 @@ def _store(context, builder, kind, at, parts, room):
             builder.store(parts, to, align=width)
         with part:
             indices = ir.VectorType(I64, kind.n)
-            numbers = ir.Constant(indices, [_integer(i) for i in range(kind.n)])
+            numbers = ir.Constant(indices, [integer(i) for i in range(kind.n)])
             mask = builder.icmp_signed("<", numbers, partials.splat(builder, indices, room))
             args = [parts.type, to.type, I32, mask.type]
             name = f"llvm.masked.store.v{kind.n}f{kind.inner.bitwidth}.p0"
             kind_of = ir.FunctionType(ir.VoidType(), args)
             function = cgutils.get_or_insert_function(builder.module, kind_of, name)
             builder.call(function, [parts, to, ir.Constant(I32, width), mask])
+
+
+@intrinsic
+def write_values(context, a, y):
+    """``a[...] =`` the primals of y, an array of the same shape."""
+
+    def code(context, builder, sig, args):
+        to, given = args
+        source = context.make_array(y)(context, builder, given)
+        for position, at in elements(context, builder, a, to):
+            dual = context.unpack_value(builder, y.dtype, builder.gep(source.data, [position]))
+            value = builder.extract_value(dual, [0])
+            value = context.cast(builder, value, y.dtype.inner, a.dtype)
+            context.pack_value(builder, a.dtype, value, at)
+        return context.get_dummy_value()
+
+    return types.void(a, y), code
 
 
 @intrinsic
@@ -333,7 +333,7 @@ def values_of(context, like, y):
             value = builder.extract_value(y, [0]) if is_dual(output.kind) else y
             from_kind = output.kind.inner if is_dual(output.kind) else output.kind
             return context.cast(builder, value, from_kind, inner)
-        array = _new(context, builder, kind, output.shape(context, builder, y))
+        array = new_array(context, builder, kind, output.shape(context, builder, y))
         for row, value, part in output.duals(context, builder, y):
             from_kind = part
             if is_dual(part):
@@ -351,7 +351,7 @@ def rows_of(context, y):
     output = Output(y)
 
     def code(context, builder, sig, args):
-        size = _integer(1)
+        size = integer(1)
         for n in output.shape(context, builder, args[0]):
             size = builder.mul(size, n)
         return size

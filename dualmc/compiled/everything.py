@@ -2,14 +2,13 @@
 
 from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
 from dualmc.compiled.arrays import (
+    bilinear,
     choosing,
     elementwise,
     making,
     parts,
     products,
     shaping,
-    statistics,
-    sums,
     writing,
 )
 from dualmc.compiled.arrays.matrices import (
@@ -21,9 +20,11 @@ from dualmc.compiled.arrays.matrices import (
     spectral,
 )
 from dualmc.compiled.arrays.ordering import extrema, searching, sorting
+from dualmc.compiled.arrays.summing import statistics, sums
 
 __all__ = [
-    "choosing", "determinants", "elementary", "elementwise", "extrema", "factors", "gamma",
-    "making", "norms", "operators", "parts", "powers", "products", "searching", "shaping",
-    "singular", "solving", "sorting", "spectral", "statistics", "sums", "whole_numbers", "writing",
+    "bilinear", "choosing", "determinants", "elementary", "elementwise", "extrema", "factors",
+    "gamma", "making", "norms", "operators", "parts", "powers", "products", "searching",
+    "shaping", "singular", "solving", "sorting", "spectral", "statistics", "sums",
+    "whole_numbers", "writing",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from types import FunctionType
 
 import numba
 from numba.core import errors, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.sigutils import normalize_signature
 from numba.extending import overload
 
@@ -58,17 +59,17 @@ _RAW = """
 def sweep({names}{rest}):
     {offsets}
     {saved}
-    y = f({first})
+    {first}
     J = rows_for(E, y, n)
     store_rows(J, y, 0, n){value}
     c = N
     while c < n:
-        y = f({later})
+        {later}
         if rows_of(y) * n != J.size:
             raise ValueError("f returned other shapes for another chunk of columns.")
         store_rows(J, y, c, n)
         c += N
-    return {result}
+    {back}return {result}
 """
 
 _INTO = """
@@ -77,34 +78,19 @@ def sweep(J, {names}{rest}):
     {saved}
     c = 0
     while True:
-        y = f({later})
+        {later}
         if rows_of(y) * n != J.size:
             raise ValueError("J has another size than the Jacobian: it needs y.shape + x.shape.")
         store_rows(J, y, c, n)
         c += N
         if c >= n:
-            return J
-"""
-
-_COLOURED = """
-def sweep({names}colours, n, {rest}):
-    {saved}
-    y = f({first})
-    J = rows_for(E, y, n)
-    store_rows(J, y, 0, n){value}
-    c = N
-    while c < n:
-        y = f({later})
-        if rows_of(y) * n != J.size:
-            raise ValueError("f returned other shapes for another chunk of columns.")
-        store_rows(J, y, c, n)
-        c += N
-    return {result}
+            break
+    {back}return J
 """
 
 _ALONG = """
 def sweep({names}{tangents}{rest}):
-    y = f({first})
+    {first}
     J = rows_for(E, y, 1)
     store_rows(J, y, 0, 1)
     return values_of(E, y), J
@@ -116,40 +102,67 @@ class Sweep:
 
     Attributes
     ----------
-    positions : tuple of int
-        Of the arguments that are differentiated, ascending.
+    asked, positions : tuple of int
+        Of the arguments that are differentiated, and the same ascending.
     chunk : int
         Partials per Dual.
-    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "coloured", "along"}
+    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "along"}
+    out : int or None
+        Position of the argument that f writes its result to, which then is what y is.
+    is_tuple : bool
+        Whether shaped Jacobians are given as a tuple.
     """
 
-    def __init__(self, f, positions=(0,), chunk=_LANES, mode="shaped", base=types.float64):
+    def __init__(
+        self, f, positions=(0,), chunk=_LANES, mode="shaped", base=types.float64, out=None,
+        is_tuple=False,
+    ):  # fmt: skip
         self.source = Source(f)
-        self.positions, self.chunk, self.mode, self.base = positions, chunk, mode, base
+        self.asked, self.positions = positions, tuple(sorted(positions))
+        self.chunk, self.mode, self.base = chunk, mode, base
+        self.out, self.is_tuple = out, is_tuple
 
     @property
     def f(self):
         return self.source.get()
+
+    @property
+    def _named(self):
+        """How many arguments of f have names of their own, from the first on."""
+        return 1 + max(self.positions[-1], -1 if self.out is None else self.out)
 
     def _arguments(self, seed, handing="once"):
         """The arguments of a call of f: those differentiated are written by `seed`, the others
         handed on by a function of `language/repeating.py`, `again` those that were saved.
         """
         initial = "k" if handing == "again" else "a"
-        count = self.positions[-1] + 1
         given = [
-            seed(i) if i in self.positions else f"{handing}({initial}{i})" for i in range(count)
+            seed(i) if i in self.positions else f"{handing}({initial}{i})"
+            for i in range(self._named)
         ]
+        if self.out is not None:
+            given[self.out] = "d"
         rest = self.rest()
         if rest == "*rest":
             return ", ".join([*given, f"*{handing}({'k' * (initial == 'k')}rest)"])
         behind = rest.split(", ") if rest else []
         return ", ".join([*given, *(f"{handing}({initial}{name[1:]})" for name in behind)])
 
+    def _call(self, seed, handing="once"):
+        """The statements that call f."""
+        arguments = self._arguments(seed, handing)
+        if self.out is None:
+            return f"y = f({arguments})"
+        return f"d = {self._result()}; f({arguments}); y = d"
+
+    def _result(self):
+        """The array of Duals that f is given to write its result to."""
+        return f"seeded(T, a{self.out}, {blocks.NOWHERE})"
+
     def _saved(self):
         """The statements that keep arguments for later calls."""
         rest = self.rest()
-        names = [f"{i}" for i in range(self.positions[-1] + 1) if i not in self.positions]
+        names = [f"{i}" for i in range(self._named) if i not in (*self.positions, self.out)]
         names += [name[1:] for name in rest.split(", ") if name and rest != "*rest"]
         kept = [f"k{name} = saved(a{name})" for name in names]
         return "; ".join([*kept, *(["krest = saved(rest)"] if rest == "*rest" else [])]) or "pass"
@@ -157,45 +170,39 @@ class Sweep:
     def rest(self):
         """The arguments of f behind those; by their names, since Numba packs stars slowly."""
         function = self.source.py_func
-        code, given = function.__code__, self.positions[-1] + 1
+        code, given = function.__code__, self._named
         is_varied = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
         if is_varied or code.co_kwonlyargcount or function.__defaults__:
             return "*rest"
         return ", ".join(f"a{i}" for i in range(given, code.co_argcount))
 
     def text(self):
-        names = "".join(f"a{i}, " for i in range(self.positions[-1] + 1))
+        names = "".join(f"a{i}, " for i in range(self._named))
         sizes = [f"size_of(a{i})" for i in self.positions]
         offsets = [
             f"o{i} = " + (" + ".join(sizes[:k]) or "0") for k, i in enumerate(self.positions)
         ]
-        has_value = self.mode.startswith("value") or self.mode == "coloured"
+        has_value = self.mode.startswith("value")
         result = "J"
         if self.mode.endswith("shaped"):
-            parts = [f"_shaped(J, a{i})" for i in self.positions]
+            parts = [f"_shaped(J, a{i})" for i in self.asked]
             if len(parts) > 1:
-                parts = [
-                    f"_shaped(columns(J, o{i}, {size}), a{i})"
-                    for i, size in zip(self.positions, sizes, strict=True)
-                ]
-            result = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+                parts = [f"_shaped(columns(J, o{i}, size_of(a{i})), a{i})" for i in self.asked]
+            result = f"({', '.join(parts)},)" if self.is_tuple else parts[0]
         fields = {
             "names": names,
             "offsets": "; ".join([*offsets, "n = " + " + ".join(sizes)]),
-            "first": self._arguments(lambda i: f"seeded(T, a{i}, o{i})"),
-            "later": self._arguments(lambda i: f"seeded(T, a{i}, o{i} - c)", "again"),
+            "first": self._call(lambda i: f"seeded(T, a{i}, o{i})"),
+            "later": self._call(lambda i: f"seeded(T, a{i}, o{i} - c)", "again"),
             "saved": self._saved(),
             "value": "\n    v = values_of(E, y)" if has_value else "",
             "result": f"v, {result}" if has_value else result,
             "rest": self.rest(),
+            "back": "" if self.out is None else f"write_values(a{self.out}, d); ",
             "tangents": "".join(f"t{i}, " for i in self.positions),
         }
-        if self.mode == "coloured":
-            fields["first"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, 0)")
-            fields["later"] = self._arguments(lambda i: f"coloured(T, a{i}, colours, c)", "again")
-            return _COLOURED.format(**fields)
         if self.mode == "along":
-            fields["first"] = self._arguments(lambda i: f"directed(T, a{i}, t{i})")
+            fields["first"] = self._call(lambda i: f"directed(T, a{i}, t{i})")
             return _ALONG.format(**fields)
         return (_INTO if self.mode == "into" else _RAW).format(**fields)
 
@@ -203,7 +210,8 @@ class Sweep:
         """What tells this sweep from all others of the process."""
         function = self.source.py_func
         place = f"{function.__module__}_{function.__qualname__}"
-        return "_".join([self.mode, *map(str, self.positions), str(kind), str(level), place])
+        numbers = [*map(str, self.asked), str(self.out), str(self.is_tuple)]
+        return "_".join([self.mode, *numbers, str(kind), str(level), place])
 
     def kind(self, inner):
         """The type of the Duals."""
@@ -249,6 +257,10 @@ class _Compiling:
         self.by_class = type(dispatcher).compile
 
     def __call__(self, signature):
+        with global_compiler_lock:  # what is changed here no other thread may compile
+            return self._compiled(signature)
+
+    def _compiled(self, signature):
         dispatcher = self.dispatcher()
         scope = dispatcher.py_func.__globals__
         before = {name: scope[name] for name in ("f", *repeating.UNWRITTEN)}
@@ -290,8 +302,8 @@ class _Compiling:
 
 
 _NAMES = (
-    "rows_for", "seeded", "coloured", "directed", "size_of", "store_rows", "values_of", "rows_of",
-    "columns",
+    "rows_for", "seeded", "directed", "size_of", "store_rows", "values_of", "rows_of",
+    "columns", "write_values",
 )  # fmt: skip
 
 

@@ -70,7 +70,9 @@ def as_is(function: T) -> T:
 
 def is_foreign(module, root):
     """Whether code of the `module` (a name) runs as it is where `root` is the package of f."""
-    top = (module or "").partition(".")[0]
+    if type(module) is not str:  # where a class has something else by that name
+        return False
+    top = module.partition(".")[0]
     if top == root and top:
         return False
     if top == "astropy" and module.startswith("astropy.units"):  # units are told apart by `is`
@@ -80,4 +82,4 @@ def is_foreign(module, root):
 
 def is_closed(module, root):
     """Whether code of the `module` runs as it is even where it is seen to meet Duals."""
-    return (module or "").partition(".")[0] not in LIBRARIES and is_foreign(module, root)
+    return is_foreign(module, root) and module.partition(".")[0] not in LIBRARIES

@@ -155,10 +155,12 @@ LOOKS = {
     "mask": lambda x: x * x[x > 0].sum(),
     "where": lambda x: np.where(x > 0, x, x[::-1]),
     "integers": lambda x: x[np.abs(x).astype(np.int64)[0] % x.size] * x,
+    "middle": lambda x: np.median(x) * x,
     "signs": lambda x: x if np.sign(x).sum() > 0 else x[::-1] * 2.0,
 }
 DOES_NOT_LOOK = {
     "bounds": lambda x: np.clip(x, x[0], 1.0) * np.maximum(x, 0.0),
+    "system": lambda x: np.linalg.solve(np.eye(x.size) + np.outer(x, x[:1] * x), x[1] * x),
     "sums": lambda x: np.cumsum(x) - x.mean() + np.ones((x.size, x.size)) @ x,
 }
 

@@ -44,6 +44,8 @@ REDUCED_KINKED = (
     "np.linalg.norm({0} + 3.0)",
     "np.var({0})",
 )
+MADE = ("np.empty({n})", "np.zeros({n})", "np.ones({n})", "np.full({n}, 0.5)", "np.empty_like(x)",
+        "np.zeros_like(x)", "np.zeros(x.shape)")  # fmt: skip
 
 
 class Program:
@@ -216,9 +218,7 @@ class Program:
 
     def _array(self):
         v, i = self.new("v"), self.new("i")
-        made = self.pick(("np.empty({n})", "np.zeros({n})", "np.ones({n})", "np.full({n}, 0.5)",
-                          "np.empty_like(x)", "np.zeros_like(x)", "np.zeros(x.shape)",
-                          "np.empty({n}, dtype=np.float64)"))  # fmt: skip
+        made = self.pick(MADE, () if self.is_analytic else ("np.empty({n}, dtype=np.float64)",))
         self.line(f"{v} = {made.format(n='x.size')}")
         self.line(f"for {i} in range({SIZE}):")
         source = self.random.choice(self.vectors)

@@ -334,3 +334,11 @@ def test_as_is():
             dm.jacobian_fwd(f, X)
     with pytest.raises(TypeError, match="as_is needs a Python function or class"):
         dm.as_is(3.0)
+
+
+def test_objects_whose_class_does_not_say_its_module_by_a_name():
+    """As those of some functions compiled by Cython."""
+    members = {"__module__": property(lambda self: "m"), "__call__": lambda self, x: x * x}
+    squared = type("Hidden", (), members)()
+    x = np.array([1.0, 3.0])
+    np.testing.assert_array_equal(dm.jacobian_fwd(lambda x: squared(x), x), np.diag(2 * x))

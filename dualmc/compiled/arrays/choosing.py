@@ -141,11 +141,17 @@ def _finite(x, nan, posinf, neginf):
     if not is_dual(x):
         return None
 
+    if is_nothing(posinf) and is_nothing(neginf):  # the Numba before has no others
+
+        def of_nan(x, nan, posinf, neginf):
+            v = primal_of(x)
+            return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan))
+
+        return of_nan
+
     def of_number(x, nan, posinf, neginf):
         v = primal_of(x)
-        if np.isfinite(v):
-            return x
-        return as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf))
+        return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf))
 
     return of_number
 

@@ -161,6 +161,9 @@ def unknown(context, dual):
 
 def _spoiled(builder, T, parts):
     """NaN in the place of all partials that are not 0."""
+    if T.marks:
+        lanes = _spoiled(builder, T.unmarked, partials.lanes_of(builder, T, parts))
+        return builder.insert_value(parts, lanes, [0])
     if not is_dual(T.inner):
         return _nan_unless(builder, parts, ir.Constant(parts.type, None))
     for k in range(T.n):
@@ -179,6 +182,8 @@ def _nan_unless(builder, value, zero):
 
 
 def _all_nan(kind):
+    if isinstance(kind, ir.VectorType) and isinstance(kind.element, ir.IntType):
+        raise NotImplementedError("derivatives of marked Duals that are not known")
     if isinstance(kind, ir.VectorType):
         return ir.Constant(kind, [_all_nan(kind.element)] * kind.count)
     if isinstance(kind, ir.ArrayType):
@@ -202,7 +207,8 @@ def columns_of(context, r):
         lanes = context.get_constant(LANES, T.n)
         out = arrayobj._empty_nd_impl(context, builder, result, (rows, builder.mul(width, lanes)))
         for i, j, k, dual in _lanes(context, builder, r, array):
-            part = _part(builder, T, builder.extract_value(dual, [1]), k)
+            parts = partials.lanes_of(builder, T, builder.extract_value(dual, [1]))
+            part = _part(builder, T, parts, k)
             column = builder.add(builder.mul(j, lanes), context.get_constant(LANES, k))
             to = address(context, builder, result, out, (i, column))
             context.pack_value(builder, T.inner, part, to)
@@ -228,8 +234,11 @@ def _part(builder, T, parts, k):
 
 
 @intrinsic
-def from_columns(context, like, z):
-    """A matrix of Duals, their values 0, from columns as `columns_of` gives them."""
+def from_columns(context, like, z, r):
+    """A matrix of Duals, their values 0, from columns as `columns_of` gives them.
+
+    They are combinations of the columns of r, so that each has the marks of a whole column.
+    """
     T = instance(like)
     result = types.Array(T, 2, "C")
 
@@ -239,7 +248,7 @@ def from_columns(context, like, z):
         lanes = context.get_constant(LANES, T.n)
         out = arrayobj._empty_nd_impl(context, builder, result, (rows, builder.sdiv(width, lanes)))
         with loop(context, builder, result, out) as (i, j):
-            parts = partials.zeros(context, T)
+            parts = partials.zeros(context, T.unmarked)
             for k in range(T.n):
                 column = builder.add(builder.mul(j, lanes), context.get_constant(LANES, k))
                 at = address(context, builder, z, array, (i, column))
@@ -249,10 +258,27 @@ def from_columns(context, like, z):
                     parts = builder.insert_value(parts, part, [k])
                 else:
                     parts = builder.insert_element(parts, part, partials.I32(k))
+            if T.marks:
+                marks = _marks_of_column(context, builder, r, args[2], j)
+                parts = partials.marked(context, builder, T, parts, marks)
             zero = context.cast(builder, context.get_constant(T.base, 0.0), T.base, T.inner)
             dual = partials.pack(context, builder, T, zero, parts)
             to = address(context, builder, result, out, (i, j))
             context.pack_value(builder, T, dual, to)
         return arrayobj.impl_ret_new_ref(context, builder, result, out._getvalue())
 
-    return result(like, z), code
+    return result(like, z, r), code
+
+
+def _marks_of_column(context, builder, kind, value, j):
+    """All marks of column j of a matrix of marked Duals."""
+    array = context.make_array(kind)(context, builder, value)
+    marks = context.get_value_type(kind.dtype.partials.words)
+    found = cgutils.alloca_once(builder, marks)
+    builder.store(ir.Constant(marks, None), found)
+    with cgutils.for_range(builder, shape_of(builder, kind, array)[0]) as rows:
+        at = address(context, builder, kind, array, (rows.index, j))
+        dual = context.unpack_value(builder, kind.dtype, at)
+        own = partials.marks_of(builder, builder.extract_value(dual, [1]))
+        builder.store(builder.or_(builder.load(found), own), found)
+    return builder.load(found)

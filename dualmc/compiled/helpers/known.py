@@ -46,6 +46,7 @@ class Known:
         self.ways = {}
         self.quick = {}
         self.is_told = False
+        self.nested_seconds, self.is_slow = 0.0, None  # see `nested`
         self._left = policy.PATIENCE
 
     def run_as_python(self):
@@ -78,7 +79,9 @@ class Way:
         self.parts = None
         self.is_wanted = False
         self._sweeps = {}
+        self.has_no_pattern = False  # see `patterns`
         self.short = {}  # see `traced`
+        self.jacobians = {}  # see `nested`
 
     def leave(self):
         """From now on such calls run as Python."""
@@ -126,7 +129,7 @@ class Way:
             if found is not None:
                 return found
         shape = pushing.Shape(roles, self.parts, self.is_wanted, self.writes, least)
-        sweep = _made(dispatcher, shape, self.dtype, inputs)
+        sweep = made(dispatcher, shape, self.dtype, inputs)
         self._sweeps[roles, least] = sweep
         return sweep
 
@@ -154,7 +157,7 @@ class Unmade(Exception):
     """Numba cannot compile a sweep; the cause says why."""
 
 
-def _made(dispatcher, shape, dtype, args):
+def made(dispatcher, shape, dtype, args):
     base = pushing.FLOATS[dtype.name]
     try:
         with levels.outside():

@@ -38,6 +38,8 @@ class Shape(NamedTuple):
         Whether f may write into its arguments, whose rows are given too.
     lanes : int
         Columns of a chunk; `LANES` serve any number of columns, less only so many.
+    is_identity : bool
+        Whether it gives the Jacobian by all elements of its inputs, and takes no tangents.
     """
 
     roles: str
@@ -45,6 +47,7 @@ class Shape(NamedTuple):
     is_wanted: bool
     writes: bool
     lanes: int
+    is_identity: bool = False
 
     def outputs(self):
         """The expressions of which the sweep gives rows."""
@@ -57,10 +60,17 @@ class Shape(NamedTuple):
 
     def text(self):
         count = len(self.roles)
-        names = ["k", *(f"a{i}" for i in range(count))]
-        names += [f"t{i}" for i in range(count) if self.roles[i] in "tn"]
+        names, active = [f"a{i}" for i in range(count)], self._active()
+        lines = []
+        if self.is_identity:
+            sizes = [f"size_of(a{i})" for i in active]
+            for j, i in enumerate(active):
+                lines.append(f"o{i} = " + (" + ".join(sizes[:j]) or "0"))
+            lines.append("k = " + " + ".join(sizes))
+        else:
+            names = ["k", *names, *(f"t{i}" for i in active)]
         call = "y = f(" + ", ".join(f"x{i}" for i in range(count)) + ")"
-        lines = [*self._inputs("0"), call]
+        lines += [*self._inputs("0"), call]
         outputs = self.outputs()
         for j, y in enumerate(outputs):
             lines += [f"J{j} = rows_for(E, {y}, k)", f"store_rows(J{j}, {y}, 0, k)"]
@@ -77,6 +87,9 @@ class Shape(NamedTuple):
         lines.append("return (" + "".join(f"J{j}, " for j in range(len(outputs))) + ")")
         return f"def sweep({', '.join(names)}):\n    " + "\n    ".join(lines) + "\n"
 
+    def _active(self):
+        return [i for i, role in enumerate(self.roles) if role in "tn"]
+
     def _inputs(self, c):
         """The arguments of f, for the chunk of columns from `c` on."""
         keep = "" if self.writes else "fixed"
@@ -85,6 +98,8 @@ class Shape(NamedTuple):
                 yield f"x{i} = {'own' if self.writes else 'fixed'}(a{i})"
             elif role == "z":
                 yield f"x{i} = {keep}(seeded(T, a{i}, {NOWHERE}))"
+            elif self.is_identity:
+                yield f"x{i} = {keep}(seeded(T, a{i}, o{i} - {c}))"
             else:
                 yield f"x{i} = {keep}(pushed(T, a{i}, t{i}, {c}))"
 
@@ -123,7 +138,7 @@ def _name(f, shape, kind, is_kept):
     function = f.py_func
     place = f"{function.__module__}_{function.__qualname__}"
     parts = "n" if shape.parts is None else "".join(map(str, shape.parts)) + "p"
-    flags = f"{shape.is_wanted:d}{shape.writes:d}"
+    flags = f"{shape.is_wanted:d}{shape.writes:d}{shape.is_identity:d}"
     identity = "_".join(["step", shape.roles, parts, flags, str(kind), place])
     return stamps.name_of(function, identity, is_kept)
 

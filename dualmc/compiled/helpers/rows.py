@@ -59,16 +59,23 @@ class Rows:
         return found
 
     def settle(self):
-        self.way.settle(self.dispatcher, self.roles, self.columns, self.inputs())
+        """Compile a sweep, which reads the types of these alone."""
+        rows = [np.zeros((1, 1), self.args.dtype) for _ in self.active]
+        inputs = [self.columns, *self.values(), *rows]
+        self.way.settle(self.dispatcher, self.roles, self.columns, inputs)
 
     def inputs(self):
         """What the sweep is called with: columns, arguments, rows."""
+        return [self.columns, *self.values(), *self._pushed()]
+
+    def values(self):
+        """The arguments as sweeps take them."""
         values = []
         for i, a in enumerate(self.args.values):
             if type(a) is np.ndarray and i in self.args.duals:
                 a = np.require(a, self.args.dtype, "CW")
             values.append(frozen(a) if issubclass(type(a), tuple) else a)
-        return [self.columns, *values, *self._pushed()]
+        return values
 
     def _pushed(self):
         """The rows of each argument with a tangent, contiguous."""
@@ -84,7 +91,9 @@ class Rows:
         return found
 
     def tangent(self, J, y):
-        """The tangent of the array or number `y` with the rows `J`."""
+        """The tangent of the array or number `y` with the rows `J`, or itself."""
+        if type(J) is not np.ndarray:
+            return J
         level = self.args.level
         if self.is_identity:
             return tangents.of_jacobian(level, J, self.active, y)

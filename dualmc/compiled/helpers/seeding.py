@@ -43,10 +43,10 @@ def pushed(context, like, x, rows, first):
             primal = context.cast(builder, x, x_kind, dual.inner)
             parts = _loaded(context, builder, dual, source, ir.Constant(I64, 0), first)
             return pack(context, builder, dual, primal, parts)
-        shape = blocks._shape(context, builder, x_kind, x)
-        array = blocks._new(context, builder, kind, shape)
+        shape = blocks.shape_of(context, builder, x_kind, x)
+        array = blocks.new_array(context, builder, kind, shape)
         model = context.data_model_manager[dual]
-        for position, at in blocks._elements(context, builder, x_kind, x):
+        for position, at in blocks.elements(context, builder, x_kind, x):
             value = context.unpack_value(builder, x_kind.dtype, at)
             primal = context.cast(builder, value, x_kind.dtype, dual.inner)
             parts = _loaded(context, builder, dual, source, position, first)
@@ -80,9 +80,9 @@ def own(context, x):
     kind = types.Array(x.dtype, x.ndim, "C")
 
     def code(context, builder, sig, args):
-        shape = blocks._shape(context, builder, x, args[0])
-        array = blocks._new(context, builder, kind, shape)
-        for position, at in blocks._elements(context, builder, x, args[0]):
+        shape = blocks.shape_of(context, builder, x, args[0])
+        array = blocks.new_array(context, builder, kind, shape)
+        for position, at in blocks.elements(context, builder, x, args[0]):
             value = context.unpack_value(builder, x.dtype, at)
             context.pack_value(builder, x.dtype, value, builder.gep(array.data, [position]))
         return arrayobj.impl_ret_new_ref(context, builder, kind, array._getvalue())

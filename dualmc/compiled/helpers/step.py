@@ -11,7 +11,7 @@ import inspect
 import numpy as np
 from numba.core.errors import NumbaError
 
-from dualmc.compiled.helpers import known, quick, traced
+from dualmc.compiled.helpers import known, nested, patterns, quick, traced
 from dualmc.compiled.helpers.arguments import Arguments, Unfit, frozen, is_native
 from dualmc.compiled.helpers.results import results
 from dualmc.compiled.helpers.rows import Rows
@@ -41,6 +41,8 @@ def call(function, given, kwargs):
         return _stepped(info, function, given)
     except Unfit:
         pass
+    if nested.are_nested(given) and not kwargs:
+        return nested.in_python(info, function, given)
     return function.function(*given, **kwargs)
 
 
@@ -59,6 +61,8 @@ def _stepped(info, function, given):
         raise Unfit
     if has_traced(given):
         return traced.call(info, function, given)
+    if nested.are_nested(given):
+        return nested.call(info, function, given, _stepped)
     dispatcher = function.dispatcher
     args = Arguments(given)
     way = info.way(args.key, args.dtype)
@@ -74,7 +78,9 @@ def _stepped(info, function, given):
         return written(way, dispatcher, args)
     y = dispatcher(*args.values)
     rows = Rows(way, dispatcher, args)
-    y = results(y, rows.of(way.shapes_of(y)), way, given, args.values, rows)
+    t = patterns.tangent_of(rows, y)
+    found = rows.of(way.shapes_of(y)) if t is None else [t]
+    y = results(y, found, way, given, args.values, rows)
     quick.learn(info, dispatcher, args, way, y)
     return y
 

@@ -7,6 +7,7 @@ cache finds it.
 """
 
 import ctypes
+import dis
 import threading
 import types
 from contextlib import contextmanager
@@ -59,7 +60,8 @@ def _codes(code):
 
 def _reached(code, function):
     """Functions that names of this code lead to, through modules as well."""
-    values = [function.__globals__.get(name) for name in code.co_names]
+    loaded = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    values = [function.__globals__.get(name) for name in loaded]
     for cell in function.__closure__ or ():
         values.append(cell.cell_contents)
     for value in values:

@@ -1,18 +1,20 @@
 """Machine code around marked Duals: inputs with bits, bits of outputs, and nonzeros in place."""
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, errors, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dualmc.compiled import intrinsics, partials
-from dualmc.compiled.blocks import Output
-from dualmc.compiled.blocks import _elements as elements
-from dualmc.compiled.blocks import _integer as integer
-from dualmc.compiled.blocks import _new as new_array
-from dualmc.compiled.blocks import _room_for_seeds as room_for_seeds
-from dualmc.compiled.blocks import _seeded_type as seeded_type
-from dualmc.compiled.blocks import _shape as shape_of
+from dualmc.compiled.blocks import (
+    Output,
+    elements,
+    integer,
+    new_array,
+    room_for_seeds,
+    seeded_type,
+    shape_of,
+)
 from dualmc.compiled.dual_type import is_dual
 from dualmc.compiled.partials import pack
 
@@ -187,6 +189,10 @@ def scatter(context, data, y, plan, starts, codes, allowed):
     rows do.  True: a row has a mark that is not allowed.
     """
     output = Output(y)
+    if output.dual is not None and (data.dtype != output.dual.inner or data.layout != "C"):
+        raise errors.TypingError(
+            f"dualmc: the nonzeros need a contiguous array of {output.dual.inner}, not {data}"
+        )
 
     def code(context, builder, sig, args):
         data, y, plan, first, codes, allowed = args

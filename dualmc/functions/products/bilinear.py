@@ -247,10 +247,9 @@ def convolve(a, v, mode="full"):
 def correlate(a, v, mode="valid"):
     def formula(a, v):
         # Where v is the longer one NumPy swaps the operands and reverses the result.
-        swap = mode == "valid" and v.shape[0] > a.shape[0]
-        return (
-            _sliding(a, np.conj(v)[::-1], mode) if not swap else _sliding(np.conj(v)[::-1], a, mode)
-        )
+        if v.shape[0] > a.shape[0]:
+            return _sliding(np.conj(v), a[::-1], mode)[::-1]
+        return _sliding(a, np.conj(v)[::-1], mode)
 
     return exact(lambda a, v: np.correlate(a, v, mode), formula, a, v)
 

@@ -175,7 +175,7 @@ class _Follower:
             self._meet_object(value, kind, depth)
 
     def _meet_object(self, value, kind, depth):
-        home = getattr(kind, "__module__", "") or ""
+        home = str(getattr(kind, "__module__", ""))  # a descriptor, of functions of some Cythons
         if home.startswith("numba."):
             inner = getattr(getattr(value, "_dispatcher", value), "py_func", None)
             if inner is not None:

@@ -107,6 +107,8 @@ KEPT = 1024
 
 def _of_object(value, kind):
     home = getattr(kind, "__module__", "") or ""
+    if type(home) is not str:  # of functions of some Cythons it is a descriptor
+        home = "_cython"
     if home == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
         return adapted(value.__wrapped__)
     if kind.__name__ == "SuperLU" or home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):

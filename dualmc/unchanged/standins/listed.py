@@ -86,8 +86,9 @@ def _conversions(function):
         return (operand,) * function.nin + (_same,) * function.nout, _same, {"out": _same}
     try:
         parameters = inspect.signature(function).parameters
-    except ValueError:
-        return (), operand, {}
+    except ValueError:  # NumPy before 2.4 does not tell those of its functions in C
+        name = _SEQUENCES.get(function)
+        return ((), operand, {}) if name is None else ((_items,), operand, {name: _items})
     first, rest, named = [], operand, {}
     for name, parameter in parameters.items():
         how = operand

@@ -270,14 +270,14 @@ def test_shapes_that_do_not_agree_raise():
         dm.jit_jacobian(g, chunk_size=4)(X)
 
 
-def test_an_array_of_floats_from_outside_does_not_take_duals():
+def test_an_array_of_whole_numbers_does_not_take_duals():
     @numba.njit
     def f(x, given):
         given += x
         return given * 1.0
 
     with pytest.raises(Exception, match=r"cannot hold the result of \+="):
-        dm.jit_jacobian(f, chunk_size=4)(X, np.zeros(4))
+        dm.jit_jacobian(f, chunk_size=4)(X, np.zeros(4, np.int64))
 
 
 def test_single_precision_stays_single():

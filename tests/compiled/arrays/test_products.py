@@ -38,6 +38,18 @@ def test_products_with_plain_arrays_of_either_order():
     agrees(with_numbers, x, np.asfortranarray(b), c, b[:, 1].copy())
 
 
+def test_products_of_many_columns_also_of_infinities():
+    @numba.njit
+    def f(x):
+        a = x.reshape(2, 5)
+        return np.dot(a.T, a).ravel()
+
+    x = RNG.standard_normal(10)
+    agrees(f, x)
+    x[3] = np.inf
+    agrees(f, x)
+
+
 def test_products_of_single_precision_stay_in_it():
     x = RNG.standard_normal(12).astype(np.float32)
     y, jac = in_single(of_duals, x)
@@ -71,3 +83,29 @@ def test_products_of_nothing_and_of_shapes_that_do_not_agree():
     jac = dm.jit_jacobian(g, chunk_size=2)
     with pytest.raises(ValueError, match="incompatible array sizes"):
         jac(np.ones(3))
+
+
+@numba.njit
+def bilinear(x, c):
+    a, b, r = x.reshape(3, 4), c.reshape(3, 2), x[:6].reshape(2, 3)
+    v = x[:3]
+    outer = (np.outer(v, c).ravel(), np.outer(c, a).ravel())
+    kron = (np.kron(r, b).ravel(), np.kron(v, c), np.kron(b, r).ravel())
+    traces = np.array([np.trace(a), np.trace(a, 1), np.trace(a, -1)])
+    cross = (np.cross(v, x[4:7]), np.cross(x[3:5], v), np.cross(r, c[:3]).ravel())
+    return np.concatenate((*outer, *kron, traces, *cross))
+
+
+@numba.njit
+def convolved(x, c):
+    v, w = x[:3], x[3:5]
+    found = (np.convolve(v, c), np.convolve(c, v, "same"), np.convolve(w, c[:3], "same"))
+    more = (np.convolve(v, c, "valid"), np.correlate(c, v), np.correlate(v, c, "same"))
+    last = (np.correlate(w, c, "full"), np.correlate(w, c, "same"), np.correlate(c, w, "same"))
+    short = (np.correlate(v[:1], c, "same"), np.correlate(w, c[:3], "same"))
+    return np.concatenate(found + more + last + short)
+
+
+@pytest.mark.parametrize("f", [bilinear, convolved], ids=lambda f: f.__name__)
+def test_outer_cross_and_kronecker_products_traces_and_convolutions(f):
+    agrees(f, RNG.standard_normal(12), RNG.standard_normal(6))

@@ -99,7 +99,7 @@ def test_one_by_one_nothing_and_single_precision():
     agrees(f, np.array([3.0, 5.0]))
     x = RNG.standard_normal(4).astype(np.float32)
     y, jac = in_single(small, x)
-    np.testing.assert_array_equal(y, small(x))
+    np.testing.assert_array_equal(y, small(x).astype(np.float32))
     close(jac, dm.jacobian_fwd(small.py_func, x.astype(float)), 1e-5)
 
 

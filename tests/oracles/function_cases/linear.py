@@ -115,6 +115,8 @@ LINEAR = [
     ],
     Case("correlate-both", lambda x: np.correlate(x, x[:3], "full"), V, DIFF),
     Case("correlate-kernel-active", lambda x: np.correlate(A5, x[:2], "same"), V, DIFF),
+    Case("correlate-longer", lambda x: np.correlate(x[:2], A5, "same"), V, DIFF),
+    Case("correlate-longer-active", lambda x: np.correlate(A5[:2], x, "same"), V, DIFF),
     Case("interp-x", lambda x: np.interp(x, [-2.0, 0.0, 1.0, 3.0], [1.0, 0.5, 2.0, -1.0]), V, DIFF),
     Case("interp-fp", lambda x: np.interp([-0.5, 0.2, 1.7, 9.0], [0.0, 0.5, 1.0, 2.0, 3.0], x), V),
     Case("interp-xp", lambda x: np.interp([0.9, 2.5, 4.1], np.cumsum(x), A5), P, DIFF),

@@ -151,10 +151,12 @@ def _qr(a):
                 for j in range(k):
                     q_dual[i, j] = left[i, j]
         else:
-            lost = unknown(rate(a))
+            lost = unknown(rate(a[:, :k]))
             for j in range(n):
                 for i in range(min(j + 1, k)):
                     r_dual[i, j] = lost
+                    for t in range(m if j >= k else 0):
+                        r_dual[i, j] = r_dual[i, j] + q[t, i] * a[t, j]
             for i in range(m):
                 for j in range(k):
                     q_dual[i, j] = lost

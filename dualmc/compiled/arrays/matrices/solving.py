@@ -4,7 +4,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from dualmc.compiled.arrays.levels import columns_of, from_columns, held, settled
+from dualmc.compiled.arrays.levels import columns_of, from_columns, held_factors, settled
 from dualmc.compiled.arrays.lines import bare, flat
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import is_dual_array
@@ -82,7 +82,7 @@ def _solved(p, r):
             if is_lost[j]:
                 for i in range(n):
                     y[i, j] = np.nan
-        return from_columns(T, y)
+        return from_columns(T, y, r)
 
     return by_columns
 
@@ -96,8 +96,8 @@ def _solve(a, b):
 
     def solution(a, b):
         """``dx = inv(A) (db - dA x)``"""
-        p = held(T, a)
-        x = np.linalg.solve(p, held(T, b))
+        p = held_factors(T, a)
+        x = np.linalg.solve(p, held_factors(T, b))
         found = solved(p, residual(a, as_columns(b), as_columns(x)))
         return settled(flat(found) if is_vector else found, x)
 
@@ -128,7 +128,7 @@ def _inv(a):
 
     def inverse(a):
         """``dY = -Y dA Y``"""
-        y = np.linalg.inv(held(T, a))
+        y = np.linalg.inv(held_factors(T, a))
         return settled(minus(product(product(y, a), y)), y)
 
     return inverse
