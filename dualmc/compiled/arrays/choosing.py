@@ -11,7 +11,7 @@ from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
 from dualmc.compiled.creators import is_nothing
 from dualmc.compiled.dual_type import is_dual, is_scalar
-from dualmc.compiled.intrinsics import as_dual, depending, factor_of, primal_of
+from dualmc.compiled.intrinsics import as_dual, depending, factor_of, flat, primal_of
 
 # --- np.where ------------------------------------------------------------------------------------
 
@@ -72,11 +72,10 @@ def _bounded(function, ufunc, choice):
 
         def of_numbers(a, bound):
             u, v = factor_of(a), factor_of(bound)
-            if u != u or v != v:  # Numba takes the one that Python's own function would
-                y = choice(u, v)
-                is_first = y == u or (y != y and u != u)
-                taken = as_dual(kind, a) if is_first else as_dual(kind, bound)
-                return depending(depending(taken, a), bound)
+            y = choice(u, v)
+            if y == y and (u != u or v != v):  # as Python's own function would
+                first, second = as_dual(kind, a), as_dual(kind, bound)
+                return depending(first, second) if y == u else depending(second, first)
             return as_dual(kind, ufunc(a, bound))
 
         return of_numbers
@@ -144,14 +143,16 @@ def _finite(x, nan, posinf, neginf):
     if is_nothing(posinf) and is_nothing(neginf):  # the Numba before has no others
 
         def of_nan(x, nan, posinf, neginf):
-            v = primal_of(x)
-            return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan))
+            v = factor_of(x)
+            return x if np.isfinite(v) else depending(as_dual(x, np.nan_to_num(v, True, nan)), x)
 
         return of_nan
 
     def of_number(x, nan, posinf, neginf):
-        v = primal_of(x)
-        return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf))
+        v = factor_of(x)
+        if np.isfinite(v):
+            return x
+        return depending(as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf)), x)
 
     return of_number
 
@@ -182,7 +183,7 @@ def rounded(x, decimals):
 def _rounded(x, decimals):
     if not is_dual(x):
         return None
-    return lambda x, decimals: as_dual(x, np.round(primal_of(x), decimals))
+    return lambda x, decimals: flat(x, np.round(primal_of(x), decimals))
 
 
 def _round(a, decimals=0, out=None):
