@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numba.core.registry import CPUDispatcher
+from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
@@ -88,11 +88,18 @@ def jacobian_fwd(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
-    if type(f) is CPUDispatcher and len(args) == 1 and argnums == 0:
-        if not (chunk_size or sparse or has_aux or unknown) and layout == "numerator":
-            J = _at_once(f, args[0])
-            if J is not None:
-                return J
+    if type(f) is CPUDispatcher and len(args) == 1:  # in few steps: f may take half a microsecond
+        (x,) = args
+        if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
+            is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
+            if is_usual and layout == "numerator" and not unknown:
+                try:
+                    sweep = swift[id(f)][x.size]
+                except KeyError:
+                    sweep = None
+                J = calling_compiled().at_once(f, x, swift) if sweep is None else sweep(x)
+                if J is not None:
+                    return J
     if unknown:
         names.refuse_keywords("jacobian_fwd", unknown)
     _, J, aux = _differentiate(
@@ -263,20 +270,16 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
     return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
 
 
-# Jacobians of compiled functions, by id of the function and number of inputs: see `_at_once`.
+# Jacobians of compiled functions at one vector or array: by id of the function its sweeps by their
+# number of inputs, for as long as it lives.
 swift: dict = {}
 
 
-def _at_once(f, x):
-    """The Jacobian of a compiled function at a vector or array, without further ado; or None."""
-    if type(x) is not np.ndarray or x.dtype is not FLOAT64 or not x.flags.carray or watch.watched:
-        return None
-    sweep = swift.get((id(f), x.size))
-    if sweep is not None:
-        return sweep(x)
+def calling_compiled():
+    """What calls compiled functions, loaded with the first of them."""
     from dualmc.compiled import calling
 
-    return calling.at_once(f, x, swift)
+    return calling
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):

@@ -39,7 +39,8 @@ def jit_jacobian(
         The position of the argument that `f` writes its result to, if it returns nothing; it is
         written to by `jac` as well.
     inplace : bool, optional
-        ``jac(J, *args)`` writes to J, C-contiguous and of the size of the Jacobian, and returns it.
+        ``jac(J, *args)`` writes to J, C-contiguous and of the size of the Jacobian, and returns it;
+        with `sparse` to an array for the nonzeros.
 
     Returns
     -------

@@ -295,7 +295,8 @@ def prepare(
     prepared : Prepared
         ``prepared(*args)`` is ``jacobian_fwd(f, *args, ...)``;
         ``prepared.value_and_jacobian(*args)`` has the value too, to rounding; of a Hessian, which
-        is the Jacobian of the gradient, that is the gradient.
+        is the Jacobian of the gradient, that is the gradient.  `Prepared.njit` and `Prepared.cfunc`
+        hand the machine code to callers that are compiled themselves.
 
     Warns
     -----

@@ -111,9 +111,9 @@ def inside(problem):
     ways = {
         "f": problem.f,
         ANALYTIC: problem.jacobian,
+        DISPATCHER: dispatcher(problem),
         QUOTIENTS: differences.of(problem),
     }
-    ways[DISPATCHER] = dispatcher(problem)
     found = recorded(problem)
     if found is not None:
         ways[RECORDED] = found

@@ -79,9 +79,11 @@ def at_once(f, x, swift):
     sweep = made(f, (0,), chunk_for(n), "shaped")
     J = answered("jacobian", f, sweep, (x,), (x,))
     if J is not None:
-        key = id(f), n
-        swift[key] = sweep
-        _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        key = id(f)
+        if key not in swift:  # one table alone: see `forward.swift`
+            swift[key] = {}
+            _ends[key] = weakref.ref(f, lambda _: (swift.pop(key, None), _ends.pop(key, None)))
+        swift[key][n] = sweep
     return J
 
 
@@ -99,13 +101,21 @@ def hessian(request):
     answers, which knows how to go on.
     """
     f, xs = request.f, request.xs
-    if request.sparse or not is_answered(f, xs):
+    if not is_answered(f, xs) or request.sparse and len(xs) > 1:
         return None
     n = sum(request.sizes)
+    if n > MOST_INPUTS:
+        return None
     positions = tuple(sorted(request.numbers))
     lanes = min(chunk_for(n), MOST_LANES // 2)
     chunk = lanes if request.chunk_size is None else min(request.chunk_size, max(n, 1))
     gradient = made(f, positions, lanes, "raw")
+    if request.sparse or n > FEW_INPUTS:
+        H = _structured(request, gradient)
+        if H is not None:
+            return H
+        if request.sparse:
+            return None
     sweep = made(gradient, positions, min(chunk, MOST_LANES), "raw")
     args = arguments(request.args, request.numbers, xs)
     H = answered("hessian", f, sweep, args, args)
@@ -113,6 +123,26 @@ def hessian(request):
         return None
     order = order_of(request)
     return _in_blocks(request, H[order][:, order])
+
+
+# Up to so many inputs a Hessian is computed without looking for its structure, and from so many on
+# the general path is faster: nested Duals take as many passes as there are chunks of inputs.
+FEW_INPUTS, MOST_INPUTS = 32, 20_000
+
+
+def _structured(request, gradient):
+    """The Hessian as the sparse Jacobian of the gradient; None: not here, or it is rather dense."""
+    from dualmc.compiled.sparse import verbs
+
+    found = verbs.filled(request.of(gradient, sparse=True), not request.sparse)
+    if found is None:
+        return None
+    matrix = found[1]
+    if matrix.shape[0] != matrix.shape[1] or np.isnan(matrix.data).any():
+        return None
+    if request.sparse:
+        return matrix if request.format == "csr" else matrix.asformat(request.format)
+    return _in_blocks(request, matrix.toarray())
 
 
 def _in_blocks(request, H):

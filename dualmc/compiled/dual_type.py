@@ -59,6 +59,14 @@ class DualType(types.Type):
             super().__init__(f"Dual({inner},{n})")
 
     @property
+    def has_live(self):
+        """Whether the last word of marks, an odd one, tells partials that are not 0 for certain.
+
+        Those of derivatives that are derived again: a factor's marks count only beside such.
+        """
+        return self.marks % 2 == 1
+
+    @property
     def unmarked(self):
         return DualType(self.inner, self.n)
 

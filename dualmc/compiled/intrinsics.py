@@ -142,7 +142,9 @@ def _unknown(context, builder, kind, dual):
         lanes = partials.lanes_of(builder, kind, parts)
         plain = pack(context, builder, kind.unmarked, primal, lanes)
         plain = _unknown(context, builder, kind.unmarked, plain)
-        out = builder.insert_value(parts, builder.extract_value(plain, [1]), [0])
+        words = context.get_value_type(kind.partials.words)
+        all_marks = ir.Constant(words, [I64(-1)] * kind.marks)
+        out = partials.marked(context, builder, kind, builder.extract_value(plain, [1]), all_marks)
         return pack(context, builder, kind, primal, out)
     if not is_dual(kind.inner):
         parts = partials.splat(builder, context.get_value_type(kind.partials), base)
@@ -226,6 +228,11 @@ def basis(context, builder, kind, k):
         hit = builder.icmp_signed("==", k, ir.Constant(k.type, i))
         one = builder.select(hit, ir.Constant(base, 1.0), ir.Constant(base, 0.0))
         one = context.cast(builder, one, kind.base, kind.inner)
+        if kind.inner.has_live:
+            words = ir.Constant(context.get_value_type(kind.inner.partials.words), None)
+            live = builder.sext(hit, I64)
+            words = builder.insert_element(words, live, I64(kind.inner.marks - 1))
+            one = builder.insert_value(one, words, [1, 1])
         out = builder.insert_value(out, one, [i])
     return out
 

@@ -125,9 +125,20 @@ def scaled(context, builder, kind, factor, partials):
     out = ir.Constant(context.get_value_type(kind.partials), ir.Undefined)
     for i in range(kind.n):
         part = builder.extract_value(partials, [i])
-        part = call(context, builder, operator.mul, kind.inner, factor, part)
-        out = builder.insert_value(out, part, [i])
+        product = call(context, builder, operator.mul, kind.inner, factor, part)
+        if kind.inner.has_live:
+            product = _unless_dead(builder, kind.inner, part, product)
+        out = builder.insert_value(out, product, [i])
     return out
+
+
+def _unless_dead(builder, kind, part, product):
+    """`product` without marks where `part` is 0 for all values."""
+    is_live = builder.extract_element(builder.extract_value(part, [1, 1]), I32(kind.marks - 1))
+    marks = builder.extract_value(product, [1, 1])
+    is_live = builder.icmp_unsigned("!=", is_live, is_live.type(0))
+    marks = builder.select(is_live, marks, ir.Constant(marks.type, None))
+    return builder.insert_value(product, marks, [1, 1])
 
 
 def combined(context, builder, kind, *terms, refined=None):

@@ -6,6 +6,7 @@ Names that lead to compiled functions lead to their copies, those of NumPy's tha
 for Python, since an array of Duals has no NumPy dtype.
 """
 
+import importlib
 import types as python_types
 import weakref
 
@@ -40,10 +41,20 @@ class Shim(python_types.ModuleType):
         super().__init__(module.__name__)
         self.__dict__["_module"], self.__dict__["_retarget"] = module, retarget
 
+    def __reduce__(self):
+        retarget = self._retarget
+        return _shim, (self._module.__name__, retarget.kind, retarget.promotes_all)
+
     def __getattr__(self, name):
         found = self._retarget.swapped(getattr(self._module, name))
         self.__dict__[name] = found
         return found
+
+
+def _shim(name, kind, promotes_all):
+    """The `Shim` of a module, in a process that may not know Duals yet."""
+    importlib.import_module("dualmc.compiled.everything")
+    return retarget(kind, promotes_all).swapped(importlib.import_module(name))
 
 
 def retarget(kind, promotes_all=False):

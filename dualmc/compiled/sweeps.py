@@ -11,6 +11,7 @@ from types import FunctionType
 
 import numba
 from numba.core import errors, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.sigutils import normalize_signature
 from numba.extending import overload
 
@@ -152,7 +153,11 @@ class Sweep:
         arguments = self._arguments(seed, handing)
         if self.out is None:
             return f"y = f({arguments})"
-        return f"d = seeded(T, a{self.out}, {blocks.NOWHERE}); f({arguments}); y = d"
+        return f"d = {self._result()}; f({arguments}); y = d"
+
+    def _result(self):
+        """The array of Duals that f is given to write its result to."""
+        return f"seeded(T, a{self.out}, {blocks.NOWHERE})"
 
     def _saved(self):
         """The statements that keep arguments for later calls."""
@@ -252,6 +257,10 @@ class _Compiling:
         self.by_class = type(dispatcher).compile
 
     def __call__(self, signature):
+        with global_compiler_lock:  # what is changed here no other thread may compile
+            return self._compiled(signature)
+
+    def _compiled(self, signature):
         dispatcher = self.dispatcher()
         scope = dispatcher.py_func.__globals__
         before = {name: scope[name] for name in ("f", *repeating.UNWRITTEN)}

@@ -38,9 +38,7 @@ def jacobian(f, argnums, chunk_size, value, sparse, out, inplace):
     caller = "jit_jacobian"
     check_compiled(f, caller)
     if sparse is not None:
-        from dualmc.compiled.sparse.operator import jacobian_by_example
-
-        return jacobian_by_example(f, argnums, chunk_size, value, sparse)
+        return _of_example(f, argnums, chunk_size, value, sparse, out, inplace)
     chunk = 8 if chunk_size is None else options.check_chunk_size(chunk_size, caller)
     count = f.py_func.__code__.co_argcount
     positions, is_tuple = options.check_argnums(argnums, count, caller)
@@ -50,6 +48,16 @@ def jacobian(f, argnums, chunk_size, value, sparse, out, inplace):
         raise ValueError(f"{caller}: inplace=True writes one Jacobian, and returns no value.")
     mode = "into" if inplace else "value and shaped" if value else "shaped"
     return made(f, positions, chunk, mode, out=out, is_tuple=is_tuple)
+
+
+def _of_example(f, argnums, chunk_size, value, sparse, out, inplace):
+    from dualmc.compiled.sparse.operator import jacobian_by_example
+
+    if out is not None:
+        count = f.py_func.__code__.co_argcount
+        positions, _ = options.check_argnums(argnums, count, "jit_jacobian")
+        out = _checked_out(out, count, positions, "jit_jacobian")
+    return jacobian_by_example(f, argnums, chunk_size, value, sparse, out, inplace)
 
 
 def _checked_out(out, count, positions, caller):

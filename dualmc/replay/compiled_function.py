@@ -10,6 +10,7 @@ from typing import Any
 from numba.core.registry import CPUDispatcher
 
 from dualmc.calls.request import Request
+from dualmc.forward import swift
 
 # Derivatives that a compiled function's sweeps give.
 KINDS = ("jacobian", "hessian", "gradient")
@@ -62,16 +63,23 @@ def of(request: Request, kind: str, is_direct: bool) -> CompiledFunction | None:
     if not calling.is_answered(f, request.xs):
         return None
     if kind == "jacobian" and is_direct and not request.sparse and len(request.args) == 1:
-        found: dict = {}
-        if calling.at_once(f, request.xs[0], found) is None:
+        x = request.xs[0]
+        coloured = sparse_verbs().dense_at_once(f, x)
+        if coloured is not None:
+            return CompiledFunction(request, coloured, is_direct)
+        if calling.at_once(f, x, swift) is None:
             return None
-        return CompiledFunction(request, *found.values(), is_direct)
+        return CompiledFunction(request, swift[id(f)][x.size], is_direct)
     is_sparse = request.sparse and kind == "jacobian"
     if calling.passes(request.of(f, is_sparse)) is None:
         return None
     sweep = None
     if is_sparse and is_direct and len(request.args) == 1:
-        from dualmc.compiled.sparse import verbs
-
-        sweep = verbs.at_once(request)
+        sweep = sparse_verbs().at_once(request)
     return CompiledFunction(request, sweep, is_direct)
+
+
+def sparse_verbs():
+    from dualmc.compiled.sparse import verbs
+
+    return verbs

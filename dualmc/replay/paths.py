@@ -46,8 +46,9 @@ class Paths:
 
     Attributes
     ----------
-    active, is_tuple
-        The numbers of the arguments differentiated, and whether they were given as a tuple.
+    active, is_tuple, format
+        The numbers of the arguments differentiated, whether they were given as a tuple, and the
+        format of a sparse Jacobian.
     kept : list of (key, Path)
         The latest first; another list after each change.
     slow : list of (key, Path)
@@ -72,6 +73,7 @@ class Paths:
         self._request = request
         self.active = request.numbers
         self.is_tuple = request.is_tuple
+        self.format = request.format
         self._of = of
         self._fresh = fresh
         self._options = options

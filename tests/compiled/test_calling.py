@@ -1,6 +1,9 @@
 """The verbs on functions compiled by Numba: what they return, and what they do not change."""
 
 import gc
+import pickle
+import subprocess
+import sys
 import threading
 import warnings
 
@@ -60,7 +63,7 @@ def test_value_is_that_of_the_function_to_the_bit():
 def test_the_at_once_path_is_the_general_one():
     forward.swift.clear()
     first = dm.jacobian_fwd(f, X)
-    assert (id(f), 3) in forward.swift
+    assert 3 in forward.swift[id(f)]
     np.testing.assert_array_equal(dm.jacobian_fwd(f, X), first)
     _, general = dm.value_and_jacobian_fwd(f, X)
     np.testing.assert_array_equal(general, first)
@@ -231,8 +234,8 @@ def test_arguments_are_checked():
 def test_functions_are_freed():
     g = numba.njit(lambda x: x * 3.0)
     dm.jacobian_fwd(g, X)
-    key = id(g), 3
-    assert key in forward.swift
+    key = id(g)
+    assert list(forward.swift[key]) == [3]
     del g
     gc.collect()
     assert key not in forward.swift
@@ -254,6 +257,43 @@ def test_threads():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not wrong
+
+
+@numba.njit
+def promoted(x):
+    w = np.eye(2)
+    w[0, 1] = x[0]
+    return w @ x
+
+
+def test_first_calls_from_several_threads():
+    """Each compiles for arguments of its own, at the second try."""
+    jac = dm.jit_jacobian(promoted)
+    x = np.array([1.0, 2.0])
+    given = [x, x.astype(np.float32), np.repeat(x, 2)[::2]]
+    found = {}
+
+    def run(i):
+        found[i] = jac(given[i])
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    for i in range(3):
+        np.testing.assert_array_equal(found[i], [[3.0, 1.0], [0.0, 1.0]])
+
+
+def test_pickled():
+    """Also in a process that has met no compiled function."""
+    jac = dm.jit_jacobian(f, chunk_size=2)
+    expected = jac(X).tolist()
+    assert pickle.loads(pickle.dumps(jac))(X).tolist() == expected
+    text = "import pickle, sys; print(pickle.load(sys.stdin.buffer)(%r).tolist())"
+    code = f"from numpy import array; {text % X}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(jac), capture_output=True, check=True
+    )
+    assert eval(done.stdout) == expected
 
 
 def test_called_from_compiled_code():
@@ -302,3 +342,17 @@ def test_one_inside_another():
     by_y = np.array([[2 * y[0], p[0]], [y[1], y[0]]])
     by_p = np.array([[y[1], 0.0], [0.0, -1.0]])
     np.testing.assert_allclose(dm.jacobian_fwd(root, p), -np.linalg.solve(by_y, by_p), rtol=1e-13)
+
+
+def test_sweeps_are_never_those_of_a_function_that_is_gone():
+    """Ids come again: with `prepare` and without, no entry outlives its function."""
+    for k in range(60):
+        g = numba.njit(lambda x, k=float(k): x * k) if k % 2 else numba.njit(lambda x: x * 2.0)
+        if k < 4:
+            dm.jacobian_fwd(g, X)
+            dm.prepare(g, X)
+        key = id(g)
+        assert (key in forward.swift) == (k < 4)
+        del g
+        gc.collect()
+        assert key not in forward.swift

@@ -349,6 +349,27 @@ def test_short_functions_run_as_python_for_a_while():
     np.testing.assert_allclose(dm.jacobian_fwd(f, X[:2], sparse=True).toarray()[0], want, 1e-13)
 
 
+def test_short_functions_of_arrays(monkeypatch):
+    monkeypatch.setattr(policy, "PATIENCE", 30)
+
+    @numba.njit
+    def lorenz(y, s):
+        out = np.empty(3)
+        out[0] = s * (y[1] - y[0])
+        out[1] = y[0] * (28.0 - y[2]) - y[1]
+        out[2] = y[0] * y[1] - 2.0 * y[2]
+        return out
+
+    want = [[-9, 9, 0], [28 - X[2], -1, -X[0]], [X[1], X[0], -2]]
+    for _ in range(3):
+        np.testing.assert_allclose(dm.jacobian_fwd(lambda x: lorenz(x, 9.0), X), want)
+        np.testing.assert_allclose(dm.jacobian_rev(lambda x: lorenz(x, 9.0), X), want)
+    assert is_compiled(lorenz)
+    assert "lorenz(x, 9)" in str(dm.explain(lambda x: np.sum(lorenz(x, 9.0)), X))
+    prepared = dm.prepare(lambda x: lorenz(x, 9.0), X)
+    np.testing.assert_allclose(prepared(X), want)
+
+
 def test_policy():
     assert policy.Code(field.py_func).has_loops and policy.Code(outer.py_func).has_loops
     assert not policy.Code(lambda x: x + 1).has_loops
@@ -378,6 +399,19 @@ def test_structures_of_arguments():
     k = (np.array([1.0, 3.0]), 2)
     same_as_python(lambda h: lambda x: h((x, x[0]), k) * x, of_pair, X)
     same_as_python(lambda h: lambda x: h((x, 2.0), k) * x, of_pair, X)
+
+
+def test_structures_that_are_recorded():
+    @numba.njit
+    def of_pair(pair):
+        total = 0.0
+        for v in pair[0]:
+            total += v * pair[1]
+        return total
+
+    f = lambda x: of_pair((x, x[0]))  # noqa: E731
+    np.testing.assert_allclose(dm.prepare(f, X)(X), dm.jacobian_fwd(f, X), rtol=1e-14)
+    dm.explain(f, X)
 
 
 def test_constant_structures():

@@ -119,3 +119,91 @@ def test_perturbations_are_not_confused():
 def test_errors():
     with pytest.raises(ValueError, match="scalar"):
         dm.hessian(numba.njit(lambda x: (x[0], x[1])), np.ones(2))
+
+
+# --- Structure -----------------------------------------------------------------------------------
+
+
+@numba.njit
+def branched(x):
+    """Couples other neighbours where x[0] is large."""
+    total = 0.0
+    gap = 3 if x[0] > 2.0 else 1
+    for i in range(x.size - gap):
+        total += x[i] ** 2 * x[i + gap] + np.cos(x[i])
+    return total
+
+
+@numba.njit
+def weighted(x, c):
+    """Couples neighbours only where c is not 0."""
+    total = 0.0
+    for i in range(x.size - 1):
+        total += c * x[i] * x[i + 1] + x[i] ** 3
+    return total
+
+
+@numba.njit
+def with_kinks(x):
+    total = 0.0
+    for i in range(x.size - 1):
+        total += abs(x[i]) + x[i] * x[i + 1]
+    return total
+
+
+def exact_branched(x):
+    n, gap = x.size, 3 if x[0] > 2.0 else 1
+    H = np.zeros((n, n))
+    for i in range(n - gap):
+        H[i, i] += 2 * x[i + gap] - np.cos(x[i])
+        H[i, i + gap] += 2 * x[i]
+        H[i + gap, i] += 2 * x[i]
+    return H
+
+
+def test_structure_of_rosenbrock():
+    x = np.linspace(-1.2, 1.4, 50)
+    S = dm.hessian(rosenbrock, x, sparse=True)
+    assert S.nnz == 3 * 50 - 2
+    np.testing.assert_allclose(S.toarray(), rosen_hess(x), rtol=1e-13, atol=1e-12)
+    np.testing.assert_allclose(dm.hessian(rosenbrock, x), rosen_hess(x), rtol=1e-13, atol=1e-12)
+    assert dm.hessian(rosenbrock, x, sparse="csc").format == "csc"
+
+
+def test_structure_that_depends_on_values():
+    x = np.linspace(0.5, 1.5, 40)
+    z = x.copy()
+    z[0] = 5.0
+    for point in (x, z, x, z):
+        np.testing.assert_allclose(
+            dm.hessian(branched, point), exact_branched(point), rtol=1e-14, atol=1e-14
+        )
+
+
+def test_structure_is_not_that_of_a_constant_that_was_zero():
+    x = np.linspace(0.5, 1.5, 40)
+    for c in (0.0, 2.5, 0.0, -1.0):
+        off = np.full(39, c)
+        exact = np.diag(np.append(6 * x[:-1], 0.0)) + np.diag(off, 1) + np.diag(off, -1)
+        np.testing.assert_allclose(dm.hessian(weighted, x, c), exact, rtol=1e-14, atol=1e-14)
+        S = dm.hessian(weighted, x, c, sparse=True)
+        np.testing.assert_allclose(S.toarray(), exact, rtol=1e-14, atol=1e-14)
+
+
+def test_kinks_met_after_the_structure_was_found():
+    x = np.linspace(0.5, 1.5, 40)
+    exact = np.diag(np.ones(39), 1) + np.diag(np.ones(39), -1)
+    np.testing.assert_array_equal(dm.hessian(with_kinks, x), exact)
+    x[3] = 0.0
+    np.testing.assert_array_equal(dm.hessian(with_kinks, x), dm.hessian(with_kinks.py_func, x))
+    x[3] = 1.0
+    np.testing.assert_array_equal(dm.hessian(with_kinks, x), exact)
+
+
+def test_dense_structure():
+    @numba.njit
+    def f(x):
+        return np.sum(x) ** 3
+
+    x = np.linspace(0.0, 1.0, 40)
+    np.testing.assert_allclose(dm.hessian(f, x), np.full((40, 40), 6 * x.sum()), rtol=1e-14)

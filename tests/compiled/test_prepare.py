@@ -1,6 +1,7 @@
 """`prepare` of functions compiled by Numba: no recording, every branch, any number of steps."""
 
 import copy
+import gc
 import pickle
 
 import numba
@@ -76,3 +77,14 @@ def test_copies():
     np.testing.assert_array_equal(copy.copy(J)(x), expected)
     np.testing.assert_array_equal(copy.deepcopy(J)(x), expected)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(J))(x), expected)
+
+
+def test_preparing_a_function_does_not_keep_its_sweep_for_another():
+    """Functions of which one is prepared and freed, and the next has its place in memory."""
+    x = np.array([1.0, 2.0])
+    for k in range(1, 5):
+        f = numba.njit(eval(f"lambda x: x * {k}.0"))
+        np.testing.assert_array_equal(dm.jacobian_fwd(f, x), k * np.eye(2))
+        np.testing.assert_array_equal(dm.prepare(f, x)(x), k * np.eye(2))
+        del f
+        gc.collect()

@@ -229,3 +229,81 @@ def test_callers_are_not_kept_on_disk(tmp_path, monkeypatch):
     caller.jac = dm.jit_jacobian(gated, sparse=x)
     with pytest.warns(numba.core.errors.NumbaWarning, match="dynamic globals"):
         assert caller.caller(x) == 2.0 + 2 + 1 + 3 + 1
+
+
+@numba.njit
+def written(out, u, rate):
+    for i in range(u.size):
+        out[i] = u[i] ** 2 * rate if u[i] > 0 else u[i - 1]
+
+
+@numba.njit
+def written_alike(out, u, rate):
+    for i in range(u.size):
+        out[i] = u[i] ** 2 * rate * u[0]
+
+
+def test_result_written_to_an_argument_and_nonzeros_in_place():
+    u, out = np.array([1.0, 2.0, -3.0]), np.full(3, 7.0)
+    expected = [[6.0, 0, 0], [0, 12.0, 0], [0, 1.0, 0]]
+    jac = dm.jit_jacobian(written, argnums=1, out=0, sparse=(out, u, 3.0))
+    np.testing.assert_array_equal(matrix(jac, jac(out, u, 3.0)).toarray(), expected)
+    np.testing.assert_array_equal(out, [3.0, 12.0, 2.0])
+    with pytest.raises(ValueError, match="include"):
+        jac(out, -u, 3.0)
+    into = dm.jit_jacobian(written_alike, argnums=1, out=0, inplace=True, sparse=(out, u, 3.0))
+    data = np.full(into.indices.size, np.nan)
+    assert (
+        into(data, out, u, 3.0) is data or into(data, out, u, 3.0).ctypes.data == data.ctypes.data
+    )
+    np.testing.assert_array_equal(
+        matrix(into, data).toarray(), [[9.0, 0, 0], [12.0, 12.0, 0], [27.0, 0, -18.0]]
+    )
+    np.testing.assert_array_equal(out, [3.0, 12.0, 27.0])
+    with pytest.raises(ValueError, match="another size"):
+        into(np.empty(2), out, u, 3.0)
+    for wrong in (np.empty(10)[::2], np.empty(5, np.float32)):
+        with pytest.raises(numba.core.errors.TypingError, match="contiguous array"):
+            into(wrong, out, u, 3.0)
+    with pytest.raises(ValueError, match="out must be"):
+        dm.jit_jacobian(written, argnums=1, out=1, sparse=(out, u, 3.0))
+
+
+@numba.njit
+def counting(x, calls):
+    """Writes into an argument that it reads."""
+    calls[0] += 1.0
+    out = np.empty(x.size)
+    for i in range(x.size):
+        out[i] = x[i] * calls[0] if x[i] > 0 else x[i - 1] * calls[0]
+    return out
+
+
+def test_arguments_written_to_are_as_before_when_the_pattern_is_found_anew():
+    for x in ([1.0, 2.0, 3.0], [1.0, -2.0, 3.0], [-1.0, -2.0, -3.0]):
+        x = np.array(x)
+        y, J = dm.value_and_jacobian_fwd(counting, x, np.zeros(1), sparse=True)
+        np.testing.assert_array_equal(y, counting(x, np.zeros(1)))
+        np.testing.assert_array_equal(J.toarray() @ x, y)  # homogeneous of degree 1
+
+
+@numba.njit
+def mixed(x):
+    s = 0.0
+    for v in x:
+        s += v
+    return x * s
+
+
+def test_prepared_dense_jacobians_of_many_columns():
+    """By colours where few entries vary, by sweeps of all columns elsewhere; with branches."""
+    rng = np.random.default_rng(0)
+    J = dm.prepare(gated, rng.normal(size=300))
+    for _ in range(3):
+        x = rng.normal(size=300)
+        x[0] = abs(x[0])
+        np.testing.assert_array_equal(J(x), dm.jacobian_fwd(gated.py_func, x))
+    x = rng.normal(size=130)
+    np.testing.assert_allclose(
+        dm.prepare(mixed, x)(x), np.sum(x) * np.eye(130) + x[:, None], rtol=1e-13, atol=1e-14
+    )

@@ -285,6 +285,8 @@ def test_pickled_it_is_made_again():
     ({"signature": VECTOR}, ValueError, r"shape \(2, 2\). Say which with entry="),
     ({"signature": VECTOR, "entry": (0, 2)}, ValueError, "is no position"),
     ({"signature": VECTOR, "entry": 1}, ValueError, "is no position"),
+    ({"signature": VECTOR, "entry": (0, "x")}, ValueError, "is no position"),
+    ({"signature": VECTOR, "entry": (0, 0.0)}, ValueError, "is no position"),
     ({"entry": 1}, ValueError, "entry has no meaning"),
     ({"order": "A"}, ValueError, 'order must be "C" or "F"'),
     ({"order": "F"}, ValueError, 'order="F" is of the dense derivative'),

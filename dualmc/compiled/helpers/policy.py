@@ -2,9 +2,8 @@
 
 A sweep takes a good part of a second to compile.  Where the code of a function runs straight on,
 without loops and without calls of other compiled functions that have some, Python's way through it
-is short: on arrays it stays that way, in NumPy's functions, and on numbers for so many calls as
-come to `PATIENCE` instructions, about the time of compiling it.  Everything else is compiled when
-it is first called.
+is short, and is taken for so many calls as come to `PATIENCE` instructions.  Everything else is
+compiled when it is first called.
 
 Functions that draw random numbers are left to Python: the value and the rows come from different
 calls, which would not draw the same.
@@ -15,7 +14,7 @@ import types
 
 from numba.core.dispatcher import Dispatcher
 
-# Instructions that functions of numbers, without loops, run in Python before they are compiled.
+# Instructions that functions without loops run in Python before they are compiled.
 PATIENCE = 100_000
 # What gives writable memory of arrays that may not be written to.
 HIDDEN = frozenset("flat fill_diagonal nditer nan_to_num ascontiguousarray asfortranarray".split())

@@ -28,7 +28,7 @@ def call(function, given, kwargs):
     info = function.known
     if info is None:
         info = function.known = known.of(function.dispatcher)
-    if info.is_patient:
+    if info.is_patient and not has_traced(given):
         info.run_as_python()
         return function.function(*given, **kwargs)
     try:
@@ -66,7 +66,7 @@ def _stepped(info, function, given):
     dispatcher = function.dispatcher
     args = Arguments(given)
     way = info.way(args.key, args.dtype)
-    if way.is_pythons or args.has_arrays and not info.code.has_loops:
+    if way.is_pythons:
         raise Unfit
     if info.code.asks_layout and not args.are_contiguous():
         raise Unfit

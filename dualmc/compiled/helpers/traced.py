@@ -1,7 +1,7 @@
 """Calls of compiled functions while f is recorded as a graph: one node each, named after them.
 
-Only of functions with loops, and of such as write into none of their arguments; others run as
-Python, step by step.  So do, where f is recorded to be replayed as machine code, calls that come to
+Only of such as write into none of their arguments; others run as Python, step by step.  So do,
+where f is recorded to be replayed as machine code, functions without loops, and calls that come to
 few steps and decide nothing by values: their steps become machine code with the others.
 """
 
@@ -31,6 +31,9 @@ class Step:
 
 def call(info, function, given):
     """The call as one node."""
+    recorder = next((a._recorder for a in given if type(a) is Traced), None)
+    if recorder is None or recorder.whole and not info.code.has_loops:
+        raise Unfit
     values, roles, key = [], "", []
     for a in given:
         role = "p"
@@ -47,7 +50,7 @@ def call(info, function, given):
         raise Unfit
     if dtypes:
         way = info.way(tuple(key), dtypes.pop())
-        if way.is_pythons or _is_short(way, function, given):
+        if way.is_pythons or recorder.whole and _is_short(way, function, given):
             raise Unfit
         _settle(way, function.dispatcher, values, roles)
     if function.step is None:
@@ -92,9 +95,6 @@ class _Long(BaseException):
 
 def _is_short(way, function, given):
     """Whether the call comes to few steps, whatever the values."""
-    first = next(a for a in given if type(a) is Traced)
-    if not first._recorder.whole:
-        return False
     shapes = tuple(np.shape(a.value) if type(a) is Traced else a for a in given)
     try:
         if shapes not in way.short:

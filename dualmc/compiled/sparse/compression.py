@@ -17,19 +17,20 @@ COLUMNS = 64 * plan.MARKS
 _DETECTION = """
 def sweep({names}c, {rest}):
     {offsets}
-    return marks_in(f({seeds}))
+    {call}
+    return marks_in(y)
 """
 
 _COMPRESSED = """
-def sweep({names}plan, codes, {rest}):
+def sweep({into}{names}plan, codes, {rest}):
     {offsets}
     m, n, passes, count = plan[0], plan[1], plan[2], plan[3]
     starts, seeds, allowed = plan[4], 0, passes * n * W
     if given != n:
         raise ValueError("There are not as many inputs as at the example.")
     {saved}
-    y = f({first})
-    data = room_for(E, y, count)
+    {first}
+    {room}
     if rows_of(y) != m:
         {sizes}
     is_strange = scatter(data, y, plan, starts, codes, allowed){value}
@@ -37,10 +38,11 @@ def sweep({names}plan, codes, {rest}):
         starts += m + 1
         seeds += n * W
         allowed += m * W
-        y = f({later})
+        {later}
         if rows_of(y) != m:
             {sizes}
         is_strange |= scatter(data, y, plan, starts, codes, allowed)
+    {back}
     {result}
 """
 
@@ -48,6 +50,8 @@ _VALUE = "\n    v = values_of(E, y)"
 _RAISING = {
     "sizes": 'raise ValueError("f returned other shapes than at the example.")',
     "value": "",
+    "into": "",
+    "room": "data = room_for(E, y, count)",
     "result": """if is_strange:
         raise ValueError(
             "f depends here on inputs that it did not depend on at the examples. "
@@ -56,17 +60,38 @@ _RAISING = {
     return {data}""",
 }
 _RETURNS = {
-    "flag": {
+    "flag": _RAISING
+    | {
         "sizes": "return OTHER_SIZE, values_of(E, y), data",
         "value": _VALUE,
         "result": "return (STRANGE if is_strange else FINE), v, data",
     },
     "alone": _RAISING | {"result": _RAISING["result"].format(data="data")},
     "with value": _RAISING | {"value": _VALUE, "result": _RAISING["result"].format(data="v, data")},
+    "into": _RAISING
+    | {
+        "into": "data, ",
+        "room": """if data.size != count:
+        raise ValueError("The array for the nonzeros has another size than there are of them.")""",
+        "result": _RAISING["result"].format(data="data"),
+    },
 }
 
 
-class Detection(Sweep):
+def words_for(source):
+    """Words of marks; one more for a derivative that is derived again: `DualType.has_live`."""
+    return plan.MARKS + (source.nested is not None)
+
+
+class Marking(Sweep):
+    """A sweep of marked Duals."""
+
+    @property
+    def words(self):
+        return words_for(self.source)
+
+
+class Detection(Marking):
     """Which rows of y depend on which columns, COLUMNS of them from column c on.
 
     Attributes
@@ -76,13 +101,19 @@ class Detection(Sweep):
         those beyond `positions` are constants.
     """
 
-    def __init__(self, f, positions, watched, base=types.float64):
-        super().__init__(f, positions, 1, "detection", base)
+    def __init__(self, f, positions, out, watched, base=types.float64):
+        super().__init__(f, positions, 1, "detection", base, out)
         self.inputs = positions
         self.positions = tuple(sorted({*positions, *watched}))
 
     def kind(self, inner):
-        return DualType(inner, 1, plan.MARKS)
+        return DualType(inner, 1, self.words)
+
+    def names(self):
+        return names_of(self._named)
+
+    def _result(self):
+        return f"marked(T, a{self.out}, {marks.NEVER})"
 
     def scope(self):
         return super().scope() | {"marked": marks.marked, "marks_in": marks.marks_in}
@@ -93,46 +124,54 @@ class Detection(Sweep):
 
     def text(self):
         return _DETECTION.format(
-            names=names_of(self.positions),
+            names=self.names(),
             rest=self.rest(),
             offsets=_offsets(self.inputs),
-            seeds=self._arguments(
+            call=self._call(
                 lambda i: f"marked(T, a{i}, {f'o{i} - c' if i in self.inputs else marks.NEVER})",
                 "copied",
             ),
         )
 
 
-class Compressed(Sweep):
+class Compressed(Marking):
     """The nonzeros, from few passes.
 
     Attributes
     ----------
     is_checked : bool
         Whether Duals are marked.
-    returns : {"flag", "alone", "with value"}
-        A flag, the value and the nonzeros; or, for callers in compiled code, the nonzeros, alone or
-        after the value: what does not fit is then an error.
+    returns : {"flag", "alone", "with value", "into"}
+        A flag, the value and the nonzeros; or, for callers in compiled code, the nonzeros, alone,
+        after the value or in an array that is given: what does not fit is then an error.
     """
 
-    def __init__(self, f, positions, chunk, is_checked, returns="flag", base=types.float64):
+    def __init__(self, f, positions, out, chunk, is_checked, returns="flag", base=types.float64):
         mode = f"{'checked' if is_checked else 'compressed'} {returns}"
-        super().__init__(f, positions, chunk, mode, base)
+        super().__init__(f, positions, chunk, mode, base, out)
         self.is_checked, self.returns = is_checked, returns
 
     def kind(self, inner):
-        return DualType(inner, self.chunk, plan.MARKS if self.is_checked else 0)
+        return DualType(inner, self.chunk, self.words if self.is_checked else 0)
 
     def scope(self):
-        names = ("painted", "room_for", "scatter")
+        names = ("marked", "painted", "room_for", "scatter")
         found = super().scope() | {name: getattr(marks, name) for name in names}
-        words = plan.MARKS if self.is_checked else 0
+        words = self.words if self.is_checked else 0
         return found | {"W": words, "FINE": FINE, "STRANGE": STRANGE, "OTHER_SIZE": OTHER_SIZE}
+
+    def names(self):
+        return names_of(self._named)
+
+    def _result(self):
+        if self.is_checked:
+            return f"marked(T, a{self.out}, {marks.NEVER})"
+        return super()._result()
 
     def text(self):
         def seed(first, handing):
             at = "plan, HEADER + o{i}, {first}, codes, seeds + o{i} * W"
-            return self._arguments(
+            return self._call(
                 lambda i: f"painted(T, a{i}, {at.format(i=i, first=first)})".replace(
                     "HEADER", str(plan.HEADER)
                 ),
@@ -140,9 +179,10 @@ class Compressed(Sweep):
             )
 
         return _COMPRESSED.format(
-            names=names_of(self.positions),
+            names=self.names(),
             rest=self.rest(),
             offsets=_offsets(self.positions),
+            back="" if self.out is None else f"write_values(a{self.out}, d)",
             saved=self._saved(),
             first=seed("0", "once"),
             later=seed("c * N", "again"),
@@ -150,8 +190,8 @@ class Compressed(Sweep):
         )
 
 
-def names_of(positions):
-    return "".join(f"a{i}, " for i in range(positions[-1] + 1))
+def names_of(count):
+    return "".join(f"a{i}, " for i in range(count))
 
 
 def _offsets(positions):

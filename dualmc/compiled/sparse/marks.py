@@ -1,7 +1,7 @@
 """Machine code around marked Duals: inputs with bits, bits of outputs, and nonzeros in place."""
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, errors, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
@@ -189,6 +189,10 @@ def scatter(context, data, y, plan, starts, codes, allowed):
     rows do.  True: a row has a mark that is not allowed.
     """
     output = Output(y)
+    if output.dual is not None and (data.dtype != output.dual.inner or data.layout != "C"):
+        raise errors.TypingError(
+            f"dualmc: the nonzeros need a contiguous array of {output.dual.inner}, not {data}"
+        )
 
     def code(context, builder, sig, args):
         data, y, plan, first, codes, allowed = args

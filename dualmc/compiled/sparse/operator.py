@@ -16,16 +16,16 @@ from dualmc.calls import options
 from dualmc.calls.inputs import as_input, as_read
 from dualmc.compiled import calling
 from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.sparse.compression import Compressed, names_of
+from dualmc.compiled.sparse.compression import Compressed
 from dualmc.compiled.sparse.patterns import Fingerprint, patterns_of
 
 _CALLER = "jit_jacobian"
 
 _TEXT = """
-def jac({names}{rest}):
+def jac({into}{names}{rest}):
     {admitted}
     at = places()
-    return sweep({names}array_at(at, TABLE), array_at(at + 16, CODES), {rest})
+    return sweep({into}{names}array_at(at, TABLE), array_at(at + 16, CODES), {rest})
 """
 
 
@@ -105,11 +105,11 @@ def _has_dual(kind):
 class Pattern:
     """What `jac.include` and its attributes need."""
 
-    def __init__(self, f, positions, example):
+    def __init__(self, f, positions, out, example):
         self.f, self.positions = f, positions
-        self.patterns = patterns_of(f, positions)
+        self.patterns = patterns_of(f, positions, out)
         args = self._read(example)
-        print_ = Fingerprint(args, positions)
+        print_ = Fingerprint(args, positions, out)
         plan = self.patterns.filled(args)[2]
         # Compiled code cannot compare all that a pattern depends on.
         self.is_checked = not print_.is_alone or print_.integers not in plan.certain
@@ -119,11 +119,16 @@ class Pattern:
         self._hold(plan)
 
     def _hold(self, plan):
-        table, codes = plan.checked() if self.is_checked else (plan.table, np.zeros(1, np.uint64))
+        table, codes = self._codes(plan)
         places = np.array([table.ctypes.data, table.size, codes.ctypes.data, codes.size])
         _alive.append((table, codes, places))
         self.plan = plan
         self.holder[0] = places.ctypes.data  # at once: calls may be under way
+
+    def _codes(self, plan):
+        if self.is_checked:
+            return plan.checked(self.patterns.words)
+        return plan.table, np.zeros(1, np.uint64)
 
     def _read(self, args):
         last = self.positions[-1]
@@ -152,7 +157,7 @@ class Pattern:
         jac.shape = self.plan.m, self.plan.n
 
 
-def jacobian_by_example(f, argnums, chunk_size, value, example):
+def jacobian_by_example(f, argnums, chunk_size, value, example, out, inplace):
     """See `dualmc.jit_jacobian`."""
     if chunk_size is not None:
         raise TypeError(f"{_CALLER}: with sparse the colours tell how many columns go together.")
@@ -161,21 +166,25 @@ def jacobian_by_example(f, argnums, chunk_size, value, example):
             f"{_CALLER}: sparse must be an example of x, or the tuple of all arguments, at which "
             f"the pattern is found; got sparse={example!r}."
         )
+    if inplace and value:
+        raise ValueError(f"{_CALLER}: inplace=True writes one Jacobian, and returns no value.")
     example = example if type(example) is tuple else (example,)
     positions = options.check_argnums(argnums, len(example), _CALLER)[0]
     if list(positions) != sorted(positions):
         raise ValueError(f"{_CALLER}: argnums must ascend with sparse, got {argnums!r}.")
-    pattern = Pattern(f, positions, example)
-    lanes = pattern.plan.lanes
-    sweep = Compressed(f, positions, lanes, pattern.is_checked, "with value" if value else "alone")
+    pattern = Pattern(f, positions, out, example)
+    returns = "into" if inplace else "with value" if value else "alone"
+    sweep = Compressed(f, positions, out, pattern.plan.lanes, pattern.is_checked, returns)
     scope = {
         "sweep": sweep.compiled(), "admitted": pattern.admitted, "array_at": array_at,
         "places": _reading(pattern.holder.ctypes.data), "TABLE": np.int32, "CODES": np.uint64,
     }  # fmt: skip
-    names, rest = names_of(positions), sweep.rest()
+    names, rest = sweep.names(), sweep.rest()
     given = f"admitted(({names}) + rest)" if rest == "*rest" else f"admitted(({names}{rest}))"
-    admitted = "" if pattern.is_checked else given
-    text = _TEXT.format(names=names, rest=rest, admitted=admitted)
+    text = _TEXT.format(
+        names=names, rest=rest, into="data, " * inplace,
+        admitted="" if pattern.is_checked else given,
+    )  # fmt: skip
     exec(compile(text, __file__, "exec"), scope)
     jac = numba.njit(nogil=True)(scope["jac"])
     jac.include = lambda *args: pattern.include(jac, args)

@@ -13,7 +13,14 @@ from numba.core import errors
 
 from dualmc.compiled.source import Source
 from dualmc.compiled.sparse import plan as plans
-from dualmc.compiled.sparse.compression import COLUMNS, FINE, OTHER_SIZE, Compressed, Detection
+from dualmc.compiled.sparse.compression import (
+    COLUMNS,
+    FINE,
+    OTHER_SIZE,
+    Compressed,
+    Detection,
+    words_for,
+)  # fmt: skip
 from dualmc.compiled.sparse.decisions import catches_errors, watching
 
 _kept: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -22,12 +29,14 @@ _MOST = 16
 _NO_CODES = np.zeros(1, np.uint64)
 
 
-def patterns_of(f, positions):
-    """Those of `f` as a function of the arguments at `positions`, ascending."""
+def patterns_of(f, positions, out=None):
+    """Those of `f` as a function of the arguments at `positions`, ascending; `out` is the position
+    of the one that it writes its result to, if any.
+    """
     found = _kept.setdefault(f, {})
-    if positions not in found:
-        found[positions] = Patterns(f, positions)
-    return found[positions]
+    if (positions, out) not in found:
+        found[positions, out] = Patterns(f, positions, out)
+    return found[positions, out]
 
 
 class Fingerprint:
@@ -47,13 +56,15 @@ class Fingerprint:
         Whether all that matters is the size of one vector, or nothing.
     """
 
-    def __init__(self, args, positions):
+    def __init__(self, args, positions, out=None):
         self.watched, self.is_open, self.has_text = (), False, False
         key, integers = [], []
         for i, a in enumerate(args):
             key.append(self._of(a, i, positions, integers))
         self.key, self.integers = tuple(key), tuple(integers)
-        shapes = [np.shape(a) for a in args if issubclass(type(a), (np.ndarray, np.generic))]
+        self.watched = tuple(i for i in self.watched if i != out)
+        others = [a for i, a in enumerate(args) if i != out or np.ndim(a) != 1]
+        shapes = [np.shape(a) for a in others if issubclass(type(a), (np.ndarray, np.generic))]
         vectors = [shape for shape in shapes if shape]
         self.is_alone = not (self.is_open or self.has_text or integers)
         self.is_alone = self.is_alone and sum(map(len, vectors)) <= 1
@@ -91,20 +102,29 @@ class Fingerprint:
 class Patterns:
     """See `patterns_of`."""
 
-    def __init__(self, f, positions):
-        self.source, self.positions = Source(f), positions
+    def __init__(self, f, positions, out):
+        self.source, self.positions, self.out = Source(f), positions, out
+        self.last = 1 + max(positions[-1], -1 if out is None else out)
         self.catches = catches_errors(f)
+        self.words = words_for(self.source)
         self.plans = {}
         self.sweeps = {}
 
+    def plan_at(self, args, print_=None):
+        """The plan that is tried first at `args`, found there if there is none yet."""
+        print_ = Fingerprint(args, self.positions, self.out) if print_ is None else print_
+        plan = self.plans.get(print_.key)
+        return self._added(args, print_) if plan is None else plan
+
     def filled(self, args):
         """The value, the nonzeros at `args`, and the plan by which they are laid out."""
-        print_ = Fingerprint(args, self.positions)
-        plan = self.plans.get(print_.key)
-        if plan is None:
-            plan = self._added(args, print_)
+        print_ = Fingerprint(args, self.positions, self.out)
+        plan = self.plan_at(args, print_)
+        written = () if print_.integers in plan.certain else _copies(args)
         flag, y, data = self._run(plan, args, print_)
         if flag != FINE:
+            for a, before in written:  # f may have written into it
+                a[...] = before
             plan = self._added(args, print_, None if flag == OTHER_SIZE else plan)
             flag, y, data = self._run(plan, args, print_)
             if flag != FINE:
@@ -115,20 +135,19 @@ class Patterns:
         return y, data, plan
 
     def _run(self, plan, args, print_):
-        last = self.positions[-1] + 1
         sweep, table, codes = self.at_hand(plan, print_)
-        return sweep(*args[:last], table, codes, *args[last:])
+        return sweep(*args[: self.last], table, codes, *args[self.last :])
 
     def at_hand(self, plan, print_):
         """The sweep, the table and the codes that fill a plan for arguments like these."""
         is_checked = print_.integers not in plan.certain
-        table, codes = plan.checked() if is_checked else (plan.table, _NO_CODES)
+        table, codes = plan.checked(self.words) if is_checked else (plan.table, _NO_CODES)
         return self.sweep(Compressed, plan.lanes, is_checked), table, codes
 
     def sweep(self, kind, *options):
         found = self.sweeps.get((kind, options))
         if found is None:
-            found = kind(self.source.get(), self.positions, *options).compiled()
+            found = kind(self.source.get(), self.positions, self.out, *options).compiled()
             self.sweeps[kind, options] = found
         return found
 
@@ -160,12 +179,12 @@ class Patterns:
     def _detected(self, args, watched, is_closed):
         n = sum(np.size(args[i]) for i in self.positions)
         sweep = self.sweep(Detection, watched)
-        last = max(self.positions + watched) + 1
+        last = max(self.last, max(watched, default=0) + 1)
         rows, columns = [], []
         with watching() as was_decided:
             for first in range(0, max(n, 1), COLUMNS):
                 marks = sweep(*args[:last], first, *args[last:])
-                found = _entries(marks, first)
+                found = _entries(np.ascontiguousarray(marks[:, : plans.MARKS]), first, n)
                 rows.append(found[0])
                 columns.append(found[1])
             is_certain = is_closed and not (self.catches or was_decided())
@@ -174,10 +193,22 @@ class Patterns:
         return plans.Plan(*pattern, m, n), is_certain
 
 
-def _entries(marks, first):
-    """Rows and columns of the bits that are set."""
+def _copies(args):
+    """The arrays among the arguments that can be written to, each with a copy."""
+    found = []
+    for a in args:
+        if type(a) is np.ndarray and a.flags.writeable:
+            found.append((a, a.copy()))
+        elif issubclass(type(a), tuple):
+            found += _copies(a)
+    return found
+
+
+def _entries(marks, first, n):
+    """Rows and columns, of n, of the bits that are set."""
     nothing = np.empty(0, np.int32)
     count = plans.entries_of(marks, first, nothing, nothing, 0)
     rows, columns = np.empty(count, np.int32), np.empty(count, np.int32)
     plans.entries_of(marks, first, rows, columns, 0)
-    return rows, columns
+    is_there = columns < n  # where nothing is known, all bits are set
+    return (rows, columns) if is_there.all() else (rows[is_there], columns[is_there])

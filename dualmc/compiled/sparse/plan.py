@@ -57,8 +57,11 @@ class Plan:
             table[places:] = in_order
         return table
 
-    def checked(self):
-        """The table and the words of codes for passes that see entries outside of the pattern."""
+    def checked(self, words):
+        """The table and the codes for passes that see entries outside of the pattern.
+
+        Behind the MARKS words of codes others may follow, which are not looked at.
+        """
         if self._checked is None:
             passes = int(self.table[2])
             widest = int(np.diff(self.indptr).max(initial=0))
@@ -68,12 +71,22 @@ class Plan:
             allowed = np.zeros((len(seeds), self.m, MARKS), np.uint64)
             for seed, row in zip(seeds, allowed, strict=True):
                 unite(self.indptr, self.indices, seed, row)
+            # Bits that no column has are those of rows of which nothing is known: all are set.
+            allowed |= ~np.bitwise_or.reduce(seeds, axis=1, initial=np.uint64(0))[:, None]
+            seeds = _widened(seeds, words, 0)
+            allowed = _widened(allowed, words, -1)
             self._checked = table, np.concatenate([seeds.ravel(), allowed.ravel()])
         return self._checked
 
     def union(self, other, lanes=None):
         """The plan of both patterns together."""
         return Plan(*_union(self, other), self.m, self.n, lanes)
+
+
+def _widened(codes, words, fill):
+    """Codes, (passes, rows, MARKS), with as many words for each row."""
+    more = np.full((*codes.shape[:2], words - MARKS), fill, np.int64).view(np.uint64)
+    return np.concatenate([codes, more], axis=2)
 
 
 def lanes_for(colours):

@@ -85,7 +85,12 @@ def entry_of(entry, served):
             )
         return 0
     index = entry if type(entry) is tuple else (entry,)
-    if len(index) == len(shape) and all(-n <= i < n for i, n in zip(index, shape, strict=True)):
+    are_whole = all(issubclass(type(i), (int, np.integer)) for i in index)
+    if (
+        are_whole
+        and len(index) == len(shape)
+        and all(-n <= i < n for i, n in zip(index, shape, strict=True))
+    ):
         index = [i % n for i, n in zip(index, shape, strict=True)]
         return int(np.ravel_multi_index(index, shape)) if index else 0
     raise ValueError(f"Prepared.cfunc: entry={entry!r} is no position in the shape {shape}.")

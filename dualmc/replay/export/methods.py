@@ -9,7 +9,9 @@ from dualmc.replay.export.served import Refused, Served, serve
 class Exported:
     """The part of `Prepared` that hands machine code out."""
 
-    def njit(self, what: str = "derivative", points: Sequence[tuple] = ()) -> Callable:
+    def njit(
+        self, what: str = "derivative", points: Sequence[tuple] = (), *, raises: bool = True
+    ) -> Callable:
         """The machine code as a function that nopython code of Numba may call.
 
         The function takes those arguments of f that are floats or arrays of floats, of the shapes
@@ -30,6 +32,9 @@ class Exported:
         points : sequence of tuples, optional
             Arguments of f, at which f may go other ways: these are recorded too.  All ways that
             are known are served.
+        raises : bool, optional
+            False: where a call fails, all its results are NaN, and nothing is raised but for wrong
+            shapes.  Take it in ``prange``, where Numba loses what called functions raise.
 
         Returns
         -------
@@ -64,11 +69,13 @@ class Exported:
         array([0.70710678, 0.70710678])
         """
         served = _served(self, "njit", what, points)
-        if served.function is None:
+        raises = bool(raises)
+        if raises not in served.functions:
             from dualmc.replay.export import nopython  # registers types with Numba
 
-            served.function = nopython.function_of(served, self._entry(what, points))
-        return served.function
+            entry = self._entry(what, points)
+            served.functions[raises] = nopython.function_of(served, entry, raises)
+        return served.functions[raises]
 
     def cfunc(
         self,

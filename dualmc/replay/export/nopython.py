@@ -14,6 +14,7 @@ from numba.core.imputils import lower_constant
 from numba.extending import intrinsic, models, overload, register_model, typeof_impl
 
 from dualmc.replay.export.served import FAILURES, PINNED
+from dualmc.replay.machine.alone import OVERLAP
 
 DOUBLE_POINTER = ir.DoubleType().as_pointer()
 
@@ -52,11 +53,11 @@ def _constant(context, builder, kind, value):
     return context.get_dummy_value()
 
 
-def function_of(served, entry):
+def function_of(served, entry, raises):
     """The Dispatcher: ``function(*inputs, out=None)``."""
     names = [given.name for given in served.inputs]
     name = "_".join(part for part in served.label.split() if part.isidentifier())
-    scope = {"run": run, "code": entry, "__name__": __name__}
+    scope = {"run": run if raises else run_or_nan, "code": entry, "__name__": __name__}
     listed = "".join(f"{n}, " for n in names)
     exec(f"def {name}({listed}out=None):\n    return run(code, ({listed}), out)\n", scope)
     function = scope[name]
@@ -77,20 +78,33 @@ def run(code, inputs, out):
     )
 
 
-@overload(run)
-def _run(code, inputs, out):
-    served = PINNED[code.address]
-    writer = _Writer(served, [*inputs], out)
+def run_or_nan(code, inputs, out):
+    run(code, inputs, out)
+
+
+def _implementation(code, inputs, out, raises):
+    writer = _Writer(PINNED[code.address], [*inputs], out, raises)
     scope = {"np": np, "call": call}
     exec(writer.source(), scope)
     return scope["implementation"]
 
 
+@overload(run)
+def _run(code, inputs, out):
+    return _implementation(code, inputs, out, True)
+
+
+@overload(run_or_nan)
+def _run_or_nan(code, inputs, out):
+    return _implementation(code, inputs, out, False)
+
+
 class _Writer:
     """The source of one implementation, for arguments of these types."""
 
-    def __init__(self, served, kinds, out):
+    def __init__(self, served, kinds, out, raises):
         self.served = served
+        self.raises = raises
         self.kinds = kinds
         self.out = None if _is_none(out) else out
         self.lines = ["def implementation(code, inputs, out):"]
@@ -111,10 +125,7 @@ class _Writer:
             J = self._result("J", served.parts[0][0], outs[-1])
         listed = "".join(f"x{i}, " for i in range(len(self.kinds)))
         self._add(f"state, y0, J0 = call(code, ({listed}), {y}, {J})")
-        self._add("if state != 0:")
-        for state, (error, text) in FAILURES.items():
-            text = text.format(label=served.label)
-            self._add(f"    if state == {state}: raise {error.__name__}({text!r})")
+        self._fail("None" if is_split else J)
         found = []
         if served.value is not None:
             found.append("y0" if y == "None" else "y")
@@ -123,6 +134,17 @@ class _Writer:
             found.append(f"({derivative},)" if served.is_tuple and not is_split else derivative)
         self._add(f"return {', '.join(found)}")
         return "\n".join(self.lines)
+
+    def _fail(self, J):
+        """What a state other than 0 leads to; results are NaN already, but where they overlap."""
+        if not self.raises:
+            if J != "None":
+                self._add(f"if state == {OVERLAP}: {J}.fill(np.nan)")
+            return
+        self._add("if state != 0:")
+        for state, (error, text) in FAILURES.items():
+            text = text.format(label=self.served.label)
+            self._add(f"    if state == {state}: raise {error.__name__}({text!r})")
 
     def _add(self, line):
         self.lines.append(f"    {line}")

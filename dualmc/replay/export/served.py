@@ -78,8 +78,8 @@ class Served:
     what : str
     points : list of tuple
         Arguments at which f goes the ways that are served.
-    function : Dispatcher or None
-        For Numba, once somebody asks.
+    functions : dict
+        For Numba, once somebody asks: by whether they raise.
     """
 
     def __init__(self, label, alone, inputs, path, is_tuple, what, points):
@@ -89,7 +89,7 @@ class Served:
         self.is_tuple = is_tuple
         self.what = what
         self.points = points
-        self.function = None
+        self.functions = {}
         has_value, has_derivative = alone.has
         self.value = path.value_shape if has_value else None
         self.rows, self.columns = path.rows, path.columns
@@ -194,6 +194,10 @@ def _why_not(paths, layout):
     """What keeps the paths from being called with pointers alone, in words."""
     if layout != "numerator":
         return f'layout="{layout}" is not served; prepare it with "numerator"'
+    if paths.format not in (None, "csr"):
+        return f'sparse="{paths.format}" is not served; prepare it with "csr"'
+    if paths.format is not None and paths.is_tuple:
+        return "a sparse Jacobian by several arguments is not served"
     ways = [*paths.kept, *paths.slow]
     if not all(path.is_verified for _, path in ways):
         return "it could not be compared with a fresh call"

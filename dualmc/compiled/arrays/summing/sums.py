@@ -164,6 +164,23 @@ def _cumprod(a):
     return running
 
 
+@overload(np.bincount, **FIRST)
+def _bincount(a, weights=None, minlength=0):
+    if not is_dual_array(weights) or not isinstance(a, types.Array):
+        return None
+    T = weights.dtype.with_base(types.float64)  # as Numba and NumPy
+
+    def summed(a, weights=None, minlength=0):
+        if a.size != weights.size:
+            raise ValueError("bincount(): weights and list don't have the same length")
+        out = np.zeros(np.bincount(a, None, minlength).size, T)
+        for i in range(a.size):
+            out[a[i]] = out[a[i]] + weights[i]
+        return out
+
+    return summed
+
+
 # --- Without NaN ---------------------------------------------------------------------------------
 
 
