@@ -94,20 +94,28 @@ def _clip(a, a_min, a_max, out=None):
         return None
     if is_nothing(a_min):
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_most, a, a_max)
 
     elif is_nothing(a_max):
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_least, a, a_min)
 
     else:
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_most, each(at_least, a, a_min), a_max)
 
-    return _returned(clipped, out)
+    return _returned(_in_precision_of(a.dtype, bounded), out)
+
+
+def _in_precision_of(dtype, bounded):
+    """`bounded` with a result as precise as its first argument."""
+    compiled = register_jitable(bounded)
+    if getattr(dtype, "bitwidth", 64) == 64:
+        return compiled
+    return register_jitable(lambda a, a_min, a_max: compiled(a, a_min, a_max).astype(np.float32))
 
 
 def _returned(function, out):
@@ -183,12 +191,12 @@ def rounded(x, decimals):
 def _rounded(x, decimals):
     if not is_dual(x):
         return None
-    return lambda x, decimals: flat(x, np.round(primal_of(x), decimals))
+    return lambda x, decimals: as_dual(x, np.round(primal_of(x), decimals))
 
 
 def _round(a, decimals=0, out=None):
     if is_dual(a):
-        return lambda a, decimals=0, out=None: rounded(a, decimals)
+        return lambda a, decimals=0, out=None: flat(a, np.round(primal_of(a), decimals))
     if not is_dual_array(a):
         return None
     if is_nothing(out):
