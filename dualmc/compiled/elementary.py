@@ -6,7 +6,7 @@ kink), what is derived from it again is NaN: nested Duals then leave the answer 
 """
 
 import math
-from types import FunctionType
+from types import CellType, FunctionType
 
 import numba
 import numpy as np
@@ -27,7 +27,8 @@ from dualmc.compiled.intrinsics import (
     value_of,
 )  # fmt: skip
 from dualmc.kernels import stamped  # noqa: F401  makes the table's helpers compile
-from dualmc.rules.derived import text_of
+from dualmc.rules import higher
+from dualmc.rules.derived import Derived, text_of
 from dualmc.rules.table import RULES
 
 # The functions of `math` that are a ufunc by another name, or by the same one.
@@ -51,19 +52,60 @@ _partials: dict = {}  # by text and depth
 
 
 def compiled_partial(partial, kind):
-    """The text of a `partial` compiled for arguments of this `kind`.
+    """A `partial` compiled for arguments of this `kind`: its text, or for Duals what it says of its
+    own derivatives.
 
     One copy per depth: Numba takes a function that is typed while it is being typed for recursive.
     """
-    text = text_of(partial)
-    key = text, depth_of(kind)
+    knows = is_dual(kind) and type(partial) is Derived and _has_texts(partial)
+    key = partial if knows else text_of(partial), depth_of(kind)
     found = _partials.get(key)
     if found is None:
-        name = f"{text.__name__.strip('<>')}_{depth_of(kind)}"
-        code = text.__code__.replace(co_name=name, co_qualname=name)
-        copy = FunctionType(code, text.__globals__, name, text.__defaults__, text.__closure__)
-        found = _partials[key] = numba.njit(copy, **_OPTIONS)
+        code = _chain_of(partial, kind.inner) if knows else _copy_of(key[0], kind)
+        found = _partials[key] = numba.njit(code, **_OPTIONS)
     return found
+
+
+def _has_texts(partial):
+    """Whether the derivatives of a `Derived` can be compiled: its families are for arrays."""
+    return all(text_of(p).__module__ != higher.__name__ for p in partial.partials if callable(p))
+
+
+def _copy_of(text, kind):
+    """The function `text`, in which partials that know their derivatives are compiled ones."""
+
+    def exchanged(value):
+        return compiled_partial(value, kind) if type(value) is Derived else value
+
+    name = f"{text.__name__.strip('<>')}_{depth_of(kind)}"
+    code = text.__code__.replace(co_name=name, co_qualname=name)
+    names = {k: exchanged(v) for k, v in text.__globals__.items() if k in code.co_names}
+    cells = tuple(CellType(exchanged(cell.cell_contents)) for cell in text.__closure__ or ())
+    return FunctionType(code, names, name, text.__defaults__, cells or None)
+
+
+def _chain_of(partial, inner):
+    """A `Derived` partial of Duals, whose primals are of the type `inner`."""
+    value = compiled_partial(text_of(partial) if not is_dual(inner) else partial, inner)
+    slopes = [compiled_partial(p, inner) for p in partial.partials]
+    if len(slopes) == 1:
+        slope = slopes[0]
+
+        def of_one(x, y):
+            v, w = value_of(x), value_of(y)
+            d = value(v, w)
+            return chained(x, d, slope(v, w, d), x)
+
+        return of_one
+    p, q = slopes
+
+    def of_two(a, b, y):
+        a2, b2 = as_dual(y, a), as_dual(y, b)
+        u, v, w = value_of(a2), value_of(b2), value_of(y)
+        d = value(u, v, w)
+        return chained_both(y, d, p(u, v, w, d), a2, q(u, v, w, d), b2)
+
+    return of_two
 
 
 # --- Kinks, where nested Duals do not know -----------------------------------------------------

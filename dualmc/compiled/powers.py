@@ -13,8 +13,8 @@ from numba.core import types
 from numba.extending import overload
 
 from dualmc.compiled.dual_type import is_dual, promoted
-from dualmc.compiled.elementary import compiled_partial
-from dualmc.compiled.intrinsics import as_dual, chained, chained_both, value_of
+from dualmc.compiled.elementary import compiled_partial, unless
+from dualmc.compiled.intrinsics import as_dual, chained, chained_both, factor_of, value_of
 from dualmc.rules.table import RULES, select
 
 _BASE, _EXPONENT = RULES[np.power].partials
@@ -23,6 +23,11 @@ _FEW = 16
 
 
 def _textbook_base(a, b, y):
+    # Not 0 for b = 0: its derivative by b is 1/a there.
+    return select((a == 0) & (b == 0), 0.0, b * a ** (b - 1.0))
+
+
+def _textbook_base_alone(a, b, y):
     return select(b == 0, 0.0, b * a ** (b - 1.0))
 
 
@@ -31,8 +36,10 @@ def _textbook_exponent(a, b, y):
     return select((a == 0) & (y == 0), select(b > 4, 0.0, np.nan), y * np.log(a))
 
 
-def _partials(kind):
-    texts = (_textbook_base, _textbook_exponent) if is_dual(kind.inner) else (_BASE, _EXPONENT)
+def _partials(kind, are_both):
+    texts = _BASE, _EXPONENT
+    if is_dual(kind.inner):
+        texts = _textbook_base if are_both else _textbook_base_alone, _textbook_exponent
     return [compiled_partial(text, kind.inner) for text in texts]
 
 
@@ -97,14 +104,16 @@ def _power(function):
                 return _whole(function, b.literal_value, kind)
         if is_dual(a) and isinstance(b, types.Integer):
             return _to_integer(function, kind)
-        p, q = _partials(kind)
         active = [is_dual(t) and t.depth == kind.depth for t in (a, b)]
+        p, q = _partials(kind, all(active))
+        inner = kind.inner
         if all(active):
 
             def both(a, b):
                 u, v = value_of(as_dual(kind, a)), value_of(as_dual(kind, b))
                 y = function(u, v)
-                return chained_both(kind, y, p(u, v, y), a, q(u, v, y), b)
+                d = unless(factor_of(a) == 0 and factor_of(b) == 0, as_dual(inner, p(u, v, y)))
+                return chained_both(kind, y, d, a, q(u, v, y), b)
 
             return both
         if active[0]:

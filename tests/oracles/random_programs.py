@@ -60,7 +60,9 @@ class ComplexNumPy(types.SimpleNamespace):
 
 def _complex_numpy():
     found = ComplexNumPy()
-    for name in ("zeros", "ones", "empty", "full", "arange", "linspace", "array", "asarray"):
+    for name in (
+        "zeros", "ones", "empty", "full", "arange", "linspace", "array", "asarray", "eye",
+    ):  # fmt: skip
         setattr(found, name, ComplexNumPy._made(getattr(np, name)))
     found.copy = found.array
     return found

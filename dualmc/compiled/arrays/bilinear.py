@@ -4,7 +4,7 @@ import numpy as np
 from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import overload, register_jitable
-from numba.np.extensions import cross2d
+from numba.np import extensions
 
 from dualmc.compiled.arrays.levels import element, held, settled
 from dualmc.compiled.arrays.lines import flat
@@ -193,7 +193,6 @@ def _check_sizes(m, n):
         raise ValueError("np.cross takes vectors of 3 elements, or one of them of 2")
 
 
-@overload(cross2d, **FIRST)
 def _cross_of_two(a, b):
     T = promoted_arrays(a, b)
     if T is None:
@@ -210,6 +209,10 @@ def _cross_of_two(a, b):
         return out
 
     return crossed
+
+
+if hasattr(extensions, "cross2d"):  # newer Numbas lack it
+    overload(extensions.cross2d, **FIRST)(_cross_of_two)
 
 
 # --- Convolutions --------------------------------------------------------------------------------

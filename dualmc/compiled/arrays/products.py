@@ -159,6 +159,23 @@ for _function in (np.dot, operator.matmul):
 method("dot")(_product_by(np.dot))
 
 
+@overload(np.dot, **FIRST)
+def _dot_into(a, b, out):
+    T = promoted_arrays(a, b)
+    if T is None or not isinstance(out, types.Array) or out.dtype != T:
+        return None
+
+    def written(a, b, out):
+        y = np.dot(a, b)
+        if y.shape != out.shape:
+            raise ValueError("incompatible output array size for np.dot(a, b, out)")
+        for index in np.ndindex(y.shape):
+            out[index] = y[index]
+        return out
+
+    return written
+
+
 @overload(np.vdot, **FIRST)
 def _vdot(a, b):
     T = promoted_arrays(a, b)

@@ -6,5 +6,5 @@ whether f looked at values on its way, so that another point may have other entr
 puts columns that share no row together; `codes` gives each column the bits by which a pass sees an
 entry that the pattern lacks; `plan` lays all this out for `compression`, the sweep that writes the
 nonzeros; `patterns` keeps the plans of a function and finds them anew where one fails; `verbs`
-answers requests.
+answers requests, `operator` makes the function that compiled code calls.
 """

@@ -134,12 +134,6 @@ class Patterns:
                 )
         return y, data, plan
 
-    def known(self, args):
-        """The plan for arguments like these, which is found at them if there is none."""
-        print_ = Fingerprint(args, self.positions, self.out)
-        plan = self.plans.get(print_.key)
-        return self._added(args, print_) if plan is None else plan
-
     def _run(self, plan, args, print_):
         sweep, table, codes = self.at_hand(plan, print_)
         return sweep(*args[: self.last], table, codes, *args[self.last :])

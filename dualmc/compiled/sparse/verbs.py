@@ -137,7 +137,7 @@ def dense_at_once(f, x):
     if x.ndim != 1 or x.size < _MANY or not calling.is_answered(f, (x,)):
         return None
     try:
-        plan = patterns_of(f, (0,)).known((x,))
+        plan = patterns_of(f, (0,)).plan_at((x,))
     except errors.NumbaError:
         return None
     return Dense(f, x) if plan.colours * _FEW <= x.size else None

@@ -42,7 +42,9 @@ def test_products_of_many_columns_also_of_infinities():
     @numba.njit
     def f(x):
         a = x.reshape(2, 5)
-        return np.dot(a.T, a).ravel()
+        out = np.empty((5, 5))
+        np.dot(a.T, a, out)
+        return out.ravel()
 
     x = RNG.standard_normal(10)
     agrees(f, x)
@@ -109,3 +111,15 @@ def convolved(x, c):
 @pytest.mark.parametrize("f", [bilinear, convolved], ids=lambda f: f.__name__)
 def test_outer_cross_and_kronecker_products_traces_and_convolutions(f):
     agrees(f, RNG.standard_normal(12), RNG.standard_normal(6))
+
+
+def test_cross_products_in_the_plane():
+    cross2d = pytest.importorskip("numba.np.extensions").cross2d
+
+    @numba.njit
+    def f(x):
+        return cross2d(x[:2], x[2:])
+
+    y, jac = dm.jit_jacobian(f, value=True, chunk_size=4)(np.array([1.0, 2.0, 3.0, 5.0]))
+    assert y == -1.0
+    assert jac.tolist() == [5.0, -3.0, -2.0, 1.0]
