@@ -146,13 +146,15 @@ def long_ones(jax):
 def long_one(problem, jax):
     """Seconds of the processor: calls so long are interrupted by whatever else the machine does."""
     f, x, args = problem.f, problem.x, problem.args
-    first = {"f": seconds(lambda: f(x, *args))}
+    first = {"f": seconds(lambda: f(x, *args), 1, time.process_time)}
     calls = {"f": lambda: f(x, *args), VERB: lambda: dm.jacobian_fwd(f, x, *args)}
     if jax is not None:
         derive = jax.grad if np.ndim(f(x, *args)) == 0 else jax.jacfwd
         compiled = jax.jit(derive(problem.in_jax(jax.numpy)))
         calls[f"jax.jit({derive.__name__})"] = lambda: compiled(x).block_until_ready()
-    first |= {name: seconds(call) for name, call in calls.items() if name != "f"}
+    first |= {
+        name: seconds(call, 1, time.process_time) for name, call in calls.items() if name != "f"
+    }
     found = [np.asarray(call()) for name, call in calls.items() if name != "f"]
     size = np.max(np.abs(found[0]))
     error = max(float(np.max(np.abs(J - found[0])) / size) for J in found)

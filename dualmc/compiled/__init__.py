@@ -6,5 +6,6 @@ partials in registers), `partials` and `intrinsics` (their machine code), `opera
 `powers`, `whole_numbers` (what scalars can do, by the one rule table), `arrays/` (what arrays of
 Duals can do), `creators`, `list_pass` and `retargeting` (the user's function once more), `arena`,
 `blocks` and `sweeps` (room, seeds in, rows out), `sparse/` (the nonzeros alone).  Importing it
-tells Numba of Duals, so that it waits until the first compiled function comes.  Uses rooms up to `calls`.
+tells Numba of Duals, so that it waits until the first compiled function comes.  Uses
+rooms up to `calls`.
 """
