@@ -181,6 +181,7 @@ def answered(what, f, sweep, args, given):
         return sweep(*args)
     except errors.NumbaError as error:
         _refused.setdefault(f, set()).add((what, *kinds_of(given)))
+        known.of(f).is_refused = True  # what runs instead need not try again
         warnings.warn(
             f"{error}\n  It runs as Python here, which is right but slow.",
             CompiledFallbackWarning,
