@@ -104,9 +104,9 @@ class DualCompiler(CompilerBase):
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(NearTheInput, IRProcessing)
-        passes.add_pass_after(ListsToTuples, IRProcessing)
         passes.add_pass_after(Language, IRProcessing)
         passes.add_pass_after(Promoted, IRProcessing)
+        passes.add_pass_after(ListsToTuples, IRProcessing)  # the last of these is the first to run
         passes.add_pass_after(DualRewrites, NopythonRewrites)
         passes.passes = [entry for entry in passes.passes if entry[0] is not NopythonRewrites]
         passes.finalize()
