@@ -9,10 +9,7 @@ import weakref
 import numba
 import numpy as np
 
-from dualmc.compiled import (
-    everything,  # noqa: F401  tells Numba of Duals
-    messages,
-)
+from dualmc.compiled import everything, messages  # noqa: F401
 from dualmc.compiled.helpers import policy, pushing
 from dualmc.compiled.helpers.arguments import FLOATS, Unfit, frozen
 from dualmc.duals import levels

@@ -12,9 +12,9 @@ from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import IRProcessing
 
 from dualmc.compiled.arena import has_room
-from dualmc.compiled.fusion import DualRewrites
+from dualmc.compiled.copying.fusion import DualRewrites
+from dualmc.compiled.copying.promoting import PROMOTES, Promoted, Uses
 from dualmc.compiled.language.rewriting import Language
-from dualmc.compiled.promoting import PROMOTES, Promoted, Uses
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
 TAKES_NEAR = "_dualmc_takes_near"
