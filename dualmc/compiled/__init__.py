@@ -4,7 +4,8 @@ In comes a compiled function and a request; out go Jacobians, by a sweep: a comp
 calls a copy of the user's function, compiled for Duals.  Reading order: `dual_type` (primal and
 partials in registers), `partials` and `intrinsics` (their machine code), `operators`, `elementary`,
 `powers`, `whole_numbers` (what scalars can do, by the one rule table), `arrays/` (what arrays of
-Duals can do), `creators`, `list_pass` and `retargeting` (the user's function once more), `blocks`
-and `sweeps` (seeds in, rows out), `sparse/` (the nonzeros alone).  Importing it tells Numba of
-Duals, so that it waits until the first compiled function comes.  Uses rooms up to `calls`.
+Duals can do), `fusion` (whole expressions in one loop), `creators`, `list_pass`, `promoting` and
+`retargeting` (the user's function once more), `arena`, `blocks` and `sweeps` (room, seeds in, rows
+out), `sparse/` (the nonzeros alone).  Importing it tells Numba of Duals, so that it waits until the
+first compiled function comes.  Uses rooms up to `calls`.
 """

@@ -330,8 +330,13 @@ def values_of(context, like, y):
     def code(context, builder, sig, args):
         _, y = args
         if not output.ndim:
-            value = builder.extract_value(y, [0]) if is_dual(output.kind) else y
-            from_kind = output.kind.inner if is_dual(output.kind) else output.kind
+            value, from_kind = y, output.kind
+            if isinstance(from_kind, types.Array):  # without dimensions
+                array = context.make_array(from_kind)(context, builder, y)
+                from_kind = from_kind.dtype
+                value = context.unpack_value(builder, from_kind, array.data)
+            if is_dual(from_kind):
+                value, from_kind = builder.extract_value(value, [0]), from_kind.inner
             return context.cast(builder, value, from_kind, inner)
         array = new_array(context, builder, kind, output.shape(context, builder, y))
         for row, value, part in output.duals(context, builder, y):

@@ -10,7 +10,7 @@ from numba.extending import overload, register_jitable
 from numba.np.numpy_support import from_dtype
 
 from dualmc.compiled import arena
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.dual_type import base_of, is_dual
 from dualmc.compiled.intrinsics import as_dual, in_precision, instance
 
 OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -115,6 +115,8 @@ def _full(T, shape, fill_value, dtype=None):
     whole = (types.Integer, types.Boolean, types.Complex)
     if is_float_dtype(dtype) and not (is_nothing(dtype) and isinstance(fill_value, whole)):
         kind = of_precision(T, dtype)
+        if is_nothing(dtype) and (is_dual(fill_value) or isinstance(fill_value, types.Float)):
+            kind = kind.with_base(base_of(fill_value))
         return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value, kind)
     if is_nothing(dtype):
         return lambda T, shape, fill_value, dtype=None: np.full(shape, fill_value)

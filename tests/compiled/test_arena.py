@@ -152,3 +152,19 @@ def test_derivatives_of_derivatives():
     assert found[1, 0, 0] == pytest.approx(4 * x1**2, rel=1e-14)
     assert found[1, 0, 1] == found[1, 1, 0] == pytest.approx(8 * x0 * x1, rel=1e-14)
     assert found[0, 0, 0] == pytest.approx(24 * x0**2, rel=1e-14)
+
+
+@numba.njit
+def turned_in_place(x):
+    frame = np.eye(3)
+    c, s = np.cos(x[0]), np.sin(x[0])
+    frame[:2, :2] = np.array([[c, -s], [s, c]])
+    return frame
+
+
+def test_rows_of_lists_where_constants_begin_in_duals():
+    c, s = np.cos(0.3), np.sin(0.3)
+    expected = np.zeros((3, 3, 1))
+    expected[:2, :2, 0] = [[-s, -c], [c, -s]]
+    found = dm.jit_jacobian(turned_in_place)(np.array([0.3]))
+    np.testing.assert_allclose(found, expected, rtol=1e-15)

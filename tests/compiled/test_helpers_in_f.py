@@ -386,6 +386,9 @@ def test_random_numbers():
 
     y, J = dm.value_and_jacobian_fwd(lambda x: noisy(x), X)
     np.testing.assert_allclose(y, J @ X, rtol=1e-14)  # the same draws
+    with pytest.warns(UserWarning, match="random numbers"):
+        prepared = dm.prepare(lambda x: noisy(np.ones(2)) * x, X)
+    assert not np.array_equal(prepared(X), prepared(X))
 
 
 def test_structures_of_arguments():

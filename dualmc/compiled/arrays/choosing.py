@@ -11,7 +11,7 @@ from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
 from dualmc.compiled.creators import is_nothing
 from dualmc.compiled.dual_type import is_dual, is_scalar
-from dualmc.compiled.intrinsics import as_dual, depending, factor_of, primal_of
+from dualmc.compiled.intrinsics import as_dual, depending, factor_of, flat, primal_of
 
 # --- np.where ------------------------------------------------------------------------------------
 
@@ -72,11 +72,10 @@ def _bounded(function, ufunc, choice):
 
         def of_numbers(a, bound):
             u, v = factor_of(a), factor_of(bound)
-            if u != u or v != v:  # Numba takes the one that Python's own function would
-                y = choice(u, v)
-                is_first = y == u or (y != y and u != u)
-                taken = as_dual(kind, a) if is_first else as_dual(kind, bound)
-                return depending(depending(taken, a), bound)
+            y = choice(u, v)
+            if y == y and (u != u or v != v):  # as Python's own function would
+                first, second = as_dual(kind, a), as_dual(kind, bound)
+                return depending(first, second) if y == u else depending(second, first)
             return as_dual(kind, ufunc(a, bound))
 
         return of_numbers
@@ -95,20 +94,28 @@ def _clip(a, a_min, a_max, out=None):
         return None
     if is_nothing(a_min):
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_most, a, a_max)
 
     elif is_nothing(a_max):
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_least, a, a_min)
 
     else:
 
-        def clipped(a, a_min, a_max):
+        def bounded(a, a_min, a_max):
             return each(at_most, each(at_least, a, a_min), a_max)
 
-    return _returned(clipped, out)
+    return _returned(_in_precision_of(a.dtype, bounded), out)
+
+
+def _in_precision_of(dtype, bounded):
+    """`bounded` with a result as precise as its first argument."""
+    compiled = register_jitable(bounded)
+    if getattr(dtype, "bitwidth", 64) == 64:
+        return compiled
+    return register_jitable(lambda a, a_min, a_max: compiled(a, a_min, a_max).astype(np.float32))
 
 
 def _returned(function, out):
@@ -144,14 +151,16 @@ def _finite(x, nan, posinf, neginf):
     if is_nothing(posinf) and is_nothing(neginf):  # the Numba before has no others
 
         def of_nan(x, nan, posinf, neginf):
-            v = primal_of(x)
-            return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan))
+            v = factor_of(x)
+            return x if np.isfinite(v) else depending(as_dual(x, np.nan_to_num(v, True, nan)), x)
 
         return of_nan
 
     def of_number(x, nan, posinf, neginf):
-        v = primal_of(x)
-        return x if np.isfinite(v) else as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf))
+        v = factor_of(x)
+        if np.isfinite(v):
+            return x
+        return depending(as_dual(x, np.nan_to_num(v, True, nan, posinf, neginf)), x)
 
     return of_number
 
@@ -187,7 +196,7 @@ def _rounded(x, decimals):
 
 def _round(a, decimals=0, out=None):
     if is_dual(a):
-        return lambda a, decimals=0, out=None: rounded(a, decimals)
+        return lambda a, decimals=0, out=None: flat(a, np.round(primal_of(a), decimals))
     if not is_dual_array(a):
         return None
     if is_nothing(out):

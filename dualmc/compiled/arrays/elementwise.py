@@ -135,6 +135,8 @@ class _New(_Rule):
         if len(taken) > self.count:
             _check_out(type(self).key, taken[-1], dtype)
             return signature(taken[-1], *taken)
+        if type(self).key is np.sinc:  # no ufunc: its result is as precise as its argument
+            dtype = taken[0].dtype
         ndim = max(map(dimensions, taken))
         return signature(types.Array(dtype, ndim, looping.layout_of(taken)), *taken)
 

@@ -37,6 +37,8 @@ class Known:
     is_patient : bool
         Whether it still runs as Python, whatever it is called with.
     ways : dict of Way, by `Arguments.key`
+    is_refused : bool
+        Whether its own derivative could not be compiled, which was said.
     quick : dict of the functions that `quick` calls
     """
 
@@ -46,6 +48,7 @@ class Known:
         self.ways = {}
         self.quick = {}
         self.is_told = False
+        self.is_refused = False
         self.nested_seconds, self.is_slow = 0.0, None  # see `nested`
         self._left = policy.PATIENCE
 

@@ -5,8 +5,8 @@ without loops and without calls of other compiled functions that have some, Pyth
 is short, and is taken for so many calls as come to `PATIENCE` instructions.  Everything else is
 compiled when it is first called.
 
-Functions that draw random numbers are left to Python: the value and the rows come from different
-calls, which would not draw the same.
+Functions that draw random numbers, or run Python's objects, are left to Python: the value and the
+rows come from different calls, which would not draw the same, and `prepare` sees draws in Python.
 """
 
 import dis
@@ -84,7 +84,7 @@ class Code:
 
     def _look(self, code):
         names = set(code.co_names)
-        self.is_random = self.is_random or "random" in names
+        self.is_random = self.is_random or not names.isdisjoint(("random", "objmode"))
         for instruction in dis.get_instructions(code):
             self.weight += 1
             if "BACKWARD" in instruction.opname or instruction.opname == "FOR_ITER":

@@ -58,7 +58,10 @@ def called(info, dispatcher, given):
     if not found:
         return None
     y = dispatcher(*values)
-    slopes = found(*values)
+    try:
+        slopes = found(*values)
+    except Exception:  # the function itself did not raise
+        return None
     if type(y) is not float:
         return None
     for d in slopes:

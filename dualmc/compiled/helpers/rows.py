@@ -50,9 +50,13 @@ class Rows:
         self.check(sizes)
         inputs = self.inputs()
         try:
-            found = self.way.sweep(self.dispatcher, self.roles, self.columns, inputs)(*inputs)
+            sweep = self.way.sweep(self.dispatcher, self.roles, self.columns, inputs)
         except known.Unmade:
             self.way.leave()
+        try:
+            found = sweep(*inputs)
+        except Exception:  # the function itself did not raise
+            raise Unfit from None
         for J in found:
             if not np.isfinite(J).all():
                 raise Unfit
@@ -73,7 +77,7 @@ class Rows:
         values = []
         for i, a in enumerate(self.args.values):
             if type(a) is np.ndarray and i in self.args.duals:
-                a = np.require(a, self.args.dtype, "CW")
+                a = a if a.flags.carray else np.require(a, self.args.dtype, "CW")
             values.append(frozen(a) if issubclass(type(a), tuple) else a)
         return values
 

@@ -20,14 +20,24 @@ from dualmc.graph.record import has_traced
 from dualmc.kernels.compiling import unwatched
 from dualmc.unchanged.code.bytecode import REWRITTEN
 
-__all__ = ["call", "is_native"]
+
+def runs_natively(function, args):
+    """Whether a call without derivatives is the compiled function's own."""
+    return not _info(function).code.is_random and all(map(is_native, args))
+
+
+def _info(function):
+    info = function.known
+    if info is None:
+        info = function.known = known.of(function.dispatcher)
+    return info
 
 
 def call(function, given, kwargs):
     """``function(*given, **kwargs)``, some of which carry derivatives, for a stand-in."""
-    info = function.known
-    if info is None:
-        info = function.known = known.of(function.dispatcher)
+    info = _info(function)
+    if info.is_refused:
+        return function.function(*given, **kwargs)
     if info.is_patient and not has_traced(given):
         info.run_as_python()
         return function.function(*given, **kwargs)

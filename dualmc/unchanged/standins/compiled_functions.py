@@ -50,8 +50,7 @@ class CompiledFunction:
 
     def plain(self, args, kwargs):
         """The call without derivatives."""
-        steps = _steps()
-        if not all(map(steps.is_native, (*args, *kwargs.values()))):
+        if not _steps().runs_natively(self, (*args, *kwargs.values())):
             return self.function(*args, **kwargs)
         args = [native(a) for a in args]
         kwargs = {key: native(a) for key, a in kwargs.items()}

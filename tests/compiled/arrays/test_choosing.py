@@ -74,6 +74,24 @@ def test_bounds_that_are_nan_choose_as_numba_does():
         np.testing.assert_array_equal(jac, np.diag(1.0 * (y == X)))
 
 
+def test_elements_that_are_nan_have_no_derivative():
+    f = numba.njit(lambda x: np.clip(x, -0.5, 0.5))
+    jac = agrees(f, np.array([0.2, np.nan, 0.7]))
+    np.testing.assert_array_equal(np.diag(jac), [1.0, np.nan, 0.0])
+
+
+def test_results_are_as_precise_as_those_of_f():
+    @numba.njit
+    def f(x):
+        return np.clip(x, -0.5, 0.5) + np.round(x, 1) * x + np.sinc(x) + np.full(4, x[0])
+
+    x = X.astype(np.float32)
+    y, jac = in_single(f, x)
+    assert f(x).dtype == y.dtype == jac.dtype == np.float32
+    np.testing.assert_array_equal(y, f(x))
+    close(jac, dm.jacobian_fwd(f.py_func, x.astype(float)), 2e-6)
+
+
 def test_nan_and_infinity_are_replaced_and_numbers_rounded():
     agrees(replaced, X)
 
