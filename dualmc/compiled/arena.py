@@ -13,8 +13,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import instance
 
 I64 = ir.IntType(64)
 BYTES = 16384

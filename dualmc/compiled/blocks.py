@@ -9,9 +9,10 @@ from numba.core import cgutils, errors, types
 from numba.extending import intrinsic, register_jitable
 from numba.np import arrayobj
 
-from dualmc.compiled import arena, intrinsics, partials
-from dualmc.compiled.dual_type import base_of, is_dual, promoted
-from dualmc.compiled.partials import I32, pack
+from dualmc.compiled import arena
+from dualmc.compiled.scalars import intrinsics, partials
+from dualmc.compiled.scalars.dual_type import base_of, is_dual, promoted
+from dualmc.compiled.scalars.partials import I32, pack
 
 I64 = ir.IntType(64)
 # A column that no chunk holds: further back than any array is long.

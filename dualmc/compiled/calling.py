@@ -14,6 +14,7 @@ import numpy as np
 from numba.core import errors, types
 
 from dualmc.calls import watch
+from dualmc.compiled.helpers import known
 from dualmc.compiled.sweeps import chunk_for
 from dualmc.compiled.verbs import made
 from dualmc.errors import OWN, CompiledFallbackWarning
@@ -174,13 +175,14 @@ def along(f, xs, x_dots, given):
 
 def answered(what, f, sweep, args, given):
     """``sweep(*args)``; None, and a warning, where it cannot be compiled for the `given`."""
-    known = _refused.get(f)
-    if known and (what, *kinds_of(given)) in known:
+    refused = _refused.get(f)
+    if refused and (what, *kinds_of(given)) in refused:
         return None
     try:
         return sweep(*args)
     except errors.NumbaError as error:
         _refused.setdefault(f, set()).add((what, *kinds_of(given)))
+        known.of(f).is_refused = True  # what runs instead need not try again
         warnings.warn(
             f"{error}\n  It runs as Python here, which is right but slow.",
             CompiledFallbackWarning,

@@ -1,6 +1,5 @@
 """All that tells Numba of Duals: imported once, with the first compiled function."""
 
-from dualmc.compiled import elementary, gamma, operators, powers, whole_numbers
 from dualmc.compiled.arrays import (
     bilinear,
     choosing,
@@ -21,6 +20,7 @@ from dualmc.compiled.arrays.matrices import (
 )
 from dualmc.compiled.arrays.ordering import extrema, searching, sorting
 from dualmc.compiled.arrays.summing import statistics, sums
+from dualmc.compiled.scalars import elementary, gamma, operators, powers, whole_numbers
 
 __all__ = [
     "bilinear", "choosing", "determinants", "elementary", "elementwise", "extrema", "factors",

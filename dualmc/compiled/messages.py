@@ -13,6 +13,7 @@ _NAME = re.compile(
     r"<built-in function (\w+)>|<function (\w+) at|<ufunc '(\w+)'>|<class '(\w+)'>"
     r"|<bound method (?:\w+\.)?(\w+) of"
 )
+_UNLIKE = re.compile(r"Cannot unify [^\n]*Dual\([^\n]* for '(?P<name>[^']+)'")
 # What dualmc's own overloads say.
 _OWN = re.compile(r"dualmc: (?P<text>[^\n]+(?:\n(?! *(?:raised|During|File|-)\b)[^\n]+)*)")
 _DUAL = re.compile(r"Dual\((?:[^()]|\([^()]*\))*\)")
@@ -65,8 +66,15 @@ def reason(error):
     if attribute is not None:
         of = _DUAL.sub("a number with derivatives", attribute["of"])
         return f"the attribute {attribute['what']} of {of} is not there for derivatives"
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    first = re.sub(r"^Failed in nopython mode pipeline \(step: [^)]*\)\s*", "", first)
+    unlike = _UNLIKE.search(text)
+    if unlike is not None:
+        name = unlike["name"].split(".")[0]
+        return (
+            f"{name} holds numbers or arrays of plain floats in one place and of ones that depend "
+            f"on the inputs in another"
+        )
+    lines = (line.strip() for line in text.splitlines())
+    first = next((s for s in lines if s and not s.startswith("Failed in ")), "")
     return _DUAL.sub("a number with derivatives", first) or type(error).__name__
 
 

@@ -16,9 +16,9 @@ from numba.core.sigutils import normalize_signature
 from numba.extending import overload
 
 from dualmc.compiled import blocks, messages, stamps
-from dualmc.compiled.dual_type import DualType, is_dual
+from dualmc.compiled.copying.retargeting import retarget
 from dualmc.compiled.language import repeating
-from dualmc.compiled.retargeting import retarget
+from dualmc.compiled.scalars.dual_type import DualType, is_dual
 from dualmc.compiled.source import Source
 
 _LANES = 8

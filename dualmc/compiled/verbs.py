@@ -6,7 +6,7 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 
 from dualmc.calls import options
-from dualmc.compiled import everything  # noqa: F401  tells Numba of Duals
+from dualmc.compiled import everything  # noqa: F401
 from dualmc.compiled.sweeps import Sweep, power_of_two
 
 _made: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()

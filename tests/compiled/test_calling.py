@@ -356,3 +356,31 @@ def test_sweeps_are_never_those_of_a_function_that_is_gone():
         del g
         gc.collect()
         assert key not in forward.swift
+
+
+def test_constants_that_meet_derivatives_later():
+    """A covariance that begins as a constant matrix, as filters have it."""
+
+    @numba.njit
+    def filtered(q):
+        F = np.array([[1.0, 0.1], [0.0, 1.0]])
+        P = np.eye(2)
+        for _ in range(3):
+            P = F @ P @ F.T + np.diag(np.array([q[0], q[1]]))
+        return P[0]
+
+    q = np.array([0.1, 0.2])
+    expected = dm.jacobian_fwd(filtered.py_func, q)
+    np.testing.assert_allclose(dm.jacobian_fwd(filtered, q), expected, rtol=1e-14)
+
+
+def test_what_cannot_be_compiled_is_said_once():
+    @numba.njit
+    def g(x):
+        return np.linalg.eigvals(np.outer(x, x) + np.eye(x.size)).real
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        dm.value_and_jacobian_fwd(g, X)
+        dm.value_and_jacobian_fwd(g, 2 * X)
+    assert [w.category for w in found] == [dm.CompiledFallbackWarning]

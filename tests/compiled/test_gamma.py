@@ -10,7 +10,8 @@ from mpmath import mp
 from ulps import error_in_ulps
 
 import dualmc as dm
-from dualmc.compiled import everything, gamma  # noqa: F401
+from dualmc.compiled import everything  # noqa: F401
+from dualmc.compiled.scalars import gamma
 
 
 @numba.njit

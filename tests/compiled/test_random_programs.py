@@ -7,7 +7,7 @@ import pytest
 import random_njit_programs
 from random_njit_statements import Program
 
-COUNT = 9
+COUNT = 6
 
 
 @pytest.mark.parametrize("seed", range(COUNT))

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 import dualmc as dm
-from dualmc.compiled import everything  # noqa: F401  tells Numba of Duals
+from dualmc.compiled import everything  # noqa: F401
 from dualmc.compiled.sweeps import Sweep
 
 

@@ -8,8 +8,8 @@ from numba.extending import intrinsic
 
 from dualmc.compiled.arrays import looping
 from dualmc.compiled.arrays.looping import bare, dimensions, element
-from dualmc.compiled.creators import OPTIONS
-from dualmc.compiled.dual_type import is_scalar
+from dualmc.compiled.copying.creators import OPTIONS
+from dualmc.compiled.scalars.dual_type import is_scalar
 
 
 @intrinsic

@@ -11,9 +11,9 @@ from dualmc.compiled.arrays.lines import flat
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import is_dual_array
 from dualmc.compiled.arrays.products import promoted_arrays
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual
 
 
 def _promoted(a, b):

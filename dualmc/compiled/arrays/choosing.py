@@ -9,9 +9,9 @@ from dualmc.compiled.arrays.applying import each
 from dualmc.compiled.arrays.looping import bare, dimensions, element, is_dual_array
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual, is_scalar
-from dualmc.compiled.intrinsics import as_dual, depending, factor_of, flat, primal_of
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual, is_scalar
+from dualmc.compiled.scalars.intrinsics import as_dual, depending, factor_of, flat, primal_of
 
 # --- np.where ------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ from numba.extending import lower_builtin
 
 from dualmc.compiled.arrays import looping
 from dualmc.compiled.arrays.looping import bare, dimensions, element
-from dualmc.compiled.dual_type import is_dual, is_scalar, promoted
-from dualmc.compiled.whole_numbers import JUMPS, TESTS
+from dualmc.compiled.scalars.dual_type import is_dual, is_scalar, promoted
+from dualmc.compiled.scalars.whole_numbers import JUMPS, TESTS
 from dualmc.rules.table import RULES
 
 # The operator that does what a ufunc does, without a function to compile.

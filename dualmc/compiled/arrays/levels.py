@@ -11,9 +11,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from dualmc.compiled import partials
-from dualmc.compiled.dual_type import base_of, depth_of, is_dual, is_scalar
-from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import base_of, depth_of, is_dual, is_scalar
+from dualmc.compiled.scalars.intrinsics import instance
 
 LANES = types.intp
 

@@ -9,10 +9,10 @@ from numba.core import types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from dualmc.compiled import partials
 from dualmc.compiled.arrays.levels import address, loop, shape_of
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import base_of, is_dual, is_scalar
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import base_of, is_dual, is_scalar
 
 AXIS_ERROR = np.exceptions.AxisError
 

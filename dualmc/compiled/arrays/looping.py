@@ -10,7 +10,7 @@ from numba.core import cgutils, errors, types
 from numba.core.imputils import force_error_model
 from numba.np import arrayobj
 
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.scalars.dual_type import is_dual
 
 I64 = ir.IntType(64)
 ZERO, ONE = ir.Constant(I64, 0), ir.Constant(I64, 1)

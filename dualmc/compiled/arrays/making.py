@@ -5,9 +5,9 @@ from numba import literal_unroll
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual, is_scalar, promoted
+from dualmc.compiled.scalars.intrinsics import instance
 
 # Before Numba's own templates, which build a dtype for every array they see.
 FIRST = {"target": "cpu"}

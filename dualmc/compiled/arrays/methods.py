@@ -11,7 +11,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr
 from numba.extending import lower_builtin, overload
 
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.scalars.dual_type import is_dual
 
 
 def is_dual_array(kind):

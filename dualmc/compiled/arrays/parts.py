@@ -6,14 +6,14 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import lower_getattr, overload, overload_attribute, overload_method
 from numba.np import arrayobj
 
-from dualmc.compiled import partials
 from dualmc.compiled.arrays import looping
 from dualmc.compiled.arrays.applying import each
 from dualmc.compiled.arrays.looping import is_dual_array
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import method
-from dualmc.compiled.dual_type import DualType, is_dual
-from dualmc.compiled.intrinsics import in_precision, primal_of
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import DualType, is_dual
+from dualmc.compiled.scalars.intrinsics import in_precision, primal_of
 
 # --- Real and imaginary parts --------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic, overload, register_jitable
 
-from dualmc.compiled import partials
 from dualmc.compiled.arrays.levels import held_factors, settled
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import method
-from dualmc.compiled.dual_type import depth_of
-from dualmc.compiled.intrinsics import as_dual, factor_of
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import depth_of
+from dualmc.compiled.scalars.intrinsics import as_dual, factor_of
 
 
 def promoted_arrays(*kinds):

@@ -7,9 +7,9 @@ from numba.extending import overload, register_jitable
 from dualmc.compiled.arrays.applying import each
 from dualmc.compiled.arrays.looping import bare, element, is_dual_array
 from dualmc.compiled.arrays.making import FIRST, common
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import primal_of
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import primal_of
 
 
 def _pieces(*kinds):

@@ -5,7 +5,7 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dualmc.compiled.arrays import looping
-from dualmc.compiled.intrinsics import instance
+from dualmc.compiled.scalars.intrinsics import instance
 
 
 @intrinsic

@@ -18,7 +18,7 @@ from dualmc.compiled.arrays import looping
 from dualmc.compiled.arrays.elementwise import cannot_hold, fits
 from dualmc.compiled.arrays.looping import bare, dimensions, element, is_dual_array
 from dualmc.compiled.arrays.making import FIRST
-from dualmc.compiled.dual_type import is_dual, is_scalar
+from dualmc.compiled.scalars.dual_type import is_dual, is_scalar
 
 _NAME = "dualmc.write_slice"
 

@@ -9,10 +9,7 @@ import weakref
 import numba
 import numpy as np
 
-from dualmc.compiled import (
-    everything,  # noqa: F401  tells Numba of Duals
-    messages,
-)
+from dualmc.compiled import everything, messages  # noqa: F401
 from dualmc.compiled.helpers import policy, pushing
 from dualmc.compiled.helpers.arguments import FLOATS, Unfit, frozen
 from dualmc.duals import levels
@@ -37,6 +34,8 @@ class Known:
     is_patient : bool
         Whether it still runs as Python, whatever it is called with.
     ways : dict of Way, by `Arguments.key`
+    is_refused : bool
+        Whether its own derivative could not be compiled, which was said.
     quick : dict of the functions that `quick` calls
     """
 
@@ -46,6 +45,7 @@ class Known:
         self.ways = {}
         self.quick = {}
         self.is_told = False
+        self.is_refused = False
         self.nested_seconds, self.is_slow = 0.0, None  # see `nested`
         self._left = policy.PATIENCE
 

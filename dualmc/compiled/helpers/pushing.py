@@ -12,9 +12,9 @@ import numba
 from numba.core import types
 
 from dualmc.compiled import blocks, stamps
-from dualmc.compiled.dual_type import DualType, is_dual
+from dualmc.compiled.copying.retargeting import retarget
 from dualmc.compiled.helpers import seeding
-from dualmc.compiled.retargeting import retarget
+from dualmc.compiled.scalars.dual_type import DualType, is_dual
 from dualmc.compiled.source import Source
 
 FEW, LANES = 4, 8

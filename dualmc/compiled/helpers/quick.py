@@ -10,12 +10,13 @@ import numba
 import numpy as np
 from numba.core import types
 
-from dualmc.compiled import blocks, intrinsics
-from dualmc.compiled.dual_type import DualType
+from dualmc.compiled import blocks
+from dualmc.compiled.copying.retargeting import retarget
 from dualmc.compiled.helpers.known import Unmade
 from dualmc.compiled.helpers.pushing import LANES
 from dualmc.compiled.helpers.tangents import of_numbers
-from dualmc.compiled.retargeting import retarget
+from dualmc.compiled.scalars import intrinsics
+from dualmc.compiled.scalars.dual_type import DualType
 from dualmc.cotangents.elementwise import pull_scaled
 from dualmc.duals import levels
 from dualmc.duals.dual import Dual, make

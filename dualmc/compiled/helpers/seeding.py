@@ -5,9 +5,10 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from dualmc.compiled import blocks, intrinsics, partials
+from dualmc.compiled import blocks
 from dualmc.compiled.blocks import I64
-from dualmc.compiled.partials import I32, pack
+from dualmc.compiled.scalars import intrinsics, partials
+from dualmc.compiled.scalars.partials import I32, pack
 
 
 def _loaded(context, builder, dual, rows, row, first):

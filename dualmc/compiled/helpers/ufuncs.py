@@ -9,7 +9,7 @@ import math
 import numba
 import numpy as np
 
-from dualmc.compiled import everything  # noqa: F401  tells Numba of Duals
+from dualmc.compiled import everything  # noqa: F401
 from dualmc.compiled.helpers import policy, quick
 from dualmc.compiled.helpers.known import Unmade
 from dualmc.duals.dual import Dual, make

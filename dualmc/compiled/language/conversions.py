@@ -8,10 +8,10 @@ from numba.core import errors, types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from dualmc.compiled import partials
-from dualmc.compiled.dual_type import is_dual, is_scalar
-from dualmc.compiled.intrinsics import instance
-from dualmc.compiled.operators import COMPLEX
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import is_dual, is_scalar
+from dualmc.compiled.scalars.intrinsics import instance
+from dualmc.compiled.scalars.operators import COMPLEX
 
 # --- Numbers --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ pattern lacks; one of plain Duals serves functions whose structure is the same f
 
 from numba.core import types
 
-from dualmc.compiled.dual_type import DualType
+from dualmc.compiled.scalars.dual_type import DualType
 from dualmc.compiled.sparse import decisions, marks, plan  # noqa: F401  (a symbol of its)
 from dualmc.compiled.sweeps import Sweep
 

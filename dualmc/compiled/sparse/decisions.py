@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import llvmlite.binding as llvm
 from numba.core.dispatcher import Dispatcher
 
-from dualmc.compiled.partials import DECIDED
+from dualmc.compiled.scalars.partials import DECIDED
 
 _byte = ctypes.c_uint8(0)
 llvm.add_symbol(DECIDED, ctypes.addressof(_byte))

@@ -5,7 +5,6 @@ from numba.core import cgutils, errors, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from dualmc.compiled import intrinsics, partials
 from dualmc.compiled.blocks import (
     Output,
     elements,
@@ -15,8 +14,9 @@ from dualmc.compiled.blocks import (
     seeded_type,
     shape_of,
 )
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.partials import pack
+from dualmc.compiled.scalars import intrinsics, partials
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.partials import pack
 
 I8, I64 = ir.IntType(8), ir.IntType(64)
 # A position that no pass covers: an input whose values are watched, and that is not differentiated.

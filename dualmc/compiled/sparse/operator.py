@@ -15,7 +15,7 @@ from numba.np import arrayobj
 from dualmc.calls import options
 from dualmc.calls.inputs import as_input, as_read
 from dualmc.compiled import calling
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.scalars.dual_type import is_dual
 from dualmc.compiled.sparse.compression import Compressed
 from dualmc.compiled.sparse.patterns import Fingerprint, patterns_of
 

@@ -6,8 +6,8 @@ from numba.extending import overload, register_jitable
 from dualmc.compiled.arrays.levels import held, settled, unknown
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.matrices.solving import is_dual_matrix
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def constant(like, value):

@@ -10,7 +10,7 @@ from dualmc.compiled.arrays.levels import held, settled, unknown
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.matrices.solving import is_dual_matrix
 from dualmc.compiled.arrays.products import product
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def rate(a):

@@ -15,9 +15,9 @@ from dualmc.compiled.arrays.matrices.singular import singular_values, thin
 from dualmc.compiled.arrays.matrices.solving import is_dual_matrix
 from dualmc.compiled.arrays.methods import is_dual_array
 from dualmc.compiled.arrays.ordering.extrema import shared
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, chained, primal_of, value_of
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, chained, primal_of, value_of
 
 
 def euclidean(a):

@@ -15,8 +15,8 @@ from dualmc.compiled.arrays.matrices.solving import as_columns, is_dual_matrix, 
 from dualmc.compiled.arrays.matrices.spectral import clusters, eps_of, is_repeated, share
 from dualmc.compiled.arrays.methods import is_dual_array
 from dualmc.compiled.arrays.products import product, promoted_arrays
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def singular_values(a, u, s, v, is_signed):

@@ -9,8 +9,8 @@ from dualmc.compiled.arrays.lines import bare, flat
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import is_dual_array
 from dualmc.compiled.arrays.products import product, promoted_arrays
-from dualmc.compiled.dual_type import depth_of
-from dualmc.compiled.intrinsics import as_dual
+from dualmc.compiled.scalars.dual_type import depth_of
+from dualmc.compiled.scalars.intrinsics import as_dual
 
 
 def is_dual_matrix(kind):

@@ -14,8 +14,8 @@ from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.matrices.factors import rate
 from dualmc.compiled.arrays.matrices.solving import is_dual_matrix
 from dualmc.compiled.arrays.products import product
-from dualmc.compiled.dual_type import base_of, is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.dual_type import base_of, is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 @register_jitable

@@ -11,8 +11,8 @@ from dualmc.compiled.arrays.levels import settled, unknown
 from dualmc.compiled.arrays.lines import bare, vector
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import is_dual_array, method
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of, value_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of, value_of
 
 
 def shared(a, y):

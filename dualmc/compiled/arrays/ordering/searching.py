@@ -9,8 +9,8 @@ from dualmc.compiled.arrays.levels import held, settled, unknown
 from dualmc.compiled.arrays.lines import bare, flat
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import is_dual_array
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def _is_ours(*kinds):

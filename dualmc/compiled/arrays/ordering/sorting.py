@@ -12,8 +12,8 @@ from dualmc.compiled.arrays.levels import held, settled, unknown
 from dualmc.compiled.arrays.lines import bare, flat
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import is_dual_array, method
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def ordered(a):

@@ -9,8 +9,8 @@ from dualmc.compiled.arrays.lines import flat, vector
 from dualmc.compiled.arrays.making import FIRST, common
 from dualmc.compiled.arrays.methods import is_dual_array, method
 from dualmc.compiled.arrays.summing.sums import total
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 @overload(np.mean, **FIRST)

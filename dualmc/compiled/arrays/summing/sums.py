@@ -10,9 +10,9 @@ from numba.extending import overload
 from dualmc.compiled.arrays.lines import counted, flat, is_whole, lines, vector, without
 from dualmc.compiled.arrays.making import FIRST
 from dualmc.compiled.arrays.methods import is_dual_array, method
-from dualmc.compiled.creators import is_nothing
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.intrinsics import as_dual, primal_of
+from dualmc.compiled.copying.creators import is_nothing
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, primal_of
 
 
 def check_dtype(name, dtype, T):

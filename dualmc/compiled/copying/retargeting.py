@@ -18,14 +18,14 @@ from numba.core.registry import cpu_target
 from numba.np.ufunc.dufunc import DUFunc
 
 from dualmc.compiled.arrays.workspaces import all_in_duals
-from dualmc.compiled.creators import OPTIONS, creators, in_duals
+from dualmc.compiled.copying.creators import OPTIONS, creators, in_duals
 from dualmc.compiled.language import declared
 from dualmc.compiled.source import options_of
 
 try:
+    from dualmc.compiled.copying.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
+    from dualmc.compiled.copying.promoting import PROMOTES
     from dualmc.compiled.language.rewriting import KIND
-    from dualmc.compiled.list_pass import MAKES_ARRAYS, TAKES_NEAR, DualCompiler
-    from dualmc.compiled.promoting import PROMOTES
 
     PIPELINE = {"pipeline_class": DualCompiler}
 except ImportError:  # another Numba: see there

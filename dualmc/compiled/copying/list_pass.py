@@ -12,9 +12,9 @@ from numba.core.typed_passes import NopythonRewrites
 from numba.core.untyped_passes import IRProcessing
 
 from dualmc.compiled.arena import has_room
-from dualmc.compiled.fusion import DualRewrites
+from dualmc.compiled.copying.fusion import DualRewrites
+from dualmc.compiled.copying.promoting import PROMOTES, Promoted, Uses
 from dualmc.compiled.language.rewriting import Language
-from dualmc.compiled.promoting import Promoted, Uses
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
 TAKES_NEAR = "_dualmc_takes_near"
@@ -29,25 +29,31 @@ class ListsToTuples(FunctionPass):
 
     def run_pass(self, state):
         uses = Uses(state.func_ir)
+        promote = state.func_id.func.__globals__.get(PROMOTES)
         is_changed = False
         for call in _calls(state.func_ir):
             if call.args and getattr(uses.value(call.func), MAKES_ARRAYS, False):
-                is_changed |= _to_tuple(uses, call.args[0])
+                is_changed |= _to_tuple(uses, call.args[0], promote)
         return is_changed
 
 
-def _to_tuple(uses, variable):
+def _to_tuple(uses, variable, promote):
     found = uses.of(variable)
     if found is None or uses.count.get(variable.name) != 1:
         return False
-    if not isinstance(found.value, ir.Expr) or found.value.op != "build_list":
+    if not isinstance(found.value, ir.Expr):
+        return False
+    if found.value.op == "call" and promote is not None:
+        if uses.value(found.value.func) is promote:
+            return _to_tuple(uses, found.value.args[0], promote)
+    if found.value.op != "build_list":
         return False
     items = found.value.items
     if not items:
         return False
     found.value = ir.Expr.build_tuple(items, found.value.loc)
     for item in items:
-        _to_tuple(uses, item)
+        _to_tuple(uses, item, promote)
     return True
 
 

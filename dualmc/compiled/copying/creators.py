@@ -10,8 +10,8 @@ from numba.extending import overload, register_jitable
 from numba.np.numpy_support import from_dtype
 
 from dualmc.compiled import arena
-from dualmc.compiled.dual_type import base_of, is_dual
-from dualmc.compiled.intrinsics import as_dual, in_precision, instance
+from dualmc.compiled.scalars.dual_type import base_of, is_dual
+from dualmc.compiled.scalars.intrinsics import as_dual, in_precision, instance
 
 OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 

@@ -12,9 +12,9 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from dualmc.compiled.dual_type import is_dual, promoted
-from dualmc.compiled.elementary import compiled_partial, unless
-from dualmc.compiled.intrinsics import as_dual, chained, chained_both, factor_of, value_of
+from dualmc.compiled.scalars.dual_type import is_dual, promoted
+from dualmc.compiled.scalars.elementary import compiled_partial, unless
+from dualmc.compiled.scalars.intrinsics import as_dual, chained, chained_both, factor_of, value_of
 from dualmc.rules.table import RULES, select
 
 _BASE, _EXPONENT = RULES[np.power].partials

@@ -12,9 +12,9 @@ import numpy as np
 from numba.core import errors, types
 from numba.extending import overload
 
-from dualmc.compiled.dual_type import is_dual
-from dualmc.compiled.elementary import PLAIN
-from dualmc.compiled.intrinsics import chained, value_of
+from dualmc.compiled.scalars.dual_type import is_dual
+from dualmc.compiled.scalars.elementary import PLAIN
+from dualmc.compiled.scalars.intrinsics import chained, value_of
 
 # psi(x) / (x - r) on [1, 2] with r its zero, by powers of 2 x - 3: interpolated at the nodes of
 # Chebyshev, with 60 digits.

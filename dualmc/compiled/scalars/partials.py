@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.core.typing import signature
 
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.scalars.dual_type import is_dual
 
 FUSED = ("contract",)
 I32 = ir.IntType(32)

@@ -11,9 +11,9 @@ from numba.core import errors, types
 from numba.core.typing import signature
 from numba.extending import lower_builtin, overload, type_callable
 
-from dualmc.compiled.dual_type import NUMBERS, DualType, is_dual, promoted
-from dualmc.compiled.intrinsics import primal_of
-from dualmc.compiled.partials import (
+from dualmc.compiled.scalars.dual_type import NUMBERS, DualType, is_dual, promoted
+from dualmc.compiled.scalars.intrinsics import primal_of
+from dualmc.compiled.scalars.partials import (
     by_constant,
     call,
     combined,

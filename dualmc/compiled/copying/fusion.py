@@ -13,7 +13,7 @@ from numba.np.ufunc.array_exprs import RewriteArrayExprs
 
 from dualmc.compiled.arrays import elementwise, looping
 from dualmc.compiled.arrays.looping import bare, element
-from dualmc.compiled.dual_type import is_dual
+from dualmc.compiled.scalars.dual_type import is_dual
 
 FUSED = "dualmc_arrayexpr"
 

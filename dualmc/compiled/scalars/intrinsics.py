@@ -5,9 +5,9 @@ from numba.core import cgutils, types
 from numba.core.imputils import lower_constant
 from numba.extending import intrinsic, lower_cast
 
-from dualmc.compiled import partials
-from dualmc.compiled.dual_type import NUMBERS, DualType, base_of, is_dual, is_scalar
-from dualmc.compiled.partials import constant, pack, zeros
+from dualmc.compiled.scalars import partials
+from dualmc.compiled.scalars.dual_type import NUMBERS, DualType, base_of, is_dual, is_scalar
+from dualmc.compiled.scalars.partials import constant, pack, zeros
 
 I64 = ir.IntType(64)
 

@@ -11,7 +11,7 @@ from numba.core import ir
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import build_definitions, mk_unique_var
 
-from dualmc.compiled.creators import OPTIONS, as_float32, as_float64
+from dualmc.compiled.copying.creators import OPTIONS, as_float32, as_float64
 
 PROMOTES = "__dualmc_promotes"
 

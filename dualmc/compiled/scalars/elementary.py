@@ -13,8 +13,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload, register_jitable
 
-from dualmc.compiled.dual_type import depth_of, is_dual, is_scalar, promoted
-from dualmc.compiled.intrinsics import (
+from dualmc.compiled.scalars.dual_type import depth_of, is_dual, is_scalar, promoted
+from dualmc.compiled.scalars.intrinsics import (
     as_dual,
     chained,
     chained_both,

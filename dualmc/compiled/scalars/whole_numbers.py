@@ -11,9 +11,9 @@ import numpy as np
 from numba.core import types
 from numba.extending import overload
 
-from dualmc.compiled.dual_type import is_dual, promoted
-from dualmc.compiled.elementary import of_two
-from dualmc.compiled.intrinsics import as_dual, chained, flat, primal_of, value_of
+from dualmc.compiled.scalars.dual_type import is_dual, promoted
+from dualmc.compiled.scalars.elementary import of_two
+from dualmc.compiled.scalars.intrinsics import as_dual, chained, flat, primal_of, value_of
 from dualmc.rules.table import RULES
 
 FIRST = {"target": "cpu"}  # asked before what Numba answers for all types
