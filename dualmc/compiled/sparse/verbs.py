@@ -34,18 +34,20 @@ def filled(request, only_narrow=False):
     kind = options.import_sparse(request.caller).csr_array
     args = tuple(calling.arguments(request.args, request.numbers, request.xs))
     refused = _unmarked.setdefault(f, set())
-    key = calling.kinds_of(args)
-    if (key, False) in refused or only_narrow and (key, True) in refused:
-        return None
+    if refused:  # to ask Numba for the types takes longer than a small Jacobian
+        key = calling.kinds_of(args)
+        if (key, False) in refused or only_narrow and (key, True) in refused:
+            return None
     patterns = patterns_of(f, tuple(sorted(request.numbers)))
     try:
-        plan = patterns.plan_at(args)
-        if only_narrow and 2 * plan.colours > plan.n:
-            refused.add((key, True))
-            return None
+        if only_narrow:
+            plan = patterns.plan_at(args)
+            if 2 * plan.colours > plan.n:
+                refused.add((calling.kinds_of(args), True))
+                return None
         y, data, plan = patterns.filled(args)
     except errors.NumbaError:  # not for marked Duals, but perhaps for plain ones
-        refused.add((key, False))
+        refused.add((calling.kinds_of(args), False))
         return None
     return np.asarray(y), _in_order(request, matrix(plan, data, kind))
 
