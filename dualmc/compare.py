@@ -16,7 +16,7 @@ import numpy as np
 
 from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums
-from dualmc.calls.request import Request
+from dualmc.calls.request import Request, opened
 from dualmc.calls.structures import structured
 from dualmc.counting import costs, predict
 from dualmc.counting.chain import factors_of
@@ -68,6 +68,7 @@ def compare(
         names.refuse_keywords("compare", unknown)
     if not issubclass(type(seconds), (int, float)) or not seconds > 0:
         raise ValueError(f"compare: seconds must be a positive number, got seconds={seconds!r}.")
+    f = opened(f)
     return structured.with_request(
         lambda request: _compared(request, f, seconds), "compare", f, args, argnums
     )

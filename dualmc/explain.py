@@ -10,7 +10,7 @@ import numpy as np
 
 from dualmc.calls import names as wording
 from dualmc.calls import watch
-from dualmc.calls.request import Request
+from dualmc.calls.request import Request, opened
 from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import blocks_of
@@ -233,6 +233,7 @@ def explain(
     """
     if unknown:
         wording.refuse_keywords("explain", unknown)
+    f = opened(f)
     try:
         graph = trace(f, *args, argnums=argnums, names=names)
         numbers = differentiated(args, argnums)

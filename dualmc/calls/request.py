@@ -3,6 +3,8 @@
 import copy
 import math
 
+from numba.core.registry import CPUDispatcher
+
 from dualmc.calls import options
 from dualmc.calls.inputs import as_input, as_read
 
@@ -49,6 +51,11 @@ class Request:
         other.f = f
         other.sparse = self.sparse if sparse is None else sparse
         return other
+
+
+def opened(f):
+    """The Python function that Numba has compiled, which has steps to show; others as they are."""
+    return f.py_func if type(f) is CPUDispatcher else f
 
 
 def check_callable(f, caller):

@@ -384,3 +384,15 @@ def test_what_cannot_be_compiled_is_said_once():
         dm.value_and_jacobian_fwd(g, X)
         dm.value_and_jacobian_fwd(g, 2 * X)
     assert [w.category for w in found] == [dm.CompiledFallbackWarning]
+
+
+def test_explain_and_compare_open_the_function():
+    @numba.njit
+    def g(x):
+        return np.sin(x**2)
+
+    steps = dm.explain(g, 1.0).steps
+    assert [step.equation for step in steps] == ["u1 = x^2", "y = sin(u1)"]
+    found, expected = (dm.compare(h, np.ones(20)) for h in (g, g.py_func))
+    counts = [[m.multiplications for m in c.modes] for c in (found, expected)]
+    assert counts[0] == counts[1] and found.function == "g"

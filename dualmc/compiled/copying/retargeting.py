@@ -28,7 +28,9 @@ try:
     from dualmc.compiled.language.rewriting import KIND
 
     PIPELINE = {"pipeline_class": DualCompiler}
-except ImportError:  # another Numba: see there
+except ImportError as error:  # another Numba: see there
+    if (error.name or "").startswith("dualmc"):
+        raise
     MAKES_ARRAYS, TAKES_NEAR, PIPELINE = "_dualmc_makes_arrays", "_dualmc_takes_near", {}
     KIND = "__dualmc_kind"
     PROMOTES = "__dualmc_promotes"
