@@ -108,9 +108,8 @@ def hessian(request):
     if n > MOST_INPUTS:
         return None
     positions = tuple(sorted(request.numbers))
-    lanes = min(chunk_for(n), MOST_LANES // 2)
-    chunk = lanes if request.chunk_size is None else min(request.chunk_size, max(n, 1))
-    gradient = made(f, positions, lanes, "raw")
+    chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
+    gradient = made(f, positions, min(chunk_for(n), INNER_LANES), "raw")
     if request.sparse or n > FEW_INPUTS:
         H = _structured(request, gradient)
         if H is not None:
@@ -126,6 +125,8 @@ def hessian(request):
     return _in_blocks(request, H[order][:, order])
 
 
+# Partials of the inner Duals of nested ones: with more, their machine code leaves the registers.
+INNER_LANES = 4
 # Up to so many inputs a Hessian is computed without looking for its structure, and from so many on
 # the general path is faster: nested Duals take as many passes as there are chunks of inputs.
 FEW_INPUTS, MOST_INPUTS = 32, 20_000
@@ -148,13 +149,15 @@ def _structured(request, gradient):
 
 def _in_blocks(request, H):
     """The Hessian of all inputs in a row as that of one argument, or as a tuple of tuples."""
+    if not request.is_tuple:
+        return H.reshape(request.xs[0].shape * 2)
     ends = np.cumsum([0, *request.sizes]).tolist()
     places = list(zip(request.xs, ends, ends[1:], strict=False))
     rows = [
         tuple(H[i:j, k:m].copy().reshape(x.shape + z.shape) for z, k, m in places)
         for x, i, j in places
     ]
-    return tuple(rows) if request.is_tuple else rows[0][0]
+    return tuple(rows)
 
 
 def along(f, xs, x_dots, given):

@@ -110,15 +110,18 @@ class Patterns:
         self.plans = {}
         self.sweeps = {}
 
+    def print_of(self, args):
+        return Fingerprint(args, self.positions, self.out)
+
     def plan_at(self, args, print_=None):
         """The plan that is tried first at `args`, found there if there is none yet."""
-        print_ = Fingerprint(args, self.positions, self.out) if print_ is None else print_
+        print_ = self.print_of(args) if print_ is None else print_
         plan = self.plans.get(print_.key)
         return self._added(args, print_) if plan is None else plan
 
-    def filled(self, args):
+    def filled(self, args, print_=None):
         """The value, the nonzeros at `args`, and the plan by which they are laid out."""
-        print_ = Fingerprint(args, self.positions, self.out)
+        print_ = self.print_of(args) if print_ is None else print_
         plan = self.plan_at(args, print_)
         written = () if print_.integers in plan.certain else _copies(args)
         flag, y, data = self._run(plan, args, print_)

@@ -39,13 +39,14 @@ def filled(request, only_narrow=False):
         if (key, False) in refused or only_narrow and (key, True) in refused:
             return None
     patterns = patterns_of(f, tuple(sorted(request.numbers)))
+    print_ = patterns.print_of(args)
     try:
         if only_narrow:
-            plan = patterns.plan_at(args)
+            plan = patterns.plan_at(args, print_)
             if 2 * plan.colours > plan.n:
                 refused.add((calling.kinds_of(args), True))
                 return None
-        y, data, plan = patterns.filled(args)
+        y, data, plan = patterns.filled(args, print_)
     except errors.NumbaError:  # not for marked Duals, but perhaps for plain ones
         refused.add((calling.kinds_of(args), False))
         return None
