@@ -88,3 +88,16 @@ def test_preparing_a_function_does_not_keep_its_sweep_for_another():
         np.testing.assert_array_equal(dm.prepare(f, x)(x), k * np.eye(2))
         del f
         gc.collect()
+
+
+def test_sparse_where_bits_cannot_be_carried():
+    """Decompositions by LAPACK: the nonzeros of the dense Jacobian."""
+
+    @numba.njit
+    def f(x):
+        return np.linalg.svd(np.outer(x, x) + np.diag(x))[1]
+
+    x = np.array([1.0, 2.5, 4.0])
+    J = dm.prepare(f, x, sparse=True)
+    for z in (x, x[::-1].copy()):
+        np.testing.assert_allclose(J(z).toarray(), dm.jacobian_fwd(f.py_func, z), rtol=1e-11)

@@ -131,7 +131,7 @@ _FEW = 8
 
 def at_once(request):
     """The `Sparse` of a request that `passes` has answered; None: it did so by a dense one."""
-    is_dense = calling.kinds_of(request.xs) in _unmarked.get(request.f, ())
+    is_dense = (calling.kinds_of(request.xs), False) in _unmarked.get(request.f, ())
     return None if is_dense else Sparse(request)
 
 
