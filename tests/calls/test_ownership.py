@@ -325,7 +325,12 @@ def test_what_is_made_of_nothing_has_no_derivative(f, x, right):
         assert np.array_equal(many[..., : len(x)], right) and not many[..., len(x) :].any()
 
 
-@pytest.mark.parametrize("case", CASES[3::12], ids=lambda case: case.name)
+# NumPy's own transforms of no complex numbers to some real ones read memory that nobody wrote.
+UNDEFINED = {"hfft", "irfft", "irfft2", "irfftn"}
+OF_NOTHING = [case for case in CASES[3::12] if case.name.split()[0] not in UNDEFINED]
+
+
+@pytest.mark.parametrize("case", OF_NOTHING, ids=lambda case: case.name)
 def test_functions_of_nothing_are_numpys(case):
     """Of the right shape and dtype, without entries that nobody computed."""
     x = np.array([0.5, 1.5, -2.0, 3.0])
