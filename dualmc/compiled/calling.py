@@ -5,8 +5,6 @@ That is so for arguments that are Duals of an outer call, while kinks are watche
 warning, for code that cannot be compiled for Duals.
 """
 
-import sys
-import warnings
 import weakref
 
 import numba
@@ -14,10 +12,10 @@ import numpy as np
 from numba.core import errors, types
 
 from dualmc.calls import watch
+from dualmc.compiled import messages
 from dualmc.compiled.helpers import known
 from dualmc.compiled.sweeps import chunk_for
 from dualmc.compiled.verbs import made
-from dualmc.errors import OWN, CompiledFallbackWarning
 
 _BASES = {np.dtype(np.float64): types.float64, np.dtype(np.float32): types.float32}
 _refused: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -25,7 +23,12 @@ _refused: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 def is_answered(f, xs):
     """Whether sweeps are asked for derivatives of `f` at `xs` at all."""
-    return not watch.watched and all(type(x) is np.ndarray and x.dtype in _BASES for x in xs)
+    if watch.watched or not all(type(x) is np.ndarray for x in xs):
+        return False
+    other = next((x.dtype for x in xs if x.dtype not in _BASES), None)
+    if other is not None:
+        messages.runs_as_python(f, f"Numba has no numbers of dtype {other}.")
+    return other is None
 
 
 def arguments(given, numbers, xs):
@@ -46,7 +49,7 @@ def passes(request):
         from dualmc.compiled.sparse import verbs as sparse
 
         return sparse.passes(request)
-    if request.has_aux or not is_answered(f, xs):
+    if request.has_aux or not is_answered(f, xs):  # a tuple: `helpers` make one step of the call
         return None
     n = sum(request.sizes)
     chunk = chunk_for(n) if request.chunk_size is None else min(request.chunk_size, max(n, 1))
@@ -186,11 +189,7 @@ def answered(what, f, sweep, args, given):
     except errors.NumbaError as error:
         _refused.setdefault(f, set()).add((what, *kinds_of(given)))
         known.of(f).is_refused = True  # what runs instead need not try again
-        warnings.warn(
-            f"{error}\n  It runs as Python here, which is right but slow.",
-            CompiledFallbackWarning,
-            stacklevel=_users_level(),
-        )
+        messages.runs_as_python(f, str(error))
         return None
 
 
@@ -200,10 +199,3 @@ def kinds_of(args):
         return tuple(map(numba.typeof, args))
     except (ValueError, errors.NumbaError):
         return tuple(map(type, args))
-
-
-def _users_level():
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_code.co_filename.startswith(OWN):
-        frame, level = frame.f_back, level + 1
-    return level

@@ -2,6 +2,11 @@
 
 import linecache
 import re
+import sys
+import warnings
+import weakref
+
+from dualmc.errors import OWN, CompiledFallbackWarning
 
 _FILE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _DURING = re.compile(
@@ -94,3 +99,25 @@ WAYS_OUT = (
     "receive derivatives inside the function (np.empty_like(x), np.zeros(n, x.dtype)); or "
     "differentiate {name}.py_func, the Python function, which is slower."
 )
+
+_told: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def runs_as_python(f, text):
+    """Warn, once for each text, that the compiled function `f` runs as Python on Duals."""
+    told = _told.setdefault(f, set())
+    if text in told:
+        return
+    told.add(text)
+    warnings.warn(
+        f"{text}\n  It runs as Python here, which is right but slow.",
+        CompiledFallbackWarning,
+        stacklevel=_users_level(),
+    )
+
+
+def _users_level():
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_code.co_filename.startswith(OWN):
+        frame, level = frame.f_back, level + 1
+    return level

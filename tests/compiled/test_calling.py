@@ -373,6 +373,35 @@ def test_constants_that_meet_derivatives_later():
     np.testing.assert_allclose(dm.jacobian_fwd(filtered, q), expected, rtol=1e-14)
 
 
+@numba.njit
+def chained(x):
+    total = 0.0
+    for i in range(x.size - 1):
+        total += x[i] * x[i + 1] ** 2
+    return total
+
+
+def test_no_slow_way_is_taken_silently():
+    with pytest.warns(dm.CompiledFallbackWarning, match="float16"):
+        g = dm.jacobian_fwd(chained, np.array([1.0, 2.0], np.float16))
+    np.testing.assert_array_equal(g, [4.0, 4.0])
+    x = np.linspace(-1, 1, 2100)
+    with pytest.warns(dm.CompiledFallbackWarning, match="2100"):
+        g = dm.gradient(chained, x)
+    exact = np.append(x[1:] ** 2, 0.0) + np.append(0.0, 2 * x[:-1] * x[1:])
+    np.testing.assert_allclose(g, exact, rtol=1e-14, atol=1e-15)
+
+
+def test_aux():
+    @numba.njit
+    def f(x):
+        return x * x[0], x.size
+
+    J, aux = dm.jacobian_fwd(f, X, has_aux=True)
+    np.testing.assert_allclose(J, np.eye(3) * X[0] + np.outer(X, [1.0, 0.0, 0.0]), rtol=1e-15)
+    assert aux == 3
+
+
 def test_what_cannot_be_compiled_is_said_once():
     @numba.njit
     def g(x):

@@ -2,8 +2,6 @@
 writes into them, and its sweeps.
 """
 
-import sys
-import warnings
 import weakref
 
 import numba
@@ -13,7 +11,6 @@ from dualmc.compiled import everything, messages  # noqa: F401
 from dualmc.compiled.helpers import policy, pushing
 from dualmc.compiled.helpers.arguments import FLOATS, Unfit, frozen
 from dualmc.duals import levels
-from dualmc.errors import OWN, CompiledFallbackWarning
 
 _known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -139,18 +136,7 @@ class Way:
             return
         known.is_told = True
         text = messages.sentence(problem, dispatcher, [dispatcher.py_func.__code__.co_filename])
-        warnings.warn(
-            f"{text}\n  It runs as Python here, which is right but slow.",
-            CompiledFallbackWarning,
-            stacklevel=_users_level(),
-        )
-
-
-def _users_level():
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_code.co_filename.startswith(OWN):
-        frame, level = frame.f_back, level + 1
-    return level
+        messages.runs_as_python(dispatcher, text)
 
 
 class Unmade(Exception):

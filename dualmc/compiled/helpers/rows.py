@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from dualmc.compiled import messages
 from dualmc.compiled.helpers import known, tangents
 from dualmc.compiled.helpers.arguments import Unfit, frozen
 from dualmc.duals.dual import Dual
@@ -38,6 +39,13 @@ class Rows:
         entries = sum(map(math.prod, sizes))
         if level.records:
             if self.size > MOST_INPUTS or entries * self.size > MOST_ENTRIES:
+                if self.way.known.code.has_loops:
+                    name = self.dispatcher.py_func.__qualname__
+                    messages.runs_as_python(
+                        self.dispatcher,
+                        f"The Jacobian of {name}, of {entries} by {self.size} entries, is not made "
+                        f"for the reverse mode; forward mode takes chunks of its columns.",
+                    )
                 raise Unfit
         elif entries * level.n * 8 > MEMORY_BUDGET and any(t.is_sparse for t in self.active):
             raise Unfit
