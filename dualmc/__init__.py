@@ -31,6 +31,7 @@ from dualmc.prepare import Prepared, prepare
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
+from dualmc.pictures.spy import spy
 from dualmc.check import JacobianCheck, check_jacobian
 from dualmc.kinks import kinks
 from dualmc.refusals import refusals
@@ -66,6 +67,7 @@ __all__ = [
     "Comparison",
     "explain",
     "Explanation",
+    "spy",
     "as_is",
     "rule",
     "custom_jvp",
