@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls import options
+from dualmc.calls import options, room
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.calls.structures import trees
 from dualmc.duals import elements, levels, subclasses, weak
@@ -136,8 +136,10 @@ class Piece:
         """The Jacobian's columns, dense, (*S, k)."""
         t, shape = self.tangent, self.primal.shape
         if t is None:
+            room.need((*shape, self.k), self.dtype)
             return np.zeros((*shape, self.k), self.dtype)
         if t.is_sparse and is_plain(t.coef):
+            room.need((*shape, self.k), t.dtype)
             out = np.zeros((math.prod(shape), self.k), t.dtype)
             slot_kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
             return out.reshape((*shape, self.k))
