@@ -211,7 +211,7 @@ def _turned(a: Any, x: tuple[int, ...], y: tuple[int, ...]) -> Any:
 
 def _rows(entries: Entries, place: Any) -> list[tuple[str, ...]]:
     """The worst entries as rows of the table."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for k in entries.worst(SHOWN):
         at = int(k if entries.positions is None else entries.positions[k])
         a, b = entries.theirs[k].item(), entries.exact[k].item()
