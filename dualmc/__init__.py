@@ -15,6 +15,7 @@ from dualmc.duals.dual import Dual
 from dualmc.unchanged import attributes  # noqa: F401  (likewise)
 from dualmc.unchanged.as_is import as_is
 from dualmc.calls import names, ownership
+from dualmc.calls.banded import Banded
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.reverse import (
     gradient,
@@ -59,6 +60,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "Banded",
     "jit_jacobian",
     "hessian",
     "hvp",
