@@ -62,7 +62,7 @@ def answered(
 
 
 def _refuse(caller, sparse, has_aux):
-    if options.format_of(sparse, caller) is not None:
+    if sparse is not False:
         raise ValueError(
             f"{caller}: batch= gives dense arrays, a block for each point; sparse= has no form for "
             f"them. scipy.sparse.block_diag(J) makes one matrix of the blocks; where each is large "
