@@ -10,9 +10,9 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
@@ -37,6 +37,7 @@ def jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     executor: Executor | None = None,
     out: Any = None,
     resume: bool = False,
@@ -71,6 +72,12 @@ def jacobian_fwd(
         Numerator layout has shape ``y.shape + x.shape``; denominator layout ``x.shape + y.shape``.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(J, aux)``, aux free of Duals.
+    batch : bool, tuple of int or "broadcast", optional
+        `f` at many points: with True each argument that is differentiated has the axis of the
+        points in front, and so has J, ``(points, *y.shape, *x.shape)``.  A tuple names the
+        arguments that have this axis; all others are the same at every point.  With "broadcast"
+        `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
+        its other arguments have the axis if they are as long.  `chunk_size` then counts points.
     executor : concurrent.futures.Executor, optional
         Computes chunks of columns: threads, processes, loky, or dask's ``client.get_executor()``.
         `f` is called once more, here.  `docs/big.md` has this and the next three.
@@ -112,7 +119,7 @@ def jacobian_fwd(
         (x,) = args
         if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
             is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
-            is_whole = executor is out is None and progress is resume is False
+            is_whole = batch is False and executor is out is None and progress is resume is False
             if is_usual and is_whole and layout == "numerator" and not unknown:
                 try:
                     sweep = swift[id(f)][x.size]
@@ -126,6 +133,11 @@ def jacobian_fwd(
     spread = None
     if not (executor is out is None and progress is resume is False):
         spread = _spread("jacobian_fwd", executor, out, resume, progress)
+    if batch is not False:
+        if spread is not None:
+            spread.refuse_batch()
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("jacobian_fwd", f, args, batch, *options)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
@@ -141,6 +153,7 @@ def value_and_jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     executor: Executor | None = None,
     out: Any = None,
     resume: bool = False,
@@ -154,7 +167,7 @@ def value_and_jacobian_fwd(
     Returns
     -------
     y : ndarray or scalar
-        ``f(*args)`` bit for bit, a list or tuple stacked into an array.
+        ``f(*args)`` bit for bit, a list or tuple stacked into an array; to rounding under `batch`.
     J : as `jacobian_fwd` returns it
     With ``has_aux``: ``((y, aux), J)``.
 
@@ -174,6 +187,11 @@ def value_and_jacobian_fwd(
     spread = None
     if not (executor is out is None and progress is resume is False):
         spread = _spread("value_and_jacobian_fwd", executor, out, resume, progress)
+    if batch is not False:
+        if spread is not None:
+            spread.refuse_batch()
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )

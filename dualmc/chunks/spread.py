@@ -52,6 +52,13 @@ class Spread:
                 f"returns is a structure. Leave out= away, or let f take and return arrays."
             )
 
+    def refuse_batch(self):
+        raise ValueError(
+            f"{self.caller}: batch= is computed here and returned, so it takes no executor=, out=, "
+            f"resume= or progress=. Hand slices of the points to your executor: "
+            f"executor.submit({self.caller}, f, x[:1000], batch=True)."
+        )
+
     def passes(self, request):
         """The value, the Jacobian, and aux."""
         if self.out is not None and request.sparse:
