@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, signatures, watch
+from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.options import Argnums, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
@@ -52,8 +52,8 @@ def jacobian_rev(
         As for `jacobian_fwd`.
     chunk_size : int, optional
         Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
-    sparse : bool or {"csr", "csc", "coo"}, optional
-        Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
+    sparse : bool or {"csr", "csc", "coo", "banded"}, optional
+        Return `scipy.sparse.csr_array` of shape (m, n), or what else `jacobian_fwd` has names for,
         made of the nonzeros of the swept rows; needs SciPy.  The work is that of the dense
         Jacobian: where few outputs depend on few inputs each, ``jacobian_fwd(..., sparse=True)``
         is cheaper.
@@ -287,6 +287,9 @@ def _vjp(
 
 
 def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if banded.is_asked(sparse):
+        y, J, aux = _jacobian(caller, f, args, argnums, chunk_size, "csr", layout, has_aux)
+        return y, banded.all_packed(J, sparse, caller), aux
     call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     try:
         if structured.known and structured.returns_one(f):

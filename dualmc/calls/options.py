@@ -4,22 +4,30 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from dualmc.calls import banded
+
 Argnums: TypeAlias = int | tuple[int, ...] | list[int]
 Layout: TypeAlias = Literal["numerator", "denominator"]
 Format: TypeAlias = Literal["csr", "csc", "coo"]
-Sparse: TypeAlias = bool | Format
+Sparse: TypeAlias = bool | Format | Literal["banded"] | tuple[Literal["banded"], int, int]
 Of: TypeAlias = Literal["jacobian", "gradient", "hessian", "jvp", "vjp", "hvp"]
 # The sparse formats in which a Jacobian is handed back.
 FORMATS = get_args(Format)
 
 
 def format_of(sparse, caller):
-    """The format that the option `sparse` asks for, or None for a dense result."""
+    """The format that the option `sparse` asks for, or None for a dense result.
+
+    Of diagonals it is what was given: "banded", or a tuple with their numbers.
+    """
     if issubclass(type(sparse), (bool, np.bool_)):
         return FORMATS[0] if sparse else None
     if isinstance(sparse, str) and sparse in FORMATS:
         return sparse
-    raise wrong("sparse", sparse, f"True, False or one of {_listed(FORMATS)}", caller)
+    if banded.is_asked(sparse):
+        return sparse
+    one = f'{_listed((*FORMATS, banded.NAME))} or ("banded", lower, upper)'
+    raise wrong("sparse", sparse, f"True, False or one of {one}", caller)
 
 
 def check_layout(layout, caller):
