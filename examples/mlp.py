@@ -67,7 +67,6 @@ def main(iterations=80, samples=1300):
     )
 
     value_and_gradient = partial(dm.value_and_gradient, loss)
-    hessp = lambda p, v, *args: dm.hvp(lambda p: loss(p, *args), p, v)  # noqa: E731
     solvers = {
         "L-BFGS-B": {"method": "L-BFGS-B", "options": {"maxiter": iterations}},
         "Newton-CG": {
