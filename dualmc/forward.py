@@ -9,9 +9,9 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
@@ -33,6 +33,7 @@ def jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
@@ -63,6 +64,12 @@ def jacobian_fwd(
         Numerator layout has shape ``y.shape + x.shape``; denominator layout ``x.shape + y.shape``.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(J, aux)``, aux free of Duals.
+    batch : bool, tuple of int or "broadcast", optional
+        `f` at many points: with True each argument that is differentiated has the axis of the
+        points in front, and so has J, ``(points, *y.shape, *x.shape)``.  A tuple names the
+        arguments that have this axis; all others are the same at every point.  With "broadcast"
+        `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
+        its other arguments have the axis if they are as long.  `chunk_size` then counts points.
 
     Returns
     -------
@@ -95,7 +102,7 @@ def jacobian_fwd(
         (x,) = args
         if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
             is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
-            if is_usual and layout == "numerator" and not unknown:
+            if is_usual and layout == "numerator" and batch is False and not unknown:
                 try:
                     sweep = swift[id(f)][x.size]
                 except KeyError:
@@ -105,6 +112,9 @@ def jacobian_fwd(
                     return J
     if unknown:
         names.refuse_keywords("jacobian_fwd", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("jacobian_fwd", f, args, batch, *options)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -120,6 +130,7 @@ def value_and_jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
@@ -129,7 +140,7 @@ def value_and_jacobian_fwd(
     Returns
     -------
     y : ndarray or scalar
-        ``f(*args)`` bit for bit, a list or tuple stacked into an array.
+        ``f(*args)`` bit for bit, a list or tuple stacked into an array; to rounding under `batch`.
     J : as `jacobian_fwd` returns it
     With ``has_aux``: ``((y, aux), J)``.
 
@@ -146,6 +157,9 @@ def value_and_jacobian_fwd(
     """
     if unknown:
         names.refuse_keywords("value_and_jacobian_fwd", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
