@@ -72,7 +72,7 @@ def main(iterations=80, samples=1300):
         "Newton-CG": {
             "method": "Newton-CG",
             "options": {"maxiter": iterations // 8},
-            "hessp": hessp,
+            "hessp": partial(dm.hvp, loss),
         },
     }
     rows, right, losses = [], {}, {}
