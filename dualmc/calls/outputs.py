@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls import options
+from dualmc.calls import banded, options, room
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.calls.structures import trees
 from dualmc.duals import elements, levels, subclasses, weak
@@ -135,6 +135,8 @@ class Piece:
     def columns(self):
         """The Jacobian's columns, dense, (*S, k)."""
         t, shape = self.tangent, self.primal.shape
+        if self.k * math.prod(shape) >= room.LARGE // 16:
+            room.need((*shape, self.k), self.dtype)
         if t is None:
             return np.zeros((*shape, self.k), self.dtype)
         if t.is_sparse and is_plain(t.coef):
@@ -216,9 +218,12 @@ def result(request, parts, shape):
     found = []
     for J, x in zip(parts, request.xs, strict=True):
         if request.sparse:
-            if request.layout == "denominator":
-                J = J.T.asformat(request.format)
-            elif request.format != options.FORMATS[0]:  # which it is
+            is_turned = request.layout == "denominator"
+            if is_turned:
+                J = J.T
+            if banded.is_asked(request.format):
+                J = banded.packed(J, request.format, request.caller)
+            elif is_turned or request.format != options.FORMATS[0]:  # which it is
                 J = J.asformat(request.format)
             found.append(J)
             continue
