@@ -9,7 +9,7 @@ def unchanged_settings():
     import matplotlib
 
     before = dict(matplotlib.rcParams)
-    assert pyplot.get_fignums() == []
+    pyplot.close("all")  # those of examples on pages
     yield
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend().lower() == "agg"
