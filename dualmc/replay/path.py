@@ -16,7 +16,7 @@ from dualmc.replay.arithmetic.derivatives import PRODUCTS, derived
 from dualmc.replay.arithmetic.rounding import machine
 from dualmc.replay.decisions import asked_by_code, asked_by_numpy
 from dualmc.replay.machine.alone import Way
-from dualmc.replay.machine.native import Code, Written
+from dualmc.replay.machine.native import Written, coded
 from dualmc.replay.machine.schedule import Memory, constants_in, plan
 from dualmc.replay.recording.budget import Budget, Stopped
 from dualmc.replay.recording.program import NotReplayable, trace_program
@@ -96,7 +96,7 @@ class Path:
         count = sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
         self._budget.check_compilation(count)
         start = time.perf_counter()
-        code = Code(made, self._expected, self._count_of_inputs)
+        code = coded(made, self._expected, self._count_of_inputs)
         self._budget.learn(count, time.perf_counter() - start)
         return code
 
