@@ -28,6 +28,7 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.load import load
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
@@ -59,6 +60,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "load",
     "jit_jacobian",
     "hessian",
     "hvp",

@@ -24,7 +24,7 @@ def reduced(make: Callable, state: tuple) -> tuple:
     try:
         pickle.dumps(state)
     except Exception as problem:
-        packed = _by_value(state)
+        packed = by_value(state)
         if packed is None:
             raise pickle.PicklingError(
                 f"A prepared function is pickled by its function, which pickle does not take here "
@@ -35,7 +35,8 @@ def reduced(make: Callable, state: tuple) -> tuple:
     return make, state
 
 
-def _by_value(state: tuple) -> bytes | None:
+def by_value(state: Any) -> bytes | None:
+    """`state` pickled with the code of its functions; None if nothing installed can do that."""
     for name in BY_VALUE:
         try:
             return importlib.import_module(name).dumps(state)

@@ -161,6 +161,21 @@ class Code:
                 break
         return state
 
+    def state(self):
+        """What a `Code` is made of, on the same kind of machine."""
+        parts = [p if type(p) is Called else p.machine.text for p in self.parts]
+        work = self.work.copy()
+        work[-TABLES:] = 0.0
+        return parts, work, self.numbers, self.positions
+
+    @classmethod
+    def of_state(cls, state, count):
+        """The `Code` of `count` inputs that had this state."""
+        parts, *memory = state
+        return cls(
+            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts], *memory
+        )
+
 
 # Addresses that end the working memory of a `Code`.
 TABLES = 2
