@@ -116,8 +116,8 @@ def _check(header):
     for name, version in now.items():
         if before.get(name) != version:
             raise Unusable(
-                f"{header['function']} was prepared with {name} {before.get(name)}, and this is "
-                f"{name} {version}. {AGAIN}"
+                f"{header.get('function')} was prepared with {name} {before.get(name)}, and this "
+                f"is {name} {version}. {AGAIN}"
             )
     return header["compiled for"] == versions.of_machine()
 

@@ -33,7 +33,8 @@ def unpacked(content):
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return json.loads(archive.read(HEADER)), archive.read(WAYS)
+            header, ways = json.loads(archive.read(HEADER)), archive.read(WAYS)
+            return {"recorded with": {}, "compiled for": {}, **header}, ways
     except Exception as problem:  # whatever damaged bytes lead to
         raise Unusable(
             f"it is no file of Prepared.save's, or it is damaged or cut short "
@@ -52,9 +53,7 @@ def write(path, content):
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as problem:
-        text = (
-            f"Prepared.save could not write, and left what was there as it was: {problem.strerror}"
-        )
+        text = f"Prepared.save has written nothing, and left what was there: {problem.strerror}"
         raise OSError(problem.errno, text, path) from None
     finally:
         if os.path.exists(beside):
