@@ -15,6 +15,7 @@ from dualmc.duals.dual import Dual
 from dualmc.unchanged import attributes  # noqa: F401  (likewise)
 from dualmc.unchanged.as_is import as_is
 from dualmc.calls import names, ownership
+from dualmc.calls.banded import Banded
 from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
 from dualmc.reverse import (
     gradient,
@@ -29,10 +30,12 @@ from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
 from dualmc.load import load
+from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
-from dualmc.check import JacobianCheck, check_jacobian
+from dualmc.check import check_jacobian
+from dualmc.judging.jacobian_check import JacobianCheck
 from dualmc.kinks import kinks
 from dualmc.refusals import refusals
 from dualmc.errors import (
@@ -61,6 +64,7 @@ __all__ = [
     "prepare",
     "Prepared",
     "load",
+    "Banded",
     "jit_jacobian",
     "hessian",
     "hvp",
@@ -87,13 +91,16 @@ __all__ = [
     "TangentLostError",
 ]
 __version__ = "0.1.0"
+# Modules of names of their own, imported when they are asked for.
+_MODULES = ("numpy", "testing")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "numpy", "__all__", "__doc__", "__file__", "__name__", "__version__"])
+    own = ["__all__", "__doc__", "__file__", "__name__", "__version__"]
+    return sorted([*__all__, *_MODULES, *own])
 
 
 def __getattr__(name: str) -> Any:
-    if name == "numpy":  # the module dualmc.numpy, imported when it is asked for
-        return importlib.import_module("dualmc.numpy")
+    if name in _MODULES:
+        return importlib.import_module(f"dualmc.{name}")
     names.missing(name, __all__)

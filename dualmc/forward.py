@@ -9,9 +9,9 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, signatures, watch
-from dualmc.calls.inputs import FLOAT64, as_input
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls.inputs import FLOAT64, as_input, as_read
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
@@ -33,6 +33,7 @@ def jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
@@ -52,15 +53,23 @@ def jacobian_fwd(
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
         once, or as many as the memory budget allows.  The result does not depend on it.
-    sparse : bool or {"csr", "csc", "coo"}, optional
+    sparse : bool or {"csr", "csc", "coo", "banded"}, optional
         Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
         from the same pass; needs SciPy (which knows no float16: there in float32).  Entries
         that depend on an input but happen to be 0 are stored, as long as the structure was
-        carried; where it became dense, only nonzeros are.
+        carried; where it became dense, only nonzeros are.  "banded" returns `Banded`, the diagonals
+        of J as ``scipy.linalg.solve_banded`` takes them: as many as the entries take up, or, of
+        ``("banded", lower, upper)``, as many as told.
     layout : {"numerator", "denominator"}, optional
         Numerator layout has shape ``y.shape + x.shape``; denominator layout ``x.shape + y.shape``.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(J, aux)``, aux free of Duals.
+    batch : bool, tuple of int or "broadcast", optional
+        `f` at many points: with True each argument that is differentiated has the axis of the
+        points in front, and so has J, ``(points, *y.shape, *x.shape)``.  A tuple names the
+        arguments that have this axis; all others are the same at every point.  With "broadcast"
+        `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
+        its other arguments have the axis if they are as long.  `chunk_size` then counts points.
 
     Returns
     -------
@@ -75,7 +84,8 @@ def jacobian_fwd(
     TangentLostError
         If `f` converts a Dual to a float or stores one in a float array.
     TypeError, ValueError
-        If an argument or what `f` returns is of the wrong kind or shape.
+        If an argument or what `f` returns is of the wrong kind or shape; if an entry lies outside
+        of the diagonals told.
 
     References
     ----------
@@ -92,7 +102,7 @@ def jacobian_fwd(
         (x,) = args
         if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
             is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
-            if is_usual and layout == "numerator" and not unknown:
+            if is_usual and layout == "numerator" and batch is False and not unknown:
                 try:
                     sweep = swift[id(f)][x.size]
                 except KeyError:
@@ -102,6 +112,9 @@ def jacobian_fwd(
                     return J
     if unknown:
         names.refuse_keywords("jacobian_fwd", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("jacobian_fwd", f, args, batch, *options)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -117,6 +130,7 @@ def value_and_jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
@@ -126,7 +140,7 @@ def value_and_jacobian_fwd(
     Returns
     -------
     y : ndarray or scalar
-        ``f(*args)`` bit for bit, a list or tuple stacked into an array.
+        ``f(*args)`` bit for bit, a list or tuple stacked into an array; to rounding under `batch`.
     J : as `jacobian_fwd` returns it
     With ``has_aux``: ``((y, aux), J)``.
 
@@ -143,6 +157,9 @@ def value_and_jacobian_fwd(
     """
     if unknown:
         names.refuse_keywords("value_and_jacobian_fwd", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -150,7 +167,7 @@ def value_and_jacobian_fwd(
 
 
 def jvp(
-    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, **unknown: Any
+    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any, **unknown: Any
 ) -> tuple[Any, Any]:
     """Value and directional derivative: the Jacobian times a vector, in one pass over `f`.
 
@@ -159,10 +176,11 @@ def jvp(
     f : callable
     primals : array_like, or a tuple of them, one per argument of `f`
     tangents : array_like of the same shape, or a tuple of them
+    *args : further arguments of `f`, not differentiated
 
     Returns
     -------
-    y : ndarray or scalar, ``f(*primals)``
+    y : ndarray or scalar, ``f(*primals, *args)``
     y_dot : ndarray or scalar of the same shape, ``sum_i J_i @ tangents[i]``
 
     Raises
@@ -179,6 +197,10 @@ def jvp(
     """
     if unknown:
         names.refuse_keywords("jvp", unknown)
+    if args:
+        check_callable(f, "jvp")
+        args = as_read(args)
+        return jvp_of("jvp", lambda *xs: adapt.adapted(f)(*xs, *args), primals, tangents)
     return jvp_of("jvp", f, primals, tangents)
 
 
@@ -283,6 +305,9 @@ def calling_compiled():
 
 
 def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+    if banded.is_asked(sparse):
+        y, J, aux = _differentiate(caller, f, args, argnums, chunk_size, "csr", layout, has_aux)
+        return y, banded.all_packed(J, sparse, caller), aux
     call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     try:
         if structured.known and structured.returns_one(f):

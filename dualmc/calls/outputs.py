@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls import options
+from dualmc.calls import banded, options
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.calls.structures import trees
 from dualmc.duals import elements, levels, subclasses, weak
@@ -216,9 +216,12 @@ def result(request, parts, shape):
     found = []
     for J, x in zip(parts, request.xs, strict=True):
         if request.sparse:
-            if request.layout == "denominator":
-                J = J.T.asformat(request.format)
-            elif request.format != options.FORMATS[0]:  # which it is
+            is_turned = request.layout == "denominator"
+            if is_turned:
+                J = J.T
+            if banded.is_asked(request.format):
+                J = banded.packed(J, request.format, request.caller)
+            elif is_turned or request.format != options.FORMATS[0]:  # which it is
                 J = J.asformat(request.format)
             found.append(J)
             continue

@@ -237,6 +237,7 @@ class Paths:
 
     def _verify(self, path: Path, key: tuple, args: tuple) -> None:
         options = {**self._options, "layout": "numerator", "argnums": tuple(self.active)}
+        options["sparse"] = self._request.sparse  # in rows, whatever the format
         if self._of == "hessian":  # by one argument, or it was refused
             options["argnums"] = self.active[0]
         verify(path, lambda at: self._fresh(at, True, **options), key, args)
