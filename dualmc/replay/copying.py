@@ -4,14 +4,12 @@ On the other side f is prepared again, at the point of the first recording.  Whe
 take f (a lambda, a function in a function), cloudpickle or dill do, if they are installed.
 """
 
-import importlib
 import pickle
 from collections.abc import Callable
 from typing import Any
 
 from dualmc.calls.structures import trees
-
-BY_VALUE = ("cloudpickle", "dill")
+from dualmc.chunks.sending import by_value
 
 
 def kept(args: tuple) -> tuple:
@@ -33,18 +31,6 @@ def reduced(make: Callable, state: tuple) -> tuple:
             ) from problem
         return _made_of, (make, packed)
     return make, state
-
-
-def by_value(state: Any) -> bytes | None:
-    """`state` pickled with the code of its functions; None if nothing installed can do that."""
-    for name in BY_VALUE:
-        try:
-            return importlib.import_module(name).dumps(state)
-        except ImportError:
-            continue
-        except Exception:  # neither can it
-            continue
-    return None
 
 
 def _made_of(make: Callable, packed: bytes) -> Any:

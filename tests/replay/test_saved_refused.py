@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.replay import copying
+from dualmc.chunks import sending
 from dualmc.replay.saved import files
 
 X = np.array([0.5, 1.5, -0.25])
@@ -150,7 +150,7 @@ def test_rules_of_the_users(tmp_path, monkeypatch):
 
 
 def test_functions_without_a_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(copying, "BY_VALUE", ())
+    monkeypatch.setattr(sending, "BY_VALUE", ())
     J = dm.prepare(lambda x: x**2, X)
     J.save(tmp_path / "J")
     refused(tmp_path / "J", None, r"<lambda> has no name under which .* Give it: load\(path, f\).")

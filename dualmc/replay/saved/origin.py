@@ -4,7 +4,7 @@ import importlib
 import pickle
 import sys
 
-from dualmc.replay import copying
+from dualmc.chunks.sending import by_value
 from dualmc.replay.saved.sentences import Unusable
 
 
@@ -46,7 +46,7 @@ def _packed(f):
             return pickle.dumps(f)
         except Exception:  # a lambda, a function in a function
             pass
-    return copying.by_value(f)
+    return by_value(f)
 
 
 def found(origin):

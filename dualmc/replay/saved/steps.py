@@ -12,9 +12,9 @@ import types
 
 import numpy as np
 
+from dualmc.chunks import sending
 from dualmc.graph.nodes import Node
 from dualmc.graph.returning import returning
-from dualmc.replay import copying
 from dualmc.replay.decisions import AskedByNumPy
 from dualmc.replay.saved.sentences import Unsaved
 
@@ -137,7 +137,7 @@ def dumps(value):
     Unsaved
     """
     problem = None
-    for module in ("pickle", *copying.BY_VALUE):
+    for module in ("pickle", *sending.BY_VALUE):
         file = io.BytesIO()
         try:
             _pickler(module)(file, protocol=5).dump(value)
