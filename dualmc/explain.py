@@ -134,7 +134,9 @@ class Explanation:
         return blocks_of(self.derivation, jacobian)
 
     def __repr__(self) -> str:
-        return f"<Explanation: {len(self.graph.nodes)} operations>"
+        count, inputs = len(self.graph.nodes), ", ".join(x.name for x in self.graph.inputs)
+        operations = f"{count:,} operation{'s' * (count != 1)}"
+        return f"<Explanation of {self.graph.output.name} by {inputs}: {operations}>"
 
     def __str__(self) -> str:
         return self.text()

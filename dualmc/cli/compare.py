@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -66,4 +67,4 @@ def _plain(a: Any) -> Any:
     return None if isinstance(a, float) and not math.isfinite(a) else a
 
 
-_WRITTEN = {"text": str, "html": _page, "json": _json}
+_WRITTEN: dict[str, Callable[[Comparison], str]] = {"text": str, "html": _page, "json": _json}

@@ -54,8 +54,8 @@ def measured_modes(
     found = [
         Mode("forward, one column at a time", dense.format(1), n, 0, one.multiplications * n,
              one.additions * n, *_measured(columns, n, 1, share, reference.column_difference)),
-        Mode(f"forward, {counted(chunk, 'column')} at a time", dense.format(chunk), -(-n // chunk), 0,
-             one.multiplications * n, one.additions * n,
+        Mode(f"forward, {counted(chunk, 'column')} at a time", dense.format(chunk), -(-n // chunk),
+             0, one.multiplications * n, one.additions * n,
              *_measured(columns, n, chunk, share, reference.column_difference)),
         Mode("forward, structured", "jacobian_fwd(f, x)", reference.passes, 0,
              None if pattern is None else pattern.work.multiplications,
