@@ -13,13 +13,13 @@ import numpy as np
 
 from dualmc.calls import names, watch
 from dualmc.calls.inputs import as_read
-from dualmc.calls.options import Argnums, Layout, Of, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Of, Sparse, check_argnums
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request
 from dualmc.calls.structures import structured
 from dualmc.calls.structures.flat import OtherStructure
 from dualmc.calls.structures.trees import Structure
-from dualmc.replay import compiled_function, copying, fresh_calls
+from dualmc.replay import at_points, compiled_function, copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.export.methods import Exported
 from dualmc.replay.path import Path
@@ -142,10 +142,16 @@ class Prepared(Exported):
             return copy.copy(self)
         return Prepared(*self._state(f))
 
-    def __call__(self, *args: Any, **unknown: Any) -> Any:
-        """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+    def __call__(self, *args: Any, batch: Batch = False, **unknown: Any) -> Any:
+        """The Jacobian at `args`, as `jacobian_fwd` returns it.
+
+        With ``batch=True``, or a tuple of positions, at many points, as for `jacobian_fwd`: the
+        machine code runs over them in one loop.
+        """
         if unknown:
             names.refuse_keywords("prepare", unknown)
+        if batch is not False:
+            return at_points.answered(self, args, batch, False)[1]
         if watch.watched and watch.is_due():
             return self._result(args, False)[1]
         path = self._short
@@ -166,10 +172,14 @@ class Prepared(Exported):
                     return entries.reshape(path.result_shape)
         return self._result(args, False)[1]
 
-    def value_and_jacobian(self, *args: Any, **unknown: Any) -> tuple[Any, Any]:
+    def value_and_jacobian(
+        self, *args: Any, batch: Batch = False, **unknown: Any
+    ) -> tuple[Any, Any]:
         """The value, to rounding, and the Jacobian at `args`."""
         if unknown:
             names.refuse_keywords("prepare", unknown)
+        if batch is not False:
+            return at_points.answered(self, args, batch, True)
         return self._result(args, True)
 
     def machine(self, args: tuple) -> tuple | None:
@@ -179,6 +189,11 @@ class Prepared(Exported):
         tells whether all that f reads is as it was; `inputs` are vectors, those of `args`.
         """
         return self._paths.machine(args)
+
+    def differentiated(self, count: int) -> tuple:
+        """The positions of the arguments, of `count`, that have a derivative or multiply it."""
+        numbers, _ = check_argnums(self._given["argnums"], count, "prepare")
+        return (*numbers, count - 1) if self._of in PRODUCTS else numbers
 
     # --- A call ----------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from dualmc.replay.arithmetic.derivatives import PRODUCTS, derived
 from dualmc.replay.arithmetic.rounding import machine
 from dualmc.replay.decisions import asked_by_code, asked_by_numpy
 from dualmc.replay.machine.alone import Way
+from dualmc.replay.machine.many import Program
 from dualmc.replay.machine.native import Code, Written
 from dualmc.replay.machine.schedule import Memory, constants_in, plan
 from dualmc.replay.recording.budget import Budget, Stopped
@@ -117,11 +118,15 @@ class Path:
         NotReplayable
             At the first call, if the value is not that of the fresh calls.
         """
+        code, memory = self._code_with_value()
+        return self.run(code, inputs, memory)
+
+    def _code_with_value(self):
         if self._with_value is None:
             with self._lock:  # a program of its own, so that others need not compute the value
                 if self._with_value is None:
                     self._with_value = self._made_with_value()
-        return self.run(self._with_value[0], inputs, self._with_value[1])
+        return self._with_value
 
     def _made_with_value(self):
         self._budget.begin()
@@ -135,6 +140,19 @@ class Path:
         """Where the value goes, and what puts it there."""
         memory = Memory(self._output.size, once=constants_in(self._output))
         return memory, [(self._output, memory, np.arange(memory.size), "set")]
+
+    def program(self, with_value):
+        """The `Program` for many points; None where NumPy has to run steps of each.
+
+        Raises
+        ------
+        NotReplayable
+            As `value_and_entries`.
+        """
+        if self._asked is not None:
+            return None
+        code, memory = self._code_with_value() if with_value else (self.code, None)
+        return Program(code, self.begin(), memory) if len(code.parts) == 1 else None
 
     def way(self, is_value, is_derivative):
         """What `machine.alone` makes of the value, the entries, or both, and of the guards.
