@@ -10,6 +10,8 @@ from typing import Any
 from dualmc.counting.report import amount, html_table, table, time_text
 from dualmc.pictures import bars
 
+# Modes whose times differ by less are called equal.
+TIE = 1.2
 # Factors of the chain shown at either end of a long one.
 SHOWN = 5
 
