@@ -118,6 +118,10 @@ class custom_jvp:
         self.jvp: Callable | None = None
         self.vjp: Callable | None = None
 
+    def __repr__(self) -> str:
+        rules = [name for name in ("jvp", "vjp") if getattr(self, name) is not None]
+        return f"<custom_jvp {name_of(self.function)}: {' and '.join(rules) or 'no rule yet'}>"
+
     def def_jvp(self, jvp: Callable) -> Callable:
         """Set the rule: ``jvp(primals, tangents, **kwargs) -> (y, y_dot)``, both tuples of arrays.
 

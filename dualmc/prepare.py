@@ -115,13 +115,15 @@ class Prepared(Exported, Saved):
     def __repr__(self) -> str:
         name = getattr(self._f, "__name__", type(self._f).__name__)
         if self.reason is not None:
-            return f"<Prepared {name}: not replayed, since {self.reason}>"
-        refusal = self._paths.refusal
-        other = "" if refusal is None else f"; another way not replayed: {refusal}"
-        return (
-            f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
-            f"{self.replays} replays, {self.fresh_calls} fresh calls{other}>"
-        )
+            said = f"not replayed, since {self.reason}"
+        else:
+            refusal = self._paths.refusal
+            other = "" if refusal is None else f"; another way not replayed: {refusal}"
+            said = (
+                f"{self.paths} path{'s' * (self.paths != 1)}, {self.replays} replays, "
+                f"{self.fresh_calls} fresh calls{other}"
+            )
+        return f"<Prepared {name}: {' '.join(said.split())}>"
 
     def _state(self, f: Callable) -> tuple:
         """What a Prepared of `f` with these options is made of."""
