@@ -146,8 +146,8 @@ def _result(future, call, place):
 
 def _told(error, begin, end):
     error.add_note(
-        f"The executor raised this for columns {begin} to {end - 1}; f itself did not. If its "
-        f"workers ended, they may have run out of memory: give a smaller chunk_size."
+        f"The executor raised this for columns {begin} to {end - 1}; f itself did not. If workers "
+        f"ended, they may have run out of memory: give a smaller chunk_size."
     )
     return error
 
