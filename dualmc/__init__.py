@@ -30,10 +30,13 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
+from dualmc.counting.crossover import Crossover, crossover
 from dualmc.explain import Explanation, explain
+from dualmc.pictures.spy import spy
 from dualmc.check import check_jacobian
 from dualmc.judging.jacobian_check import JacobianCheck
 from dualmc.kinks import kinks
@@ -64,14 +67,18 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "load",
     "Banded",
     "jit_jacobian",
     "hessian",
     "hvp",
     "compare",
     "Comparison",
+    "crossover",
+    "Crossover",
     "explain",
     "Explanation",
+    "spy",
     "as_is",
     "rule",
     "custom_jvp",

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import files
 from dualmc.calls import names as wording
 from dualmc.calls import watch
 from dualmc.calls.request import Request, opened
 from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import blocks_of
-from dualmc.derivation.notation.blocks import text_of
+from dualmc.derivation.notation import latex
+from dualmc.derivation.notation.blocks import Picture, text_of
 from dualmc.derivation.notation.latex import latex_of
+from dualmc.derivation.notation.markdown import markdown_of
 from dualmc.derivation.notation.page import fragment_of, page_of
 from dualmc.derivation.notation.symbols import equals
 from dualmc.derivation.notation.text import Text
@@ -133,7 +136,9 @@ class Explanation:
         return blocks_of(self.derivation, jacobian)
 
     def __repr__(self) -> str:
-        return f"<Explanation: {len(self.graph.nodes)} operations>"
+        count, inputs = len(self.graph.nodes), ", ".join(x.name for x in self.graph.inputs)
+        operations = f"{count:,} operation{'s' * (count != 1)}"
+        return f"<Explanation of {self.graph.output.name} by {inputs}: {operations}>"
 
     def __str__(self) -> str:
         return self.text()
@@ -152,7 +157,15 @@ class Explanation:
         return page_of(self._blocks, title)
 
     def _repr_html_(self) -> str:
+        """What notebooks show; they prefer it to the two below."""
         return fragment_of(self._blocks)
+
+    def _repr_latex_(self) -> str:
+        """What a notebook that becomes a PDF shows."""
+        return latex.fragment_of([b for b in self._blocks if not isinstance(b, Picture)])
+
+    def _repr_markdown_(self) -> str:
+        return markdown_of(self._blocks)
 
     def save(self, path: str | Path) -> None:
         """Write the derivation to a file: HTML, LaTeX or text by its suffix.
@@ -161,14 +174,16 @@ class Explanation:
         ------
         ValueError
             If the suffix is not .html, .tex or .txt.
+        OSError
+            If it cannot be written; a file that was there before stays as it was.
         """
         formats = {".html": self.html, ".tex": self.latex, ".txt": self.text}
-        write = formats.get(Path(path).suffix)
-        if write is None:
+        content = formats.get(Path(path).suffix.lower())
+        if content is None:
             raise ValueError(
                 f"Explanation.save writes .html, .tex or .txt files; got {str(path)!r}."
             )
-        Path(path).write_text(write(), encoding="utf-8")
+        files.write(path, content())
 
 
 def _shown(partial: Partial) -> Any:
@@ -223,7 +238,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np, dualmc as dm
-        >>> explanation = explain(lambda x: np.sin(x**2), 1.2)
+    >>> explanation = dm.explain(lambda x: np.sin(x**2), 1.2)
     >>> for step in explanation.steps:
     ...     print(step.equation, "   ", step.partials[0].formula)
     u1 = x^2     2*x

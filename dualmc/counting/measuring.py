@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import seeds
+from dualmc.calls import seeds, watch
 from dualmc.calls.calling import call_f, called
 from dualmc.calls.outputs import Piece, as_output
 from dualmc.calls.request import Request
 from dualmc.counting import costs
-from dualmc.counting.comparison import Mode
+from dualmc.counting.comparison import Mode, counted
 from dualmc.duals.levels import guarded, open_level
 from dualmc.kernels import buffers
 from dualmc.passes import forward_pass
@@ -26,6 +26,46 @@ CHUNK = 16
 WHOLE = 2**22
 
 
+def recorded(request: Request) -> Tape:
+    """f, recorded, where both modes have something to compute.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the call is inside another, or f's output is complex or does not depend on its input.
+    """
+    caller = request.caller
+    if not all(type(x) is np.ndarray for x in request.xs):
+        raise TypeError(
+            f"{caller} measures at plain numbers; it was called inside another derivative call. "
+            f"Call it outside, at the values."
+        )
+    watch.look(request)
+    tape = Tape(request)
+    if tape.value.dtype.kind == "c":
+        raise TypeError(
+            f"{caller} needs f to return real numbers; f returned complex ones. Compare its real "
+            f"and imaginary parts."
+        )
+    n = sum(request.sizes)
+    if not tape.order or n == 0 or tape.value.size == 0:
+        raise ValueError(
+            f"{caller} needs an output that depends on the input; f's output of shape "
+            f"{tape.value.shape} does not depend on its {n} inputs, so every Jacobian is zero."
+        )
+    return tape
+
+
+def contest(
+    request: Request, tape: Tape, n: int, m: int, seconds: float
+) -> tuple[float, float, bool]:
+    """Seconds of `jacobian_fwd` and of `jacobian_rev`; whether the latter are extrapolated."""
+    reference = _Reference(request, tape, n, m)
+    forward = _timed(reference.structured, seconds / 3)
+    _, reverse, is_extrapolated, _ = _reverse(request, tape, m, seconds / 3, reference)
+    return forward, reverse, is_extrapolated
+
+
 def measured_modes(
     request: Request, tape: Tape, n: int, m: int, pattern: Any, seconds: float
 ) -> tuple[Mode, ...]:
@@ -35,7 +75,6 @@ def measured_modes(
     back = costs.reverse_work(tape.order)
     chunk = min(CHUNK, n)
     dense = "jacobian_fwd(f, x, chunk_size={})"
-    rows = _rows_per_sweep(tape, m)
 
     def columns(start: int, stop: int) -> Any:
         return _pass(request, start, stop)
@@ -43,33 +82,23 @@ def measured_modes(
     def differences(start: int, stop: int) -> Any:
         return _difference_columns(request, tape.value, start, stop)
 
-    def swept(start: int, stop: int) -> Any:
-        return _swept(tape, m, start, stop)
-
-    def recorded(start: int, stop: int) -> Any:
-        return _swept(Tape(request), m, start, stop)
-
     share = seconds / 5
     structured = _timed(reference.structured, share)
     found = [
         Mode("forward, one column at a time", dense.format(1), n, 0, one.multiplications * n,
              one.additions * n, *_measured(columns, n, 1, share, reference.column_difference)),
-        Mode(f"forward, {chunk} columns at a time", dense.format(chunk), -(-n // chunk), 0,
-             one.multiplications * n, one.additions * n,
+        Mode(f"forward, {counted(chunk, 'column')} at a time", dense.format(chunk), -(-n // chunk),
+             0, one.multiplications * n, one.additions * n,
              *_measured(columns, n, chunk, share, reference.column_difference)),
         Mode("forward, structured", "jacobian_fwd(f, x)", reference.passes, 0,
              None if pattern is None else pattern.work.multiplications,
              None if pattern is None else pattern.work.additions,
              _peak(reference.structured), structured, False, 0.0),
     ]  # fmt: skip
-    peak, swept_time, is_extrapolated, difference = _measured(
-        swept, m, rows, share, reference.row_difference
-    )
-    recording = _timed(lambda: Tape(request), share / 2)
-    peak = max(peak, _peak(lambda: recorded(0, rows)))
     found.append(
-        Mode("reverse", "jacobian_rev(f, x)", 1, -(-m // rows), back.multiplications * m,
-             back.additions * m, peak, recording + swept_time, is_extrapolated, difference)
+        Mode("reverse", "jacobian_rev(f, x)", 1, -(-m // _rows_per_sweep(tape, m)),
+             back.multiplications * m, back.additions * m,
+             *_reverse(request, tape, m, share, reference))
     )  # fmt: skip
     found.append(
         Mode("finite differences", "(f(x + h e_j) - f(x)) / h", n + 1, 0, None, None,
@@ -87,8 +116,8 @@ class _Reference:
         self.is_sparse = n * m > WHOLE
         self.passes = 0
         self.J = self.structured()
-        largest = abs(self.J).max() if self.J.shape[0] and self.J.shape[1] else 0.0
-        self.scale = float(largest) or 1.0
+        entries = np.abs(self.J.data if self.is_sparse else self.J)
+        self.scale = float(np.max(entries, initial=0.0, where=np.isfinite(entries))) or 1.0
 
     def structured(self) -> Any:
         """What `jacobian_fwd` computes; a large one as `sparse=True` returns it."""
@@ -106,13 +135,17 @@ class _Reference:
         return part.toarray() if self.is_sparse else part
 
     def column_difference(self, columns: Any, start: int, stop: int) -> float:
-        return self._difference(columns - self._dense(self.J[:, start:stop]))
+        return self._difference(columns, self._dense(self.J[:, start:stop]))
 
     def row_difference(self, rows: Any, start: int, stop: int) -> float:
-        return self._difference(rows - self._dense(self.J[start:stop]))
+        return self._difference(rows, self._dense(self.J[start:stop]))
 
-    def _difference(self, difference: Any) -> float:
-        return float(np.max(np.abs(difference), initial=0.0)) / self.scale
+    def _difference(self, found: Any, exact: Any) -> float:
+        """The largest; infinite where one is infinite or NaN and the other is something else."""
+        with np.errstate(all="ignore"):
+            gap = np.nan_to_num(np.abs(found - exact), nan=np.inf, posinf=np.inf)
+            is_same = (found == exact) | (np.isnan(found) & np.isnan(exact))
+        return float(np.max(gap, initial=0.0, where=~is_same)) / self.scale
 
 
 @adapt.restarting
@@ -127,6 +160,23 @@ def _pass(request: Request, start: int, stop: int) -> Any:
         out, _ = called(request, inputs, level)
         columns = Piece(out, level, request.xs[0].dtype).columns()
         return columns.reshape(-1, stop - start)
+
+
+def _reverse(
+    request: Request, tape: Tape, m: int, share: float, reference: _Reference
+) -> tuple[int, float, bool, float]:
+    """Of reverse mode, recording included, what `_measured` returns."""
+    rows = _rows_per_sweep(tape, m)
+
+    def swept(start: int, stop: int) -> Any:
+        return _swept(tape, m, start, stop)
+
+    peak, seconds, is_extrapolated, difference = _measured(
+        swept, m, rows, share, reference.row_difference
+    )
+    recording = _timed(lambda: Tape(request), share / 2)
+    peak = max(peak, _peak(lambda: _swept(Tape(request), m, 0, rows)))
+    return peak, recording + seconds, is_extrapolated, difference
 
 
 def _rows_per_sweep(tape: Tape, m: int) -> int:
@@ -197,13 +247,14 @@ def _once(part: Callable, total: int, step: int) -> float:
 
 
 def _timed(call: Callable, share: float) -> float:
-    """Seconds of the fastest of several calls that fit `share` seconds."""
-    best, spent = math.inf, 0.0
-    while spent < share or best is math.inf:
+    """Seconds of the fastest of several calls that fit `share` seconds; two at least, of short
+    ones, since the first may compile."""
+    best, spent, calls = math.inf, 0.0, 0
+    while spent < share or calls < 2 and spent < 1.0:
         start = time.perf_counter()
         call()
         once = time.perf_counter() - start
-        best, spent = min(best, once), spent + once
+        best, spent, calls = min(best, once), spent + once, calls + 1
     return best
 
 

@@ -59,8 +59,12 @@ class LatexPrinter(Typeset):
         "derivative": (r"\frac{d %s}{d %s}", 0, 0),
         "partial": (r"\frac{\partial %s}{\partial %s}", 0, 0),
         "diagonal": (r"\mathrm{diag}\left(%s\right)", 0),
+        "vec": (r"\mathrm{vec}\left(%s\right)", 0),
     }
-    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5)}
+    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5), "kron": (r" \otimes ", 5)}
+
+    def sized(self, name: str, *size: str) -> str:
+        return f"{name}_{{{','.join(size)}}}" if size else name
 
     def word(self, text: str) -> str:
         return rf"\text{{{escaped(text)}}}"
@@ -130,9 +134,13 @@ def _function(name: str) -> str:
 
 def latex_of(blocks: Sequence[Any]) -> str:
     """The blocks as a LaTeX document."""
+    return PREAMBLE + fragment_of(blocks) + "\n\\end{document}\n"
+
+
+def fragment_of(blocks: Sequence[Any]) -> str:
+    """The blocks as part of a document that loads amsmath and longtable; TikZ for a picture."""
     printer = LatexPrinter()
-    body = "\n\n".join(_block(block, printer) for block in blocks)
-    return PREAMBLE + body + "\n\\end{document}\n"
+    return "\n\n".join(_block(block, printer) for block in blocks)
 
 
 def _cell(cell: Cell, printer: LatexPrinter) -> str:
@@ -193,7 +201,7 @@ def _picture(layout: Layout) -> str:
 
 _ASCII = str.maketrans(
     {**{c: str(i) for i, c in enumerate("₀₁₂₃₄₅₆₇₈₉")}, "−": "-", "·": "*", "…": "...", "×": "x",
-     "ᵀ": "^T", "π": "pi", "≤": "<=", "≥": ">=", "≠": "!=", "∂": "d"}
+     "ᵀ": "^T", "π": "pi", "⊗": "kron ", "≤": "<=", "≥": ">=", "≠": "!=", "∂": "d"}
 )  # fmt: skip
 
 
