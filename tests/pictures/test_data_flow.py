@@ -142,6 +142,15 @@ def test_plot():
     assert {"← dy/dw = [4, 0.25]", "← dy/du₁ = 1", "← dy/db = 1"} <= set(others)
 
 
+def test_denominator_layout():
+    W, x = np.arange(6.0).reshape(2, 3), np.ones(3)
+    found = dm.explain(lambda x: np.sin(W @ x), x, layout="denominator")
+    _, others, _ = drawn(found.plot())
+    assert "→ dy/dx 3×2 numbers" in others
+    (label,) = {edge[2] for edge in parsed(found.dot())[1] if edge[0] == "n0"}
+    assert label == "Wᵀ"
+
+
 def test_both_orders_end_at_the_derivative():
     found = dm.explain(lambda x: np.log(np.sin(x**3) ** 2), 1.2)
     exact = f"{float(found.jacobian['x']):.6g}"

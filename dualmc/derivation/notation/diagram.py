@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.notation.printer import digits
 from dualmc.derivation.notation.symbols import Expr
 from dualmc.derivation.notation.text import Compact
+from dualmc.derivation.transposing import transposed_name
 from dualmc.graph.nodes import Node
 
 # Operations that are drawn, and inputs whose derivatives are written into every box.
@@ -47,6 +50,16 @@ class Diagram:
 
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
+
+
+def checked(most: Any, name: str) -> int:
+    """How many operations are drawn, as `Explanation` is told."""
+    is_whole = issubclass(type(most), (int, np.integer)) and not issubclass(type(most), bool)
+    if not is_whole or most < 3:
+        raise ValueError(
+            f"Explanation.{name}: most must be a whole number of at least 3, got most={most!r:.60}."
+        )
+    return int(most)
 
 
 def of_derivation(derivation: Derivation, most: int = DRAWN, with_orders: bool = False) -> Diagram:
@@ -120,15 +133,19 @@ def _orders(derivation: Derivation, node: Node) -> list[str]:
 
 def _line(arrow: str, writer: Any, y: Node, x: Node, value: Any) -> str:
     name = PRINTER.write(Expr("derivative", writer.symbol(y), writer.symbol(x)))
+    if writer.is_denominator:
+        return f"{arrow} {name} {_short(value.T.reshape((*x.shape, *y.shape)))}"
     return f"{arrow} {name} {_short(value.reshape((*y.shape, *x.shape)))}"
 
 
 def _partial(derivation: Derivation, node: Node, slot: int) -> str:
     if node not in derivation.partials:
         return ""
-    partial = derivation.partials[node][slot]
-    form, is_known = derivation.writer.partial(partial)
-    return PRINTER.write(form.expr(max(partial.shape) == 1)) if is_known else partial.structure
+    partial, writer = derivation.partials[node][slot], derivation.writer
+    form, is_known = writer.partial(partial)
+    if is_known:
+        return PRINTER.write(writer.jacobian(form, max(partial.shape) == 1))
+    return transposed_name(partial.structure) if writer.is_denominator else partial.structure
 
 
 def _short(a: Any) -> str:
