@@ -3,7 +3,7 @@
 24,261 unknowns and 61,006 residuals, of which each depends on 12 unknowns: 9 of a camera (rotation,
 translation, focal length, two of distortion) and 3 of a point.  `project` is written as SciPy's
 cookbook has it.  The cookbook also has a function that lists by hand which residual depends on
-what, for differences to be bearable; here nobody does.
+what, for differences to be bearable; here nobody does (differences are given dualmc's).
 
 Data: "Bundle Adjustment in the Large" (Agarwal, Snavely, Seitz, Szeliski 2010), Dubrovnik, problem
 16-22106, as Ceres Solver 2.1 distributes it (examples/data/LICENSE.ceres.txt); four of every
@@ -41,7 +41,11 @@ def load(count=None):
 
 
 def rotate(points, vectors):
-    """Points turned by vectors, about whose direction by their length: Rodrigues' formula."""
+    """Points turned by vectors, about whose direction by their length: Rodrigues' formula.
+
+    A camera that is not turned at all is at a kink of this code, not of the turn: there its three
+    derivatives are 0, and ``with dm.kinks("warn")`` names the lines.  No camera starts so here.
+    """
     theta = np.linalg.norm(vectors, axis=1)[:, np.newaxis]
     with np.errstate(invalid="ignore"):
         v = np.nan_to_num(vectors / theta)
