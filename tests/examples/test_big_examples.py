@@ -38,7 +38,7 @@ def seen(unknowns):
 
 def test_bundle_adjustment(example):
     """Every entry is that of the one camera and point, by complex steps; the fit is SciPy's."""
-    figures = example("bundle_adjustment", count=300)
+    figures = example("bundle_adjustment", count=300, fitted=300)
     J = figures.jacobian.tocsr()
     load = sys.modules["bundle_adjustment"].load
     x, views = load(300)
