@@ -174,6 +174,7 @@ def _krons(a: Expr, b: Expr) -> Form | None:
 
 def _aligned(a: Expr, b: Expr) -> tuple[Expr, Expr]:
     """Two contents whose elements meet in order: of other shapes, as vectors."""
+    a, b = (ONE if e.op == "ones" else e for e in (a, b))
     if a.shape == b.shape or not a.shape or not b.shape:
         return a, b
     return tuple(vec(e) if len(e.shape) > 1 else e for e in (a, b))  # type: ignore[return-value]
