@@ -92,7 +92,24 @@ HESSIANS = {
         lambda x: np.sum(_written(x)),
         lambda x: np.diag(6 * x * np.array([1, 1, 0, 0, 0])),
     ),
+    "split": (
+        lambda x: (np.split(x, [2])[0] ** 3).sum() * np.split(x, [2])[1][0],
+        lambda x: _cubes_times_the_third(x),
+    ),
+    "unstack": (lambda x: np.unstack(x)[1] ** 3, lambda x: np.diag(6 * x * (np.arange(5) == 1))),
+    "meshgrid": (lambda x: np.sum(np.meshgrid(x, x[:2])[0] ** 3), lambda x: np.diag(12 * x)),
+    "broadcast": (
+        lambda x: np.sum(np.broadcast_arrays(x, np.ones((3, 5)))[0] ** 3),
+        lambda x: np.diag(18 * x),
+    ),
 }
+
+
+def _cubes_times_the_third(x):
+    H = np.zeros((5, 5))
+    H[[0, 1], [0, 1]] = 6 * x[:2] * x[2]
+    H[2, :2] = H[:2, 2] = 3 * x[:2] ** 2
+    return H
 
 
 def _written(x):

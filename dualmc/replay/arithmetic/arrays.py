@@ -285,7 +285,7 @@ def _wired(shape, leaves, which, index):
     distinct: dict = {}
     number = np.array([distinct.setdefault(id(leaf), k) for k, leaf in enumerate(leaves)])
     which = number[which]
-    used = np.unique(which)
+    used = np.flatnonzero(np.bincount(which, minlength=len(leaves)))
     if used.size == 1:
         leaf = leaves[used[0]]
         whole = leaf.size == index.size and _is_count(index)
