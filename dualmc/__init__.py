@@ -29,6 +29,7 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
@@ -62,6 +63,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "load",
     "Banded",
     "jit_jacobian",
     "hessian",

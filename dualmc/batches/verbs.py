@@ -8,7 +8,7 @@ from numba.core.registry import CPUDispatcher
 from dualmc.batches import one_pass
 from dualmc.calls import options, points, watch
 from dualmc.calls.inputs import as_read
-from dualmc.calls.points import BROADCAST, Points, one_by_one
+from dualmc.calls.points import BROADCAST, Points, denominator, one_by_one
 from dualmc.calls.request import check_callable
 from dualmc.duals import levels
 from dualmc.forward import jacobian_fwd, value_and_jacobian_fwd
@@ -77,30 +77,57 @@ def _refuse(caller, sparse, has_aux):
 
 def _at_once(f, found, verb, of, has_value, given):
     """All points in native code; None: not here."""
-    if watch.watched and watch.is_due() or levels.stack.levels or not found.is_plain:
+    least = 1 if type(f) is CPUDispatcher else MANY
+    if found.count < least or levels.stack.levels or not found.is_plain:
         return None
-    if not found.count:
+    if watch.watched and watch.is_due():
         return None
+    try:
+        first = _WITH_VALUE.get(of, verb)(f, *found.at(0), argnums=given["argnums"])
+    except Exception:  # which the loop over fresh calls will meet again
+        return None
+    y_0, J_0 = (None, first) if of == "hessian" else first
     if type(f) is CPUDispatcher:
-        from dualmc.compiled import points as compiled
-
-        return compiled.answered(f, found, of, has_value, given)
-    if found.count < MANY:
-        return None
-    with found.noted(0):
-        first = verb(f, *found.at(0), **given)
-    layout = given.get("layout", "numerator")
-    prepared = Prepared(f, found.at(0), given["argnums"], False, layout, None, of)
-    answer = at_points.of_points(prepared, found, has_value)
+        answer = _compiled(f, found, of, given, y_0, J_0)
+    else:
+        layout = given.get("layout", "numerator")
+        prepared = Prepared(f, found.at(0), given["argnums"], False, layout, None, of)
+        answer = at_points.of_points(prepared, found, has_value)
     if answer is None:
         return None
     y, J = answer
     if not has_value:
         return J
-    y_0 = first[0]
     if type(y) is np.ndarray and getattr(y_0, "dtype", y.dtype).kind in "iub":
         y = y.astype(y_0.dtype)
     return y, J
+
+
+_WITH_VALUE = {"jacobian": value_and_jacobian_fwd, "gradient": value_and_gradient}
+
+
+def _compiled(f, found, of, given, y_0, J_0):
+    """(value, derivative) of a function that Numba has compiled; None: not here.
+
+    At point 0 these are `y_0` and `J_0`.
+    """
+    from dualmc.compiled import points as compiled
+
+    argnums = given["argnums"]
+    numbers, is_tuple = options.check_argnums(argnums, len(found.args), found.caller)
+    J_0 = J_0[0] if is_tuple else J_0
+    kinds = (np.ndarray, np.generic)
+    if not isinstance(J_0, kinds) or not isinstance(y_0, (*kinds, type(None))):
+        return None
+    if of == "gradient" and y_0.shape:
+        return None
+    answer = compiled.answered(f, found, numbers, of, y_0, J_0.dtype)
+    if answer is None:
+        return None
+    y, parts = answer
+    if given.get("layout") == "denominator":
+        parts = [denominator(J, np.ndim(y_0)) for J in parts]
+    return y, tuple(parts) if is_tuple else parts[0]
 
 
 points.answer[:] = [answered]

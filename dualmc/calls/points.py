@@ -50,7 +50,10 @@ class Points:
             self.positions += tuple(i for i, a in enumerate(args) if self._has_axis(i, a))
 
     def _taken(self, i, a, name, is_differentiated):
-        if not is_differentiated and not trees.holds_named(a):
+        if not is_differentiated and not trees.is_named(a):
+            if type(a) is list and (trees.holds_named(a) or trees.shape_of(a) is None):
+                self._lengths[name] = len(a)  # whatever f takes, one for each point
+                return a
             return self._array(a if type(a) in (np.ndarray, Dual) else np.asarray(a), name)
         try:
             return self._array(as_input(a, self.caller, name), name)
@@ -72,11 +75,6 @@ class Points:
 
     def _array(self, a, name):
         """`a`, whose first axis is that of the points."""
-        if a.dtype == object and type(a) is np.ndarray:
-            raise TypeError(
-                f"{self.caller}: {name} has an axis of points under batch=, and must be an array "
-                f"of numbers; got one of objects."
-            )
         if not a.shape:
             raise ValueError(
                 f"{self.caller}: {name} has an axis of points under batch=, so its shape is "

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from scipy.sparse import csr_array
 
 F: TypeAlias = Callable[..., Any]
@@ -56,6 +58,10 @@ class Pass(TypedDict, total=False):
     chunk_size: int | None
     layout: Layout
     batch: Batch
+    executor: Executor | None
+    out: Any
+    resume: bool
+    progress: bool
 
 
 class Chunks(TypedDict, total=False):

@@ -116,14 +116,14 @@ class AtPoints:
                 left = left[1:]
 
     def _single(self, p: int) -> None:
-        with self._points.noted(p):
-            try:
+        try:
+            with self._points.noted(p):
                 y, J = self._call(self._points.at(p), self._with_value)
-            except OtherStructure:
-                raise ValueError(
-                    f"{self._points.caller}: at point {p} f returns another structure than at "
-                    f"others. {ONE_SHAPE}"
-                ) from None
+        except OtherStructure:
+            raise ValueError(
+                f"{self._points.caller}: at point {p} f returned another structure than at point "
+                f"0. {ONE_SHAPE}"
+            ) from None
         parts = [np.asarray(a) for a in (J if type(J) is tuple else (J,))]
         y = np.asarray(y) if self._with_value else None
         self._put(np.array([p]), y if y is None else y[None], [a[None] for a in parts])

@@ -54,7 +54,7 @@ class Structured:
         args = [*(a for a, _ in leaves), *(points.args[i] for i in rest)]
         has_axis = [*(has for _, has in leaves), *(i in points.positions for i in rest)]
         positions = tuple(k for k, has in enumerate(has_axis) if has)
-        return Points("prepare", args, flat.numbers, positions)
+        return Points(points.caller, args, flat.numbers, positions)
 
     def batched(self, value: Any, parts: list) -> tuple[Any, Any]:
         """`shaped` of arrays that have an axis of points in front."""
