@@ -1,8 +1,9 @@
 """Second derivatives: the arithmetic of a first derivative, differentiated once more.
 
 Where code has a kink (abs, maximum, a comparison that chooses), what follows is right on both sides
-of it only; ties are handed out, as numbers that are finite where there is none.  Operations whose
-formulas lose digits, or conventions, when they are differentiated again are not replayed.
+of it only; ties are handed out, as numbers that are finite where there is none.  Partials that know
+their own derivatives (`dualmc/rules/derived.py`) are differentiated by these; other operations
+whose formulas lose digits, or conventions, when they are differentiated again are not replayed.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dualmc.graph.nodes import name_of_function
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.arithmetic.arrays import Array, as_array, broadcast, each, needed_leaves
+from dualmc.replay.arithmetic.elementwise import partial_of
 from dualmc.replay.arithmetic.pairs import Pair
 from dualmc.replay.arithmetic.products import contracted
 from dualmc.replay.arithmetic.scalars import COMPARISONS
@@ -22,7 +24,8 @@ _FLAT = frozenset(
 # By name: the rule of the ufunc, whose partials are smooth and keep their digits.
 _SMOOTH = frozenset(
     "negative sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh arcsin arccos arctan "
-    "arcsinh arccosh arctanh add subtract multiply divide square reciprocal".split()
+    "tanh arcsinh arccosh arctanh cbrt arctan2 hypot power add subtract multiply divide square "
+    "reciprocal".split()
 )
 
 
@@ -43,7 +46,7 @@ class Differentiated:
         self._known = {}  # tangents by serial of a leaf
 
     def tangent(self, array):
-        for leaf in needed_leaves([array]):
+        for leaf in needed_leaves([array], _behind):
             self.budget.check()
             if leaf.serial not in self._known:
                 self._known[leaf.serial] = self._leaf(leaf)
@@ -58,6 +61,8 @@ class Differentiated:
         return slots.moved(tangents, sizes, np.cumsum([0, *sizes])[which] + index)
 
     def _leaf(self, leaf):
+        if leaf.derived is not None:
+            return self._derived(leaf)
         if leaf.kind == "input":
             first = self.starts.get(leaf.op)
             return None if first is None else self.seed(leaf.size, first)
@@ -78,6 +83,17 @@ class Differentiated:
             return contracted(a, b, *leaf.op).tangent
         name = name_of_function(leaf.op.node.function) if leaf.kind == "call" else leaf.op
         raise NotReplayable(f"second derivatives of {name} are not replayed")
+
+    def _derived(self, leaf):
+        partial, args, y = leaf.derived
+        d = Array(y.shape, (leaf,))
+        total = None
+        for a, by in zip(args, partial.partials, strict=True):
+            t = self._wired(a)
+            if t is not None:
+                factor = as_array(by(*args, y, d) if callable(by) else by)
+                total = slots.added(total, slots.scaled(t, broadcast(factor, y.shape)))
+        return total
 
     def _each(self, leaf):
         tangents = [self._wired(a) for a in leaf.operands]
@@ -120,6 +136,11 @@ class Differentiated:
         self.ties.append(each("select", is_tie, np.nan, 0.0))
 
 
+def _behind(leaf):
+    """What the tangent of `leaf` needs the tangents of."""
+    return leaf.arrays if leaf.derived is None else leaf.derived[1]
+
+
 def _is_same(a, b):
     return a is b or a.leaves == b.leaves and a.which is b.which and a.index is b.index
 
@@ -132,7 +153,9 @@ def _by_rule(ufunc, leaf, tangents):
     active = [i for i, t in enumerate(tangents) if t is not None]
     partials = rule.alone if len(active) == 1 and rule.alone is not None else rule.partials
     for i in active:
-        partial = partials[i](*leaf.operands, y) if callable(partials[i]) else partials[i]
+        partial = partials[i]
+        if callable(partial):
+            partial = partial_of(ufunc, i, partial, leaf.operands, y)
         factor = broadcast(as_array(partial), shape)
         total = slots.added(total, slots.scaled(tangents[i], factor))
     return total
