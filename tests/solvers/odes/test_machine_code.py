@@ -56,6 +56,16 @@ def test_machine_code_is_kept_and_lets_go_of_what_it_was_bound_to():
             assert cell.cell_contents is None
 
 
+def test_chunks_on_which_the_right_hand_side_does_not_depend():
+    def f(p):  # by the start alone, by the rate alone, by neither
+        return solve_ivp(lambda t, y: -p[1] * y, (0, 1), [p[0], 1.0], **OPTIONS).y[0, -1]
+
+    expected = np.exp(-0.5) * np.array([1.0, -2.0, 0.0])
+    for chunk_size in (1, 2, 3):
+        J = dm.jacobian_fwd(f, [2.0, 0.5, 3.0], chunk_size=chunk_size)
+        np.testing.assert_allclose(J, expected, rtol=1e-6)
+
+
 @both_modes
 def test_branches_that_depend_on_the_state(mode):
     """y' = -p above 1/2, and -p y below: another way through the function on the way."""
