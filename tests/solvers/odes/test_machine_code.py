@@ -56,13 +56,21 @@ def test_machine_code_is_kept_and_lets_go_of_what_it_was_bound_to():
             assert cell.cell_contents is None
 
 
-def test_chunks_on_which_the_right_hand_side_does_not_depend():
-    def f(p):  # by the start alone, by the rate alone, by neither
-        return solve_ivp(lambda t, y: -p[1] * y, (0, 1), [p[0], 1.0], **OPTIONS).y[0, -1]
+def test_chunks_on_which_only_some_parameters_vary():
+    def f(p):
+        start, rate, gain, _ = p
 
-    expected = np.exp(-0.5) * np.array([1.0, -2.0, 0.0])
-    for chunk_size in (1, 2, 3):
-        J = dm.jacobian_fwd(f, [2.0, 0.5, 3.0], chunk_size=chunk_size)
+        def rhs(t, y):
+            return gain - rate * y
+
+        options = {"method": "RK45", "rtol": 1e-9, "max_step": 0.02}  # above 100 evaluations
+        return solve_ivp(rhs, (0, 1), [start], **options).y[0, -1]
+
+    end = np.exp(-0.5)
+    by_rate = -2 * end - 3 * (1 - 1.5 * end) / 0.25
+    expected = [end, by_rate, (1 - end) / 0.5, 0.0]
+    for chunk_size in (1, 2, 3, 4):
+        J = dm.jacobian_fwd(f, [2.0, 0.5, 3.0, 1.0], chunk_size=chunk_size)
         np.testing.assert_allclose(J, expected, rtol=1e-6)
 
 
