@@ -118,6 +118,15 @@ HESSIANS = {
     ),
     "exponent": (lambda x: np.sum(3.0**x), lambda x: np.diag(np.log(3) ** 2 * 3.0**x)),
     "base-and-exponent": (lambda x: x[0] ** x[1] + x[2], lambda x: _power_hessian(x)),
+    "max": (lambda x: np.max(x) ** 3, lambda x: np.diag(6 * x * (x == x.max()))),
+    "min-of-rows": (
+        lambda x: np.sum(np.min(np.outer(x, [1.0, 2.0]), axis=1) ** 3),
+        lambda x: np.diag(6 * x),
+    ),
+    "log-sum-exp-less-the-largest": (
+        lambda x: np.log(np.sum(np.exp(x - np.max(x)))) + np.max(x),
+        softmax_hessian,
+    ),
     "split": (
         lambda x: (np.split(x, [2])[0] ** 3).sum() * np.split(x, [2])[1][0],
         lambda x: _cubes_times_the_third(x),
@@ -190,6 +199,12 @@ KINKS = {
     "maximum": (lambda x: np.sum(np.maximum(x, 0.0) ** 2), np.zeros(3)),
     "two-maxima": (lambda x: np.sum(np.maximum(x[1:], x[:-1]) ** 2), np.ones(3)),
     "std": (lambda x: np.std(x) ** 2, np.ones(3)),
+    "max": (lambda x: np.max(x) ** 2 * x[0], np.ones(3)),
+    "equal-to-the-max": (lambda x: np.sum(np.where(x == np.max(x), x**3, x**2)), np.ones(3)),
+    "above-the-mean-of-min-and-max": (
+        lambda x: np.sum(np.where(x > (np.min(x) + np.max(x)) / 2, x**3, x**2)),
+        np.array([1.0, 2.0, 3.0]),
+    ),
     "where": (lambda x: np.sum(np.where(x > 1, x**3, x**2)), np.ones(3)),
     "sqrt": (lambda x: np.sum(np.sqrt(x) ** 4), np.zeros(3)),
     "sign": (lambda x: np.sum(np.sign(x) * x**2), np.zeros(3)),

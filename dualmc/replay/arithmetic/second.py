@@ -10,7 +10,16 @@ import numpy as np
 
 from dualmc.graph.nodes import name_of_function
 from dualmc.replay.arithmetic import slots
-from dualmc.replay.arithmetic.arrays import Array, as_array, broadcast, each, needed_leaves
+from dualmc.replay.arithmetic.arrays import (
+    Array,
+    as_array,
+    as_steps,
+    broadcast,
+    each,
+    needed_leaves,
+    reduced,
+    taken,
+)
 from dualmc.replay.arithmetic.elementwise import partial_of
 from dualmc.replay.arithmetic.pairs import Pair
 from dualmc.replay.arithmetic.products import contracted
@@ -78,6 +87,8 @@ class Differentiated:
             for t, (_, target) in zip(tangents, leaf.operands, strict=True):
                 total = slots.added(total, slots.summed(t, target, leaf.size))
             return total
+        if leaf.kind == "reduce" and len(tangents) == 1:
+            return self._extreme(leaf, tangents[0])
         if leaf.kind == "product":
             a, b = (Pair(*pair) for pair in zip(leaf.operands, tangents, strict=True))
             return contracted(a, b, *leaf.op).tangent
@@ -94,6 +105,20 @@ class Differentiated:
                 factor = as_array(by(*args, y, d) if callable(by) else by)
                 total = slots.added(total, slots.scaled(t, broadcast(factor, y.shape)))
         return total
+
+    def _extreme(self, leaf, t):
+        """Of a maximum or a minimum: the tangent of the one element that is it."""
+        ((a, target),) = leaf.operands
+        y = Array((leaf.size,), (leaf,))
+        is_it = each("number", each("equal", a.reshape((a.size,)), taken(y, target)))
+        self._note_several(leaf, is_it)
+        return slots.summed(slots.scaled(t, is_it), target, leaf.size)
+
+    def _note_several(self, leaf, is_it):
+        """NaN where more than one element is the maximum or minimum `leaf`, as `is_it` tells."""
+        ((_, target),) = leaf.operands
+        count = reduced("add", [(is_it, target)], leaf.size)
+        self.ties.append(each("select", each("equal", count, 1.0), 0.0, np.nan))
 
     def _each(self, leaf):
         tangents = [self._wired(a) for a in leaf.operands]
@@ -121,9 +146,15 @@ class Differentiated:
         """NaN where `op` has a kink, 0 elsewhere."""
         for a in operands if op in COMPARISONS else ():
             inner = a.leaves[0]
-            if len(a.leaves) == 1 and inner.op in ("maximum", "minimum"):
+            if len(a.leaves) != 1 or inner.op not in ("maximum", "minimum"):
+                continue
+            if inner.kind == "each":
                 # Which of two it is: they meet where the two do, not where it is one of them.
                 self._note_ties(inner.op, inner.operands)
+                return
+            if op == "equal" and any(_is_same(as_steps(b), inner.arrays[0]) for b in operands):
+                # Which of the elements it is.
+                self._note_several(inner, each("number", each("equal", *operands)))
                 return
         if op in ("absolute", "sign", "truth", "signbit"):
             is_tie = each("equal", operands[0], 0.0)
