@@ -45,8 +45,8 @@ class Form(NamedTuple):
         (first, *rest) = self.factors
         if not rest and first.op == "entries":
             return Expr("entries", *(multiply(self.coefficient, e) for e in first.args))
-        if not rest and first.op == "column" and not is_number(first.args[0], 1):
-            return _flat(Expr(first.op, multiply(self.coefficient, first.args[0])))
+        if not rest and first.op == "column" and len(first.args[0].shape) == 1:
+            return Expr(first.op, multiply(self.coefficient, first.args[0]))
         factors = tuple(map(_flat, self.factors))
         product = factors[0] if not rest else Expr("product", *factors)
         return _scaled(self.coefficient, product)
@@ -154,6 +154,8 @@ def _merged(a: Expr, b: Expr) -> Form | None:
         total = call("sum", multiply(*_aligned(a.args[0], b.args[0])))
         total.shape = ()
         return Form(total)
+    if a.op == "row" and b.op == "total":
+        return _row_of_sum(a, b)
     if a.op == "row" and len(a.args[0].shape) == 2:
         return _row_of_matrix(a.args[0], b)
     if b.op == "kron" and a.op in ("row", "diagonal"):
@@ -170,20 +172,23 @@ def _aligned(a: Expr, b: Expr) -> tuple[Expr, Expr]:
     return tuple(_vec(e) if len(e.shape) > 1 else e for e in (a, b))  # type: ignore[return-value]
 
 
+def _row_of_sum(a: Expr, b: Expr) -> Form | None:
+    """A row times a sum, where every product is a row again."""
+    total = Form(ZERO)
+    for term in terms_of(Form(ONE, (b,))):
+        part = compose(Form(ONE, (a,)), term)
+        if not _is_single(part, "row"):
+            return None
+        total = plus(total, part)
+    return total
+
+
 def _row_of_matrix(p: Expr, b: Expr) -> Form | None:
     """vec(P)^T times (A kron B) is vec(A^T @ P @ B)^T, times K it is vec(P^T)^T."""
     if b.op == "commutation":
         return elementwise(transposed(p), "row")
     if b.op == "kron" and all(len(e.shape) == 2 for e in b.args):
         return elementwise(matmul(transposed(b.args[0]), p, b.args[1]), "row")
-    if b.op == "total":
-        total = Form(ZERO)
-        for term in terms_of(Form(ONE, (b,))):
-            part = compose(Form(ONE, (Expr("row", p),)), term)
-            if not _is_single(part, "row"):
-                return None
-            total = plus(total, part)
-        return total
     return None
 
 
