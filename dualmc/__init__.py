@@ -29,6 +29,7 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.scipy_jac import ScipyJac, scipy_jac
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
@@ -61,6 +62,8 @@ __all__ = [
     "prepare",
     "Prepared",
     "Banded",
+    "scipy_jac",
+    "ScipyJac",
     "jit_jacobian",
     "hessian",
     "hvp",
