@@ -12,6 +12,7 @@ from dualmc.adapters import checks, conventions
 from dualmc.adapters.conventions import Asked
 from dualmc.adapters.derivative import Derivative
 from dualmc.adapters.memo import Memo, copied
+from dualmc.adapters.memories import Memories
 from dualmc.adapters.pairs import Pairs
 from dualmc.calls import banded, names, watch
 from dualmc.calls.options import Layout, Sparse
@@ -55,6 +56,7 @@ class ScipyJac:
         checks.check(sparse, layout, prepare, solver, self._convention)
         self._sparse, self._layout, self._prepare = sparse, layout, prepare
         self._memo = Memo(f)
+        self._memories = Memories()
         self._pairs = Pairs()
         self._derivatives: dict = {}
         self._scalars: dict = {}  # by shape of x: whether f returns a number there
@@ -84,8 +86,14 @@ class ScipyJac:
         if entry is not None and entry.y is not None:
             entry.is_value_asked = True
             return copied(entry.y)
-        is_pair = self._pairs.pays() and self._is_fresh(args, kwargs)
-        entry, y = (self._pair if is_pair else self._value)(args, kwargs)[:2]
+        y = None
+        if self._pairs.pays() and self._is_fresh(args, kwargs):
+            try:
+                entry, y, _ = self._pair(args, kwargs)
+            except Exception:  # what keeps f from being differentiated keeps no value back
+                pass
+        if y is None:
+            entry, y = self._value(args, kwargs)
         if entry is not None:
             self._pairs.points += 1
             entry.is_value_asked = True
@@ -198,12 +206,23 @@ class ScipyJac:
         start = time.perf_counter()
         y, J = derivative(asked.args)
         seconds = time.perf_counter() - start
+        self._check(derivative, asked.args, asked, J)
         J = self._shaped(J, asked)
         if y is None:  # prepared just now
             return None, None, J
         self._memo.spent += seconds
         self._pairs.pair_took(seconds)
         return self._memo.keep(point, self._key(args), kwargs, y, J), y, J
+
+    def _check(self, derivative: Derivative, args: tuple, asked: Asked, found: Any) -> None:
+        """Refuse a derivative that a memory of f's own has made."""
+        if derivative.is_replayed:  # f has no state then
+            return
+        memo = self._memo
+        memo.look()
+        number = asked.argnums if isinstance(asked.argnums, int) else asked.argnums[0]
+        derived = lambda beside: derivative.fresh(beside)[1]  # noqa: E731
+        self._memories.check(memo.is_changing, memo.kept, args, number, found, derived)
 
     def _directly(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:
         """What f gives within another derivative call, or where its kinks are looked at."""
@@ -218,7 +237,10 @@ class ScipyJac:
             f = conventions.function_of(self._f, asked)
             found = FRESH[of](f, args, False, **self._settings(of, asked))[1]
         else:
-            found = self._derivative(of, asked)(args)[1]
+            derivative = self._derivative(of, asked)
+            self._memo.look()
+            found = derivative(args)[1]
+            self._check(derivative, args, asked, found)
         return found.ab if type(found) is banded.Banded else found
 
     def _shaped(self, J: Any, asked: Asked) -> Any:

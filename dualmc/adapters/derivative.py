@@ -60,13 +60,17 @@ class Derivative:
             self._compare(prepared, time.perf_counter() - start)
             return None, found
         start = time.perf_counter()
-        y, found = FRESH[self._of](self._f, args, False, **self._options)
+        y, found = self.fresh(args)
         seconds = time.perf_counter() - start
         self._spent += seconds
         self._least = seconds if self._least is None else min(self._least, seconds)
         if self._wanted is None and self._is_due():
             self._prepare(args)
         return (y if self._of in ("jacobian", "gradient") else None), found
+
+    def fresh(self, args):
+        """(value, derivative) by a call of f."""
+        return FRESH[self._of](self._f, args, False, **self._options)
 
     def _is_due(self):
         return self._spent >= (Derivative.price if self._due is None else self._due)

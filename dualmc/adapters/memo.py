@@ -60,6 +60,8 @@ class Memo:
         Why nothing is remembered.
     spent : float
         Seconds that evaluations of f have taken: snapshots may take as many.
+    is_changing : bool
+        Whether what f reads has been another from one call to the next.
     """
 
     def __init__(self, f):
@@ -69,6 +71,7 @@ class Memo:
         self._guarding = -FREE
         self.reason = None
         self.spent = 0.0
+        self.is_changing = False
 
     def at(self, args, kwargs):
         """The entry of this point, or None."""
@@ -81,6 +84,8 @@ class Memo:
         """The `Point` before f is called there; None where nothing can be remembered."""
         if self.reason is not None:
             return None
+        if self._outside is None:
+            self.look()
         latest = self._latest
         try:
             return Point(args, kwargs, None if latest is None else latest.point)
@@ -96,26 +101,35 @@ class Memo:
             self.reason = "f changes its arguments"
             self._latest = None
             return None
-        outside = self._outside_now()
+        self.look()
+        outside = self._outside
         entry = None if outside is None else Entry(point, outside, copied(y), copied(J))
         self._latest = entry
         return entry
 
-    def _outside_now(self):
-        """What f reads, as it is after an evaluation; None where that cannot be known."""
+    def look(self):
+        """See what f reads, before or after it is called."""
         outside = self._outside
-        if outside is not None and outside.check():
-            return outside
-        if self._guarding > self.spent:  # it is another one each time, and that takes its time
-            return None
+        if self.reason is not None or outside is not None and outside.check():
+            return
+        if outside is not None:
+            self.is_changing = True
+            self._outside = None
+            if self._guarding > self.spent:  # it is another each time, and that takes its time
+                return
         start = time.perf_counter()
         try:
             self._outside = Outside(self._f, {})
         except Unknown as unknown:
             self.reason = f"what f reads cannot be compared: {unknown}"
-            return None
+        except RuntimeError:  # another thread writes to what is looked at: not this time
+            pass
         self._guarding += time.perf_counter() - start
-        return self._outside
+
+    @property
+    def kept(self):
+        """The objects that f's state consists of."""
+        return () if self._outside is None else self._outside.kept
 
 
 def copied(a):
@@ -124,6 +138,8 @@ def copied(a):
         return tuple(map(copied, a))
     if type(a) is list:
         return np.array(a)
+    if hasattr(a, "tocsr"):
+        return a.copy()
     return copy.copy(a)
 
 

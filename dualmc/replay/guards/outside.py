@@ -42,6 +42,7 @@ class Outside:
         self._match_f = named(book, "what it is made of", f)
         places = Places(book)
         self._places, self.catches = places.found, places.catches
+        self.kept = book.kept  # the arrays, lists and objects among these
         self._states = [(_shared_state, _shared_state()), *book.states]
         self.check = compiled_check(f, self._match_f, self._fixed, places)
 
