@@ -30,10 +30,13 @@ from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
 from dualmc.scipy_jac import ScipyJac, scipy_jac
+from dualmc.load import load
+from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
-from dualmc.check import JacobianCheck, check_jacobian
+from dualmc.check import check_jacobian
+from dualmc.judging.jacobian_check import JacobianCheck
 from dualmc.kinks import kinks
 from dualmc.refusals import refusals
 from dualmc.errors import (
@@ -61,6 +64,7 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "load",
     "Banded",
     "scipy_jac",
     "ScipyJac",
@@ -90,13 +94,16 @@ __all__ = [
     "TangentLostError",
 ]
 __version__ = "0.1.0"
+# Modules of names of their own, imported when they are asked for.
+_MODULES = ("numpy", "testing")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "numpy", "__all__", "__doc__", "__file__", "__name__", "__version__"])
+    own = ["__all__", "__doc__", "__file__", "__name__", "__version__"]
+    return sorted([*__all__, *_MODULES, *own])
 
 
 def __getattr__(name: str) -> Any:
-    if name == "numpy":  # the module dualmc.numpy, imported when it is asked for
-        return importlib.import_module("dualmc.numpy")
+    if name in _MODULES:
+        return importlib.import_module(f"dualmc.{name}")
     names.missing(name, __all__)

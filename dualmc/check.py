@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from dualmc.calls import names, watch
 from dualmc.calls.options import Argnums
 from dualmc.calls.outputs import as_output
 from dualmc.calls.request import Request
-from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures import structured
+from dualmc.judging.jacobian_check import VALUE, JacobianCheck
 from dualmc.passes.forward_pass import joined, passes
 
 # Central differences of order 8: weights of f(x + k h) - f(x - k h), k = 1, ..., 4.
@@ -29,60 +29,6 @@ COMPLEX_STEP = 1e-30
 # Values of the two runs of f may differ by this many units in the last place: another order of
 # operations, or a function of NumPy's for one of the module math.
 ULPS = 1e3
-
-
-@dataclass(frozen=True)
-class JacobianCheck:
-    """What `check_jacobian` found: true if the Jacobian is right, and printable.
-
-    Examples
-    --------
-    >>> import numpy as np, dualmc as dm
-    >>> bool(dm.check_jacobian(np.sin, [1.0, 2.0]))
-    True
-    """
-
-    ok: bool
-    method: str
-    """The independent derivative, "complex step" or "differences"; or "plain value", where already
-    the value of f on Duals is not that of f on plain numbers."""
-    error: float
-    """The worst difference, relative to the largest entry of its row or to 1."""
-    tolerance: float
-    """What was allowed there."""
-    output: tuple
-    """Index of the output of the worst entry."""
-    argnum: int
-    input: tuple
-    """Index in the argument of the worst entry."""
-    computed: float
-    """The worst entry as dualmc computes it (a complex number where f returns such)."""
-    expected: float
-    """The same entry by the independent method."""
-    cause: str
-    """What is likely to be wrong there; empty if all is right."""
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-    def __str__(self) -> str:
-        where = f"y{trees.text_of_index(self.output)}"
-        if self.method != VALUE:
-            where = f"d {where} / d x{self.argnum or ''}{trees.text_of_index(self.input)}"
-        head = "the Jacobian is right" if self.ok else "the Jacobian is wrong, or f has none here"
-        rows = [
-            ("worst entry", where),
-            ("dualmc", f"{self.computed:.16g}"),
-            (self.method, f"{self.expected:.16g}"),
-            ("difference", f"{self.error:.1e} (allowed: {self.tolerance:.1e})"),
-        ]
-        if self.cause:
-            rows.append(("likely cause", self.cause))
-        rows = [("check_jacobian", head), *rows]
-        return "\n".join(f"{name:16}{text}" for name, text in rows)
-
-
-VALUE = "plain value"
 
 
 def check_jacobian(

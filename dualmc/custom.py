@@ -22,6 +22,7 @@ from dualmc.unchanged import registered
 
 # All of them: `functions/tables.py` is imported before this file.
 _BUILT_IN = frozenset(RULES) | frozenset(UFUNCS)
+REGISTERED_RULES: dict = {}  # the user's partials, by ufunc
 
 
 def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
@@ -78,6 +79,7 @@ def rule(ufunc: np.ufunc, *partials: float | Callable) -> None:
     kept = tuple(p if callable(p) else float(p) for p in partials)
     # Compiling is not worth it for a rule that may be redefined, and may call what Numba cannot.
     RULES[ufunc] = Rule(kept, kernel=False)
+    REGISTERED_RULES[ufunc] = kept
 
 
 class custom_jvp:
@@ -115,6 +117,10 @@ class custom_jvp:
         self.function = function
         self.jvp: Callable | None = None
         self.vjp: Callable | None = None
+
+    def __repr__(self) -> str:
+        rules = [name for name in ("jvp", "vjp") if getattr(self, name) is not None]
+        return f"<custom_jvp {name_of(self.function)}: {' and '.join(rules) or 'no rule yet'}>"
 
     def def_jvp(self, jvp: Callable) -> Callable:
         """Set the rule: ``jvp(primals, tangents, **kwargs) -> (y, y_dot)``, both tuples of arrays.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dualmc import files
 from dualmc.calls import names as wording
 from dualmc.calls import watch
 from dualmc.calls.request import Request, opened
@@ -133,7 +134,9 @@ class Explanation:
         return blocks_of(self.derivation, jacobian)
 
     def __repr__(self) -> str:
-        return f"<Explanation: {len(self.graph.nodes)} operations>"
+        count, inputs = len(self.graph.nodes), ", ".join(x.name for x in self.graph.inputs)
+        operations = f"{count:,} operation{'s' * (count != 1)}"
+        return f"<Explanation of {self.graph.output.name} by {inputs}: {operations}>"
 
     def __str__(self) -> str:
         return self.text()
@@ -161,14 +164,16 @@ class Explanation:
         ------
         ValueError
             If the suffix is not .html, .tex or .txt.
+        OSError
+            If it cannot be written; a file that was there before stays as it was.
         """
         formats = {".html": self.html, ".tex": self.latex, ".txt": self.text}
-        write = formats.get(Path(path).suffix)
-        if write is None:
+        content = formats.get(Path(path).suffix.lower())
+        if content is None:
             raise ValueError(
                 f"Explanation.save writes .html, .tex or .txt files; got {str(path)!r}."
             )
-        Path(path).write_text(write(), encoding="utf-8")
+        files.write(path, content())
 
 
 def _shown(partial: Partial) -> Any:
@@ -223,7 +228,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np, dualmc as dm
-        >>> explanation = explain(lambda x: np.sin(x**2), 1.2)
+    >>> explanation = dm.explain(lambda x: np.sin(x**2), 1.2)
     >>> for step in explanation.steps:
     ...     print(step.equation, "   ", step.partials[0].formula)
     u1 = x^2     2*x

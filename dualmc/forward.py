@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
@@ -23,6 +24,9 @@ from dualmc.kernels import buffers
 from dualmc.passes.forward_pass import along, joined, passes
 from dualmc.unchanged import adapt
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 
 @signatures.jacobian
 def jacobian_fwd(
@@ -33,6 +37,11 @@ def jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
+    executor: Executor | None = None,
+    out: Any = None,
+    resume: bool = False,
+    progress: bool = False,
     **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
@@ -63,6 +72,21 @@ def jacobian_fwd(
         Numerator layout has shape ``y.shape + x.shape``; denominator layout ``x.shape + y.shape``.
     has_aux : bool, optional
         `f` returns ``(y, aux)``; the result becomes ``(J, aux)``, aux free of Duals.
+    batch : bool, tuple of int or "broadcast", optional
+        `f` at many points: with True each argument that is differentiated has the axis of the
+        points in front, and so has J, ``(points, *y.shape, *x.shape)``.  A tuple names the
+        arguments that have this axis; all others are the same at every point.  With "broadcast"
+        `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
+        its other arguments have the axis if they are as long.  `chunk_size` then counts points.
+    executor : concurrent.futures.Executor, optional
+        Computes chunks of columns: threads, processes, loky, or dask's ``client.get_executor()``.
+        `f` is called once more, here.  `docs/big.md` has this and the next three.
+    out : ndarray, numpy.memmap, zarr or h5py array, optional
+        Of the shape and dtype of J, which is written to it as it is computed, and returned.
+    resume : bool, optional
+        Go on with the columns that an interrupted call has left in the file of `out`.
+    progress : bool, optional
+        Show the columns that are done; needs tqdm.
 
     Returns
     -------
@@ -95,7 +119,8 @@ def jacobian_fwd(
         (x,) = args
         if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
             is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
-            if is_usual and layout == "numerator" and not unknown:
+            is_whole = batch is False and executor is out is None and progress is resume is False
+            if is_usual and is_whole and layout == "numerator" and not unknown:
                 try:
                     sweep = swift[id(f)][x.size]
                 except KeyError:
@@ -105,8 +130,16 @@ def jacobian_fwd(
                     return J
     if unknown:
         names.refuse_keywords("jacobian_fwd", unknown)
+    spread = None
+    if not (executor is out is None and progress is resume is False):
+        spread = _spread("jacobian_fwd", executor, out, resume, progress)
+    if batch is not False:
+        if spread is not None:
+            spread.refuse_batch()
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("jacobian_fwd", f, args, batch, *options)
     _, J, aux = _differentiate(
-        "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
+        "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
     return (J, aux) if has_aux else J
 
@@ -120,6 +153,11 @@ def value_and_jacobian_fwd(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
+    executor: Executor | None = None,
+    out: Any = None,
+    resume: bool = False,
+    progress: bool = False,
     **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
@@ -129,7 +167,7 @@ def value_and_jacobian_fwd(
     Returns
     -------
     y : ndarray or scalar
-        ``f(*args)`` bit for bit, a list or tuple stacked into an array.
+        ``f(*args)`` bit for bit, a list or tuple stacked into an array; to rounding under `batch`.
     J : as `jacobian_fwd` returns it
     With ``has_aux``: ``((y, aux), J)``.
 
@@ -146,8 +184,16 @@ def value_and_jacobian_fwd(
     """
     if unknown:
         names.refuse_keywords("value_and_jacobian_fwd", unknown)
+    spread = None
+    if not (executor is out is None and progress is resume is False):
+        spread = _spread("value_and_jacobian_fwd", executor, out, resume, progress)
+    if batch is not False:
+        if spread is not None:
+            spread.refuse_batch()
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
     y, J, aux = _differentiate(
-        "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux
+        "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
     return ((y, aux), J) if has_aux else (y, J)
 
@@ -290,9 +336,19 @@ def calling_compiled():
     return calling
 
 
-def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+def _spread(caller, *asked):
+    """What makes a Jacobian in chunks, as the options `asked` for that say."""
+    from dualmc.chunks.spread import Spread
+
+    return Spread(caller, *asked)
+
+
+def _differentiate(
+    caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None
+):  # fmt: skip
     if banded.is_asked(sparse):
-        y, J, aux = _differentiate(caller, f, args, argnums, chunk_size, "csr", layout, has_aux)
+        csr = caller, f, args, argnums, chunk_size, "csr", layout, has_aux, spread
+        y, J, aux = _differentiate(*csr)
         return y, banded.all_packed(J, sparse, caller), aux
     call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
     try:
@@ -300,31 +356,41 @@ def _differentiate(caller, f, args, argnums, chunk_size, sparse, layout, has_aux
             raise Structure
         if watch.watched and watch.is_due():
             with watch.looked_at(Request(*call)):
-                return _differentiate(*call)
+                return _differentiate(*call, spread)
         if meetings.split is not None:
             split = meetings.split
             g = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
             y, J, aux = _passed(caller, g, *call[2:])
             return y, split.undone(J), aux
-        y, J, aux = _passed(*call)
+        y, J, aux = _passed(*call, spread)
         if meetings.met:
             dense = (*call[:5], False, layout, has_aux)
-            J = resolved(J, y, lambda: _differentiate(*dense)[1], layout == "denominator")
+            again = functools.partial(_differentiate, *dense)
+            resolve = functools.partial(
+                resolved, y=y, again=lambda: again()[1], is_turned=layout == "denominator"
+            )
+            J = resolve(J) if spread is None else spread.rewritten(J, resolve)
         return y, J, aux
     except Structure as met:
-        return structured.jacobian(met, _differentiate, *call)
+        if spread is None:
+            return structured.jacobian(met, _differentiate, *call)
+        spread.refuse_structures()
+        return structured.jacobian(met, functools.partial(_differentiate, spread=spread), *call)
 
 
-def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
+def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None):
     request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
     outside = len(levels.stack.levels)
     try:
+        if spread is not None:
+            return spread.passes(request)
         y, pieces, aux = passes(request)
     except MemoryError as error:
         buffers.trim()
         raise MemoryError(
             f"{caller}: the arrays of {sum(request.sizes)} inputs do not fit into memory: {error}. "
-            f"Use sparse=True if few entries are not 0, jvp for products, or fewer argnums."
+            f"Use sparse=True if few entries are not 0, out= to have the columns in a file, "
+            f"linearize or jvp for products, or fewer argnums."
         ) from error
     except BaseException:
         levels.close_beyond(outside)  # an interrupt may come while a level closes

@@ -20,6 +20,7 @@ from dualmc.duals.operands import as_operand, from_sequence, has_dual, level_of,
 from dualmc.duals.subclasses import more_than_array
 from dualmc.forward import jacobian_fwd
 from dualmc.functions.results import applied, with_primal
+from dualmc.rules.registry import name_of
 
 
 class custom_root:
@@ -77,6 +78,9 @@ class custom_root:
         self.residual = residual
         self.solver = solver
         self.sparse = sparse
+
+    def __repr__(self) -> str:
+        return f"<custom_root of {name_of(self.residual)}, by {name_of(self.solver)}>"
 
     def __call__(self, *args: Any) -> Any:
         args = tuple(a if more_than_array(a) is not None else as_operand(a) for a in args)

@@ -13,23 +13,24 @@ import numpy as np
 
 from dualmc.calls import names, watch
 from dualmc.calls.inputs import as_read
-from dualmc.calls.options import Argnums, Layout, Of, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Of, Sparse, check_argnums
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request
 from dualmc.calls.structures import structured
 from dualmc.calls.structures.flat import OtherStructure
 from dualmc.calls.structures.trees import Structure
-from dualmc.replay import compiled_function, copying, fresh_calls
+from dualmc.replay import at_points, compiled_function, copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.export.methods import Exported
 from dualmc.replay.path import Path
 from dualmc.replay.paths import Paths
+from dualmc.replay.saved.methods import Saved
 from dualmc.replay.structures import Structured
 
 FLOAT64 = np.dtype(np.float64)
 
 
-class Prepared(Exported):
+class Prepared(Exported, Saved):
     """A function prepared by `prepare`: call it as ``jacobian_fwd(f, ...)`` would be called.
 
     Attributes
@@ -58,7 +59,9 @@ class Prepared(Exported):
         layout: Layout,
         max_seconds: float | None = None,
         of: Of = "jacobian",
+        fill: Callable[[Paths], None] | None = None,
     ) -> None:
+        """``fill(paths)`` gives the paths, in place of a recording."""
         args = as_read(args)
         fresh_calls.check(of, args, argnums, sparse, layout)
         self._f = f
@@ -70,14 +73,14 @@ class Prepared(Exported):
         self.replays = 0
         self.fresh_calls = 0
         try:
-            self._begin(f, args, argnums, sparse, layout)
+            self._begin(f, args, argnums, sparse, layout, fill)
         except Structure as met:
             self._structure = Structured(met, f, args, self._given, of)
             flat = self._structure.flat
-            self._begin(flat, self._structure.args, flat.numbers, sparse, "numerator")
+            self._begin(flat, self._structure.args, flat.numbers, sparse, "numerator", fill)
 
     def _begin(
-        self, f: Callable, args: tuple, argnums: Argnums, sparse: Sparse, layout: Layout
+        self, f: Callable, args: tuple, argnums: Argnums, sparse: Sparse, layout: Layout, fill: Any
     ) -> None:
         """Record f at `args`, whose differentiated ones are arrays."""
         of = self._of
@@ -97,7 +100,7 @@ class Prepared(Exported):
             paths = Paths(
                 request, of, self._fresh, self._options, self._max_seconds, self._is_direct
             )
-            paths.add(args, paths.kept)
+            paths.add(args, paths.kept) if fill is None else fill(paths)
         self._paths = paths
         self._short = paths.short  # one vector in, an array out
 
@@ -112,16 +115,15 @@ class Prepared(Exported):
     def __repr__(self) -> str:
         name = getattr(self._f, "__name__", type(self._f).__name__)
         if self.reason is not None:
-            return f"<Prepared {name}: not replayed, since {self.reason}>"
-        refusal = self._paths.refusal
-        other = "" if refusal is None else f"; another way not replayed: {refusal}"
-        return (
-            f"<Prepared {name}: {self.paths} path{'s' * (self.paths != 1)}, "
-            f"{self.replays} replays, {self.fresh_calls} fresh calls{other}>"
-        )
-
-    def __reduce__(self) -> tuple:
-        return copying.reduced(Prepared, self._state(self._f))
+            said = f"not replayed, since {self.reason}"
+        else:
+            refusal = self._paths.refusal
+            other = "" if refusal is None else f"; another way not replayed: {refusal}"
+            said = (
+                f"{self.paths} path{'s' * (self.paths != 1)}, {self.replays} replays, "
+                f"{self.fresh_calls} fresh calls{other}"
+            )
+        return f"<Prepared {name}: {' '.join(said.split())}>"
 
     def _state(self, f: Callable) -> tuple:
         """What a Prepared of `f` with these options is made of."""
@@ -140,10 +142,16 @@ class Prepared(Exported):
             return copy.copy(self)
         return Prepared(*self._state(f))
 
-    def __call__(self, *args: Any, **unknown: Any) -> Any:
-        """The Jacobian at `args`, as `jacobian_fwd` returns it."""
+    def __call__(self, *args: Any, batch: Batch = False, **unknown: Any) -> Any:
+        """The Jacobian at `args`, as `jacobian_fwd` returns it.
+
+        With ``batch=True``, or a tuple of positions, at many points, as for `jacobian_fwd`: the
+        machine code runs over them in one loop.
+        """
         if unknown:
             names.refuse_keywords("prepare", unknown)
+        if batch is not False:
+            return at_points.answered(self, args, batch, False)[1]
         if watch.watched and watch.is_due():
             return self._result(args, False)[1]
         path = self._short
@@ -164,10 +172,14 @@ class Prepared(Exported):
                     return entries.reshape(path.result_shape)
         return self._result(args, False)[1]
 
-    def value_and_jacobian(self, *args: Any, **unknown: Any) -> tuple[Any, Any]:
+    def value_and_jacobian(
+        self, *args: Any, batch: Batch = False, **unknown: Any
+    ) -> tuple[Any, Any]:
         """The value, to rounding, and the Jacobian at `args`."""
         if unknown:
             names.refuse_keywords("prepare", unknown)
+        if batch is not False:
+            return at_points.answered(self, args, batch, True)
         return self._result(args, True)
 
     def machine(self, args: tuple) -> tuple | None:
@@ -177,6 +189,11 @@ class Prepared(Exported):
         tells whether all that f reads is as it was; `inputs` are vectors, those of `args`.
         """
         return self._paths.machine(args)
+
+    def differentiated(self, count: int) -> tuple:
+        """The positions of the arguments, of `count`, that have a derivative or multiply it."""
+        numbers, _ = check_argnums(self._given["argnums"], count, "prepare")
+        return (*numbers, count - 1) if self._of in PRODUCTS else numbers
 
     # --- A call ----------------------------------------------------------------------------------
 

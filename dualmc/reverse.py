@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
 from dualmc.calls.request import Request
 from dualmc.calls.structures import structured, trees
@@ -38,6 +38,7 @@ def jacobian_rev(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by reverse mode.
@@ -48,7 +49,7 @@ def jacobian_rev(
 
     Parameters
     ----------
-    f, args, argnums, layout, has_aux
+    f, args, argnums, layout, has_aux, batch
         As for `jacobian_fwd`.
     chunk_size : int, optional
         Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
@@ -80,6 +81,9 @@ def jacobian_rev(
     """
     if unknown:
         names.refuse_keywords("jacobian_rev", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("jacobian_rev", f, args, batch, *options)
     _, J, aux = _jacobian("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
     return (J, aux) if has_aux else J
 
@@ -93,6 +97,7 @@ def value_and_jacobian_rev(
     sparse: Sparse = False,
     layout: Layout = "numerator",
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian by reverse mode, from one call of `f`.
@@ -119,6 +124,9 @@ def value_and_jacobian_rev(
     """
     if unknown:
         names.refuse_keywords("value_and_jacobian_rev", unknown)
+    if batch is not False:
+        options = argnums, chunk_size, sparse, layout, has_aux
+        return points.answered("value_and_jacobian_rev", f, args, batch, *options)
     y, J, aux = _jacobian(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
@@ -131,14 +139,16 @@ def gradient(
     *args: Any,
     argnums: Argnums = 0,
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """Gradient of a scalar function, by reverse mode: a few times the cost of `f`, whatever n.
 
     Parameters
     ----------
-    f, args, argnums, has_aux
-        As for `jacobian_fwd`; `f` returns one number, or an array that holds one.
+    f, args, argnums, has_aux, batch
+        As for `jacobian_fwd`; `f` returns one number, or an array that holds one; `batch` means
+        many points, and g of shape ``(points, *x.shape)``.
 
     Returns
     -------
@@ -157,6 +167,8 @@ def gradient(
     """
     if unknown:
         names.refuse_keywords("gradient", unknown)
+    if batch is not False:
+        return points.answered("gradient", f, args, batch, argnums, has_aux=has_aux)
     _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
     return (g, aux) if has_aux else g
 
@@ -167,6 +179,7 @@ def value_and_gradient(
     *args: Any,
     argnums: Argnums = 0,
     has_aux: bool = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """The value of a scalar function and its gradient, from one call of `f`.
@@ -193,6 +206,8 @@ def value_and_gradient(
     """
     if unknown:
         names.refuse_keywords("value_and_gradient", unknown)
+    if batch is not False:
+        return points.answered("value_and_gradient", f, args, batch, argnums, has_aux=has_aux)
     y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
     return ((y, aux), g) if has_aux else (y, g)
 

@@ -14,8 +14,8 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
-from dualmc.calls.options import Argnums, Sparse
+from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls.options import Argnums, Batch, Sparse
 from dualmc.calls.outputs import scalar
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
@@ -31,14 +31,16 @@ def hessian(
     argnums: Argnums = 0,
     chunk_size: int | None = None,
     sparse: Sparse = False,
+    batch: Batch = False,
     **unknown: Any,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.
 
     Parameters
     ----------
-    f, args, argnums, chunk_size
-        As for `jacobian_fwd`; `f` returns one number.
+    f, args, argnums, chunk_size, batch
+        As for `jacobian_fwd`; `f` returns one number; `batch` means many points, and H of shape
+        ``(points, *x.shape, *x.shape)``.
     sparse : bool or {"csr", "csc", "coo", "banded"}, optional
         Return `scipy.sparse.csr_array` of shape (x.size, x.size), or what else `jacobian_fwd` has
         names for, from the same pass and without a pattern; needs SciPy.  Time and memory are those
@@ -64,6 +66,8 @@ def hessian(
     """
     if unknown:
         names.refuse_keywords("hessian", unknown)
+    if batch is not False:
+        return points.answered("hessian", f, args, batch, argnums, chunk_size, sparse)
     if banded.is_asked(sparse):
         H = hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse="csr")
         return banded.all_packed(H, sparse, "hessian")

@@ -29,6 +29,14 @@ assert_type(dm.gradient(f, X, X, argnums=(0, 1)), tuple[Array, ...])
 assert_type(dm.hessian(f, X, chunk_size=2), Array)
 assert_type(dm.hessian(f, X, X, argnums=(0, 1)), tuple[tuple[Array, ...], ...])
 
+# batch: an axis in front.
+assert_type(dm.jacobian_fwd(f, X, batch=True), Array)
+assert_type(dm.jacobian_fwd(f, X, X, argnums=(0, 1), batch=(0,)), tuple[Array, ...])
+assert_type(dm.value_and_jacobian_fwd(f, X, batch="broadcast"), tuple[Any, Array])
+assert_type(dm.gradient(f, X, batch=True), Array)
+assert_type(dm.value_and_gradient(f, X, batch=True), tuple[Array, Array])
+assert_type(dm.hessian(f, X, batch=True), Array)
+
 # has_aux: one more.
 assert_type(dm.jacobian_rev(f, X, has_aux=True), tuple[Array, Any])
 assert_type(dm.jacobian_fwd(f, X, argnums=(0,), has_aux=True), tuple[tuple[Array, ...], Any])

@@ -41,7 +41,9 @@ ELSEWHERE = {
     "register": "register_standin for a function of a package, or rule for a ufunc",
     "register_jvp": "register_standin for a function of a package, or rule for a ufunc",
     "monkey_patch": "register_standin",
-    "vmap": "NumPy's broadcasting: jacobian_fwd takes arrays of any shape",
+    "vmap": "batch=True, of jacobian_fwd and the other verbs: f at many points",
+    "batched": "batch=True, of jacobian_fwd and the other verbs: f at many points",
+    "vectorize": "batch=True, of jacobian_fwd and the other verbs: f at many points",
     "stop_gradient": "constants: plain numbers carry no derivative",
 }
 

@@ -10,6 +10,7 @@ Argnums: TypeAlias = int | tuple[int, ...] | list[int]
 Layout: TypeAlias = Literal["numerator", "denominator"]
 Format: TypeAlias = Literal["csr", "csc", "coo"]
 Sparse: TypeAlias = bool | Format | Literal["banded"] | tuple[Literal["banded"], int, int]
+Batch: TypeAlias = bool | Literal["broadcast"] | tuple[int, ...]
 Of: TypeAlias = Literal["jacobian", "gradient", "hessian", "jvp", "vjp", "hvp"]
 # The sparse formats in which a Jacobian is handed back.
 FORMATS = get_args(Format)
@@ -54,27 +55,27 @@ def _listed(words):
     return ", ".join(f'"{word}"' for word in words)
 
 
-def check_argnums(argnums, count, caller):
+def check_argnums(argnums, count, caller, name="argnums"):
     """`argnums` as a tuple of positions, and whether it was given as one."""
     if type(argnums) is int and 0 <= argnums < count:
         return (argnums,), False
     given = argnums if issubclass(type(argnums), (tuple, list)) else (argnums,)
     if not given:
-        raise ValueError(f"{caller}: argnums must name at least one argument, got ().")
+        raise ValueError(f"{caller}: {name} must name at least one argument, got ().")
     numbers = []
     for a in given:
         if issubclass(type(a), bool) or not issubclass(type(a), (int, np.integer)):
             raise TypeError(
-                f"{caller}: argnums must be an int or a tuple of ints, got argnums={argnums!r}."
+                f"{caller}: {name} must be an int or a tuple of ints, got {name}={argnums!r}."
             )
         if not -count <= a < count:
             raise ValueError(
-                f"{caller}: argnums={argnums!r} is out of range: f is called with {count} "
+                f"{caller}: {name}={argnums!r} is out of range: f is called with {count} "
                 f"positional argument{'s' * (count != 1)}, numbered from 0."
             )
         numbers.append(int(a) % count)
     if len(numbers) != len(frozenset(numbers)):
-        raise ValueError(f"{caller}: argnums={argnums!r} names an argument twice.")
+        raise ValueError(f"{caller}: {name}={argnums!r} names an argument twice.")
     return tuple(numbers), issubclass(type(argnums), (tuple, list))
 
 

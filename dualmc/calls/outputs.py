@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dualmc.calls import banded, options
+from dualmc.calls import banded, options, room
 from dualmc.calls.inputs import FLOAT64, is_sparse_matrix
 from dualmc.calls.structures import trees
 from dualmc.duals import elements, levels, subclasses, weak
@@ -135,6 +135,8 @@ class Piece:
     def columns(self):
         """The Jacobian's columns, dense, (*S, k)."""
         t, shape = self.tangent, self.primal.shape
+        if self.k * math.prod(shape) >= room.LARGE // 16:
+            room.need((*shape, self.k), self.dtype)
         if t is None:
             return np.zeros((*shape, self.k), self.dtype)
         if t.is_sparse and is_plain(t.coef):

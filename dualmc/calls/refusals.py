@@ -110,13 +110,18 @@ def end():
     _thread.modes.pop()
 
 
+def mode():
+    """How they are reported in this thread."""
+    return _thread.modes[-1] if _thread.modes else "raise"
+
+
 def tell(level):
     """After f has ended: raise what was refused in it; run it again if its chunk was too big."""
     if level.chunk:
         raise ChunkNeeded(level, level.chunk)
     if getattr(level, "whole", False):  # `prepare` does not replay it, and says why
         return
-    is_error = not _thread.modes or _thread.modes[-1] == "raise"
+    is_error = mode() == "raise"
     for noted in level.refusals:
         if not noted.told:
             noted.told = True

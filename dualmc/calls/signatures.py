@@ -26,9 +26,11 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from dualmc.calls.options import Argnums, Layout, Sparse
+from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from scipy.sparse import csr_array
 
 F: TypeAlias = Callable[..., Any]
@@ -37,6 +39,8 @@ Number: TypeAlias = "np.floating[Any]"
 Several: TypeAlias = tuple[int, ...] | list[int]
 No: TypeAlias = Literal[False]
 Yes: TypeAlias = Literal[True]
+At: TypeAlias = Literal[True, "broadcast"] | tuple[int, ...]
+"""Of the option `batch`: many points."""
 Asked: TypeAlias = Literal[True, "csr"]
 """Of the option `sparse`: a `scipy.sparse.csr_array`."""
 
@@ -53,10 +57,20 @@ class Pass(TypedDict, total=False):
 
     chunk_size: int | None
     layout: Layout
+    batch: Batch
+    executor: Executor | None
+    out: Any
+    resume: bool
+    progress: bool
 
 
 class Chunks(TypedDict, total=False):
     chunk_size: int | None
+    batch: Batch
+
+
+class Points(TypedDict, total=False):
+    batch: Batch
 
 
 # fmt: off
@@ -136,28 +150,36 @@ class Gradient(Protocol):
     """g, or (g, aux)."""
 
     @overload
-    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0,
-                 has_aux: bool = False) -> Any: ...
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0, has_aux: bool = False,
+                 **options: Unpack[Points]) -> Any: ...
     @overload
-    def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: No = False) -> Array: ...
+    def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: No = False,
+                 **options: Unpack[Points]) -> Array: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0, has_aux: Yes) -> tuple[Array, Any]: ...
     @overload
-    def __call__(self, f: F, *args: Any, argnums: Several,
-                 has_aux: No = False) -> tuple[Array, ...]: ...
+    def __call__(self, f: F, *args: Any, argnums: Several, has_aux: No = False,
+                 **options: Unpack[Points]) -> tuple[Array, ...]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: Several,
                  has_aux: Yes) -> tuple[tuple[Array, ...], Any]: ...
     @overload
-    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False) -> Any: ...
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False,
+                 **options: Unpack[Points]) -> Any: ...
 
 
 class ValueAndGradient(Protocol):
     """(y, g), or ((y, aux), g)."""
 
     @overload
-    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0,
-                 has_aux: bool = False) -> Any: ...
+    def __call__(self, f: F, x: Structure, *args: Any, argnums: Argnums = 0, has_aux: bool = False,
+                 **options: Unpack[Points]) -> Any: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: int = 0, batch: At,
+                 has_aux: No = False) -> tuple[Array, Array]: ...
+    @overload
+    def __call__(self, f: F, *args: Any, argnums: Several, batch: At,
+                 has_aux: No = False) -> tuple[Array, tuple[Array, ...]]: ...
     @overload
     def __call__(self, f: F, *args: Any, argnums: int = 0,
                  has_aux: No = False) -> tuple[Number, Array]: ...
@@ -171,7 +193,8 @@ class ValueAndGradient(Protocol):
     def __call__(self, f: F, *args: Any, argnums: Several,
                  has_aux: Yes) -> tuple[tuple[Number, Any], tuple[Array, ...]]: ...
     @overload
-    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False) -> Any: ...
+    def __call__(self, f: F, *args: Any, argnums: Argnums = 0, has_aux: bool = False,
+                 **options: Unpack[Points]) -> Any: ...
 
 
 class Hessian(Protocol):

@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--section", metavar="S", help="only this section and its subsections, e.g. 4.5"
     )
-    parser.set_defaults(show=show)
+    parser.set_defaults(show=show, parser=parser)
 
 
 def show(args: argparse.Namespace) -> int:
@@ -34,12 +34,9 @@ def show(args: argparse.Namespace) -> int:
     chosen = [e for e in EXAMPLES if section is None or _is_within(e.section, section)]
     if not chosen:
         known = ", ".join(dict.fromkeys(e.section for e in EXAMPLES))
-        print(
-            f"python -m dualmc examples: error: argument --section: no example is in section "
-            f"{section!r}; there are {known}.",
-            file=sys.stderr,
+        args.parser.error(
+            f"argument --section: no example is in section {section!r}; there are {known}."
         )
-        return 2
     header = ("section", "function", "by", "Jacobian computed", "closed form", "difference")
     rows = [_row(e) for e in chosen]
     print("Worked examples: the Jacobian by dual numbers against the closed form")

@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
         "rest why not and what to do. Each runs in a process of its own, under a limit of time. "
         "Functions are called: name code that you would run.",
         epilog="Exit status: 0 if every function that could be called works, 1 if one does not, 2 "
-        "for bad options, or where none could be called. For example: python -m dualmc survey "
+        "for bad options, or where none could be called. For example: %(prog)s "
         "package.module package.other:function --at x=[1,2,3]",
     )
     parser.add_argument(

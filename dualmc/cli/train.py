@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.cli.options import positive_number
+from dualmc.cli.options import positive_number, refused
 from dualmc.derivation.notation.blocks import Table, table_text
 from dualmc.document import neuron
 
@@ -49,9 +49,12 @@ def show(args: argparse.Namespace) -> int:
     steps, rate, data = args.steps, args.rate, args.data
     try:
         table = neuron.load_table(data)
-        scaling = neuron.Scaling.of(table.X)
-    except (OSError, ValueError) as error:
+        neuron.check_fit(table)
+    except OSError as error:
+        args.parser.error(f"argument --data: {data!r} cannot be read: {error.strerror or error}.")
+    except ValueError as error:
         args.parser.error(f"argument --data: {error}")
+    scaling = neuron.Scaling.of(table.X)
     negative = int(np.count_nonzero(table.y < 0))
     if negative:
         print(
@@ -60,8 +63,11 @@ def show(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     Z = scaling.standard(table.X)
-    with np.errstate(all="ignore"):
-        training = neuron.train_neuron(Z, table.y, rate=rate, steps=steps)
+    try:
+        with np.errstate(all="ignore"):
+            training = neuron.train_neuron(Z, table.y, rate=rate, steps=steps)
+    except MemoryError as error:  # every step is kept
+        return refused(args, error)
     source = "Brownlee's stack loss data" if data is None else data
     print(f"The neuron max(0, w.x + b) trained on {source}: {table.y.size} samples")
     print()
@@ -74,6 +80,13 @@ def show(args: argparse.Namespace) -> int:
         print(
             f"The loss rises at step {rise}: the rate {rate:g} is too large. Choose a smaller "
             f"--rate.",
+            file=sys.stderr,
+        )
+        return 1
+    if not active[-1]:
+        print(
+            f"No sample is active after {steps} steps: the derivative is 0 everywhere, and the "
+            f"neuron stays as it is. Choose a smaller --rate.",
             file=sys.stderr,
         )
         return 1

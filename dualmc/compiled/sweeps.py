@@ -72,6 +72,25 @@ def sweep({names}{rest}):
     {back}return {result}
 """
 
+_PART = """
+def sweep(begin, end, {names}{rest}):
+    {offsets}
+    {saved}
+    c = begin
+    {begun}
+    J = rows_for(E, y, end - begin)
+    store_rows(J, y, 0, end - begin)
+    v = values_of(E, y)
+    c += N
+    while c < end:
+        {later}
+        if rows_of(y) * (end - begin) != J.size:
+            raise ValueError("f returned other shapes for another chunk of columns.")
+        store_rows(J, y, c - begin, end - begin)
+        c += N
+    {back}return v, J
+"""
+
 _INTO = """
 def sweep(J, {names}{rest}):
     {offsets}
@@ -106,7 +125,7 @@ class Sweep:
         Of the arguments that are differentiated, and the same ascending.
     chunk : int
         Partials per Dual.
-    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "along"}
+    mode : {"raw", "value and raw", "shaped", "value and shaped", "into", "along", "part"}
     out : int or None
         Position of the argument that f writes its result to, which then is what y is.
     is_tuple : bool
@@ -193,6 +212,7 @@ class Sweep:
             "names": names,
             "offsets": "; ".join([*offsets, "n = " + " + ".join(sizes)]),
             "first": self._call(lambda i: f"seeded(T, a{i}, o{i})"),
+            "begun": self._call(lambda i: f"seeded(T, a{i}, o{i} - c)"),
             "later": self._call(lambda i: f"seeded(T, a{i}, o{i} - c)", "again"),
             "saved": self._saved(),
             "value": "\n    v = values_of(E, y)" if has_value else "",
@@ -204,7 +224,7 @@ class Sweep:
         if self.mode == "along":
             fields["first"] = self._call(lambda i: f"directed(T, a{i}, t{i})")
             return _ALONG.format(**fields)
-        return (_INTO if self.mode == "into" else _RAW).format(**fields)
+        return {"into": _INTO, "part": _PART}.get(self.mode, _RAW).format(**fields)
 
     def identity(self, kind, level):
         """What tells this sweep from all others of the process."""

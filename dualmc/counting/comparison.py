@@ -50,7 +50,7 @@ class Factor:
     """Multiplications that join it to the product read from y to x."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` found; print it, or show it in a notebook.
 
@@ -74,6 +74,12 @@ class Comparison:
     measured: str
     """The one that was faster, "forward", "reverse" or "either"."""
     advice: str
+
+    def __repr__(self) -> str:
+        return (
+            f"<Comparison of {self.function}: {counted(self.n, 'input')}, "
+            f"{counted(self.m, 'output')}; predicted {self.predicted}, measured {self.measured}>"
+        )
 
     def __str__(self) -> str:
         head = f"{self.function}: {counted(self.n, 'input')}, {counted(self.m, 'output')}"

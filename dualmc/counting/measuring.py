@@ -13,7 +13,7 @@ from dualmc.calls.calling import call_f, called
 from dualmc.calls.outputs import Piece, as_output
 from dualmc.calls.request import Request
 from dualmc.counting import costs
-from dualmc.counting.comparison import Mode
+from dualmc.counting.comparison import Mode, counted
 from dualmc.duals.levels import guarded, open_level
 from dualmc.kernels import buffers
 from dualmc.passes import forward_pass
@@ -54,8 +54,8 @@ def measured_modes(
     found = [
         Mode("forward, one column at a time", dense.format(1), n, 0, one.multiplications * n,
              one.additions * n, *_measured(columns, n, 1, share, reference.column_difference)),
-        Mode(f"forward, {chunk} columns at a time", dense.format(chunk), -(-n // chunk), 0,
-             one.multiplications * n, one.additions * n,
+        Mode(f"forward, {counted(chunk, 'column')} at a time", dense.format(chunk), -(-n // chunk),
+             0, one.multiplications * n, one.additions * n,
              *_measured(columns, n, chunk, share, reference.column_difference)),
         Mode("forward, structured", "jacobian_fwd(f, x)", reference.passes, 0,
              None if pattern is None else pattern.work.multiplications,
@@ -87,8 +87,8 @@ class _Reference:
         self.is_sparse = n * m > WHOLE
         self.passes = 0
         self.J = self.structured()
-        largest = abs(self.J).max() if self.J.shape[0] and self.J.shape[1] else 0.0
-        self.scale = float(largest) or 1.0
+        entries = np.abs(self.J.data if self.is_sparse else self.J)
+        self.scale = float(np.max(entries, initial=0.0, where=np.isfinite(entries))) or 1.0
 
     def structured(self) -> Any:
         """What `jacobian_fwd` computes; a large one as `sparse=True` returns it."""
@@ -106,13 +106,17 @@ class _Reference:
         return part.toarray() if self.is_sparse else part
 
     def column_difference(self, columns: Any, start: int, stop: int) -> float:
-        return self._difference(columns - self._dense(self.J[:, start:stop]))
+        return self._difference(columns, self._dense(self.J[:, start:stop]))
 
     def row_difference(self, rows: Any, start: int, stop: int) -> float:
-        return self._difference(rows - self._dense(self.J[start:stop]))
+        return self._difference(rows, self._dense(self.J[start:stop]))
 
-    def _difference(self, difference: Any) -> float:
-        return float(np.max(np.abs(difference), initial=0.0)) / self.scale
+    def _difference(self, found: Any, exact: Any) -> float:
+        """The largest; infinite where one is infinite or NaN and the other is something else."""
+        with np.errstate(all="ignore"):
+            gap = np.nan_to_num(np.abs(found - exact), nan=np.inf, posinf=np.inf)
+            is_same = (found == exact) | (np.isnan(found) & np.isnan(exact))
+        return float(np.max(gap, initial=0.0, where=~is_same)) / self.scale
 
 
 @adapt.restarting
@@ -197,13 +201,14 @@ def _once(part: Callable, total: int, step: int) -> float:
 
 
 def _timed(call: Callable, share: float) -> float:
-    """Seconds of the fastest of several calls that fit `share` seconds."""
-    best, spent = math.inf, 0.0
-    while spent < share or best is math.inf:
+    """Seconds of the fastest of several calls that fit `share` seconds; two at least, of short
+    ones, since the first may compile."""
+    best, spent, calls = math.inf, 0.0, 0
+    while spent < share or calls < 2 and spent < 1.0:
         start = time.perf_counter()
         call()
         once = time.perf_counter() - start
-        best, spent = min(best, once), spent + once
+        best, spent, calls = min(best, once), spent + once, calls + 1
     return best
 
 

@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 
 from dualmc.forward import value_and_jacobian_fwd
 
+# A column whose standard deviation is less than this part of its entries is constant.
+CONSTANT = 1e-13
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -91,40 +94,111 @@ def load_table(path: str | Path | None = None) -> Table:
         else Path(path)
     )
     try:
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")  # with or without the mark of Excel
     except UnicodeDecodeError:
         raise ValueError(f"{source} is not a text file in UTF-8.") from None
     rows = [
-        (number, [cell.strip() for cell in next(csv.reader([line]))])
+        (number, [cell.strip() for cell in _cells(source, number, line)])
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.startswith("#")
     ]
     if not rows:
         raise ValueError(f"{source} is empty: it needs a line of names and lines of numbers.")
     names = tuple(rows[0][1])
+    where = f"{source}, line {rows[0][0]}"
     if len(names) < 2:
+        other = next((sign for sign in (";", "\t") if sign in rows[0][1][0]), None)
+        hint = "" if other is None else f" Columns are separated by commas, not by {other!r}."
         raise ValueError(
-            f"{source}, line {rows[0][0]}: at least two columns are needed, one feature and the "
-            f"target; got {len(names)}."
+            f"{where}: at least two columns are needed, one feature and the target; got "
+            f"{len(names)}.{hint}"
         )
+    if all(map(_is_number, names)):
+        raise ValueError(f"{where}: the names of the columns are needed here, not numbers.")
     if len(rows) < 3:
         raise ValueError(f"{source} needs a line of names and at least 2 samples.")
-    data = np.array([_numbers(source, number, cells, len(names)) for number, cells in rows[1:]])
+    data = np.array([_numbers(source, number, cells, names) for number, cells in rows[1:]])
     return Table(names, data[:, :-1], data[:, -1])
 
 
-def _numbers(source: Any, line: int, cells: list[str], count: int) -> list[float]:
-    if len(cells) != count:
-        raise ValueError(
-            f"{source}, line {line}: {count} columns are named but {len(cells)} given."
-        )
+def _cells(source: Any, line: int, text: str) -> list[str]:
     try:
-        values = [float(cell) for cell in cells]
+        return next(csv.reader([text]))
+    except csv.Error as error:
+        raise ValueError(f"{source}, line {line}: {error}.") from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
     except ValueError:
-        raise ValueError(f"{source}, line {line}: every cell must be a number.") from None
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"{source}, line {line}: every number must be finite.")
-    return values
+        return False
+    return True
+
+
+def _numbers(source: Any, line: int, cells: list[str], names: tuple[str, ...]) -> list[float]:
+    if len(cells) != len(names):
+        raise ValueError(
+            f"{source}, line {line}: {len(names)} columns are named but {len(cells)} given."
+        )
+    for name, cell in zip(names, cells, strict=True):
+        if not _is_number(cell):
+            raise ValueError(
+                f"{source}, line {line}: every cell must be a number; column {name} holds {cell!r}."
+            )
+        if not np.isfinite(float(cell)):
+            raise ValueError(
+                f"{source}, line {line}: every number must be finite; column {name} holds {cell!r}."
+            )
+    return [float(cell) for cell in cells]
+
+
+def check_fit(table: Table) -> None:
+    """Refuse a table whose weights the samples do not determine.
+
+    Raises
+    ------
+    ValueError
+        If a column or the target is constant, no target is positive, there are fewer samples than
+        weights, features depend on each other linearly, or numbers are too large to be squared.
+
+    Examples
+    --------
+    >>> from dualmc.document.neuron import check_fit, load_table
+    >>> check_fit(load_table())
+    """
+    count, features = table.X.shape
+    *names, target = table.names
+    with np.errstate(over="ignore"):
+        sizes = np.sum(np.square(np.column_stack([table.X, table.y])), axis=0)
+    if not np.all(np.isfinite(sizes)):
+        name = table.names[int(np.argmin(np.isfinite(sizes)))]
+        raise ValueError(f"column {name} holds numbers whose squares are too large to add up.")
+    for k, column in enumerate([table.y, *table.X.T]):
+        if np.std(column) <= CONSTANT * np.max(np.abs(column)):
+            raise ValueError(
+                f"the target {target} is the same in every sample: there is nothing to fit."
+                if k == 0
+                else f"column {names[k - 1]} is constant, so it tells nothing about the target. "
+                f"Leave it out."
+            )
+    if not np.any(table.y > 0):
+        raise ValueError(
+            f"no target {target} is positive, and max(0, w.x + b) is never negative: it cannot fit "
+            f"them."
+        )
+    if count < features + 1:
+        raise ValueError(
+            f"{count} samples do not determine {features} weights and a bias: at least "
+            f"{features + 1} are needed."
+        )
+    for k in range(1, features + 1):  # a bias beside them: columns of standard units have mean 0
+        Z = Scaling.of(table.X[:, :k]).standard(table.X[:, :k])
+        if np.linalg.matrix_rank(Z) < k:
+            raise ValueError(
+                f"column {names[k - 1]} is a linear function of those before it, so their weights "
+                f"are not determined. Leave one out."
+            )
 
 
 @dataclass(frozen=True)
@@ -192,8 +266,9 @@ class Training:
     @property
     def first_rise(self) -> int | None:
         """The first step after which the loss is higher or no longer finite, or None."""
-        # At the minimum the loss moves by its own rounding error, which is no rise.
-        allowed = self.losses[:-1] * (1 + 1e-13)
+        # At the minimum the loss moves by its own rounding error, and where that is 0 by the
+        # square of that of the targets, which is no rise.
+        allowed = self.losses[:-1] * (1 + 1e-13) + self.losses[0] * 1e-28
         risen = np.flatnonzero(~(self.losses[1:] <= allowed))
         return int(risen[0]) + 1 if risen.size else None
 

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
-from dualmc.calls import options, seeds
+from dualmc.calls import options, room, seeds
 from dualmc.calls.calling import call_f, called
 from dualmc.calls.outputs import Piece, as_output, scalar
 from dualmc.duals import choices, levels
@@ -18,26 +18,29 @@ from dualmc.tangents.dense_tangent import ChunkNeeded
 from dualmc.unchanged import adapt
 
 
-def passes(request, is_sparse=None):
+def passes(request, is_sparse=None, begin=0, end=None):
     """Call f once per chunk of columns; the value, the pieces of the Jacobian, and aux.
 
-    `is_sparse` overrides the policy on how tangents start.
+    `is_sparse` overrides the policy on how tangents start; `begin` and `end` are those of the
+    columns that are asked for, if not all are.
     """
     if type(request.f) is CPUDispatcher:
-        found = _of_compiled(request)
+        found = _of_compiled(request, begin, end)
         if found is not None:
             return found
     n = sum(request.sizes)
-    step = max(n, 1) if request.chunk_size is None else request.chunk_size
     if is_sparse is None:
         is_sparse = seeds.starts_sparse(n, request.sparse)
+    end = n if end is None else end
+    n = end - begin
+    step = max(n, 1) if request.chunk_size is None else request.chunk_size
     pieces = []
     first = first_aux = None
     start = 0
     while start < n or not pieces:
         width = min(step, n - start)
         try:
-            found = _pass(request, start, width, is_sparse)
+            found = _pass(request, begin + start, width, is_sparse)
         except adapt.Restart:
             continue
         if type(found) is int:
@@ -61,10 +64,10 @@ def passes(request, is_sparse=None):
     return first, pieces, first_aux
 
 
-def _of_compiled(request):
+def _of_compiled(request, begin, end):
     from dualmc.compiled import calling
 
-    return calling.passes(request)
+    return calling.passes(request) if end is None else calling.part(request, begin, end)
 
 
 def _pass(request, start, width, is_sparse, looks_again=True):
@@ -133,7 +136,11 @@ def _laid(columns, pieces, start, n):
     if type(columns) is not np.ndarray:
         return columns
     shape = (*columns.shape[:-1], n)
-    whole = _whole(pieces, n) if pieces else np.empty(shape, columns.dtype)
+    if not pieces:
+        room.need(shape, columns.dtype)
+        whole = np.empty(shape, columns.dtype)
+    else:
+        whole = _whole(pieces, n)
     if whole is None or whole.dtype != columns.dtype:
         return columns
     part = whole[..., start : start + columns.shape[-1]]

@@ -4,14 +4,12 @@ On the other side f is prepared again, at the point of the first recording.  Whe
 take f (a lambda, a function in a function), cloudpickle or dill do, if they are installed.
 """
 
-import importlib
 import pickle
 from collections.abc import Callable
 from typing import Any
 
 from dualmc.calls.structures import trees
-
-BY_VALUE = ("cloudpickle", "dill")
+from dualmc.chunks.sending import by_value
 
 
 def kept(args: tuple) -> tuple:
@@ -24,7 +22,7 @@ def reduced(make: Callable, state: tuple) -> tuple:
     try:
         pickle.dumps(state)
     except Exception as problem:
-        packed = _by_value(state)
+        packed = by_value(state)
         if packed is None:
             raise pickle.PicklingError(
                 f"A prepared function is pickled by its function, which pickle does not take here "
@@ -33,17 +31,6 @@ def reduced(make: Callable, state: tuple) -> tuple:
             ) from problem
         return _made_of, (make, packed)
     return make, state
-
-
-def _by_value(state: tuple) -> bytes | None:
-    for name in BY_VALUE:
-        try:
-            return importlib.import_module(name).dumps(state)
-        except ImportError:
-            continue
-        except Exception:  # neither can it
-            continue
-    return None
 
 
 def _made_of(make: Callable, packed: bytes) -> Any:

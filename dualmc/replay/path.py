@@ -4,9 +4,11 @@ A `Path` holds as long as its guards do; a call says whether they did, and then 
 for nothing.
 """
 
+import functools
 import math
 import threading
 import time
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from dualmc.replay.arithmetic.derivatives import PRODUCTS, derived
 from dualmc.replay.arithmetic.rounding import machine
 from dualmc.replay.decisions import asked_by_code, asked_by_numpy
 from dualmc.replay.machine.alone import Way
-from dualmc.replay.machine.native import Code, Written
+from dualmc.replay.machine.many import Program
+from dualmc.replay.machine.native import Written, coded
 from dualmc.replay.machine.schedule import Memory, constants_in, plan
 from dualmc.replay.recording.budget import Budget, Stopped
 from dualmc.replay.recording.program import NotReplayable, trace_program
@@ -40,6 +43,16 @@ def _recorded(f, args, traced, active, catches, budget, call):
         raise NotReplayable(budget.reason) from None
 
 
+class Arithmetic(NamedTuple):
+    """What a path computes: its value, and as sinks of a `schedule.plan` the entries and what is
+    asked; `expected` says what the numbers asked have to be, by serial of a leaf."""
+
+    output: Any
+    entries: list
+    asking: list
+    expected: dict
+
+
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
@@ -59,10 +72,10 @@ class Path:
         budget.check()
         self.asks_memory = recorder.asked_memory
         positions = [traced.index(i) for i in active]
-        y, self._output, guards, asked, ties = derived(of, program, positions, budget, vector)
+        y, output, guards, asked, ties = derived(of, program, positions, budget, vector)
         if guarded == GUARDED[-1]:
             guards = dict.fromkeys(guards)
-        self.shape, self.value_shape = y.shape, self._output.shape
+        self.shape, self.value_shape = y.shape, output.shape
         self.rows = math.prod(self.shape)
         self.input_shapes = [program.inputs[k].shape for k in positions]
         if of in ("jvp", "hvp"):  # by how far x goes along the vector
@@ -76,27 +89,52 @@ class Path:
         self.held = True
         self.is_verified = False
         self.witnesses = []  # (inputs, value, slack) at which `verify` saw the Jacobian
-        result = Result(y.tangent, self.rows, self.columns, sparse)
-        self.matrix = result.matrix
-        self._entries = result.sinks(Memory(result.count, "out"))
-        self.begin = result.begin
+        result = self.result = Result(y.tangent, self.rows, self.columns, sparse)
+        entries = result.sinks(Memory(result.count, "out"))
+        self.matrix, self.begin = result.matrix, result.begin
         self._asked = asked_by_numpy(program.inputs, guards, asked)
         is_doubted = guarded == GUARDED[0]
         asking: list = []
-        self._expected = asked_by_code(guards, asked, ties, asking, is_doubted)
-        self._asking = asking
-        sinks = [*self._entries, *asking]
-        self.is_mixed = result.is_wide or guarded == GUARDED[-1] or _is_mixed(plan(sinks))
-        self.code = self._compiled(sinks)
+        expected = asked_by_code(guards, asked, ties, asking, is_doubted)
+        self._arithmetic = functools.partial(Arithmetic, output, entries, asking, expected)
+        is_large = result.is_wide or guarded == GUARDED[-1]
+        self.is_mixed = is_large or _is_mixed(plan([*entries, *asking]))
+        self.code = self.compiled()
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._lock = threading.Lock()
+
+    @classmethod
+    def of_state(cls, state, arithmetic):
+        """The path that had this `state`; ``arithmetic()`` is its `Arithmetic`."""
+        path = object.__new__(cls)
+        path.__dict__.update(state, _arithmetic=arithmetic, _lock=threading.Lock())
+        path._budget = Budget(path._budget)
+        path.matrix, path.begin = path.result.matrix, path.result.begin
+        path.witnesses = list(path.witnesses)
+        return path
+
+    def state(self):
+        """What can be kept of it, but for its `arithmetic` and its check."""
+        left_out = ("arithmetic", "_arithmetic", "_lock", "matrix", "begin", "check", "outside")
+        state = {name: v for name, v in self.__dict__.items() if name not in left_out}
+        return {**state, "_budget": self._budget.seconds}
+
+    @functools.cached_property
+    def arithmetic(self):
+        """Its `Arithmetic`, of a path from a file when somebody asks for the first time."""
+        return self._arithmetic()
+
+    def compiled(self):
+        """The code for the entries."""
+        _, entries, asking, _ = self.arithmetic
+        return self._compiled([*entries, *asking])
 
     def _compiled(self, sinks):
         made = plan(sinks)
         count = sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
         self._budget.check_compilation(count)
         start = time.perf_counter()
-        code = Code(made, self._expected, self._count_of_inputs)
+        code = coded(made, self.arithmetic.expected, self._count_of_inputs)
         self._budget.learn(count, time.perf_counter() - start)
         return code
 
@@ -117,24 +155,42 @@ class Path:
         NotReplayable
             At the first call, if the value is not that of the fresh calls.
         """
+        code, memory = self._code_with_value()
+        return self.run(code, inputs, memory)
+
+    def _code_with_value(self):
         if self._with_value is None:
             with self._lock:  # a program of its own, so that others need not compute the value
                 if self._with_value is None:
                     self._with_value = self._made_with_value()
-        return self.run(self._with_value[0], inputs, self._with_value[1])
+        return self._with_value
 
     def _made_with_value(self):
         self._budget.begin()
         memory, sinks = self._value_sinks()
-        code = self._compiled([*sinks, *self._entries, *self._asking])
+        code = self._compiled([*sinks, *self.arithmetic.entries, *self.arithmetic.asking])
         check_value(self, lambda inputs: self.run(code, inputs, memory))
         del self.witnesses[1:]
         return code, memory
 
     def _value_sinks(self):
         """Where the value goes, and what puts it there."""
-        memory = Memory(self._output.size, once=constants_in(self._output))
-        return memory, [(self._output, memory, np.arange(memory.size), "set")]
+        output = self.arithmetic.output
+        memory = Memory(output.size, once=constants_in(output))
+        return memory, [(output, memory, np.arange(memory.size), "set")]
+
+    def program(self, with_value):
+        """The `Program` for many points; None where NumPy has to run steps of each.
+
+        Raises
+        ------
+        NotReplayable
+            As `value_and_entries`.
+        """
+        if self._asked is not None:
+            return None
+        code, memory = self._code_with_value() if with_value else (self.code, None)
+        return Program(code, self.begin(), memory) if len(code.parts) == 1 else None
 
     def way(self, is_value, is_derivative):
         """What `machine.alone` makes of the value, the entries, or both, and of the guards.
@@ -147,12 +203,12 @@ class Path:
         if self._asked is not None:
             raise NotReplayable(f"what decides its way has no compiled form ({self._asked.names})")
         memory, sinks = self._value_sinks() if is_value else (None, [])
-        entries = self._entries if is_derivative else []
-        made = plan([*sinks, *entries, *self._asking])
+        _, entries, asking, expected = self.arithmetic
+        made = plan([*sinks, *(entries if is_derivative else []), *asking])
         names = {leaf.op.name for leaves in made.calls.values() for leaf, _ in leaves}
         if names:
             raise NotReplayable(f"steps of it have no compiled form ({', '.join(sorted(names))})")
-        written = Written(made, self._expected, self._count_of_inputs)
+        written = Written(made, expected, self._count_of_inputs)
         return Way(written, memory, self.begin() if is_derivative else None)
 
     def run(self, code, inputs, value=None):

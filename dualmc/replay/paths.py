@@ -13,6 +13,7 @@ from typing import Any
 from dualmc.calls.request import Request
 from dualmc.calls.structures.trees import Structure
 from dualmc.kernels.compiling import HAS_COMPILER
+from dualmc.replay import copying
 from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
 from dualmc.replay.path import GUARDED, Path
@@ -187,6 +188,7 @@ class Paths:
             self._request.f, args, key, lambda catches: self._recorded(key, args, catches)
         )
         path.check = path.outside.check
+        path.fixed = {i: a for i, a in enumerate(copying.kept(args)) if key[i] is None}
         fresh = functools.partial(self._fresh, args, False, **self._options)
         if path.is_mixed and not _is_faster(path, inputs_of(key, args), fresh):
             if not is_slow_fine:

@@ -37,20 +37,34 @@ class Result:
         if is_sparse:
             self._keys = np.unique(self._key(row, col))
             self.count = self._keys.size
+            self._make_pattern()
             self._make_template()
 
     def _key(self, row, col):
         """The place in a dense matrix."""
         return row.astype(np.int64) * self.columns + col
 
-    def _make_template(self):
+    def __getstate__(self):
+        """All but what is made of the rest, and what only `sinks` needs."""
+        left_out = ("_parts", "_keys", "_template", "begin")
+        return {name: v for name, v in self.__dict__.items() if name not in left_out}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._make_begin()
+        if self.is_sparse:
+            self._make_template()
+
+    def _make_pattern(self):
         keys, n = self._keys, self.columns
         kind = np.int32 if max(keys.size, n) < 2**31 else np.int64
         self._indices = (keys % n).astype(kind) if n else np.zeros(0, kind)
         counts = np.bincount(keys // n if n else keys, minlength=self.rows)
         self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(kind)
+
+    def _make_template(self):
         self._template = options.import_sparse("prepare").csr_array(
-            (np.zeros(self.count), self._indices, self._indptr), shape=(self.rows, n)
+            (np.zeros(self.count), self._indices, self._indptr), shape=(self.rows, self.columns)
         )
         self._template.has_canonical_format = True
 
@@ -78,14 +92,20 @@ class Result:
         return sinks
 
     def _set_begin(self, start):
-        if self.is_sparse or self.count <= COPIED:
-            self.begin = start.copy
+        self._start = start
+        if not self.is_sparse and self.count > COPIED:
+            fixed = np.flatnonzero(start)
+            self._start = fixed, start[fixed]
+        self._make_begin()
+
+    def _make_begin(self):
+        if type(self._start) is np.ndarray:
+            self.begin = self._start.copy
             return
-        fixed = np.flatnonzero(start)
-        values = start[fixed]
+        count, (fixed, values) = self.count, self._start
 
         def begin():
-            out = np.zeros(start.size)
+            out = np.zeros(count)
             out[fixed] = values
             return out
 

@@ -15,6 +15,7 @@ from dualmc.unchanged.standins import table
 from dualmc.unchanged.standins.table import PATCHED, STANDINS, has_carrier
 
 _MISSING = object()
+REGISTERED_STANDINS: dict = {}  # the user's, by function
 _before: dict = {}  # by function: the stand-in of dualmc's that the user's took the place of
 
 
@@ -41,6 +42,7 @@ def enter(function, standin):
     foreign.register()  # whose stand-ins must not come later
     _before.setdefault(function, STANDINS.get(function, _MISSING))
     STANDINS[function] = _while_differentiated(function, standin)
+    REGISTERED_STANDINS[function] = standin
     PATCHED.update(_modules_with(function))
     table.changed()
 
@@ -50,6 +52,7 @@ def leave(function):
     before = _before.pop(function, None)
     if before is None:
         return False
+    del REGISTERED_STANDINS[function]
     if before is _MISSING:
         del STANDINS[function]
     else:

@@ -29,7 +29,7 @@ def test_command_with_several_variables(capsys):
 
 
 def test_command_writes_files(tmp_path, capsys):
-    for name, start in (("e.html", "<!DOCTYPE"), ("e.tex", r"\documentclass"), ("e", "Deriv")):
+    for name, start in (("e.html", "<!DOCTYPE"), ("e.tex", r"\documentclass"), ("e.txt", "Deriv")):
         path = tmp_path / name
         assert status_of("explain", "sin(x**2)", "--at", "x=1.2", "--output", str(path)) == 0
         assert path.read_text(encoding="utf-8").startswith(start)

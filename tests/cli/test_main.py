@@ -146,7 +146,10 @@ def test_bad_table_gives_the_line(capsys, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("x,y\n1,2\n3,oops\n")
     assert status_of("train", "--data", str(path)) == 2
-    assert "bad.csv, line 3: every cell must be a number." in capsys.readouterr().err
+    assert (
+        "bad.csv, line 3: every cell must be a number; column y holds 'oops'."
+        in capsys.readouterr().err
+    )
 
 
 # --- compare -------------------------------------------------------------------------------------

@@ -301,3 +301,17 @@ def test_empty_intermediates_are_counted():
     f = lambda x: np.zeros((3, 0)) @ x[:0] + x[0]  # noqa: E731
     assert (0, 2) == counted(f, np.ones(2))[1]  # three contributions to x[0]
     assert (2, 3) == (dm.compare(f, np.ones(2), seconds=0.05).n, 3)
+
+
+def test_compare_shows_a_difference_that_is_not_finite():
+    """At an infinite derivative finite differences are wrong, whatever the scale."""
+    found = dm.compare(lambda x: np.sqrt(x) + 3 * x, np.array([0.0, 1.0]), seconds=0.02)
+    differences = {mode.name: mode.difference for mode in found.modes}
+    assert differences.pop("finite differences") == np.inf
+    assert set(differences.values()) == {0.0}
+
+
+def test_a_comparison_is_named_in_a_line():
+    found = dm.compare(np.sin, np.ones(3), seconds=0.02)
+    assert repr(found).startswith("<Comparison of sin: 3 inputs, 3 outputs; predicted ")
+    assert "\n" not in repr(found) and "\n" in str(found)

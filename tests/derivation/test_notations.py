@@ -190,7 +190,7 @@ def test_shown_in_notebooks_and_printed(nested):
     assert "<html" not in fragment and "<body" not in fragment
     assert fragment.startswith('<div class="dualmc">')
     assert str(nested) == nested.text()
-    assert repr(nested) == "<Explanation: 4 operations>"
+    assert repr(nested) == "<Explanation of y by x: 4 operations>"
 
 
 def test_names_for_the_arguments():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
-from dualmc.replay import copying
+from dualmc.chunks import sending
 
 X = np.array([1.0, 2.0, 3.0])
 EXPECTED = np.array([[2 * np.cos(1.0), np.sin(1.0), 0.0], [0.0, 3 * np.cos(2.0), np.sin(2.0)]])
@@ -108,7 +108,7 @@ def _not_replayed(x):
 
 def test_lambdas_need_cloudpickle(monkeypatch):
     prepared = dm.prepare(lambda x: x**2 * X[:2], np.ones(2))
-    monkeypatch.setattr(copying, "BY_VALUE", ())
+    monkeypatch.setattr(sending, "BY_VALUE", ())
     with pytest.raises(pickle.PicklingError, match="top level of a module, or install cloudpickle"):
         pickle.dumps(prepared)
     np.testing.assert_allclose(copy.copy(prepared)(X[:2]), np.diag([2.0, 8.0]))

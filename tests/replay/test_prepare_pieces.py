@@ -15,7 +15,7 @@ def run(array, *inputs):
     memory = Memory(array.size, "out")
     out = np.zeros(array.size)
     made = plan([(array, memory, np.arange(array.size), "set")])
-    code = native.Code(made, {}, len(inputs))
+    code = native.coded(made, {}, len(inputs))
     which, index = array.wires()
     for number, leaf in enumerate(array.leaves):
         if leaf.kind == "const":

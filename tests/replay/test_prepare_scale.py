@@ -115,7 +115,8 @@ def test_a_long_loop_is_split_and_right():
     n = 700
     prepared = dm.prepare(recurrence(n), np.array([0.5, 0.2]))
     assert prepared.reason is None
-    plan = prepared._paths.kept[0][1].code.plan
+    path = prepared._paths.kept[0][1]
+    plan = schedule.plan([*path.arithmetic.entries, *path.arithmetic.asking])
     lengths = [len(leaves) for loops in plan.loops.values() for _, leaves in loops]
     assert max(lengths) <= schedule.LONGEST and sum(lengths) > 3 * schedule.LONGEST
     x = np.array([0.7, -0.9])

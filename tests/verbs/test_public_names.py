@@ -5,6 +5,7 @@ import pydoc
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import dualmc as dm
@@ -28,15 +29,16 @@ def test_names_of_other_libraries(name, said):
 
 def test_dir_lists_what_is_public():
     assert set(dm.__all__) <= set(dir(dm))
-    assert {n for n in dir(dm) if not n.startswith("_")} == {*dm.__all__, "numpy"}
+    assert {n for n in dir(dm) if not n.startswith("_")} == {*dm.__all__, "numpy", "testing"}
     assert dm.numpy is sys.modules["dualmc.numpy"]
     assert dm.__doc__ and dm.__version__
 
 
-def test_dualmc_numpy_is_imported_when_it_is_asked_for():
-    code = "import sys, dualmc; print('dualmc.numpy' in sys.modules, dualmc.numpy.__name__)"
+@pytest.mark.parametrize("name", ["dualmc.numpy", "dualmc.testing"])
+def test_modules_are_imported_when_they_are_asked_for(name):
+    code = f"import sys, dualmc; print('{name}' in sys.modules, {name}.__name__)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "False dualmc.numpy\n" == run.stdout
+    assert f"False {name}\n" == run.stdout
 
 
 # Python says nothing of the arguments of these.
@@ -46,5 +48,41 @@ ERRORS = ("KinkWarning", "KinkError", "RefusalSwallowedWarning", "CompiledFallba
 @pytest.mark.parametrize("name", [n for n in dm.__all__ if n not in ERRORS])
 def test_signatures_are_readable(name):
     shown = str(inspect.signature(getattr(dm, name)))
-    assert len(shown) < 220
+    assert len(shown) < 400
     assert "_SupportsArray" not in pydoc.render_doc(getattr(dm, name), renderer=pydoc.plaintext)
+
+
+def shown_in_a_line():
+    """One of every public class that is an object of its own; a Dual is shown as its array."""
+    prepared = dm.prepare(lambda x: x**2, [1.0, 2.0])
+    rule = dm.custom_jvp(np.sin)
+    rule.def_jvp(lambda primals, tangents: None)
+    return {
+        "<Prepared <lambda>: 1 path, 0 replays, 0 fresh calls>": prepared,
+        "<custom_jvp numpy.sin: jvp>": rule,
+        "<custom_jvp numpy.cos: no rule yet>": dm.custom_jvp(np.cos),
+        "<custom_root of numpy.sin, by numpy.cos>": dm.custom_root(np.sin, np.cos),
+        "<Explanation of y by x: 2 operations>": dm.explain(lambda x: np.sin(x**2), 1.0),
+        "<JacobianCheck: right, difference ": dm.check_jacobian(np.sin, [1.0, 2.0]),
+        "<JacobianCheck: wrong, difference ": dm.check_jacobian(np.abs, [1.0, 0.0]),
+        "<Comparison of sin: 1 input, 1 output; predicted ": dm.compare(np.sin, 1.0, seconds=0.02),
+        "kinks('warn')": dm.kinks("warn"),
+        "refusals('warn')": dm.refusals("warn"),
+    }
+
+
+def test_every_class_shows_itself_in_a_line():
+    shown = shown_in_a_line()
+    for start, thing in shown.items():
+        assert repr(thing).startswith(start) and "\n" not in repr(thing)
+    classes = {name for name in dm.__all__ if isinstance(getattr(dm, name), type)}
+    classes -= {name for name in classes if issubclass(getattr(dm, name), Exception)}
+    assert classes <= {"Dual", "Banded", *(type(thing).__name__ for thing in shown.values())}
+
+
+def test_a_check_is_a_table_in_a_notebook():
+    html = dm.check_jacobian(lambda x: np.abs(x), [1.0, 0.0])._repr_html_()
+    assert html.count("<tr>") == 6 and "d y[1] / d x[1]" in html
+    assert "a kink: the derivative is -1 from the left and 1 from the right" in html
+    assert "lambda x: np.abs(x)" in html  # the line, as it is written
+    assert "&lt;lambda&gt;" not in html and "\n                " not in html

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dualmc.graph.events import has_slot
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.arithmetic.arrays import as_array, broadcast, each
 from dualmc.replay.arithmetic.pairs import Pair, filled
@@ -80,6 +81,24 @@ def _clip(node, operands):
     return y
 
 
+def _finite(node, operands):
+    """`numpy.nan_to_num`: of what it fills in the derivative is 0."""
+    names = ("x", "copy", "nan", "posinf", "neginf")
+    given = dict(zip(names, node.args, strict=False)) | node.options
+    x = filled(given["x"], operands)
+    if x.array.is_bool or has_slot(tuple(given[name] for name in names[2:] if name in given)):
+        raise NotReplayable("nan_to_num of truth values, or with fillings that vary")
+    largest = np.finfo(float)
+    nan, above, below = (
+        other if given.get(name) is None else given[name]
+        for name, other in zip(names[2:], (0.0, largest.max, largest.min), strict=True)
+    )
+    infinite = np.where(np.signbit(x.array), below, above)
+    is_kept = np.isfinite(x.array)
+    y = np.where(is_kept, x.array, np.where(np.isnan(x.array), nan, infinite))
+    return Pair(y, slots.chosen(is_kept, x.tangent, None))
+
+
 def _typed(node, operands):
     if node.value.dtype not in (np.float64, bool):
         raise NotReplayable(f"astype({node.value.dtype})")
@@ -89,4 +108,4 @@ def _typed(node, operands):
     return a.numbers()
 
 
-STEPS = {np.where: _where, np.clip: _clip, np.astype: _typed}
+STEPS = {np.where: _where, np.clip: _clip, np.nan_to_num: _finite, np.astype: _typed}

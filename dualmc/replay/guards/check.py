@@ -14,10 +14,10 @@ from dualmc.replay.guards.values import SMALL
 from dualmc.unchanged.as_is import is_foreign
 
 
-def compiled_check(f, match_f, fixed, places):
+def compiled_check(f, match_f, fixed, places, action):
     """``check(args)``: whether f, its arguments `fixed` and its `Places` are what they were.
 
-    `fixed`: by number of an argument, the match of it.
+    `fixed`: by number of an argument, the match of it; `action`: what Python did with warnings.
     """
     names = places.names
     scope = {"f": f, "match": match_f, "ndarray": np.ndarray, "mentioned": frozenset(names)}
@@ -25,7 +25,7 @@ def compiled_check(f, match_f, fixed, places):
     if _is_simple(f, names):
         terms = [f"({_same_function('f', 'root', f, scope)} or match(f, seen))"]
     if places.catches:
-        terms += _errors_stay(scope)
+        terms += _errors_stay(scope, action)
     terms += [_term(k, place, names, scope) for k, place in enumerate(places.found)]
     for k, namespace in enumerate(places.spaces.values()):
         scope[f"s{k}"], scope[f"n{k}"] = namespace, list(namespace)
@@ -45,12 +45,13 @@ def compiled_check(f, match_f, fixed, places):
     return scope["check"]
 
 
-def _errors_stay(scope):
+def _errors_stay(scope, recorded):
     """Expressions: errors of arithmetic, and warnings, are no errors, or were such then too."""
-    recorded = warning_action()
+    is_calm = loud_errors() is None
     scope["state"], scope["loud"] = error_state, loud_errors
-    scope["calm"] = error_state()  # NumPy's error handling as it is now, which raises nothing
-    scope["w"], scope["filters"] = warnings, warnings.filters
+    scope["calm"] = error_state() if is_calm else None  # which raises nothing, as it is now
+    scope["w"] = warnings
+    scope["filters"] = warnings.filters if recorded == warning_action() else None
     scope["first"] = [*warnings.filters, None][0]
     scope["quiet"] = lambda: recorded == "error" or warning_action() != "error"
     yield "(state() is calm or loud() is None)"

@@ -13,13 +13,9 @@ import types
 
 import numpy as np
 
+from dualmc.replay.guards.prints import Unknown
 from dualmc.replay.guards.values import identical, of_array
 from dualmc.unchanged.as_is import is_foreign
-
-
-class Unknown(Exception):
-    """A value that nobody can tell from another; the message names it."""
-
 
 # --- Functions and modules -----------------------------------------------------------------------
 
@@ -38,14 +34,16 @@ def contents(f):
 def function(book, f):
     """Of Python: the same code and state, if it is the user's."""
     if is_foreign(f.__globals__.get("__name__"), book.root):
-        return identical(f)
+        return book.identical(f)
     number = book.numbers.get(id(f))
     if number is not None:  # met before, where its state is compared
+        book.note("number", number)
         return lambda v, seen: v is f or seen.get(id(v)) == number
 
     def make():
         book.functions.append(f)
         code, names = f.__code__, f.__globals__
+        book.note_name(code)
         rest = book.items([f.__defaults__, f.__kwdefaults__, f.__dict__, contents(f)])
 
         def check(v, seen):
@@ -65,7 +63,8 @@ def builtin(book, value):
     """A function of C; a method of an object is what the object is."""
     owner = value.__self__
     if owner is None or isinstance(owner, (types.ModuleType, type)):
-        return identical(value)
+        return book.identical(value)
+    book.note(value.__name__)
     name, inner = value.__name__, book.match(owner)
     return lambda v, seen: (
         type(v) is types.BuiltinFunctionType and v.__name__ == name and inner(v.__self__, seen)
@@ -74,12 +73,13 @@ def builtin(book, value):
 
 def module(book, value):
     book.modules.append(value)
-    return identical(value)
+    return book.identical(value)
 
 
 def attributes(book, value, *names):
     """Of an object that is what these attributes of it are."""
     kind, get = type(value), operator.attrgetter(*names)
+    book.note_name(kind)
 
     def make():
         inner = book.match(get(value))
@@ -174,6 +174,7 @@ def other(book, value):
     if not is_python_class(kind):
         return _unknown(book, value)
     book.classes.append(kind)
+    book.note_name(kind)
 
     def make():
         inner = book.match(state_of(value))
@@ -185,6 +186,7 @@ def other(book, value):
 def subclass(book, value):
     """An array of a class of its own: the array, and the state of the object."""
     kind, bare = type(value), value.view(np.ndarray)
+    book.note_name(kind)
 
     def make():
         inner, state = of_array(book, bare), book.match(state_of(value))
@@ -198,6 +200,8 @@ def subclass(book, value):
 def member(book, value):
     """Of an enumeration: itself, with what it holds."""
     book.classes.append(type(value))
+    book.note_name(type(value))
+    book.note(value.name)
 
     def make():
         inner = book.match(value.__dict__)
@@ -209,7 +213,9 @@ def member(book, value):
 def _dispatcher(book, value):
     """A compiled function: itself, and the Python function that it was made of."""
     if not isinstance(getattr(value, "py_func", None), types.FunctionType):
-        return identical(value)
+        return book.identical(value)
+    if book.digest is not None:
+        book.note(repr(sorted(value.targetoptions.items(), key=str)))
     inner = book.match(value.py_func)
     return lambda v, seen: v is value and inner(v.py_func, seen)
 
@@ -224,4 +230,4 @@ def _random(book, value):
 def _unknown(book, value):
     if not book.lenient:
         raise Unknown(f"a {type(value).__name__}, which cannot be compared")
-    return identical(value)
+    return book.identical(value)

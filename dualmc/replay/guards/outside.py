@@ -11,9 +11,10 @@ import random
 
 import numpy as np
 
+from dualmc.graph.events import warning_action
 from dualmc.replay.guards.check import compiled_check
-from dualmc.replay.guards.objects import Unknown
 from dualmc.replay.guards.places import ABSENT, Places, named
+from dualmc.replay.guards.prints import Unknown
 from dualmc.replay.guards.snapshot import Book
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.unchanged.as_is import is_foreign
@@ -27,6 +28,17 @@ class Outside:
     f : callable
     fixed : dict
         Arguments that are no inputs of the program, by number.
+    is_printed : bool
+        Whether to make the `prints`.
+    action : str, optional
+        What Python did with warnings when f was recorded; by default, what it does now.
+
+    Attributes
+    ----------
+    prints : list of (str, str)
+        What is read where, and a digest that is the same in every process where it is the same.
+    imported : list of str
+        Modules that f imports as it runs.
 
     Raises
     ------
@@ -34,8 +46,8 @@ class Outside:
         If something cannot be compared; the message says what and where.
     """
 
-    def __init__(self, f, fixed):
-        book = Book(_root(f))
+    def __init__(self, f, fixed, is_printed=False, action=None):
+        book = Book(_root(f), is_printed)
         self._f = f
         self._fixed = {i: named(book, f"its argument {i}", a) for i, a in fixed.items()}
         book.lenient = True
@@ -43,8 +55,10 @@ class Outside:
         places = Places(book)
         self._places, self.catches = places.found, places.catches
         self.kept = book.kept  # the arrays, lists and objects among these
+        self.imported, self.prints = places.imported, book.prints
         self._states = [(_shared_state, _shared_state()), *book.states]
-        self.check = compiled_check(f, self._match_f, self._fixed, places)
+        self.action = warning_action() if action is None else action
+        self.check = compiled_check(f, self._match_f, self._fixed, places, self.action)
 
     def difference(self, args):
         """What f itself has changed since this was made, in words; None: nothing."""

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-from dualmc.replay.guards.objects import Unknown
+from dualmc.replay.guards.prints import Unknown
 from dualmc.unchanged.as_is import is_foreign
 
 ABSENT = object()
@@ -33,7 +33,8 @@ _SPOKEN = frozenset(
 def named(book, label, value):
     """The match of `value`; what is `Unknown` says where it was met."""
     try:
-        return book.match(value)
+        with book.print_of(label):
+            return book.match(value)
     except Unknown as problem:
         raise Unknown(f"{label} is or holds {problem}") from None
 
@@ -60,6 +61,8 @@ class Places:
         By label: namespaces that may gain a name that is mentioned.
     catches : bool
         Whether any code may catch an exception.
+    imported : list of str
+        Modules that functions import as they run.
     """
 
     def __init__(self, book):
@@ -69,6 +72,7 @@ class Places:
         self.names = set(_SPOKEN)
         self.spaces = {}
         self.catches = False
+        self.imported = []
         self._walk()
 
     def _walk(self):
@@ -111,11 +115,12 @@ class Places:
             elif step.opname == "IMPORT_NAME":
                 module = sys.modules.get(step.argval)
                 if module is not None:
-                    self._book.match(module)
+                    self.imported.append(step.argval)
+                    named(self._book, f"the module {step.argval}", module)
 
     def _look_up(self, namespace, where):
         self.spaces[where] = namespace
-        for name in self.names.intersection(namespace):
+        for name in sorted(self.names.intersection(namespace)):  # in every process in this order
             self._place(namespace, name, f"{name} of {where}")
 
     def _place(self, namespace, name, label):
@@ -126,7 +131,8 @@ class Places:
         value = namespace.get(name, ABSENT)
         if value is ABSENT:  # a builtin, which a global name may hide
             self.found.append(Place(label, namespace, name, None, None))
-            return
+            with self._book.print_of(label):
+                return  # the print of nothing
         match = named(self._book, label, value)
         self.found.append(Place(label, namespace, name, match, value))
 
@@ -134,6 +140,6 @@ class Places:
         label = "the environment"
         if label not in self._seen:
             self._seen.add(label)
-            inner = self._book.match(dict(os.environ))
+            inner = named(self._book, label, dict(os.environ))
             match = lambda v, seen: inner(dict(v), {})  # noqa: E731
             self.found.append(Place(label, vars(os), "environ", match, os.environ))

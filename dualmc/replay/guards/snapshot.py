@@ -13,14 +13,16 @@ the business of `places.py`.
 
 import array
 import collections
+import contextlib
 import enum
 import functools
+import hashlib
 import operator
 import types
 
 import numpy as np
 
-from dualmc.replay.guards import objects
+from dualmc.replay.guards import objects, prints
 from dualmc.replay.guards.values import (
     BY_EQUALITY,
     BY_IDENTITY,
@@ -42,9 +44,11 @@ class Book:
     """Snapshots that belong together.
 
     With `lenient`, what is unknown is compared by identity, but for what changes by being read.
+    With `is_printed`, `prints` are pairs of a label and a digest of what is compared there, in
+    words that another process says too: see `prints.py`.
     """
 
-    def __init__(self, root=""):
+    def __init__(self, root="", is_printed=False):
         self.root = root
         self.lenient = False
         self.numbers = {}  # of mutable objects, by id
@@ -54,34 +58,62 @@ class Book:
         self.modules = []
         self.states = []  # of random generators: a function that reads it, and what it gave
         self.count = 0
+        self.prints = []
+        self.digest = hashlib.sha1() if is_printed else None
+
+    @contextlib.contextmanager
+    def print_of(self, label):
+        """What is noted meanwhile is the print of `label`."""
+        before = self.digest
+        if before is None:
+            yield
+            return
+        self.digest = hashlib.sha1()
+        yield
+        self.prints.append((label, self.digest.hexdigest()))
+        self.digest = before
+
+    def note(self, *words):
+        """Add texts, numbers and bytes to the digest."""
+        if self.digest is not None:
+            self.digest.update(repr(words).encode())
+
+    def identical(self, value):
+        """The match of what is only itself."""
+        self.note_name(value)
+        return identical(value)
+
+    def note_name(self, value):
+        if self.digest is not None:
+            self.note(*prints.name_of(value))
 
     def match(self, value):
         """A function of another value, and of a dict for its use, that says if it is the same."""
         self.count += 1
         if self.count > LARGEST:
-            raise objects.Unknown(f"more than {LARGEST} values")
+            raise prints.Unknown(f"more than {LARGEST} values")
         kind = type(value)
+        self.note(kind.__qualname__)
         if kind in PLAIN:
+            self.note(repr(value))
             return plain(kind, value)
         made = _MAKERS.get(kind)
         if kind in (list, tuple, dict) and is_pure(value):
-            return (
-                marshalled(value)
-                if kind is tuple
-                else self.numbered(value, lambda: marshalled(value))
-            )
+            make = functools.partial(marshalled, self, value)
+            return make() if kind is tuple else self.numbered(value, make)
         if made is not None:
             return made(self, value)
         if issubclass(type(value), BY_EQUALITY):
             text = repr(value)
+            self.note(text)
             return lambda v, seen: type(v) is kind and v == value and repr(v) == text
         if isinstance(value, enum.Enum):
             return objects.member(self, value)
         if isinstance(value, type):
             self.classes.append(value)
-            return identical(value)
+            return self.identical(value)
         if issubclass(type(value), BY_IDENTITY) or kind.__module__ == "weakref":
-            return identical(value)
+            return self.identical(value)
         if issubclass(type(value), np.ndarray):
             return objects.subclass(self, value)
         return objects.other(self, value)
@@ -90,6 +122,7 @@ class Book:
         """The match of a mutable object: which one it is, among all, and what `make()` says."""
         number = self.numbers.get(id(value))
         if number is not None:
+            self.note("number", number)
             return lambda v, seen: seen.get(id(v)) == number
         number = self.numbers[id(value)] = len(self.kept)
         self.kept.append(value)
@@ -106,6 +139,7 @@ class Book:
     def items(self, values):
         """The match of a sequence of as many values."""
         values = list(values)
+        self.note(len(values))
         matches = [self.match(v) for v in values]
         count = len(matches)
 

@@ -65,9 +65,10 @@ def _is_settled(value):
     return kind in MARSHALLED or kind is tuple and all(map(_is_settled, value))
 
 
-def marshalled(value):
+def marshalled(book, value):
     """The match of a pure value, as bytes: to the bit and in order (version 2: no references)."""
     kind, packed = type(value), marshal.dumps(value, 2)
+    book.note(packed)
 
     def check(v, seen):
         try:
@@ -81,6 +82,7 @@ def marshalled(value):
 def scalar_match(book, value):
     """A number of NumPy's."""
     kind, dtype, packed = type(value), value.dtype, value.tobytes()
+    book.note(dtype.str, packed)
     return lambda v, seen: type(v) is kind and v.dtype == dtype and v.tobytes() == packed
 
 
@@ -104,6 +106,9 @@ def of_array(book, value):
         return _of_objects(book, value)
     is_small = value.nbytes <= SMALL
     strides, copy = value.strides, value.tobytes() if is_small else np.array(value, order="C")
+    if book.digest is not None:
+        book.note(repr(dtype), shape, layout)
+        book.digest.update(copy)
 
     def check(v, seen):
         if type(v) is not ndarray or v.shape != shape:
@@ -118,6 +123,7 @@ def of_array(book, value):
 
 
 def _of_objects(book, value):
+    book.note(value.shape)
     shape, inner = value.shape, book.items(value.reshape(-1))
     return lambda v, seen: (
         type(v) is np.ndarray
@@ -146,11 +152,14 @@ def buffer(book, value):
     kind = type(value)
     if kind is array.array:
         code, packed = value.typecode, value.tobytes()
+        book.note(code, packed)
         return lambda v, seen: type(v) is kind and v.typecode == code and v.tobytes() == packed
     if kind is memoryview:
         form, shape, packed = value.format, value.shape, value.tobytes()
+        book.note(form, shape, packed)
         return lambda v, seen: (
             type(v) is kind and (v.format, v.shape) == (form, shape) and v.tobytes() == packed
         )
     packed = bytes(value)
+    book.note(packed)
     return lambda v, seen: type(v) is kind and v == packed

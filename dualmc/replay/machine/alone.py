@@ -80,10 +80,14 @@ def raw(builder, pointer):
 
 
 def copy(builder, target, source, count):
-    """`count` numbers from `source` to `target`."""
-    if count:
-        target, source = raw(builder, target), raw(builder, source)
-        library(builder, "memcpy", target.type, target, source, integer(8 * count))
+    """`count` numbers from `source` to `target`; `count` may be known at run time only."""
+    if type(count) is int:
+        if not count:
+            return
+        count = integer(count)
+    target, source = raw(builder, target), raw(builder, source)
+    size = builder.mul(count, integer(8))
+    library(builder, "memcpy", target.type, target, source, size)
 
 
 def fill_nan(builder, pointer, count):

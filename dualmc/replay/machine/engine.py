@@ -9,7 +9,6 @@ holding the interpreter's lock.
 import functools
 
 import llvmlite.binding as llvm
-import numba
 from llvmlite import ir
 from llvmlite.binding import newpassmanagers
 from numba.core import types
@@ -17,6 +16,7 @@ from numba.core.codegen import JITCPUCodegen
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from dualmc.kernels import compiling
 from dualmc.kernels.compiling import unwatched
 
 INT64 = ir.IntType(64)
@@ -37,30 +37,49 @@ def entry(module, count):
 
 
 class Machine:
-    """The compiled code of one module, and where its entry is."""
+    """The compiled code of one module, or of an object file, and where its entry is.
+
+    Attributes
+    ----------
+    address : int
+    text : bytes
+        The object file.
+    """
 
     @global_compiler_lock
-    def __init__(self, module):
+    def __init__(self, module=None, text=None):
         tuning = _tuning()
-        code = llvm.parse_assembly(str(module))
-        code.verify()
-        passes = tuning.builder.getModulePassManager()
-        try:
-            passes.run(code, tuning.builder)
-        finally:
-            _dispose(passes)
+        code = llvm.parse_assembly("" if module is None else str(module))
+        if module is not None:
+            code.verify()
+            passes = tuning.builder.getModulePassManager()
+            try:
+                passes.run(code, tuning.builder)
+            finally:
+                _dispose(passes)
+        self.text = text
         self.engine = llvm.create_mcjit_compiler(code, tuning.machine())
+        if text is None:
+            self.engine.set_object_cache(self._keep)
+        else:
+            self.engine.add_object_file(llvm.ObjectFileRef.from_data(text))
         self.engine.finalize_object()
         self.address = self.engine.get_function_address(ENTRY)
+
+    def _keep(self, module, text):
+        self.text = text
 
     def __reduce__(self):
         raise TypeError("Machine code cannot be copied or pickled: prepare the function again.")
 
 
 @unwatched
-def compiled(module, count):
-    """``run(*arrays)`` of the module's entry, of `count` contiguous arrays of float64."""
-    machine = Machine(module)
+def compiled(count, module=None, text=None):
+    """``run(*arrays)`` of a module's entry, of `count` contiguous arrays of float64.
+
+    `text`: the object file that was made of the module, on this very kind of machine.
+    """
+    machine = Machine(module, text)
     run = functools.partial(_caller(count), machine.address)
     run.machine = machine  # lives as long as what runs it
     return run
@@ -100,7 +119,7 @@ def _tuning():
 def _caller(count):
     """The compiled ``run(address, *arrays)`` for `count` arrays."""
     names = [f"a{i}" for i in range(count)]
-    signature = types.int64(types.int64, *[types.Array(types.float64, 1, "C")] * count)
+    arrays = [types.Array(types.float64, 1, "C")] * count
 
     def typer(typingctx, address, *arrays):
         def generate(context, builder, sig, args):
@@ -113,14 +132,17 @@ def _caller(count):
 
         return types.int64(address, *arrays), generate
 
-    scope: dict = {}
-    exec(  # a function with as many arguments as the program has
+    scope: dict = {"__name__": __name__}
+    text = (  # a function with as many arguments as the program has
         f"def typed(typingctx, address, {', '.join(names)}):\n"
         f"    return typer(typingctx, address, {', '.join(names)})\n"
-        f"def run(address, {', '.join(names)}):\n"
-        f"    return step(address, {', '.join(names)})\n",
-        scope,
+        f"def run_{count}(address, {', '.join(names)}):\n"
+        f"    return step(address, {', '.join(names)})\n"
     )
+    exec(compile(text, __file__, "exec"), scope)  # the file beside which Numba keeps it
     scope["typer"] = typer
     scope["step"] = intrinsic(scope["typed"])
-    return numba.njit([signature], nogil=True)(scope["run"])
+    run = compiling.compiled(scope[f"run_{count}"])
+    run.compile((types.int64, *arrays))
+    run.disable_compile()
+    return run

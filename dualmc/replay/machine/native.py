@@ -4,10 +4,13 @@ They read and write plain memory: the arguments, a working memory, tables of con
 positions, the result.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from llvmlite import ir
 
 from dualmc.replay.machine import engine, loops
+from dualmc.replay.machine.engine import INT64
 from dualmc.replay.machine.function import INT32, Function, declared, integer
 from dualmc.replay.machine.operations import DOUBLE
 from dualmc.replay.machine.schedule import LONGEST
@@ -107,33 +110,48 @@ class Written:
                 yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
 
 
-class Code(Written):
-    """The function of a plan.
+class Called(NamedTuple):
+    """A step that NumPy runs: a `Call`, whence its operands come and where its result goes.
+
+    sources: pairs of an array's number (None: constants) and a slice of it (the constants).
+    """
+
+    op: Any
+    sources: list
+    work: int  # the number of the working memory
+    stretch: slice
+
+    def __call__(self, *arrays):
+        """1 where the step does not fit the program."""
+        operands = [at if k is None else arrays[k][at] for k, at in self.sources]
+        return 0 if self.op.run(operands, arrays[self.work][self.stretch]) else 1
+
+
+class Code:
+    """Machine code and calls in turn, and the memory that they need.
 
     Call it as ``code.run(*inputs, work, out)`` with contiguous float64 vectors.  It returns 0, or
     the sum of 1 if a guard failed and 2 if a number of the result is not finite.
+
+    Attributes
+    ----------
+    parts : list of callable
+        Each of the arrays that `run` takes.
+    work : array
+        The working memory as it is before the first run.  Its last two numbers are the addresses
+        of the tables: so there are none in the code, which can be kept in a file.
+    free : list of array
+        Copies of it that no call uses.
     """
 
-    def __init__(self, plan, guards, count):
-        super().__init__(plan, guards, count)
-        self.free = []  # copies of the working memory that no call uses
-        self.parts = self._parts()
-        self.run = self.parts[0] if len(self.parts) == 1 else self._run_parts
-
-    def _parts(self):
-        """Machine code and calls in turn."""
-        parts = []
-        phases = []
-        plan = self.plan
-        for phase in self.phases:
-            phases.append(phase)
-            if phase in plan.calls:
-                parts.append(self._compiled(phases))
-                parts.extend(self._caller(leaf, reads) for leaf, reads in plan.calls[phase])
-                phases = []
-        if phases:
-            parts.append(self._compiled(phases))
-        return parts
+    def __init__(self, parts, work, numbers, positions):
+        self.parts = parts
+        self.work = work
+        self.numbers, self.positions = numbers, positions
+        addresses = work[-TABLES:].view(np.int64)
+        addresses[:] = numbers.ctypes.data, positions.ctypes.data
+        self.free = []
+        self.run = parts[0] if len(parts) == 1 else self._run_parts
 
     def _run_parts(self, *arrays):
         state = 0
@@ -143,35 +161,73 @@ class Code(Written):
                 break
         return state
 
-    def _caller(self, leaf, reads):
-        """A function that runs the `Call` of `leaf`: 1 where it does not fit the program."""
-        memory = self.plan.kept[leaf.serial]
-        stretch = slice(memory.offset, memory.offset + memory.size)
-        sources = []
-        for read in reads:
-            if read.kind == "memory":
-                first = read.source.offset
-                sources.append((self.count, slice(first, first + read.source.size)))
-            elif read.kind == "input":
-                sources.append((read.source, slice(None)))
-            else:
-                sources.append((None, read.source))
+    def state(self):
+        """What a `Code` is made of, on the same kind of machine."""
+        parts = [p if type(p) is Called else p.machine.text for p in self.parts]
+        work = self.work.copy()
+        work[-TABLES:] = 0.0
+        return parts, work, self.numbers, self.positions
 
-        def part(*arrays):
-            operands = [at if k is None else arrays[k][at] for k, at in sources]
-            return 0 if leaf.op.run(operands, arrays[self.count][stretch]) else 1
+    @classmethod
+    def of_state(cls, state, count):
+        """The `Code` of `count` inputs that had this state."""
+        parts, *memory = state
+        return cls(
+            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts], *memory
+        )
 
-        return part
 
-    def _compiled(self, phases):
-        """Machine code for `phases`: an entry that adds the tables to the arrays it is given."""
-        count = self.count + 2
-        module = engine.module()
-        function = self.function(module, phases)
-        entry = engine.entry(module, count)
-        builder = ir.IRBuilder(entry.append_basic_block("entry"))
-        builder.ret(builder.call(function, [*entry.args, *self.tables(builder)]))
-        return engine.compiled(module, count)
+# Addresses that end the working memory of a `Code`.
+TABLES = 2
+
+
+def coded(plan, guards, count):
+    """The `Code` of a plan: see `Written`."""
+    written = Written(plan, guards, count)
+    parts = []
+    phases = []
+    for phase in written.phases:
+        phases.append(phase)
+        if phase in plan.calls:
+            parts.append(_compiled(written, phases))
+            parts.extend(_caller(written, leaf, reads) for leaf, reads in plan.calls[phase])
+            phases = []
+    if phases:
+        parts.append(_compiled(written, phases))
+    work = np.concatenate([written.work, np.zeros(TABLES)])
+    return Code(parts, work, written.numbers.array(), written.positions.array())
+
+
+def _caller(written, leaf, reads):
+    memory = written.plan.kept[leaf.serial]
+    sources = []
+    for read in reads:
+        if read.kind == "memory":
+            first = read.source.offset
+            sources.append((written.count, slice(first, first + read.source.size)))
+        elif read.kind == "input":
+            sources.append((read.source, slice(None)))
+        else:
+            sources.append((None, read.source))
+    stretch = slice(memory.offset, memory.offset + memory.size)
+    return Called(leaf.op, sources, written.count, stretch)
+
+
+def _compiled(written, phases):
+    """Machine code for `phases`: an entry that adds the tables to the arrays it is given."""
+    count = written.count + 2
+    module = engine.module()
+    function = written.function(module, phases)
+    entry = engine.entry(module, count)
+    builder = ir.IRBuilder(entry.append_basic_block("entry"))
+    work = entry.args[written.count]
+    tables = []
+    for number, element in enumerate((DOUBLE, INT32)):
+        place = builder.gep(work, [integer(written.work.size + number)])
+        address = builder.load(builder.bitcast(place, INT64.as_pointer()))
+        tables.append(builder.inttoptr(address, element.as_pointer()))
+    builder.ret(builder.call(function, [*entry.args, *tables]))
+    return engine.compiled(count, module)
 
 
 def _grouped(pieces):

@@ -1,0 +1,115 @@
+"""Chunks handed to an executor, and what becomes of those that it loses.
+
+A worker that is killed takes its chunk with it; schedulers compute that again by themselves, and a
+pool of processes is broken.  What such a pool has lost or never begun is computed here.
+"""
+
+import warnings
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
+
+from dualmc.chunks.sending import name_of
+from dualmc.chunks.task import Chunk, Failed, run
+
+
+def computed(call, gaps, widths, executor):
+    """The chunks of `gaps`, pairs (begin, end), as they are finished, in any order."""
+    if executor is not None:
+        gaps = yield from _handed_out(call, gaps, widths, executor)
+    for begin, end in _cut(gaps, widths):
+        yield _checked(run(call, begin, end), begin, end)
+
+
+def _cut(gaps, widths):
+    left = sum(end - begin for begin, end in gaps)
+    for begin, end in gaps:
+        while begin < end:
+            width = min(end - begin, widths.next(left))
+            yield begin, begin + width
+            begin, left = begin + width, left - width
+
+
+def _handed_out(call, gaps, widths, executor):
+    """Yields the chunks; returns those that the executor has lost, to be computed here."""
+    caller = call.request.caller
+    left = sum(end - begin for begin, end in gaps)
+    waiting, lost, problem = {}, [], None
+    cuts = _cut(gaps, widths)
+    try:
+        while True:
+            while problem is None and len(waiting) < 2 * widths.workers:
+                place = next(cuts, None)
+                if place is None:
+                    break
+                try:
+                    waiting[executor.submit(run, call, *place)] = place
+                except RuntimeError as error:  # shut down, or broken
+                    problem = error
+                    lost.append(place)
+                except Exception as error:
+                    raise call.problem or _told(error, *place) from error
+            if not waiting:
+                break
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                place = waiting.pop(future)
+                try:
+                    chunk = _checked(_result(future, call, place), *place)
+                except (BrokenExecutor, CancelledError) as error:
+                    problem = problem or error
+                    lost.append(place)
+                    continue
+                left -= place[1] - place[0]
+                widths.learn(place[1] - place[0], chunk.seconds, left)
+                yield chunk
+    finally:
+        for future in waiting:
+            future.cancel()
+    if problem is None:
+        return []
+    lost += cuts
+    count = sum(end - begin for begin, end in lost)
+    warnings.warn(
+        f"{caller}: the executor was lost ({type(problem).__name__}: {problem}): it was shut down, "
+        f"or a worker has ended (killed, out of memory, or unable to import what it needs). What "
+        f"was finished is kept; the other {count} columns of {name_of(call.request.f)} are "
+        f"computed here.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return sorted(lost)
+
+
+def _result(future, call, place):
+    """What the task has returned; an error is not f's."""
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError):
+        if call.problem is not None:
+            raise call.problem from None
+        raise
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "dualmc":
+            raise _told(error, *place) from None
+        raise RuntimeError(
+            f"{call.request.caller}: the workers of executor= cannot import dualmc ({error}). "
+            f"Install dualmc, and what f needs, in their environment."
+        ) from error
+    except Exception as error:
+        raise call.problem or _told(error, *place) from None
+
+
+def _told(error, begin, end):
+    error.add_note(f"The executor raised this, for columns {begin} to {end - 1}: f did not.")
+    return error
+
+
+def _checked(found, begin, end):
+    """The chunk; or the error that f raised, which says in which columns."""
+    if type(found) is Chunk:
+        return found
+    assert type(found) is Failed
+    error = found.error
+    error.add_note(f"This was in the chunk of columns {begin} to {end - 1}.")
+    if found.text:
+        error.add_note(f"In the worker:\n{found.text}")
+    raise error

@@ -1,0 +1,92 @@
+"""Derivatives of a compiled function at many points: a compiled loop that calls its sweep.
+
+To compile the loop takes about as long as to compile the sweep, so that it is made once a function
+has been asked for many points; before that, the verbs call the sweep from Python.
+"""
+
+import weakref
+
+import numba
+import numpy as np
+
+from dualmc.compiled import calling
+from dualmc.compiled.verbs import made
+
+# Points of a function, of all calls together, from which on its loop is compiled.
+MANY = 2**13
+# Points between two looks for Ctrl-C.
+STEP = 2**12
+_seen: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_loops: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+_LOOP = """
+def loop(first, stop, Y, J, {names}):
+    for p in range(first, stop):
+        {results} = sweep({args})
+        if J_p.size * (stop - first) != J[first:stop].size:
+            raise ValueError("f returns other shapes at other points")
+        {value}J[p] = J_p
+"""
+
+
+def answered(f, points, numbers, of, y, dtype):
+    """(value, derivatives by each of `numbers`) of `f`; None: not here.
+
+    At point 0 the value is `y`, which is not told for a Hessian, and derivatives have the `dtype`.
+    """
+    _seen[f] = _seen.get(f, 0) + points.count
+    xs = [np.asarray(points.at(0)[i]) for i in numbers]
+    if _seen[f] < MANY or not calling.is_answered(f, xs):
+        return None
+    n = sum(x.size for x in xs)
+    if of == "hessian" and (n > calling.FEW_INPUTS or len(numbers) > 1):
+        return None
+    args = list(points.args)
+    for i in points.positions:
+        args[i] = args[i] if args[i].flags.carray else np.array(args[i], order="C")
+    rows = (n,) if of == "hessian" else np.shape(y)
+    Y = np.empty((points.count, *np.shape(y)), np.result_type(0.0 if y is None else y))
+    J = np.empty((points.count, *rows, n), dtype)
+    try:
+        loop = _loop(f, tuple(sorted(numbers)), n, of == "hessian", points.positions, len(args))
+        for start in range(0, points.count, STEP):
+            loop(start, min(start + STEP, points.count), Y, J, *args)
+    except Exception:  # a loop in Python says what, and at which point
+        return None
+    if of == "hessian":  # NaN is what calls at one point go on from: see `calling.hessian`
+        return None if np.isnan(J).any() else (None, [J.reshape(points.count, *xs[0].shape * 2)])
+    return Y, _by_argument(J, numbers, xs)
+
+
+def _by_argument(J, numbers, xs):
+    """The derivative by each argument; columns are in the order of the arguments of f."""
+    order = np.argsort(numbers)
+    ends = np.cumsum([xs[k].size for k in order])
+    parts = {}
+    for k, end in zip(order, ends, strict=True):
+        x = xs[k]
+        parts[k] = J[..., end - x.size : end].reshape(*J.shape[:-1], *x.shape)
+    return [parts[k] for k in range(len(xs))]
+
+
+def _loop(f, positions, n, is_second, with_axis, count):
+    """The compiled ``loop(first, stop, Y, J, *args)``; arguments `with_axis` have one of points."""
+    known = _loops.setdefault(f, {})
+    key = positions, n, is_second, with_axis, count
+    if key not in known:
+        chunk = min(calling.chunk_for(n), calling.MOST_LANES)
+        if is_second:
+            inner = made(f, positions, min(chunk, calling.INNER_LANES), "raw")
+            sweep = made(inner, positions, chunk, "raw")
+        else:
+            sweep = made(f, positions, chunk, "value and raw")
+        text = _LOOP.format(
+            names=", ".join(f"a{i}" for i in range(count)),
+            args=", ".join(f"a{i}" + "[p]" * (i in with_axis) for i in range(count)),
+            results="J_p" if is_second else "y, J_p",
+            value="" if is_second else "Y[p] = y; ",
+        )
+        scope = {"sweep": sweep}
+        exec(text, scope)
+        known[key] = numba.njit(nogil=True)(scope["loop"])
+    return known[key]

@@ -1,0 +1,46 @@
+"""What a saved program depends on besides f: the versions of what recorded it, and the machine."""
+
+import functools
+import hashlib
+import pathlib
+import platform
+import sys
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.codegen import JITCPUCodegen
+
+# Of the file: another one cannot be read.
+FORMAT = 1
+
+
+@functools.cache
+def of_dualmc():
+    """A digest of dualmc's own code."""
+    digest = hashlib.sha1()
+    home = pathlib.Path(__file__).parents[2]
+    for file in sorted(home.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def of_recording():
+    """By name: versions with which f may take other steps, or these may have another meaning."""
+    return {
+        "Python": ".".join(map(str, sys.version_info[:2])),
+        "NumPy": np.__version__,
+        "dualmc": f"{sys.modules['dualmc'].__version__}+{of_dualmc()}",
+    }
+
+
+@functools.cache
+def of_machine():
+    """What machine code is good for."""
+    codegen = JITCPUCodegen("dualmc")
+    return {
+        "llvmlite": llvmlite.__version__,
+        "Numba": numba.__version__,
+        "library": " ".join(platform.libc_ver()),
+        "machine": [str(part) for part in codegen.magic_tuple()],
+    }
