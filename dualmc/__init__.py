@@ -35,6 +35,7 @@ from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for m
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
 from dualmc.explain import Explanation, explain
+from dualmc.pictures.spy import spy
 from dualmc.check import check_jacobian
 from dualmc.judging.jacobian_check import JacobianCheck
 from dualmc.kinks import kinks
@@ -75,6 +76,7 @@ __all__ = [
     "Comparison",
     "explain",
     "Explanation",
+    "spy",
     "as_is",
     "rule",
     "custom_jvp",

@@ -1,9 +1,13 @@
 """What several test files share, and `--sample N`: every Nth test, the same ones in every run."""
 
+import os
 import zlib
 
 import numpy as np
 import pytest
+
+# Pictures are drawn to memory, wherever the tests run; matplotlib reads it when it is imported.
+os.environ["MPLBACKEND"] = "Agg"
 
 
 @pytest.fixture
