@@ -112,6 +112,8 @@ def chosen(level, condition, t, u, shape, dtype):
     if t is None and u is None:
         return None
     t, u = (x if x is None else x.broadcast(shape) for x in (t, u))
+    if t is not None and np.all(condition):  # the same columns, whatever else they meet
+        return t.like(t.coef.astype(dtype, copy=False))
     if t is not None and u is not None and t.col is u.col:
         return t.like(np.where(condition, t.coef, u.coef).astype(dtype, copy=False))
     width = max(x.coef.shape[0] for x in (t, u) if x is not None)

@@ -6,18 +6,24 @@ inputs, so that every result is kept with the arrays it was made from.  A second
 code computes coefficients alone.
 
 Arrays kept here are shared and never written.  A pass that needs more than the budget will not be
-served by what it leaves: it forgets what it has kept, and keeps little from there on.
+served by what it leaves: it forgets what it has kept, and keeps little from there on.  Only where
+the same is asked for again and again, as solvers do, one pass gets a larger budget.
 """
 
 import numpy as np
 
-# Bytes of structure kept for one number of inputs, and for all of them together.
+# Bytes of structure kept for one number of inputs; for one whose passes, so many in a row, needed
+# more; and for all of them together.
 BUDGET = 2**24
-TOTAL = 2**26
+AGAIN = 3
+LARGE = 2**26
+TOTAL = 2**26 + 2**25
 # The part of the budget that is left to a pass which has been found to need more than all of it.
 REST = 1 / 8
-# Bytes of an index array or mask that is looked up by its contents.
+# Bytes of a mask, and of an array of positions, that are looked up by their contents: masks are
+# made of values, and more often others at the next call.
 CONTENT = 2**16
+POSITIONS = 2**20
 # Bytes of an array below which it is remembered only by way of others that are: one made in passing
 # would not be met again.
 PASSING = 2**12
@@ -28,21 +34,22 @@ ENTRY = 400
 class Structures:
     """Results by key, with the arrays whose identity the key names."""
 
-    __slots__ = ("found", "held", "named", "budget", "room", "is_full", "latest")
+    __slots__ = ("found", "held", "named", "budget", "room", "is_full", "spent", "latest")
 
-    def __init__(self, budget):
+    def __init__(self, budget, spent=0):
         self.found = {}
         self.held = set()  # ids of the arrays kept, which must not be written
         self.named = set()  # ids of others that keys name, and keep alive
         self.budget = self.room = budget
         self.is_full = False
+        self.spent = spent  # how many budgets in a row were not enough
         self.latest = None  # the union met last and its operands, kept or not
 
     def keep(self, key, value, owners, *arrays):
         """Remember `value`, made of new `arrays`, for as long as `owners` may be met."""
         if not all(a is None or id(a) in self.held or a.nbytes > PASSING for a in owners):
             return value
-        need = ENTRY + sum(a.nbytes for a in arrays)
+        need = ENTRY + sum(a.nbytes for a in arrays) + _contents(key)
         for a in owners:
             if a is not None and id(a) not in self.held and id(a) not in self.named:
                 self.named.add(id(a))
@@ -101,10 +108,23 @@ def of(n):
     if found is not None and not found.is_full:
         return found
     _recent.pop(n, None)
-    for old in list(_recent)[: len(_recent) + 1 - TOTAL // BUDGET]:
-        _recent.pop(old, None)
-    found = _recent[n] = Structures(BUDGET)
+    spent = 0 if found is None else found.spent + 1
+    budget = LARGE if spent == AGAIN else BUDGET  # once: what is larger still is not served
+    _make_room(budget)
+    found = _recent[n] = Structures(budget, spent)
     return found
+
+
+def _make_room(budget):
+    """Let go of what is remembered, the oldest first, so that `budget` more fits in."""
+    kept = list(_recent.items())
+    while kept and sum(_need(s) for _, s in kept) + budget > TOTAL:
+        _recent.pop(kept.pop(0)[0], None)
+
+
+def _need(structures):
+    """Bytes that may come to be kept: all of a budget, but no more of a large one than it took."""
+    return max(BUDGET, structures.budget - structures.room)
 
 
 def forget():
@@ -140,7 +160,7 @@ def content_of(index):
     """A hashable key that says what an index with arrays selects, or None if it is too large."""
     parts = []
     for k in index if type(index) is tuple else (index,):
-        if type(k) is np.ndarray and k.dtype != object and k.nbytes <= CONTENT:
+        if type(k) is np.ndarray and k.dtype != object and k.nbytes <= _most(k):
             parts.append((k.shape, k.dtype.str, k.tobytes()))
         else:
             part = key_of(k)
@@ -148,6 +168,17 @@ def content_of(index):
                 return None
             parts.append(part)
     return tuple(parts)
+
+
+def _most(index):
+    return POSITIONS if index.dtype.kind in "iu" else CONTENT
+
+
+def _contents(key):
+    """Bytes of the contents in a key."""
+    if type(key) is tuple:
+        return sum(map(_contents, key))
+    return len(key) if type(key) is bytes else 0
 
 
 def key_of_call(function, args, kwargs):

@@ -226,6 +226,93 @@ def test_what_is_kept_is_bounded():
     assert len(structure._recent) * structure.BUDGET <= structure.TOTAL
 
 
+def doubled(x):
+    """Each step needs columns of its own."""
+    y = x
+    for k in range(1, 9):
+        y = 0.5 * y + np.roll(x, k)
+    return y
+
+
+def test_what_is_asked_for_again_and_again_is_remembered_in_full(monkeypatch):
+    n = 60
+    x, expected = np.linspace(0.5, 1.5, n), dm.jacobian_fwd(doubled, np.ones(n))
+    monkeypatch.setattr(structure, "BUDGET", 8000)
+    structure.forget()
+    for _ in range(structure.AGAIN):
+        np.testing.assert_array_equal(dm.jacobian_fwd(doubled, x, sparse=True).toarray(), expected)
+        assert structure._recent[n].is_full
+    dm.jacobian_fwd(doubled, x, sparse=True)
+    kept = structure._recent[n]
+    assert not kept.is_full and kept.budget == structure.LARGE
+    count = len(kept.found)
+    np.testing.assert_array_equal(dm.jacobian_fwd(doubled, x, sparse=True).toarray(), expected)
+    assert structure._recent[n] is kept and len(kept.found) == count
+
+
+def test_what_is_larger_than_that_is_tried_once(monkeypatch):
+    n = 60
+    monkeypatch.setattr(structure, "BUDGET", 8000)
+    monkeypatch.setattr(structure, "LARGE", 9000)
+    structure.forget()
+    budgets = []
+    for _ in range(8):
+        dm.jacobian_fwd(doubled, np.ones(n), sparse=True)
+        budgets.append(structure._recent[n].budget)
+    assert budgets == [8000] * 3 + [9000] + [8000] * 4
+
+
+def test_all_that_is_kept_is_bounded(monkeypatch):
+    monkeypatch.setattr(structure, "BUDGET", 8000)
+    monkeypatch.setattr(structure, "LARGE", 10**5)
+    monkeypatch.setattr(structure, "TOTAL", 10**5 + 2 * 8000)
+    structure.forget()
+    for n in (60, 60, 60, 60, 61, 62, 61, 62, 63, 60, 60):
+        dm.jacobian_fwd(doubled, np.ones(n), sparse=True)
+        assert sum(map(bytes_alive, structure._recent.values())) <= structure.TOTAL
+        assert n in structure._recent
+    assert len(structure._recent) < 5
+
+
+def test_positions_are_remembered_by_their_contents_and_counted():
+    n = structure.CONTENT // 8 + 50
+    x, i = np.linspace(0.5, 1.5, n), np.arange(n)[::-1].copy()
+    f = lambda x: x[i] * x  # noqa: E731
+    for step in range(4):
+        J = dm.jacobian_fwd(f, x, sparse=True)
+        np.testing.assert_array_equal(J @ np.ones(n), x + x[i])
+        kept = structure._recent[n]
+        assert kept.budget - kept.room >= i.nbytes * 2
+        if step == 1:
+            i[:2] = i[1::-1]  # the same array, other contents
+    assert structure.content_of(np.zeros(structure.CONTENT + 1, bool)) is None
+    assert structure.content_of(np.zeros(structure.POSITIONS // 8 + 1, int)) is None
+
+
+@pytest.mark.parametrize("condition", [np.ones(20, bool), True, [1.0] * 20, np.ones((1, 1))])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_choice_that_always_holds_keeps_the_columns(condition, dtype):
+    x, i, seen = np.linspace(0.5, 1.5, 20).astype(dtype), np.eye(20), []
+
+    def f(x):
+        a = x[::-1] * 2
+        b = np.where(condition, a, x)
+        c = np.where(condition, a, dtype(3))
+        seen.extend(y._tangent.col is a._tangent.col for y in (b, c) if y.shape == a.shape)
+        b[..., 0] = 0  # writes to the one do not reach the others
+        c[..., 1] *= 5
+        return np.stack([a, b.reshape(20), c.reshape(20)])
+
+    a = 2 * i[::-1]
+    b, c = a.copy(), a.copy()
+    b[0], c[1] = 0, 5 * c[1]
+    for _ in range(2):
+        J = dm.jacobian_fwd(f, x, sparse=True)
+        assert J.dtype == dtype
+        np.testing.assert_array_equal(J.toarray(), np.concatenate([a, b, c]))
+    assert all(seen) and (seen or np.ndim(condition) == 2)
+
+
 def test_the_second_call_finds_all_structure(monkeypatch):
     def f(x):
         y = np.zeros_like(x)
