@@ -198,7 +198,9 @@ class ScipyJac:
         """(entry, value, Jacobian), from one call of f."""
         asked = self._asked(args, kwargs)
         if self._of(asked) is None:
-            self._value(args, kwargs)
+            i = self._number
+            x = np.asarray(args[i]) if isinstance(args[i], (list, tuple)) else args[i]
+            self._value((*args[:i], x, *args[i + 1 :]), kwargs)
         derivative = self._derivative(self._of(asked) or "jacobian", asked)
         if derivative.is_replayed:
             return None, None, self._shaped(derivative(asked.args)[1], asked)
