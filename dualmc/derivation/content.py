@@ -9,6 +9,7 @@ from dualmc.derivation.combination import third_step
 from dualmc.derivation.forms import Form
 from dualmc.derivation.notation import layout
 from dualmc.derivation.notation.blocks import Display, Heading, Paragraph, Picture, Table
+from dualmc.derivation.notation.replacing import ops_of
 from dualmc.derivation.notation.symbols import Expr, equals, symbol, value
 from dualmc.derivation.partials import Partial
 from dualmc.derivation.pieces import ROWS, Pieces
@@ -44,7 +45,7 @@ def _introduction(pieces: Pieces) -> list[Any]:
         y = equals(y, closed)
     where: list[Any] = []
     for x in pieces.graph.inputs:
-        where += [", " if where else "at ", equals(pieces.symbol(x), value(x.value))]
+        where += [", " if where else "at ", pieces.symbol(x), " = ", value(x.value)]
     return [Heading(("Derivation of ", y), 1), Paragraph(tuple(where))]
 
 
@@ -67,7 +68,7 @@ def _first_step(pieces: Pieces) -> list[Any]:
     names = [*used, *pieces.writer.unnamed.items()]
     if names:
         blocks.append(Paragraph("Constants:"))
-        blocks.append(Display(tuple(equals(symbol(k, True), value(a)) for k, a in names)))
+        blocks.append(Display(tuple(equals(symbol(k, np.shape(a)), value(a)) for k, a in names)))
     if len(nodes) > ROWS:
         blocks.append(Paragraph(f"{len(nodes):,} operations in all."))
     return blocks
@@ -89,6 +90,7 @@ def _second_step(pieces: Pieces) -> list[Any]:
         return (pieces.name_of(partial), pieces.formula(partial), pieces.partial_value(partial))
 
     blocks.append(Table(("partial", "formula", "value"), pieces.rows(partials, row)))
+    blocks += _meaning(pieces, partials)
     if len(pieces.graph.nodes) <= DRAWN:
         picture = layout.of_graph(pieces.graph, pieces.writer, pieces.derivation.partials)
         blocks.append(Picture(picture, "The data-flow graph; each edge bears its partial."))
@@ -97,6 +99,27 @@ def _second_step(pieces: Pieces) -> list[Any]:
             Paragraph(f"The data-flow graph has {len(pieces.graph.nodes):,} operations; not drawn.")
         )
     return blocks
+
+
+def _meaning(pieces: Pieces, partials: list[Partial]) -> list[Any]:
+    """What the signs of matrices mean that stand in the formulas."""
+    formulas = [pieces.formula(partial) for partial in partials]
+    found = {op for formula in formulas for e in formula if isinstance(e, Expr) for op in ops_of(e)}
+    said: list[Any] = []
+    if found & {"vec", "kron", "commutation"}:
+        said.append("Arrays are flattened row by row, as NumPy's reshape does")
+    if "vec" in found:
+        x = symbol("X")
+        said += [": ", Expr("vec", x), " are the elements of ", x, " so"]
+    if "kron" in found:
+        p, q = symbol("P"), symbol("Q")
+        said += ["; ", Expr("kron", p, q), " has the blocks ", Expr("index", p, "i,j"), " ", q]
+    if "commutation" in found:
+        x = symbol("X")
+        k = Expr("commutation", "m", "n")
+        said += ["; ", k, " takes the elements of ", x, ", m x n, to those of ",
+                 Expr("transpose", x)]  # fmt: skip
+    return [Paragraph((*said, "."))] if said else []
 
 
 # --- 4 --------------------------------------------------------------------------------------------
@@ -111,7 +134,7 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
             continue
         form = pieces.forms.get(x)
         sides = [pieces.by(pieces.y, x)]
-        closed = _substituted(pieces, form)
+        closed = substituted_form(pieces, form)
         if closed is not None:
             sides.append(closed.expr(pieces.y.size == x.size == 1))
         a = _final(pieces, x)
@@ -119,6 +142,8 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
             a = Expr("transpose", a[1]) if a[0] == "column " else a[1]
         if isinstance(a, Expr) and sides[-1].op != "number":
             sides.append(a)
+        if len(sides) > 1 and sides[1].key in _names_of(pieces, x):
+            del sides[1]  # the derivative by its own name
         if len(sides) > 1:
             lines.append(equals(*sides))
             if closed is None:
@@ -131,7 +156,12 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
     return blocks
 
 
-def _substituted(pieces: Pieces, form: Form | None) -> Form | None:
+def _names_of(pieces: Pieces, x: Node) -> tuple[str, ...]:
+    by = pieces.symbol(pieces.y), pieces.symbol(x)
+    return tuple(Expr(op, *by).key for op in ("derivative", "partial"))
+
+
+def substituted_form(pieces: Pieces, form: Form | None) -> Form | None:
     if form is None or pieces.closed is None:
         return None
     intermediates = {node.name: pieces.closed[node.name] for node in pieces.graph.nodes}

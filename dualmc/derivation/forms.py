@@ -1,11 +1,13 @@
 """Jacobians as formulas: a scalar times a product of matrices, multiplied and added by rules.
 
 The factors are formulas of their own operations: ``diagonal(e)``, ``row(e)`` and ``column(e)`` of
-an element-wise formula e, ``entries(...)`` a row written out, ``transpose(A)``, or a symbol.
-Products of diagonals stay diagonals (4.5.3), and a row of ones times a diagonal is the diagonal as
-a row.
+an element-wise formula e, ``entries(...)`` a row written out, ``transpose(A)``, ``kron(A, B)``, or
+a symbol.  Products of diagonals stay diagonals (4.5.3), and a row of ones times a diagonal is the
+diagonal as a row.  Products of matrices keep their order.  An e of several axes is meant as
+``vec(e)``, its elements row by row.
 """
 
+import math
 from typing import NamedTuple
 
 from dualmc.derivation.notation.symbols import (
@@ -18,6 +20,7 @@ from dualmc.derivation.notation.symbols import (
     multiply,
     number,
     split_number,
+    transposed,
 )
 
 
@@ -43,13 +46,65 @@ class Form(NamedTuple):
         if not rest and first.op == "entries":
             return Expr("entries", *(multiply(self.coefficient, e) for e in first.args))
         if not rest and first.op == "column" and not is_number(first.args[0], 1):
-            return Expr(first.op, multiply(self.coefficient, first.args[0]))
-        product = first if not rest else Expr("product", *self.factors)
+            return _flat(Expr(first.op, multiply(self.coefficient, first.args[0])))
+        factors = tuple(map(_flat, self.factors))
+        product = factors[0] if not rest else Expr("product", *factors)
         return _scaled(self.coefficient, product)
 
     @property
     def size(self) -> int:
         return self.coefficient.size + sum(e.size for e in self.factors)
+
+
+def _flat(e: Expr) -> Expr:
+    """`e` with vec(a) in place of an array a of several axes, where a vector is needed."""
+    if e.op in ("diagonal", "row", "column"):
+        (a,) = e.args
+        return Expr(e.op, _vec(a)) if len(a.shape) > 1 else e
+    if e.op == "kron":
+        return Expr(e.op, *map(_flat, e.args))
+    return e
+
+
+def _unflat(e: Expr) -> Expr:
+    """What `_flat` was given."""
+    if e.op in ("diagonal", "row", "column") and e.args[0].op == "vec":
+        return Expr(e.op, e.args[0].args[0])
+    return kron(*map(_unflat, e.args)) if e.op == "kron" else e
+
+
+def _vec(a: Expr) -> Expr:
+    return Expr("vec", a, shape=(math.prod(a.shape),))
+
+
+def matmul(*matrices: Expr) -> Expr:
+    """Their product, in this order."""
+    flat = [e for m in matrices for e in (m.args if m.op == "product" else (m,))]
+    kept = [e for e in flat if e.op != "identity"] or flat[:1]
+    shape = (matrices[0].shape[0], matrices[-1].shape[-1])
+    return kept[0] if len(kept) == 1 else Expr("product", *kept, shape=shape)
+
+
+def identity(n: int) -> Expr:
+    return Expr("identity", str(n), shape=(n, n))
+
+
+def ones(n: int) -> Expr:
+    """A vector of n ones."""
+    return Expr("ones", str(n), shape=(n,))
+
+
+def commutation(m: int, n: int) -> Expr:
+    """The permutation that takes vec(X) to vec(X^T), for X of m x n."""
+    return Expr("commutation", str(m), str(n), shape=(m * n, m * n))
+
+
+def kron(a: Expr, b: Expr) -> Expr:
+    """The Kronecker product; one of two identities is an identity."""
+    if a.op == b.op == "identity":
+        return identity(a.shape[0] * b.shape[0])
+    (m, n), (p, q) = dims(a), dims(b)
+    return Expr("kron", a, b, shape=(m * p, n * q))
 
 
 def _scaled(coefficient: Expr, matrix: Expr) -> Expr:
@@ -67,6 +122,12 @@ def elementwise(e: Expr, op: str) -> Form:
     if not e.is_array:
         return Form(e) if op == "diagonal" else Form(e, (Expr(op, ONE),))
     coefficient, rest = split_number(e)
+    if op == "row" and rest.op == "product" and len(rest.args) == 2:
+        a, b = rest.args
+        if len(a.shape) == 1 and len(b.shape) == 2:  # x @ A as a row is x^T @ A
+            return Form(number(coefficient), (Expr("row", a), b))
+        if len(a.shape) == 2 and len(b.shape) == 1:
+            return Form(number(coefficient), (Expr("row", b), transposed(a)))
     return Form(number(coefficient), (Expr(op, rest),))
 
 
@@ -86,14 +147,90 @@ def compose(a: Form, b: Form) -> Form:
 
 def _merged(a: Expr, b: Expr) -> Form | None:
     if a.op == "diagonal" and b.op in ("diagonal", "column"):
-        return elementwise(multiply(a.args[0], b.args[0]), b.op)
+        return elementwise(multiply(*_aligned(a.args[0], b.args[0])), b.op)
     if a.op == "row" and b.op == "diagonal":
-        return elementwise(multiply(a.args[0], b.args[0]), "row")
+        return elementwise(multiply(*_aligned(a.args[0], b.args[0])), "row")
     if a.op == "row" and b.op == "column" and b.args[0].is_array:
-        total = call("sum", multiply(a.args[0], b.args[0]))
-        total.is_array = False
+        total = call("sum", multiply(*_aligned(a.args[0], b.args[0])))
+        total.shape = ()
         return Form(total)
+    if a.op == "row" and len(a.args[0].shape) == 2:
+        return _row_of_matrix(a.args[0], b)
+    if b.op == "kron" and a.op in ("row", "diagonal"):
+        return _before_kron(a, *b.args)
+    if a.op == "kron" and b.op == "kron":
+        return _krons(a, b)
     return None
+
+
+def _aligned(a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    """Two contents whose elements meet in order: of other shapes, as vectors."""
+    if a.shape == b.shape or not a.shape or not b.shape:
+        return a, b
+    return tuple(_vec(e) if len(e.shape) > 1 else e for e in (a, b))  # type: ignore[return-value]
+
+
+def _row_of_matrix(p: Expr, b: Expr) -> Form | None:
+    """vec(P)^T times (A kron B) is vec(A^T @ P @ B)^T, times K it is vec(P^T)^T."""
+    if b.op == "commutation":
+        return elementwise(transposed(p), "row")
+    if b.op == "kron" and all(len(e.shape) == 2 for e in b.args):
+        return elementwise(matmul(transposed(b.args[0]), p, b.args[1]), "row")
+    if b.op == "total":
+        total = Form(ZERO)
+        for term in terms_of(Form(ONE, (b,))):
+            part = compose(Form(ONE, (Expr("row", p),)), term)
+            if not _is_single(part, "row"):
+                return None
+            total = plus(total, part)
+        return total
+    return None
+
+
+def _before_kron(a: Expr, p: Expr, q: Expr) -> Form | None:
+    """A row or diagonal of a vector a times ``p kron q``, one of which is a single row.
+
+    As ``a kron 1``, or ``1 kron a``, it is multiplied factor by factor.
+    """
+    if len(a.args[0].shape) != 1:
+        return None
+    if q.op == "row" and p.op in ("identity", "diagonal"):
+        left = _times_square(a, p)
+        return Form(left.coefficient, (kron(left.factors[0], q),))
+    if p.op == "row" and q.op in ("identity", "diagonal"):
+        right = _times_square(a, q)
+        return Form(right.coefficient, (kron(p, right.factors[0]),))
+    return None
+
+
+def _times_square(a: Expr, square: Expr) -> Form:
+    if square.op == "identity":
+        return Form(ONE, (a,))
+    return compose(Form(ONE, (a,)), Form(ONE, (square,)))
+
+
+def _krons(a: Expr, b: Expr) -> Form | None:
+    """(P kron Q) @ (R kron S) = (P @ R) kron (Q @ S), where that is shorter: beside identities."""
+    sides, products = [], 0
+    for p, r in zip(a.args, b.args, strict=True):
+        if dims(p)[1] != dims(r)[0]:
+            return None
+        if "identity" in (p.op, r.op):
+            sides.append(r if p.op == "identity" else p)
+        elif len(p.shape) == len(r.shape) == 2 and not products:
+            sides.append(matmul(p, r))
+            products += 1
+        else:
+            return None
+    return Form(ONE, (kron(*sides),))
+
+
+def dims(e: Expr) -> tuple[int, int]:
+    """Rows and columns of a factor; (0, -1) if they are not known."""
+    size = math.prod(e.args[0].shape) if e.op in ("row", "column", "diagonal") else 0
+    if size:
+        return {"row": (1, size), "column": (size, 1), "diagonal": (size, size)}[e.op]
+    return (e.shape[0], e.shape[1]) if len(e.shape) == 2 else (0, -1)
 
 
 def plus(a: Form, b: Form) -> Form:
@@ -104,19 +241,55 @@ def plus(a: Form, b: Form) -> Form:
         return Form(add(a.coefficient, b.coefficient), a.factors)
     for op in ("diagonal", "row", "column"):
         if _is_single(a, op) and _is_single(b, op):
-            return elementwise(add(_content(a, op), _content(b, op)), op)
+            return elementwise(add(*_aligned(_content(a, op), _content(b, op))), op)
     if _is_single(a, "entries") and _is_single(b, "entries"):
         pairs = zip(a.factors[0].args, b.factors[0].args, strict=True)
         sums = [add(multiply(a.coefficient, p), multiply(b.coefficient, q)) for p, q in pairs]
         return Form(ONE, (Expr("entries", *sums),))
-    terms = (*_summands(a), *_summands(b))
-    return Form(ONE, (Expr("total", *terms),))
+    return _total([*terms_of(a), *terms_of(b)])
 
 
-def _summands(a: Form) -> tuple[Expr, ...]:
-    if is_number(a.coefficient, 1) and len(a.factors) == 1 and a.factors[0].op == "total":
-        return a.factors[0].args
-    return (a.expr(False),)
+def terms_of(a: Form) -> list[Form]:
+    """The terms of a sum of matrices, or the one that `a` is."""
+    if len(a.factors) == 1 and a.factors[0].op == "total":
+        return [Form(multiply(a.coefficient, t.coefficient), t.factors)
+                for e in a.factors[0].args for t in [_term(e)]]  # fmt: skip
+    return [a]
+
+
+def _term(e: Expr) -> Form:
+    """A written term of a sum as a coefficient and factors."""
+    if e.op == "negative":
+        coefficient, factors = _term(e.args[0])
+        return Form(multiply(-1, coefficient), factors)
+    if e.op == "scaled":
+        return Form(e.args[0], _term(e.args[1]).factors)
+    if e.op == "identity" and not e.args:
+        return Form(ONE)
+    return Form(ONE, tuple(map(_unflat, e.args if e.op == "product" else (e,))))
+
+
+def _total(terms: list[Form]) -> Form:
+    """The sum of matrices; equal ones are collected, and what all begin or end with is taken out.
+
+    Factors keep their order: products of matrices do not commute.
+    """
+    found: dict[str, Form] = {}
+    for term in terms:
+        key = _key(term.factors)
+        before = found.get(key, Form(ZERO, term.factors))
+        found[key] = Form(add(before.coefficient, term.coefficient), term.factors)
+    kept = [term for term in found.values() if not term.is_zero]
+    if len(kept) < 2:
+        return kept[0] if kept else Form(ZERO)
+    for at, rest in ((0, slice(1, None)), (-1, slice(None, -1))):
+        if all(term.factors and term.factors[at].key == kept[0].factors[at].key for term in kept):
+            inner = Form(ZERO)
+            for term in kept:
+                inner = plus(inner, Form(term.coefficient, term.factors[rest]))
+            outer = Form(ONE, (kept[0].factors[at],))
+            return compose(outer, inner) if at == 0 else compose(inner, outer)
+    return Form(ONE, (Expr("total", *(term.expr(False) for term in kept)),))
 
 
 def _key(factors: tuple[Expr, ...]) -> str:

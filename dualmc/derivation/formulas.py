@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.derivation.forms import Form, elementwise
+from dualmc.derivation.forms import Form
+from dualmc.derivation.matrix_forms import MATRICES, WITH_OPTIONS, elementwise_form, ndims
 from dualmc.derivation.notation.symbols import (
     ONE,
-    ZERO,
     Expr,
     apply,
     number,
@@ -17,11 +17,8 @@ from dualmc.derivation.notation.symbols import (
 )
 from dualmc.derivation.partials import Partial, is_elementwise, place_of
 from dualmc.derivation.textbook import LONGEST, elementwise_formula, where
-from dualmc.graph.nodes import Node, Slot, fill, name_of_function
+from dualmc.graph.nodes import Node, Slot, name_of_function
 from dualmc.graph.returning import same, stacked, written
-
-# Row vectors of up to this many entries are written out.
-WRITTEN_OUT = 6
 
 # --- Equations -----------------------------------------------------------------------------------
 
@@ -42,6 +39,8 @@ _WRITTEN: dict[Any, Callable[..., Expr]] = {
 }
 
 
+# Options that NumPy's methods pass on although nobody asked for them.
+_USUAL = (("order", "C"), ("copy", None))
 _NARY = frozenset(_WRITTEN) - {np.transpose}
 
 
@@ -54,7 +53,7 @@ class Writer:
         self._forms: dict[tuple[Node, int], tuple[Form, bool]] = {}
 
     def symbol(self, node: Node) -> Expr:
-        return symbol(node.name, bool(node.shape))
+        return symbol(node.name, node.shape)
 
     def operands(self, node: Node, values: list[Expr] | None = None) -> tuple[Expr, ...]:
         """The positional arguments as formulas; `values` stand for the operands."""
@@ -87,28 +86,33 @@ class Writer:
                 number += 1
             self.names[id(a)] = name
             self.unnamed[name] = a
-        return symbol(name, True)
+        return symbol(name, a.shape)
 
     def equation(self, node: Node) -> Expr:
         """The right-hand side, as one operation."""
+        e = self._equation(node)
+        e.shape = node.shape
+        return e
+
+    def _equation(self, node: Node) -> Expr:
         args = self.operands(node)
         function = node.function
         if function is operator.getitem:
-            return Expr("index", args[0], _key_text(node.args[1]), is_array=bool(node.shape))
+            return Expr("index", args[0], _key_text(node.args[1]))
         if function is written:
             return Expr("written", args[0], _key_text(node.args[1]), args[2])
         if function in (np.matmul, np.dot) and not node.options and len(args) == 2:
-            return Expr(_product_op(node), *args, is_array=bool(node.shape))
+            return Expr(_product_op(node), *args)
         write = _WRITTEN.get(function)
         if write is not None and not node.options and (len(args) == 1 or function in _NARY):
             return write(*args)
         options = []
         values = [self.symbol(operand) for operand in node.operands]
         for key, a in node.options.items():
+            if (key, a) in _USUAL:
+                continue
             options.append(Expr("option", key, self._argument(a, values)))
-        e = Expr("call", name_of_function(function), *args, *options)
-        e.is_array = bool(node.shape)
-        return e
+        return Expr("call", name_of_function(function), *args, *options)
 
     def tidy(self, node: Node, values: list[Expr]) -> Expr:
         """The same with formulas for its operands, tidied."""
@@ -129,7 +133,8 @@ class Writer:
 
     def derivative(self, node: Node, operand: Node) -> Expr:
         op = "partial" if len(node.operands) > 1 else "derivative"
-        return Expr(op, self.symbol(node), self.symbol(operand), is_array=True)
+        shape = (node.size, operand.size)
+        return Expr(op, self.symbol(node), self.symbol(operand), shape=shape)
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand
@@ -143,12 +148,10 @@ class Writer:
                 e = where(Expr("eq", a, b), number(0.5), e)
             if e is None:
                 return None
-            if partial.is_same_shape:
-                return elementwise(e, "diagonal")
-            return elementwise(e, "column") if not operand.shape else None
-        known = _MATRICES.get(node.function)
+            return elementwise_form(e, node.shape, operand.shape)
+        known = MATRICES.get(node.function)
         form = None
-        if known is not None and not node.options:
+        if known is not None and (not node.options or node.function in WITH_OPTIONS):
             form = known(self, node, partial.slot)
         if form is None and not node.shape and partial.structure == "ones row":
             form = Form(ONE, (Expr("row", ONE),))
@@ -171,10 +174,6 @@ def _is_tied(node: Node) -> bool:
     return bool(np.any(a == b))
 
 
-def _is_operand(a: Any, slot: int) -> bool:
-    return isinstance(a, Slot) and a == slot
-
-
 def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
     """A raw equation with its operands replaced: each symbol stands for one of them."""
     by_name = {operand.name: v for operand, v in zip(node.operands, values, strict=True)}
@@ -183,7 +182,7 @@ def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
         if e.op == "symbol":
             return by_name.get(e.args[0], e)
         args = [walk(a) if isinstance(a, Expr) else a for a in e.args]
-        return Expr(e.op, *args, is_array=e.is_array)
+        return Expr(e.op, *args, shape=e.shape)
 
     return walk(e)
 
@@ -204,70 +203,6 @@ def _key_text(key: Any) -> str:
     return str(key)
 
 
-# --- Jacobians of functions of whole arrays ------------------------------------------------------
-
-
-def _sum_form(writer: Writer, node: Node, slot: int) -> Form | None:
-    if len(node.args) > 1 or node.shape:
-        return None
-    return Form(ONE, (Expr("row", ONE),))
-
-
-def _mean_form(writer: Writer, node: Node, slot: int) -> Form | None:
-    form = _sum_form(writer, node, slot)
-    size = node.operands[0].size
-    return None if form is None or not size else Form(ONE / number(size), form.factors)
-
-
-def _ndims(node: Node) -> tuple[int, ...]:
-    """The numbers of axes of the positional arguments."""
-    values = [operand.value for operand in node.operands]
-    return tuple(np.ndim(fill(a, values)) for a in node.args)
-
-
 def _product_op(node: Node) -> str:
-    dims = _ndims(node)[:2]
+    dims = ndims(node)[:2]
     return "multiply" if 0 in dims else "dot" if dims == (1, 1) else "product"
-
-
-def _product_form(writer: Writer, node: Node, slot: int) -> Form | None:
-    """Of ``a @ b``: by a vector b it is a, by a vector a it is b transposed."""
-    args = writer.operands(node)
-    a, b = _ndims(node)[:2]
-    by_first = _is_operand(node.args[0], slot)
-    other = args[1] if by_first else args[0]
-    if (a, b) == (1, 1):
-        return Form(ONE, (Expr("row", other),))
-    if by_first and (a, b) == (1, 2):
-        return Form(ONE, (Expr("transpose", other),))
-    if not by_first and (a, b) == (2, 1):
-        return Form(ONE, (other,))
-    return None
-
-
-def _index_form(writer: Writer, node: Node, slot: int) -> Form | None:
-    key, operand = node.args[1], node.operands[0]
-    if not issubclass(type(key), int) or len(operand.shape) != 1:
-        return None
-    n = operand.size
-    entries = [ONE if i == key % n else ZERO for i in range(n)]
-    if n <= WRITTEN_OUT:
-        return Form(ONE, (Expr("entries", *entries),))
-    return Form(ONE, (Expr("unit", str(key % n)),))
-
-
-def _list_form(writer: Writer, node: Node, slot: int) -> Form | None:
-    if node.operands[slot].shape or len(node.args) > WRITTEN_OUT:
-        return None
-    entries = [ONE if _is_operand(a, slot) else ZERO for a in node.args]
-    return Form(ONE, (Expr("transpose", Expr("entries", *entries)),))
-
-
-_MATRICES: dict[Any, Callable[[Writer, Node, int], Form | None]] = {
-    np.sum: _sum_form,
-    np.mean: _mean_form,
-    np.matmul: _product_form,
-    np.dot: _product_form,
-    operator.getitem: _index_form,
-    stacked: _list_form,
-}

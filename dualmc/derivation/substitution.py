@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from dualmc.derivation.chain_rule import Derivation
-from dualmc.derivation.forms import Form, compose, elementwise, listed, plus
-from dualmc.derivation.notation.symbols import ONE, ZERO, Expr, substitute
+from dualmc.derivation.forms import Form, compose, elementwise, listed, plus, terms_of
+from dualmc.derivation.notation.replacing import substitute
+from dualmc.derivation.notation.symbols import ONE, ZERO, Expr
 from dualmc.derivation.partials import Partial
 from dualmc.derivation.textbook import LONGEST
 from dualmc.graph.nodes import Node
@@ -67,7 +68,16 @@ def substituted(form: Form, values: dict[str, Expr]) -> Form | None:
     for factor in form.factors:
         if factor.op in ("diagonal", "row", "column"):
             e = substitute(factor.args[0], values)
+            if e.is_array and e.shape != factor.args[0].shape:
+                return None  # tidied, it would have to be repeated
             next_ = elementwise(e, factor.op) if factor.args[0].is_array else Form(ONE, (factor,))
+        elif factor.op == "total":
+            next_ = Form(ZERO)
+            for term in terms_of(Form(ONE, (factor,))):
+                part = substituted(term, values)
+                if part is None:
+                    return None
+                next_ = plus(next_, part)
         else:
             next_ = Form(ONE, (_replaced(factor, values),))
         out = compose(out, next_)
@@ -80,7 +90,7 @@ def _replaced(e: Expr, values: dict[str, Expr]) -> Expr:
     """`substitute`, except in the names of derivatives."""
     if e.op in ("derivative", "partial"):
         return e
-    if e.op in ("symbol", "entries", "rows", "list", "transpose"):
+    if e.op in ("symbol", "entries", "rows", "list", "transpose", "row", "column", "diagonal"):
         return substitute(e, values)
     args = [_replaced(a, values) if isinstance(a, Expr) else a for a in e.args]
-    return Expr(e.op, *args, is_array=e.is_array)
+    return Expr(e.op, *args, shape=e.shape)

@@ -17,19 +17,17 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.errors import OWN, TangentLostError
+from dualmc.kernels.halving import (
+    CONFIRMED,
+    LEAST,
+    LEAST_IN_TABLE,
+    PARALLEL,
+    POWER,
+    RATE,
+    SHRINKS,
+    STEADY,
+)
 from dualmc.kernels.payload import values
-
-# Comparisons of one place before derivatives are looked at; where one value is compared with plain
-# numbers, which may be a search in a table, more than tables have entries.
-LEAST, LEAST_IN_TABLE = 5, 24
-RATE = 0.6  # halvings per comparison, at least
-CONFIRMED = 6  # derivatives looked at, one after the other
-# How the difference shrinks in half of these: more slowly than in Newton's method; and the power of
-# that by which its derivative shrinks at most (1/2 where the residuals of both ends are multiplied,
-# 1 where the iterates converge with their derivatives).
-SHRINKS, POWER = (1e-3, 0.4), 0.65
-STEADY = (0.03, 4.0)  # by what the derivative may change, in the later half and over all
-PARALLEL = 0.5  # the cosine between derivatives that follow each other, at least
 
 
 class Site:
@@ -143,13 +141,16 @@ def _look(site, gap, level, frame):
     found.append((abs(_number(gap)), norm, slope / norm))
     del found[:-CONFIRMED]
     if len(found) == CONFIRMED and low != high and _is_halving(found):
-        raise TangentLostError(
-            f"A comparison (in {frame.f_code.co_name}, line {frame.f_lineno}) decides ever closer "
-            f"to where it would switch, as in bisection: what that finds has not the derivative of "
-            f"the root. Give it with dualmc.custom_root(residual, solver), or have a step of "
-            f"Newton's method follow.",
-            level=level,
-        )
+        raise TangentLostError(told(frame.f_code.co_name, frame.f_lineno), level=level)
+
+
+def told(name, line):
+    """The sentence about a comparison in the function `name`."""
+    return (
+        f"A comparison (in {name}, line {line}) decides ever closer to where it would switch, as "
+        f"in bisection: what that finds has not the derivative of the root. Give it with "
+        f"dualmc.custom_root(residual, solver), or have a step of Newton's method follow."
+    )
 
 
 def _is_halving(found):

@@ -8,7 +8,8 @@ f reads elsewhere are what they were; `arithmetic/` turns the program into array
 `machine/` makes loops and code of these; `result` lays out the Jacobian; `decisions` sees whether f
 would decide as it did; `verify` compares with fresh calls; `path` is one way through f, `paths` all
 of them; `structures` is around these where x is a dict, say; `export/` hands machine code to those
-who call without Python; `fresh_calls` and `copying` are for calls without machine code, and copies.
+who call without Python, `saved/` keeps it in files; `fresh_calls` and `copying` are for calls
+without machine code, and copies.
 
 It may use `forward`, `reverse` and `second`, and all below these.
 """

@@ -1,7 +1,7 @@
-"""Copies of prepared functions: machine code does not travel, its function does.
+"""Copies of prepared functions, and what pickle asks for.
 
-On the other side f is prepared again, at the point of the first recording.  Where pickle cannot
-take f (a lambda, a function in a function), cloudpickle or dill do, if they are installed.
+Where pickle cannot take f (a lambda, a function in a function), cloudpickle or dill do, if they are
+installed.
 """
 
 import pickle

@@ -101,6 +101,7 @@ class Path:
         self.is_mixed = is_large or _is_mixed(plan([*entries, *asking]))
         self.code = self.compiled()
         self._with_value = None  # (code, where it puts the value), once somebody asks
+        self._kept_value = None  # a function that gives these, of a path from a file
         self._lock = threading.Lock()
 
     @classmethod
@@ -114,8 +115,19 @@ class Path:
         return path
 
     def state(self):
-        """What can be kept of it, but for its `arithmetic` and its check."""
-        left_out = ("arithmetic", "_arithmetic", "_lock", "matrix", "begin", "check", "outside")
+        """What can be kept of it, but for its code, its `arithmetic` and its check."""
+        left_out = (
+            "code",
+            "_with_value",
+            "_kept_value",
+            "arithmetic",
+            "_arithmetic",
+            "_lock",
+            "matrix",
+            "begin",
+            "check",
+            "outside",
+        )
         state = {name: v for name, v in self.__dict__.items() if name not in left_out}
         return {**state, "_budget": self._budget.seconds}
 
@@ -155,10 +167,15 @@ class Path:
         NotReplayable
             At the first call, if the value is not that of the fresh calls.
         """
-        code, memory = self._code_with_value()
+        code, memory = self.code_with_value()
         return self.run(code, inputs, memory)
 
-    def _code_with_value(self):
+    @property
+    def has_code_with_value(self):
+        return self._with_value is not None or self._kept_value is not None
+
+    def code_with_value(self):
+        """The code for value and entries, and the memory where it puts the value."""
         if self._with_value is None:
             with self._lock:  # a program of its own, so that others need not compute the value
                 if self._with_value is None:
@@ -166,6 +183,8 @@ class Path:
         return self._with_value
 
     def _made_with_value(self):
+        if self._kept_value is not None:
+            return self._kept_value()
         self._budget.begin()
         memory, sinks = self._value_sinks()
         code = self._compiled([*sinks, *self.arithmetic.entries, *self.arithmetic.asking])
@@ -189,7 +208,7 @@ class Path:
         """
         if self._asked is not None:
             return None
-        code, memory = self._code_with_value() if with_value else (self.code, None)
+        code, memory = self.code_with_value() if with_value else (self.code, None)
         return Program(code, self.begin(), memory) if len(code.parts) == 1 else None
 
     def way(self, is_value, is_derivative):

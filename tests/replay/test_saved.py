@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ CASES = {
     "dense": (stencil, (X,), (X[::-1].copy(),), {}),
     "csr": (stencil, (X,), (X[::-1].copy(),), {"sparse": True}),
     "csc": (stencil, (X,), (X[::-1].copy(),), {"sparse": "csc"}),
+    "banded": (np.diff, (X,), (X[::-1].copy(),), {"sparse": "banded"}),
     "coo": (stencil, (X,), (X[::-1].copy(),), {"sparse": "coo"}),
     "several": (scaled, (X, 2.0, 3), (X + 1, 1.5, 3), {"argnums": (0, 1)}),
     "denominator": (scaled, (X, 2.0, 3), (X + 1, 1.5, 3), {"layout": "denominator"}),
@@ -169,6 +171,38 @@ def test_what_is_read_outside_is_checked_after_loading_too(tmp_path):
     scope["K"] = 5.0
     np.testing.assert_array_equal(J(X), np.diag(10 * X))
     assert J.fresh_calls == 1
+
+
+def test_errors_of_arithmetic_are_what_they_are_to_f(tmp_path):
+    def f(x):
+        try:
+            return x / x[0]
+        except (FloatingPointError, RuntimeWarning):
+            return 3 * x
+
+    dm.prepare(f, X).save(tmp_path / "J")
+    at_zero = np.zeros(4)
+    with np.errstate(all="raise"):
+        J = dm.load(tmp_path / "J", f)
+        np.testing.assert_array_equal(J(at_zero), 3 * np.eye(4))
+        assert J.replays == 0
+    np.testing.assert_array_equal(J(X), dm.jacobian_fwd(f, X))
+    assert J.replays == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dm.prepare(f, X).save(tmp_path / "J")
+    J = dm.load(tmp_path / "J", f)  # where warnings are errors
+    np.testing.assert_array_equal(J(at_zero), 3 * np.eye(4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isnan(J(at_zero)[:, 0]).all()
+
+
+def test_many_points(tmp_path):
+    J = dm.prepare(stencil, X)
+    J.save(tmp_path / "J")
+    points = np.random.default_rng(1).normal(size=(50, 4))
+    assert same_bits(J(points, batch=True), dm.load(tmp_path / "J")(points, batch=True))
 
 
 def test_an_existing_file_is_replaced_and_any_name_will_do(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from numba.core.untyped_passes import IRProcessing
 from dualmc.compiled.arena import has_room
 from dualmc.compiled.copying.fusion import DualRewrites
 from dualmc.compiled.copying.promoting import PROMOTES, Promoted, Uses
+from dualmc.compiled.language.halving import Halving
 from dualmc.compiled.language.rewriting import Language
 
 MAKES_ARRAYS = "_dualmc_makes_arrays"
@@ -103,6 +104,7 @@ class DualCompiler(CompilerBase):
 
     def define_pipelines(self):
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(Halving, IRProcessing)
         passes.add_pass_after(NearTheInput, IRProcessing)
         passes.add_pass_after(Language, IRProcessing)
         passes.add_pass_after(Promoted, IRProcessing)

@@ -59,8 +59,12 @@ class LatexPrinter(Typeset):
         "derivative": (r"\frac{d %s}{d %s}", 0, 0),
         "partial": (r"\frac{\partial %s}{\partial %s}", 0, 0),
         "diagonal": (r"\mathrm{diag}\left(%s\right)", 0),
+        "vec": (r"\mathrm{vec}\left(%s\right)", 0),
     }
-    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5)}
+    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5), "kron": (r" \otimes ", 5)}
+
+    def sized(self, name: str, *size: str) -> str:
+        return f"{name}_{{{','.join(size)}}}" if size else name
 
     def word(self, text: str) -> str:
         return rf"\text{{{escaped(text)}}}"
@@ -193,7 +197,7 @@ def _picture(layout: Layout) -> str:
 
 _ASCII = str.maketrans(
     {**{c: str(i) for i, c in enumerate("₀₁₂₃₄₅₆₇₈₉")}, "−": "-", "·": "*", "…": "...", "×": "x",
-     "ᵀ": "^T", "π": "pi", "≤": "<=", "≥": ">=", "≠": "!=", "∂": "d"}
+     "ᵀ": "^T", "π": "pi", "⊗": "kron ", "≤": "<=", "≥": ">=", "≠": "!=", "∂": "d"}
 )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ class MathPrinter(Typeset):
         "derivative": (_fraction("d"), 0, 0),
         "partial": (_fraction("∂"), 0, 0),
     }
-    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5)}
+    joints = {"scaled": (thin, 4), "product": (thin, 5), "dot": (dot, 5), "kron": ("<mo>⊗</mo>", 5)}
 
     def row(self, *parts: str) -> str:
         return _mrow(*parts)
@@ -122,8 +122,20 @@ class MathPrinter(Typeset):
     def on_written(self, a: Expr, key: str, b: Expr) -> str:
         return _mrow(self.write(a, 7), self.word(f" with [{key}] = "), self.write(b))
 
-    def on_identity(self) -> str:
-        return _mi("I")
+    def on_identity(self, *size: str) -> str:
+        return self.sized(_mi("I"), *size)
+
+    def on_commutation(self, *size: str) -> str:
+        return self.sized(_mi("K"), *size)
+
+    def sized(self, name: str, *size: str) -> str:
+        if not size:
+            return name
+        below = [f"<mn>{n}</mn>" for n in size]
+        return f"<msub>{name}{below[0] if len(below) == 1 else _listed(below)}</msub>"
+
+    def on_vec(self, e: Expr) -> str:
+        return _applied("vec", self.group(self.write(e)))
 
     def on_diagonal(self, e: Expr) -> str:
         return _applied("diag", self.group(self.write(e)))

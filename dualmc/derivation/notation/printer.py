@@ -15,7 +15,7 @@ FUNCTIONS = {"log": "ln", "maximum": "max", "minimum": "min", "absolute": "abs"}
 _TIGHTNESS = {
     "where": 0, "equals": 0, "lt": 1, "le": 1, "gt": 1, "ge": 1, "eq": 1, "ne": 1, "and": 0,
     "or": 0, "add": 2, "subtract": 2, "total": 2, "negative": 3, "scaled": 4, "multiply": 4,
-    "chain": 4, "divide": 4, "product": 4, "dot": 4, "power": 6, "transpose": 6,
+    "chain": 4, "divide": 4, "product": 4, "dot": 4, "kron": 3, "power": 6, "transpose": 6,
 }  # fmt: skip
 ATOM = 7
 
@@ -151,8 +151,18 @@ class Printer:
 
     # --- Jacobians -------------------------------------------------------------------------------
 
-    def on_identity(self) -> str:
-        return "I"
+    def on_identity(self, *size: str) -> str:
+        return self.sized("I", *size)
+
+    def on_ones(self, size: str) -> str:
+        return self.sized(self.ones, size)
+
+    def on_commutation(self, *size: str) -> str:
+        return self.sized("K", *size)
+
+    def sized(self, name: str, *size: str) -> str:
+        """The name of a matrix with its size."""
+        return "_".join([name, *size])
 
     def on_column(self, e: Expr) -> str:
         return self.ones if _is_one(e) else self.write(e)

@@ -29,23 +29,31 @@ class Expr:
         comparison, or one of the forms of `forms.py`.
     args : tuple
     key : str
-        Equal for equal formulas.
+        Equal for equal formulas, in whatever order their terms and factors stand.
     size : int
         Operations and operands in it.
-    is_array : bool
-        Whether its value has elements, rather than being one number.
+    shape : tuple of int
+        That of its value; of an element-wise operation by default what its operands broadcast to.
     """
 
-    __slots__ = ("op", "args", "key", "size", "is_array")
+    __slots__ = ("op", "args", "key", "size", "shape")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, op: str, *args: Any, is_array: bool | None = None) -> None:
+    def __init__(self, op: str, *args: Any, shape: tuple[int, ...] | None = None) -> None:
         self.op = op
         self.args = args
-        self.key: str = f"{op}({','.join(a.key if isinstance(a, Expr) else str(a) for a in args)})"
+        keys = [a.key if isinstance(a, Expr) else str(a) for a in args]
+        if op in _COMMUTATIVE:
+            keys.sort()
+        self.key: str = f"{op}({','.join(keys)})"
         parts = [a for a in args if isinstance(a, Expr)]
         self.size: int = 1 + sum(a.size for a in parts)
-        self.is_array: bool = any(a.is_array for a in parts) if is_array is None else is_array
+        self.shape: tuple[int, ...] = broadcast(parts) if shape is None else shape
+
+    @property
+    def is_array(self) -> bool:
+        """Whether its value has elements, rather than being one number."""
+        return bool(self.shape)
 
     def __repr__(self) -> str:
         return self.key
@@ -65,6 +73,21 @@ class Expr:
                 return expr(a if condition else b)
             return Expr("where", condition, expr(a), expr(b))
         return apply(function, *map(expr, args))
+
+
+# Operations on numbers, or element by element: products of matrices are another.
+_COMMUTATIVE = ("add", "multiply")
+
+
+def broadcast(parts: list[Expr]) -> tuple[int, ...]:
+    """The shape of an element-wise operation."""
+    shape: tuple[int, ...] = ()
+    for part in parts:
+        if part.shape and part.shape != shape:
+            depth = max(len(shape), len(part.shape))
+            padded = [(1,) * (depth - len(s)) + s for s in (shape, part.shape)]
+            shape = tuple(map(max, *padded))
+    return shape
 
 
 def _operators() -> None:
@@ -87,8 +110,8 @@ _operators()
 # --- Leaves --------------------------------------------------------------------------------------
 
 
-def symbol(name: str, is_array: bool = False) -> Expr:
-    return Expr("symbol", name, is_array=is_array)
+def symbol(name: str, shape: tuple[int, ...] = ()) -> Expr:
+    return Expr("symbol", name, shape=shape)
 
 
 def number(value: Any) -> Expr:
@@ -127,7 +150,7 @@ class Numbers:
 
 def value(array: Any) -> Expr:
     """The formula that is an array of plain numbers."""
-    return Expr("value", Numbers(array), is_array=False)
+    return Expr("value", Numbers(array), shape=())
 
 
 def equals(*sides: Expr) -> Expr:
@@ -295,22 +318,7 @@ def call(name: str, *args: Any) -> Expr:
     return Expr("call", name, *map(expr, args))
 
 
-def substitute(e: Expr, values: dict[str, Expr]) -> Expr:
-    """`e` with symbols replaced, tidied."""
-    if e.op == "symbol":
-        return values.get(e.args[0], e)
-    args = [substitute(a, values) if isinstance(a, Expr) else a for a in e.args]
-    rebuild = _REBUILD.get(e.op)
-    return Expr(e.op, *args, is_array=e.is_array) if rebuild is None else rebuild(*args)
-
-
-_REBUILD: dict[str, Callable[..., Expr]] = {
-    "add": add,
-    "subtract": subtract,
-    "multiply": multiply,
-    "divide": divide,
-    "power": power,
-    "negative": negative,
-    "call": call,
-    "where": lambda c, a, b: a if a.key == b.key else Expr("where", c, a, b),
-}
+def transposed(a: Expr) -> Expr:
+    if a.op in ("transpose", "identity"):
+        return a if a.op == "identity" else a.args[0]
+    return Expr("transpose", a, shape=a.shape[::-1])

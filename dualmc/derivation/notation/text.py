@@ -22,12 +22,14 @@ class Text(Printer):
         "derivative": ("d%s/d%s", 0, 0),
         "partial": ("∂%s/∂%s", 0, 0),
         "diagonal": ("diag(%s)", 0),
+        "vec": ("vec(%s)", 0),
     }
     joints = {
         "chain": (" * ", 5),
         "scaled": (" * ", 4),
         "product": (" @ ", 5),
         "dot": (" . ", 5),
+        "kron": (" kron ", 5),
     }
 
     def on_symbol(self, name: str) -> str:
@@ -82,7 +84,7 @@ class Compact(Text):
     ones = "1"
     transposed = "%sᵀ"
     comparisons = Text.comparisons | {"le": "≤", "ge": "≥", "ne": "≠", "eq": "="}
-    joints = Text.joints | {"product": (" ", 5), "dot": (" · ", 5)}
+    joints = Text.joints | {"product": (" ", 5), "dot": (" · ", 5), "kron": (" ⊗ ", 5)}
 
     def on_number(self, x: Fraction) -> str:
         return digits(x).replace("-", "−")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dualmc.replay.export.served import Refused, Served, serve
+from dualmc.replay.export.served import Refused, Served, chosen, inputs_named, serve
+from dualmc.replay.recording.program import NotReplayable
 
 
 class Exported:
@@ -147,6 +148,66 @@ class Exported:
         remade = _again(self, served, "cfunc", options)
         return cfunction.made(served, signature, entry, order, remade)
 
+    def to_c(
+        self, name: str | None = None, what: str = "both", points: Sequence[tuple] = ()
+    ) -> str:
+        """The source in C99 of a function that computes what the machine code does.
+
+        It needs nothing but the C library, and can be compiled for any machine.  What is checked
+        and what is frozen is as for `njit`: ``int name(const double *x, ..., double *value, double
+        *derivative)`` takes a pointer per argument of f that is a float or an array of floats,
+        then one per result, all in C order, and returns 0, or 1: f goes another way there, 2: a
+        derivative is infinite or NaN, 16: no memory is left; results are NaN then.  Of a sparse
+        Jacobian the derivative is its nonzeros, and the arrays ``name_indptr`` and ``name_indices``
+        are the pattern, as in `scipy.sparse.csr_array`.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of the C function; by default that of f.
+        what, points
+            As for `njit`.
+
+        Returns
+        -------
+        source : str
+
+        Raises
+        ------
+        As `njit`, and ValueError for what is no name in C.
+
+        Examples
+        --------
+        >>> import numpy as np, dualmc as dm
+        >>> source = dm.prepare(lambda x: x * np.sin(x), np.ones(3)).to_c("wave")
+        >>> print(source.partition("Returns")[0])
+        /* The value and the derivative of <lambda>.
+        <BLANKLINE>
+           int wave(const double *x, double *value, double *derivative);
+        <BLANKLINE>
+           x: shape (3,), in C order
+           value: shape (3,), in C order
+           derivative: shape (3, 3), in C order
+        <BLANKLINE>
+        <BLANKLINE>
+        """
+        from dualmc.replay.export import c_source
+
+        label = _check_plain(self, "to_c")
+        name = label if name is None else name
+        c_source.check_name(name)
+        prepared: Any = self
+        paths, layout = prepared._paths, prepared._given["layout"]
+        fitting, refuse = chosen(
+            "Prepared.to_c", label, paths, prepared._point, layout, what, points
+        )
+        inputs = inputs_named(prepared._f, fitting[0][0], paths)
+        has = what != "derivative", what != "value"
+        try:
+            return c_source.source(name, label, inputs, fitting, *has)
+        except NotReplayable as problem:
+            return refuse(str(problem))
+
     def _entry(self, what: str, points: Sequence[tuple]) -> Any:
         from dualmc.replay.export import nopython
 
@@ -155,6 +216,16 @@ class Exported:
 
 
 def _served(prepared: Any, caller: str, what: str, points: Sequence[tuple]) -> Served:
+    name = _check_plain(prepared, caller)
+    layout = prepared._given["layout"]
+    return serve(
+        f"Prepared.{caller}", name, prepared._f, prepared._paths, prepared._point, layout, what,
+        points,
+    )  # fmt: skip
+
+
+def _check_plain(prepared: Any, caller: str) -> str:
+    """The name of f, which has arrays for arguments and is not compiled by Numba."""
     f = prepared._f
     name = getattr(f, "__name__", type(f).__name__)
     caller = f"Prepared.{caller}"
@@ -168,8 +239,7 @@ def _served(prepared: Any, caller: str, what: str, points: Sequence[tuple]) -> S
             f"{caller}: {name} is compiled by Numba itself. In nopython code call {name}, and "
             f"dualmc.jit_jacobian({name}) for its Jacobian; numba.cfunc gives either an address."
         )
-    layout = prepared._given["layout"]
-    return serve(caller, name, f, prepared._paths, prepared._point, layout, what, points)
+    return name
 
 
 def _again(prepared: Any, served: Served, method: str, options: dict) -> tuple:

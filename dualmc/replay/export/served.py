@@ -110,8 +110,8 @@ def _parts(path, count):
     return found
 
 
-def serve(caller, name, f, paths, point, layout, what, points):
-    """The `Served` of a prepared function, as everything outside is now.
+def chosen(caller, name, paths, point, layout, what, points):
+    """The (key, path) pairs of the ways that are served, and ``refuse(why)``.
 
     Raises
     ------
@@ -149,10 +149,22 @@ def serve(caller, name, f, paths, point, layout, what, points):
         )
     if len(set(map(_layout, known))) > 1:
         refuse("its ways have results of several shapes or sparsity patterns")
+    return fitting, refuse
+
+
+def serve(caller, name, f, paths, point, layout, what, points):
+    """The `Served` of a prepared function, as everything outside is now.
+
+    Raises
+    ------
+    Refused
+    """
+    fitting, refuse = chosen(caller, name, paths, point, layout, what, points)
+    known = tuple(path for _, path in fitting)
     cached = paths.served.get(what)
     if cached is not None and cached[0] == known:
         return cached[1]
-    inputs = _inputs(f, fitting[0][0], paths)
+    inputs = inputs_named(f, fitting[0][0], paths)
     alone = _alone(fitting, inputs, what, refuse)
     at = [_point(key, path, point) for key, path in fitting]
     label = f"{what} of {name}"
@@ -181,7 +193,7 @@ def _point(key, path, point):
     return tuple(arguments_of(key, point, path.witnesses[0][0]))
 
 
-def _inputs(f, key, paths):
+def inputs_named(f, key, paths):
     names = _names(f, len(key))
     return [
         Input(names[i], wanted.shape, i in paths.active)

@@ -78,7 +78,7 @@ class Written:
         """One function, or one that calls several of bounded size in turn."""
         functions = [
             self._written(module, f"{name}_{i}", group)
-            for i, group in enumerate(_grouped(self._pieces(phases)))
+            for i, group in enumerate(grouped(self.pieces(phases)))
         ]
         if len(functions) == 1:
             return functions[0]
@@ -96,7 +96,7 @@ class Written:
             write(function, *args)
         return function.end()
 
-    def _pieces(self, phases):
+    def pieces(self, phases):
         """Pairs: how long a piece of code is, and what writes it, with its arguments."""
         plan = self.plan
         if -1 in phases:
@@ -230,7 +230,7 @@ def _compiled(written, phases):
     return engine.compiled(count, module)
 
 
-def _grouped(pieces):
+def grouped(pieces):
     groups, length = [[]], 0
     for weight, piece in pieces:
         if groups[-1] and length + weight > LONGEST:

@@ -18,7 +18,7 @@ _LIBRARY = {
     "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "arctan2": "atan2", "hypot": "hypot",
     "fmod": "fmod",
 }  # fmt: skip
-_FUNCTIONS = {op: f"llvm.{name}.f64" for op, name in _INTRINSICS.items()} | _LIBRARY
+FUNCTIONS = {op: f"llvm.{name}.f64" for op, name in _INTRINSICS.items()} | _LIBRARY
 _COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
                 "equal": "==", "not_equal": "!="}  # fmt: skip
 _ARITHMETIC = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
@@ -38,8 +38,8 @@ def operation(builder, op, v):
     zero, one = ir.Constant(DOUBLE, 0.0), ir.Constant(DOUBLE, 1.0)
     if op in _ARITHMETIC:
         return getattr(builder, _ARITHMETIC[op])(*v)
-    if op in _FUNCTIONS:
-        return _called(builder, _FUNCTIONS[op], v)
+    if op in FUNCTIONS:
+        return _called(builder, FUNCTIONS[op], v)
     if op in _COMPARISONS:
         compare = builder.fcmp_unordered if op == "not_equal" else builder.fcmp_ordered
         return compare(_COMPARISONS[op], *v)

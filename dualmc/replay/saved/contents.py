@@ -1,7 +1,5 @@
 """A prepared function as bytes, and from bytes: all of its ways, and what they were made for."""
 
-import numpy as np
-
 from dualmc.calls.structures.flat import Flat
 from dualmc.calls.structures.trees import Structure
 from dualmc.kernels.compiling import HAS_COMPILER
@@ -128,8 +126,7 @@ def _ways(state, f, label, is_same_machine):
     for way in state["ways"]:
         for name in way["imported"]:
             _import(name)
-        with np.errstate(all="warn"):
-            outside, problem = ways.outside_of(f, way)
+        outside, problem = ways.outside_of(f, way)
         if problem is None:
             found.append(ways.restored(way, outside, is_same_machine))
         problems.append(problem)

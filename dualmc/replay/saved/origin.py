@@ -1,6 +1,8 @@
 """Where a function is found again in another process: by its name, or by what it was pickled as."""
 
+import hashlib
 import importlib
+import os
 import pickle
 import sys
 
@@ -15,38 +17,50 @@ def label_of(f):
 def kept(f):
     """The dict that says where f is.
 
-    A function that its module has under its name is looked up there: it is the code of now that a
-    saved program is compared with.  Others, and those of a script, are pickled too.
+    A function that its module has under its name is looked up there, so that a saved program is
+    compared with the code of now.  Others are pickled: by reference if that can be done, else by
+    value, with the file that their code is in.
     """
     module, name = getattr(f, "__module__", None), getattr(f, "__qualname__", None)
-    has_name = type(module) is str and type(name) is str and _found(module, name) is f
-    packed = None
-    if not has_name or module == "__main__":
-        packed = _packed(f)
+    has_name = type(module) is str and type(name) is str and _named(module, name) is f
+    by_reference = None
+    if not has_name:
+        try:
+            by_reference = pickle.dumps(f)
+        except Exception:  # a lambda, a function in a function
+            pass
+    is_of_script = b"__main__" in (by_reference or b"__main__")
     return {
         "label": label_of(f),
-        "module": module if has_name else None,
-        "name": name if has_name else None,
-        "packed": packed,
+        "name": (module, name) if has_name else None,
+        "by reference": by_reference,
+        "by value": by_value(f)
+        if is_of_script and (not has_name or module == "__main__")
+        else None,
+        "file": _file_of(f),
     }
 
 
-def _found(module, name):
+def _named(module, name):
     found = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
 
 
-def _packed(f):
-    """f pickled; a function of a script by value, as another one does not have it."""
-    is_of_script = getattr(f, "__module__", None) == "__main__"
-    if not is_of_script:
-        try:
-            return pickle.dumps(f)
-        except Exception:  # a lambda, a function in a function
-            pass
-    return by_value(f)
+def _file_of(f):
+    """(file of f's code, digest of it), as far as there is one."""
+    f = getattr(f, "func", f)  # of a partial
+    code = getattr(f, "__code__", None) or getattr(type(f).__call__, "__code__", None)
+    return None if code is None else _digest(code.co_filename)
+
+
+def _digest(file):
+    try:
+        with open(file, "rb") as text:
+            return os.path.realpath(file), hashlib.sha1(text.read()).hexdigest()
+    except OSError:
+        return None
 
 
 def found(origin):
@@ -56,22 +70,38 @@ def found(origin):
     ------
     Unusable
     """
-    label, module, name = origin["label"], origin["module"], origin["name"]
-    if module is not None:
+    why = "has no name under which another process would find it"
+    if origin["name"] is not None:
+        module, name = origin["name"]
         try:
             importlib.import_module(module)
         except ImportError as problem:
             why = f"is in the module {module}, which cannot be imported here ({problem})"
         else:
-            f = _found(module, name)
+            f = _named(module, name)
             if f is not None:
                 return f
             why = f"was {name} in the module {module}, which has no such name here"
-    else:
-        why = "has no name under which another process would find it"
-    if origin["packed"] is not None:
+    if origin["by reference"] is not None:
         try:
-            return pickle.loads(origin["packed"])
+            return pickle.loads(origin["by reference"])
         except Exception as problem:
-            why += f"; nor can it be unpickled ({type(problem).__name__}: {problem})"
-    raise Unusable(f"its function {label} {why}. Give it: load(path, f).")
+            why = f"cannot be unpickled ({type(problem).__name__}: {problem})"
+    if origin["by value"] is not None:
+        file = origin["file"]
+        if file is None or _digest(file[0]) in (None, file):
+            return _unpickled(origin)
+        why = f"has no name, and {file[0]}, in which it was, has been edited"
+    raise _not_found(origin, why)
+
+
+def _unpickled(origin):
+    try:
+        return pickle.loads(origin["by value"])
+    except Exception as problem:
+        why = f"cannot be unpickled ({type(problem).__name__}: {problem})"
+        raise _not_found(origin, why) from None
+
+
+def _not_found(origin, why):
+    return Unusable(f"its function {origin['label']} {why}. Give it: load(path, f).")

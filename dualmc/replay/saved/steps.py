@@ -146,8 +146,8 @@ def dumps(value):
         else:
             return file.getvalue()
     raise Unsaved(
-        f"it has a step that pickle does not take ({type(problem).__name__}: {problem}); define "
-        f"what it uses at the top level of a module, or install cloudpickle"
+        f"a step of it cannot be pickled ({type(problem).__name__}: {problem}); define what it "
+        f"uses at the top level of a module"
     )
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import pathlib
 import platform
 import sys
@@ -19,9 +20,12 @@ FORMAT = 1
 def of_dualmc():
     """A digest of dualmc's own code."""
     digest = hashlib.sha1()
-    home = pathlib.Path(__file__).parents[2]
-    for file in sorted(home.rglob("*.py")):
-        digest.update(file.read_bytes())
+    for folder, inner, names in os.walk(pathlib.Path(__file__).parents[2]):
+        inner.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), "rb") as file:
+                    digest.update(name.encode() + file.read())
     return digest.hexdigest()[:16]
 
 

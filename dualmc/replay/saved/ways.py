@@ -32,17 +32,19 @@ def kept(f, key, path):
         outside = Outside(f, path.fixed, True, path.outside.action)
     except Unknown as problem:
         raise Unsaved(str(problem)) from None
-    state = path.state()
-    code, value = state.pop("code"), state.pop("_with_value")
+    value = None
+    if path.has_code_with_value:
+        code, memory = path.code_with_value()
+        value = code.state(), memory.offset, memory.size
     return {
         "key": key,
         "fixed": path.fixed,
         "action": outside.action,
         "prints": outside.prints,
         "imported": outside.imported,
-        "state": state,
-        "code": code.state(),
-        "value": value and (value[0].state(), value[1].offset, value[1].size),
+        "state": path.state(),
+        "code": path.code.state(),
+        "value": value,
         "program": zlib.compress(steps.dumps(leaves.flattened(path.arithmetic)), LEVEL),
     }
 
@@ -80,18 +82,21 @@ def restored(way, outside, is_same_machine):
     path = Path.of_state(way["state"], arithmetic)
     path.fixed = way["fixed"]
     path.outside, path.check = outside, outside.check
-    path._with_value = None
+    path._with_value = path._kept_value = None
     if not is_same_machine:
         path.code = path.compiled()
         return way["key"], path
     count = path._count_of_inputs
     path.code = Code.of_state(way["code"], count)
     if way["value"]:
-        state, offset, size = way["value"]
-        memory = Memory(size)
-        memory.offset = offset
-        path._with_value = Code.of_state(state, count), memory
+        path._kept_value = functools.partial(_code_with_value, count, *way["value"])
     return way["key"], path
+
+
+def _code_with_value(count, state, offset, size):
+    memory = Memory(size)
+    memory.offset = offset
+    return Code.of_state(state, count), memory
 
 
 def _opened(program):
