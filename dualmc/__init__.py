@@ -34,6 +34,7 @@ from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
+from dualmc.counting.crossover import Crossover, crossover
 from dualmc.explain import Explanation, explain
 from dualmc.pictures.spy import spy
 from dualmc.check import check_jacobian
@@ -74,6 +75,8 @@ __all__ = [
     "hvp",
     "compare",
     "Comparison",
+    "crossover",
+    "Crossover",
     "explain",
     "Explanation",
     "spy",

@@ -15,8 +15,10 @@ from dualmc.calls.request import Request, opened
 from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import blocks_of
-from dualmc.derivation.notation.blocks import text_of
+from dualmc.derivation.notation import latex
+from dualmc.derivation.notation.blocks import Picture, text_of
 from dualmc.derivation.notation.latex import latex_of
+from dualmc.derivation.notation.markdown import markdown_of
 from dualmc.derivation.notation.page import fragment_of, page_of
 from dualmc.derivation.notation.symbols import equals
 from dualmc.derivation.notation.text import Text
@@ -155,7 +157,15 @@ class Explanation:
         return page_of(self._blocks, title)
 
     def _repr_html_(self) -> str:
+        """What notebooks show; they prefer it to the two below."""
         return fragment_of(self._blocks)
+
+    def _repr_latex_(self) -> str:
+        """What a notebook that becomes a PDF shows."""
+        return latex.fragment_of([b for b in self._blocks if not isinstance(b, Picture)])
+
+    def _repr_markdown_(self) -> str:
+        return markdown_of(self._blocks)
 
     def save(self, path: str | Path) -> None:
         """Write the derivation to a file: HTML, LaTeX or text by its suffix.

@@ -37,7 +37,7 @@ class Derivation:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.writer = Writer(graph.constants)
+        self.writer = Writer(graph)
         self.partials: dict[Node, list[Partial]] = {}
         self.reached = {x: self._reached(x) for x in graph.inputs}
         self.forward: dict[Node, dict[Node, Any]] | None = None

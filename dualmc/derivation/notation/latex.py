@@ -134,9 +134,13 @@ def _function(name: str) -> str:
 
 def latex_of(blocks: Sequence[Any]) -> str:
     """The blocks as a LaTeX document."""
+    return PREAMBLE + fragment_of(blocks) + "\n\\end{document}\n"
+
+
+def fragment_of(blocks: Sequence[Any]) -> str:
+    """The blocks as part of a document that loads amsmath and longtable; TikZ for a picture."""
     printer = LatexPrinter()
-    body = "\n\n".join(_block(block, printer) for block in blocks)
-    return PREAMBLE + body + "\n\\end{document}\n"
+    return "\n\n".join(_block(block, printer) for block in blocks)
 
 
 def _cell(cell: Cell, printer: LatexPrinter) -> str:
