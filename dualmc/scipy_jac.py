@@ -180,6 +180,7 @@ class ScipyJac:
         self._pairs.value_took(seconds)
         if self._convention.is_scalar is None and len(args) > self._number:
             self._scalars[_shape_of(self._asked(args, kwargs))] = np.ndim(y) == 0
+        self._memo.look()
         return self._memo.keep(point, self._key(args), kwargs, y, None), y
 
     def _both(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:

@@ -121,17 +121,17 @@ def _on_mesh(J, args, layout):
 def _lmfit(f, args, kwargs, number):
     """f(params, *args, **kws), by the parameters that vary."""
     params, *rest = args
-    if not hasattr(params, "valuesdict"):
-        raise TypeError(
-            f"scipy_jac: lmfit calls f(params, *args) with lmfit.Parameters; got "
-            f"{type(params).__name__}. For other solvers leave solver out, or name it."
-        )
     names = parameters.names_of(params)
     parts = names, params, tuple(rest), dict(kwargs)
     return Asked(parameters.of_vector, parts, (parameters.vector_of(params),), 0, False)
 
 
 def _lmfit_key(args):
+    if not hasattr(args[0], "valuesdict"):
+        raise TypeError(
+            f"scipy_jac: lmfit calls f(params, *args) with lmfit.Parameters; got "
+            f"{type(args[0]).__name__}. For other solvers leave solver out, or name it."
+        )
     return (parameters.key_of(args[0]), *args[1:])
 
 

@@ -94,14 +94,16 @@ class Memo:
             return None
 
     def keep(self, point, args, kwargs, y, J):
-        """Remember what was computed at `point`, made of `args` before the call; the entry."""
+        """Remember what was computed at `point`, made of `args` before the call; the entry.
+
+        After a `look` at what f reads.
+        """
         if point is None or not (_is_plain(y) and _is_plain(J)):
             return None
         if not point.holds(args, kwargs):
             self.reason = "f changes its arguments"
             self._latest = None
             return None
-        self.look()
         outside = self._outside
         entry = None if outside is None else Entry(point, outside, copied(y), copied(J))
         self._latest = entry

@@ -5,6 +5,7 @@ rounded once, as dual numbers compute it: both sides then evaluate the same.
 """
 
 import functools
+import pathlib
 import threading
 import time
 
@@ -447,3 +448,24 @@ def test_sparse_least_squares_and_hessians():
     energy = dm.scipy_jac(lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2), sparse=True)
     assert energy.hess(np.ones(30)).nnz == 88
     assert type(energy.jac(np.ones(30))) is np.ndarray
+
+
+# --- The pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["lmfit", "iminuit"])
+def test_the_page_of_the_library(library):
+    """docs/with_scipy.md shows them in blocks of their own, which run here."""
+    pytest.importorskip(library)
+    page = pathlib.Path(__file__).parents[2] / "docs" / "with_scipy.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")
+    (block,) = (b.split("```")[0] for b in blocks if b.startswith(f"import {library}\n"))
+    t = np.linspace(0.0, 3.0, 20)
+    names = {"np": np, "dm": dm, "t": t, "y": 5 * np.exp(-t / 2) + 0.05}
+    exec(block, names)
+    if library == "lmfit":
+        assert names["fit"].params["a"].value == pytest.approx(5.0, rel=1e-3)
+        assert names["fit"].params["c"].value == pytest.approx(0.05, rel=1e-3)
+    else:
+        assert names["minuit"].valid
+        assert names["minuit"].ngrad > 0
