@@ -74,8 +74,9 @@ def jacobians(x, views):
     fresh_t, J = seconds(lambda: dm.jacobian_fwd(residuals, x, views, sparse=True), 5)
     prepared_t, _ = seconds(lambda: prepared(x, views), 5)
     # SciPy's differences, told where the nonzeros are: the first Jacobian of a fit.
-    f = Counted(residuals)
-    start = least_squares(f, x, jac_sparsity=abs(J) > 0, max_nfev=1, args=(views,))
+    f, pattern = Counted(residuals), J.copy()
+    pattern.data[:] = 1
+    start = least_squares(f, x, jac_sparsity=pattern, max_nfev=1, args=(views,))
     calls = f.calls - 1
     size = abs(J).max(axis=0).toarray()
     off = (abs(start.jac - J).max(axis=0).toarray() / np.where(size > 0, size, 1)).max()
@@ -85,7 +86,7 @@ def jacobians(x, views):
         ("differences, pattern by hand", f"{calls}", f"> {calls}", f"{-np.log10(off):.1f}"),
         ("differences", f"{x.size}", f"> {x.size}", f"{8e-9 * J.shape[0] * J.shape[1]:.0f} GB"),
     ]
-    return prepared, abs(J) > 0, rows, Figures(J, start.jac, fresh_t / t, prepared_t / t, calls)
+    return prepared, pattern, rows, Figures(J, start.jac, fresh_t / t, prepared_t / t, calls)
 
 
 class Figures(NamedTuple):
