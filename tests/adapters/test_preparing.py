@@ -1,4 +1,4 @@
-"""When `scipy_jac` makes machine code, and that it does so without anybody seeing it in a result."""
+"""When `scipy_jac` makes machine code, and that no result shows it."""
 
 import itertools
 import threading

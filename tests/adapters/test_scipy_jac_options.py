@@ -99,7 +99,7 @@ def test_calls_that_another_solver_makes():
     with raises_literally(TypeError, "lmfit calls f(params, *args) with lmfit.Parameters; got"):
         dm.scipy_jac(f, "lmfit").jac(X)
     with raises_literally(TypeError, "solve_bvp calls fun(x, y), bc(ya, yb), or either with p"):
-        dm.scipy_jac(f, "solve_bvp").jac(X)
+        dm.scipy_jac(f, "solve_bvp").jac(X, X, X, X)
     with raises_literally(TypeError, "curve_fit gives f no keyword arguments; got b. Bind them"):
         dm.scipy_jac(f, "curve_fit").jac(X, 1.0, b=2.0)
     with raises_literally(TypeError, "NonlinearConstraint calls hess(x, v); got 1 arguments."):
