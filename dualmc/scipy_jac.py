@@ -225,7 +225,8 @@ class ScipyJac:
         memo.look()
         number = asked.argnums if isinstance(asked.argnums, int) else asked.argnums[0]
         derived = lambda beside: derivative.fresh(beside)[1]  # noqa: E731
-        self._memories.check(memo.is_changing, memo.kept, args, number, found, derived)
+        has_state = memo.is_changing or memo.reason is not None
+        self._memories.check(has_state, memo.kept, args, number, found, derived)
 
     def _directly(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:
         """What f gives within another derivative call, or where its kinks are looked at."""

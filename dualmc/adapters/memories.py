@@ -16,6 +16,13 @@ from dualmc.errors import TangentLostError
 ENOUGH = 3
 # Difference within a row, relative to its largest entry, that no rounding of x makes.
 LARGE = 1e-3
+# A row of less than this part of the largest entry is 0 but for rounding.
+SMALL = 1e-12
+REMEMBERED = (
+    "scipy_jac: f is no function of its arguments alone: beside this point, by one rounding, its "
+    "derivative is another. It seems to return what it remembers of a call on plain numbers. Take "
+    "its memory out (scipy_jac has one), or give the function behind it."
+)
 
 
 class Memories:
@@ -23,34 +30,45 @@ class Memories:
 
     def __init__(self):
         self._passed = 0  # tests of an f that changes its state
-        self._passed_keeping = 0  # and of those those where it kept the very point
+        self._passed_keeping = 0  # of those, the ones where it kept the very point
 
-    def check(self, is_changing, kept, args, number, found, derived):
+    def check(self, has_state, kept, args, number, found, derived):
         """Raise where ``derived(args)``, `found` at `args`, is another beside the point.
 
-        `kept`: the objects that f's state consists of; `number`: the argument that is varied.
+        `has_state`: whether f's state is known to change, or not known at all; `kept`: the objects
+        that it consists of; `number`: the argument that is varied.
         """
         x = np.asarray(args[number])
+        if x.dtype.kind not in "fiu":
+            return
         is_kept = any(_is_same(a, x) for a in kept)
         if is_kept and self._passed_keeping >= ENOUGH or not is_kept and self._passed:
             return
-        if not (is_kept or is_changing or any(map(_holds_something, kept))):
+        if not (is_kept or has_state or any(map(_holds_something, kept))):
             return
-        beside = [*args]
-        beside[number] = np.where(x == 0, np.finfo(x.dtype).tiny, np.nextafter(x, 0))
-        try:
-            expected = derived(tuple(beside))
-        except Exception:  # f has no value there: nothing to compare with
-            return
-        if _differs(found, expected):
-            raise TangentLostError(
-                "scipy_jac: f is no function of its arguments alone: beside this point, by one "
-                "rounding, its derivative is another. It seems to return what it remembers of a "
-                "call on plain numbers, or what depends on how often it was called. Take its "
-                "memory out (scipy_jac has one), or give the function behind it."
-            )
-        self._passed += 1
-        self._passed_keeping += is_kept
+        x = x if x.dtype.kind == "f" else x.astype(float)
+        tiny, away = np.finfo(x.dtype).tiny, np.copysign(np.inf, x)
+        sides = []
+        for towards, at_zero in ((0.0, tiny), (away, -tiny)):
+            beside = _beside(x, towards, at_zero)
+            try:
+                side = derived((*args[:number], beside, *args[number + 1 :]))
+            except TangentLostError as error:  # it met what it remembers of the other calls here
+                raise TangentLostError(REMEMBERED) from error
+            except Exception:  # f has no value there
+                continue
+            if not _differs(found, side):
+                self._passed += 1
+                self._passed_keeping += is_kept
+                return
+            sides.append(side)
+        if sides and not _differs(sides[0], sides[-1]):  # or it has a kink at the point
+            raise TangentLostError(REMEMBERED)
+
+
+def _beside(x, towards, at_zero):
+    """The point one rounding from `x`."""
+    return np.where(x == 0, x.dtype.type(at_zero), np.nextafter(x, towards, dtype=x.dtype))
 
 
 def _is_same(a, x):
@@ -74,4 +92,5 @@ def _differs(a, b):
         return True
     with np.errstate(invalid="ignore"):
         size = np.abs(b).max(axis=-1, keepdims=True, initial=0.0)
+        size = np.maximum(size, SMALL * size.max(initial=0.0))
         return bool((np.abs(a - b) > LARGE * size).any())
