@@ -11,11 +11,12 @@ those on dual numbers.  Digits are -log10 of the relative error, at most 15.
 
 Goal: on every problem fewer calls, and as many digits, but for half a one that tolerances leave.
 
-Problems: Thurber and MGH17 of NIST StRD (certified); the Lennard-Jones cluster of 13 atoms (energy
--44.326801, Cambridge Cluster Database); Chandrasekhar's H-equation, n = 100 (its residual; Kelley
-1995); HIRES (Hairer and Wanner 1996, IV.10; reference solution of the Test Set for IVP Solvers);
-the heat equation on 200 cells (exact solution of the discrete system); Bratu's boundary value
-problem (closed form); problem 71 of Hock and Schittkowski (optimum 17.0140173).
+Problems: Thurber and MGH17 of NIST StRD (certified), and 1,000 resamples of Thurber; the
+Lennard-Jones cluster of 13 atoms (energy -44.326801, Cambridge Cluster Database); Chandrasekhar's
+H-equation, n = 100 (its residual; Kelley 1995); HIRES (Hairer and Wanner 1996, IV.10; reference
+solution of the Test Set for IVP Solvers); the heat equation on 200 cells (exact solution of the
+discrete system); Bratu's boundary value problem (closed form); problem 71 of Hock and Schittkowski
+(optimum 17.0140173).
 """
 
 import argparse
@@ -83,6 +84,26 @@ def curve(name):
         return digits(found, data.certified)
 
     return f, sides(f, None, "curve_fit"), run
+
+
+def bootstrap(name, count=1000):
+    """The same fit to resampled residuals, many times: where machine code pays."""
+    data, model = DataSet(name), MODELS[name]
+    rng = np.random.default_rng(0)
+    fitted = model(data.certified, data.x)
+    samples = [fitted + rng.choice(data.y - fitted, data.y.size) for _ in range(count)]
+
+    def f(x, *b):
+        return model(b, x)
+
+    def fits(J, **options):
+        start = data.certified
+        return np.array([curve_fit(J.fun, data.x, y, start, jac=J.jac, **options)[0]
+                         for y in samples])  # fmt: skip
+
+    tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "maxfev": 20000}
+    expected = fits(dm.scipy_jac(f, "curve_fit"), **tight)
+    return f, sides(f, None, "curve_fit"), lambda J: digits(fits(J), expected)
 
 
 def cluster():
@@ -197,7 +218,7 @@ def hock_schittkowski():
     cost = dm.scipy_jac(lambda x: x[0] * x[3] * (x[0] + x[1] + x[2]) + x[2], "minimize")
 
     def run(J):
-        inside = NonlinearConstraint(J.fun, [25, 40], [np.inf, 40], jac=J.jac)
+        inside = NonlinearConstraint(J.fun, [0, 0], [np.inf, 0], jac=J.jac)
         found = minimize(
             cost.fun, [1.0, 5.0, 5.0, 1.0], jac=cost.jac, method="SLSQP", bounds=[(1, 5)] * 4,
             constraints=[inside], options={"ftol": 1e-12},
@@ -211,6 +232,7 @@ PROBLEMS = {
     "least_squares Thurber": lambda: fit("Thurber"),
     "least_squares MGH17": lambda: fit("MGH17"),
     "curve_fit Thurber": lambda: curve("Thurber"),
+    "curve_fit bootstrap": lambda: bootstrap("Thurber"),
     "minimize BFGS LJ13": cluster,
     "root H-equation": transport,
     "solve_ivp Radau HIRES": lambda: hires("Radau"),
@@ -253,7 +275,7 @@ def main():
     parser.add_argument("--only", nargs="+", default=list(PROBLEMS), choices=PROBLEMS)
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
-    warnings.filterwarnings("ignore", "delta_grad == 0.0")
+    warnings.filterwarnings("ignore", "Equality and inequality constraints are specified in")
     print(f"{'':<24}{'calls of f':>20}{'':>8}{'milliseconds':>20}{'':>8}{'digits':>14}")
     print(f"{'':<24}{'differences':>12}{'ours':>8}{'ratio':>8}"
           f"{'differences':>12}{'ours':>8}{'ratio':>8}{'diff.':>8}{'ours':>6}")  # fmt: skip
