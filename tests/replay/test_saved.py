@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.unchanged.code.rewriting import is_rewritten
 
 X = np.array([0.5, 1.5, -0.25, 2.0])
 
@@ -196,6 +197,38 @@ def test_errors_of_arithmetic_are_what_they_are_to_f(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert np.isnan(J(at_zero)[:, 0]).all()
+
+
+def test_while_another_thread_differentiates_f(tmp_path):
+    """Then f runs on stand-ins: its code is not its own."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
+
+    started, go = Event(), Event()
+
+    @dm.as_is
+    def wait():
+        started.set()
+        assert go.wait(60)
+
+    def waiting(x):
+        wait()
+        return loop(x)
+
+    J = dm.prepare(loop, X)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            other = pool.submit(dm.jacobian_fwd, waiting, X)
+            assert started.wait(60)
+            assert is_rewritten(loop.__code__)
+            J.save(tmp_path / "J")
+            K = dm.load(tmp_path / "J")
+            assert same_bits(K(X), J(X))
+            assert (K.replays, J.replays) == (1, 1)
+        finally:
+            go.set()
+        np.testing.assert_array_equal(other.result(), J(X))
+    assert dm.load(tmp_path / "J").paths == 1
 
 
 def test_many_points(tmp_path):
