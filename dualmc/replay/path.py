@@ -33,7 +33,7 @@ GUARDED = ("by the code", "by its rounding", "by NumPy")
 MANY_PRODUCTS = 10**6
 # What a file does not have of a path, or has apart.
 NOT_KEPT = frozenset(
-    "code _with_value _kept_value _arithmetic _lock matrix begin check outside fixed".split()
+    "code _with_value _kept_value _arithmetic _lock matrix begin check outside fixed packed".split()
 )
 
 
@@ -108,6 +108,7 @@ class Path:
         self.code = self.compiled()
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._kept_value = None  # a function that gives these, of a path from a file
+        self.packed = None  # its arithmetic as a file has it, once it is in one
         self._lock = threading.Lock()
 
     @classmethod

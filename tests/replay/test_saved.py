@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.replay.saved import steps
 from dualmc.unchanged.code.rewriting import is_rewritten
 
 X = np.array([0.5, 1.5, -0.25, 2.0])
@@ -72,6 +73,7 @@ CASES = {
     "vjp": (stencil, (X, V), (X + 1, V[::-1].copy()), {"of": "vjp"}),
     "hvp": (number, (X, V), (X + 1, V[::-1].copy()), {"of": "hvp"}),
     "by-numpy": (solved, (X,), (X * 2,), {}),
+    "product": (np.prod, (1.0 + 0.1 * X,), (1.1 - 0.3 * X,), {}),
     "dict": (of_dict, (P,), (Q,), {}),
     "branches": (loop, (X,), (-X,), {}),
     "scalar": (np.tanh, (0.5,), (-2.0,), {}),
@@ -122,6 +124,15 @@ def test_machine_code_for_another_machine_is_compiled_of_the_programs(name, tmp_
         assert same_bits(J(*args), K(*args))
         assert same_bits(J.value_and_jacobian(*args), K.value_and_jacobian(*args))
     assert K.replays >= 2
+
+
+def test_arrays_have_numpys_own_dtypes():
+    """By identity, which tells short ways: other ones sum up in another order."""
+    for dtype in (float, bool, np.int32, "U3"):
+        found = steps.loads(steps.dumps([np.zeros(3, dtype), np.dtype(dtype)]))
+        assert found[0].dtype is found[1] or dtype == "U3"
+        assert found[0].dtype == np.dtype(dtype)
+    assert found is not None and steps.loads(steps.dumps(np.zeros(3))).dtype is np.dtype(float)
 
 
 def test_no_function_is_called_and_nothing_compiled(tmp_path, monkeypatch):
