@@ -6,9 +6,9 @@ What `jacobian_fwd` promises, in bytes on top of what f itself needs when it run
 
 A block is the tangent of f's largest array: a chunk of columns by its size, dense, or its nonzeros
 and their columns, 12 bytes each, where the tangents stay sparse.  The last term (value and column
-twice more) counts where the tangents stay sparse alone.  From the fourth call on, in which a solver
-shows that it will ask again, up to 64 MB of what steps make of columns may be kept on top of that,
-until other sizes need the room (`dualmc/tangents/structure.py`).
+twice more) counts where the tangents stay sparse alone.  From the third call on, which solvers
+make, up to 64 MB of what steps make of columns may be kept on top of that, until other sizes need
+the room (`dualmc/tangents/structure.py`).
 
 Measured twice: what NumPy allocates (tracemalloc, kept buffers let go before), and the peak of the
 resident set of a child process that makes one small call first, so that libraries and compiled

@@ -24,6 +24,7 @@ from dualmc.reverse import (
     value_and_jacobian_rev,
     vjp,
 )
+from dualmc.linearize import linearize
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
@@ -33,6 +34,7 @@ from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
+from dualmc.counting.crossover import Crossover, crossover
 from dualmc.explain import Explanation, explain
 from dualmc.pictures.spy import spy
 from dualmc.check import check_jacobian
@@ -60,6 +62,7 @@ __all__ = [
     "jacobian_rev",
     "value_and_jacobian_rev",
     "vjp",
+    "linearize",
     "gradient",
     "value_and_gradient",
     "prepare",
@@ -71,6 +74,8 @@ __all__ = [
     "hvp",
     "compare",
     "Comparison",
+    "crossover",
+    "Crossover",
     "explain",
     "Explanation",
     "spy",

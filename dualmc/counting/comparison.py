@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dualmc.counting.report import amount, html_table, table, time_text
+from dualmc.pictures import bars
 
+# Modes whose times differ by less are called equal.
+TIE = 1.2
 # Factors of the chain shown at either end of a long one.
 SHOWN = 5
 
@@ -81,18 +86,87 @@ class Comparison:
             f"{counted(self.m, 'output')}; predicted {self.predicted}, measured {self.measured}>"
         )
 
-    def __str__(self) -> str:
+    def plot(self, *, figure: Any = None) -> Any:
+        """Draw time, multiplications and memory of every mode, and the chain rule's factors.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure or SubFigure, optional
+            Where to draw; by default on a new figure of pyplot's.
+
+        Returns
+        -------
+        axes : ndarray of matplotlib.axes.Axes, shape (3,) or (4,)
+            Time, multiplications, memory; and the factors, if there are several: what it takes to
+            multiply each into the product, read from x to y and from y to x.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (``pip install dualmc[plot]``).
+        TypeError
+            If `figure` is no figure.
+
+        Notes
+        -----
+        Scales are logarithmic.  Hatched bars and "~": from some of the passes or sweeps.
+        """
+        return bars.draw(
+            figure, self._head(), [m.name for m in self.modes], self._panels(), self._bars()
+        )
+
+    def _panels(self) -> list[bars.Panel]:
+        def panel(title: str, values: list, labels: list) -> bars.Panel:
+            return bars.Panel(title, values, labels, [False] * len(values))
+
+        estimated = [mode.is_extrapolated for mode in self.modes]
+        times = ["~" * m.is_extrapolated + time_text(m.seconds) for m in self.modes]
+        counts = [mode.multiplications for mode in self.modes]
+        title = "time (~: extrapolated)" if any(estimated) else "time"
+        return [
+            bars.Panel(title, [mode.seconds for mode in self.modes], times, estimated),
+            panel("multiplications", counts, ["-" if k is None else f"{k:,}" for k in counts]),
+            panel("peak memory", [m.bytes for m in self.modes],
+                  [amount(m.bytes) for m in self.modes]),
+        ]  # fmt: skip
+
+    def _bars(self) -> bars.Chain | None:
+        if len(self.factors) < 2:
+            return None
+        shown = shortened(self.factors)
+        return bars.Chain(
+            [None if f is None else f"{f.name}, {f.operation}" for f in shown],
+            [None if f is None else f.forward for f in shown],
+            [None if f is None else f.reverse for f in shown],
+            self._totals(),
+        )
+
+    def _totals(self) -> tuple[int, int]:
+        return sum(f.forward for f in self.factors), sum(f.reverse for f in self.factors)
+
+    def _head(self) -> str:
         head = f"{self.function}: {counted(self.n, 'input')}, {counted(self.m, 'output')}"
         if self.nonzeros is not None:
             head += f", {self.nonzeros:,} of {self.m * self.n:,} entries not zero"
-        parts = [head, "", table(*self._modes()), "", self._note(), "", *self._chain(), self.advice]
+        return head
+
+    def __str__(self) -> str:
+        parts = [
+            self._head(),
+            "",
+            table(*self._modes()),
+            "",
+            self._note(),
+            "",
+            *self._chain(),
+            self.advice,
+        ]
         return "\n".join(parts)
 
     def _repr_html_(self) -> str:
         factors = html_table(*self._factors()) if len(self.factors) > 1 else ""
-        text = str(self).split("\n", 1)[0]
         return (
-            f"<div><p><b>{html.escape(text)}</b></p>{html_table(*self._modes())}"
+            f"<div><p><b>{html.escape(self._head())}</b></p>{html_table(*self._modes())}"
             f"<p>{html.escape(self._note())}</p>{factors}<p>{html.escape(self.advice)}</p></div>"
         )
 
@@ -130,9 +204,7 @@ class Comparison:
     def _chain(self) -> list[str]:
         if not self.factors:
             return []
-        names = [factor.name for factor in self.factors]
-        if len(names) > 2 * SHOWN:
-            names = [*names[:SHOWN], "...", *names[-SHOWN:]]
+        names = ["..." if factor is None else factor.name for factor in shortened(self.factors)]
         if len(names) == 1:
             return ["dy/dx is a single factor: no one array lies on every path from x to y.", ""]
         lines = [
@@ -149,11 +221,8 @@ class Comparison:
             "factor", "operation", "shape", "nonzeros", "forward: running", "multiplications",
             "reverse: running", "multiplications",
         )  # fmt: skip
-        shown: list = list(self.factors)
-        if len(shown) > 2 * SHOWN:
-            shown = [*shown[:SHOWN], None, *shown[-SHOWN:]]
-        rows = []
-        for factor in shown:
+        rows: list = []
+        for factor in shortened(self.factors):
             if factor is None:
                 rows.append(("...",) * len(header))
                 continue
@@ -169,9 +238,16 @@ class Comparison:
                     f"{factor.reverse:,}",
                 )
             )
-        totals = [sum(f.forward for f in self.factors), sum(f.reverse for f in self.factors)]
+        totals = self._totals()
         rows.append(("together", "", "", "", "", f"{totals[0]:,}", "", f"{totals[1]:,}"))
         return header, rows
+
+
+def shortened(factors: Sequence[Factor]) -> list[Factor | None]:
+    """The factors at either end of a long chain, and None between them."""
+    if len(factors) <= 2 * SHOWN:
+        return list(factors)
+    return [*factors[:SHOWN], None, *factors[-SHOWN:]]
 
 
 def counted(k: int, noun: str) -> str:

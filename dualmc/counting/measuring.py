@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import seeds
+from dualmc.calls import seeds, watch
 from dualmc.calls.calling import call_f, called
 from dualmc.calls.outputs import Piece, as_output
 from dualmc.calls.request import Request
@@ -26,6 +26,46 @@ CHUNK = 16
 WHOLE = 2**22
 
 
+def recorded(request: Request) -> Tape:
+    """f, recorded, where both modes have something to compute.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the call is inside another, or f's output is complex or does not depend on its input.
+    """
+    caller = request.caller
+    if not all(type(x) is np.ndarray for x in request.xs):
+        raise TypeError(
+            f"{caller} measures at plain numbers; it was called inside another derivative call. "
+            f"Call it outside, at the values."
+        )
+    watch.look(request)
+    tape = Tape(request)
+    if tape.value.dtype.kind == "c":
+        raise TypeError(
+            f"{caller} needs f to return real numbers; f returned complex ones. Compare its real "
+            f"and imaginary parts."
+        )
+    n = sum(request.sizes)
+    if not tape.order or n == 0 or tape.value.size == 0:
+        raise ValueError(
+            f"{caller} needs an output that depends on the input; f's output of shape "
+            f"{tape.value.shape} does not depend on its {n} inputs, so every Jacobian is zero."
+        )
+    return tape
+
+
+def contest(
+    request: Request, tape: Tape, n: int, m: int, seconds: float
+) -> tuple[float, float, bool]:
+    """Seconds of `jacobian_fwd` and of `jacobian_rev`; whether the latter are extrapolated."""
+    reference = _Reference(request, tape, n, m)
+    forward = _timed(reference.structured, seconds / 3)
+    _, reverse, is_extrapolated, _ = _reverse(request, tape, m, seconds / 3, reference)
+    return forward, reverse, is_extrapolated
+
+
 def measured_modes(
     request: Request, tape: Tape, n: int, m: int, pattern: Any, seconds: float
 ) -> tuple[Mode, ...]:
@@ -35,19 +75,12 @@ def measured_modes(
     back = costs.reverse_work(tape.order)
     chunk = min(CHUNK, n)
     dense = "jacobian_fwd(f, x, chunk_size={})"
-    rows = _rows_per_sweep(tape, m)
 
     def columns(start: int, stop: int) -> Any:
         return _pass(request, start, stop)
 
     def differences(start: int, stop: int) -> Any:
         return _difference_columns(request, tape.value, start, stop)
-
-    def swept(start: int, stop: int) -> Any:
-        return _swept(tape, m, start, stop)
-
-    def recorded(start: int, stop: int) -> Any:
-        return _swept(Tape(request), m, start, stop)
 
     share = seconds / 5
     structured = _timed(reference.structured, share)
@@ -62,14 +95,10 @@ def measured_modes(
              None if pattern is None else pattern.work.additions,
              _peak(reference.structured), structured, False, 0.0),
     ]  # fmt: skip
-    peak, swept_time, is_extrapolated, difference = _measured(
-        swept, m, rows, share, reference.row_difference
-    )
-    recording = _timed(lambda: Tape(request), share / 2)
-    peak = max(peak, _peak(lambda: recorded(0, rows)))
     found.append(
-        Mode("reverse", "jacobian_rev(f, x)", 1, -(-m // rows), back.multiplications * m,
-             back.additions * m, peak, recording + swept_time, is_extrapolated, difference)
+        Mode("reverse", "jacobian_rev(f, x)", 1, -(-m // _rows_per_sweep(tape, m)),
+             back.multiplications * m, back.additions * m,
+             *_reverse(request, tape, m, share, reference))
     )  # fmt: skip
     found.append(
         Mode("finite differences", "(f(x + h e_j) - f(x)) / h", n + 1, 0, None, None,
@@ -131,6 +160,23 @@ def _pass(request: Request, start: int, stop: int) -> Any:
         out, _ = called(request, inputs, level)
         columns = Piece(out, level, request.xs[0].dtype).columns()
         return columns.reshape(-1, stop - start)
+
+
+def _reverse(
+    request: Request, tape: Tape, m: int, share: float, reference: _Reference
+) -> tuple[int, float, bool, float]:
+    """Of reverse mode, recording included, what `_measured` returns."""
+    rows = _rows_per_sweep(tape, m)
+
+    def swept(start: int, stop: int) -> Any:
+        return _swept(tape, m, start, stop)
+
+    peak, seconds, is_extrapolated, difference = _measured(
+        swept, m, rows, share, reference.row_difference
+    )
+    recording = _timed(lambda: Tape(request), share / 2)
+    peak = max(peak, _peak(lambda: _swept(Tape(request), m, 0, rows)))
+    return peak, recording + seconds, is_extrapolated, difference
 
 
 def _rows_per_sweep(tape: Tape, m: int) -> int:

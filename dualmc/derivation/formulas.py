@@ -14,10 +14,12 @@ from dualmc.derivation.notation.symbols import (
     apply,
     number,
     symbol,
+    transposed,
 )
 from dualmc.derivation.partials import Partial, is_elementwise, place_of
 from dualmc.derivation.textbook import LONGEST, elementwise_formula, where
-from dualmc.graph.nodes import Node, Slot, name_of_function
+from dualmc.derivation.transposing import transposed_form
+from dualmc.graph.nodes import Graph, Node, Slot, name_of_function
 from dualmc.graph.returning import same, stacked, written
 
 # --- Equations -----------------------------------------------------------------------------------
@@ -47,8 +49,11 @@ _NARY = frozenset(_WRITTEN) - {np.transpose}
 class Writer:
     """Formulas for the nodes of a graph: their operands by name, constants by name or value."""
 
-    def __init__(self, constants: dict[int, tuple[str, Any]]) -> None:
-        self.names = {key: name for key, (name, _) in constants.items()}
+    def __init__(self, graph: Graph, is_denominator: bool = False) -> None:
+        self.is_denominator = is_denominator
+        self.names = {key: name for key, (name, _) in graph.constants.items()}
+        self.transposes = graph.transposes
+        self.taken = {*self.names.values(), *(n.name for n in (*graph.inputs, *graph.nodes))}
         self.unnamed: dict[str, Any] = {}
         self._forms: dict[tuple[Node, int], tuple[Form, bool]] = {}
 
@@ -77,13 +82,15 @@ class Writer:
         return symbol(name_of_function(a) if callable(a) else type(a).__name__)
 
     def _array(self, a: Any) -> Expr:
-        """A constant array: by the name of an argument, else as c1, c2, ..."""
+        """A constant array: by the name by which f finds it, else as c1, c2, ..."""
+        if id(a) in self.transposes:
+            return transposed(symbol(self.transposes[id(a)], a.shape[::-1]))
         name = self.names.get(id(a))
         if name is None:
             number = len(self.unnamed) + 1
-            taken = {*self.names.values(), *self.unnamed}
-            while (name := f"c{number}") in taken:
+            while (name := f"c{number}") in self.taken:
                 number += 1
+            self.taken.add(name)
             self.names[id(a)] = name
             self.unnamed[name] = a
         return symbol(name, a.shape)
@@ -130,6 +137,10 @@ class Writer:
                 form = Form(ONE, (self.derivative(partial.node, partial.operand),))
             found = self._forms[partial.node, partial.slot] = (form, is_known)
         return found
+
+    def jacobian(self, form: Form, is_scalar: bool) -> Expr:
+        """A form of numerator layout as it is written in the layout that was asked for."""
+        return (transposed_form(form) if self.is_denominator else form).expr(is_scalar)
 
     def derivative(self, node: Node, operand: Node) -> Expr:
         op = "partial" if len(node.operands) > 1 else "derivative"

@@ -13,6 +13,7 @@ from dualmc.calls.outputs import numbers_of
 from dualmc.calls.request import check_callable
 from dualmc.calls.structures.flat import Flat
 from dualmc.calls.structures.trees import Structure, is_container
+from dualmc.derivation.surroundings import named_arrays
 from dualmc.duals.dual import Dual
 from dualmc.duals.levels import guarded, watching
 from dualmc.errors import TangentLostError
@@ -83,14 +84,14 @@ def trace(
     recorder.names = [
         (a, names[i]) for i, a in enumerate(args) if i not in numbers and type(a) is np.ndarray
     ]
-    recorder.names += [(a, name) for name, a in _surroundings(f).items() if name not in names]
+    recorder.names += named_arrays(f, names)
     try:
         with watching(recorder):
             output = _output(_called(f, call, recorder), recorder, inputs)
         nodes = reached(output) if output.operands else []
     finally:
         recorder.open = False
-    graph = Graph(inputs, nodes, output, recorder.constant_names())
+    graph = Graph(inputs, nodes, output, *recorder.constant_names())
     give_names(graph, [names[i] for i in numbers])
     return graph
 
@@ -144,16 +145,6 @@ def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
             f"x), or converts it to one: the derivative would be lost. Allocate with "
             f"numpy.zeros_like(x), or build the array with numpy.stack.{at}{place}"
         ) from error
-
-
-def _surroundings(f: Callable) -> dict[str, Any]:
-    """The arrays that `f` finds by the names of its module and of the functions around it."""
-    try:
-        found = inspect.getclosurevars(f.f if isinstance(f, Flat) else f)
-    except (TypeError, ValueError):  # no Python function, or one whose variables are not set yet
-        return {}
-    names = {**found.globals, **found.nonlocals}
-    return {name: a for name, a in names.items() if type(a) is np.ndarray}
 
 
 def _is_numeric(a: Any) -> bool:

@@ -130,12 +130,15 @@ class Graph:
     output : Node
     constants : dict
         Names of arrays that take part but do not depend on the inputs, by their `id`.
+    transposes : dict
+        By the `id` of an array that is the transpose of such a one, the name of that.
     """
 
     inputs: list[Node]
     nodes: list[Node]
     output: Node
     constants: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    transposes: dict[int, str] = field(default_factory=dict)
 
     @property
     def value(self) -> Any:
@@ -252,14 +255,26 @@ class Recorder:
             found = self.copies[id(a)] = (a, a.copy())
         return found[1]
 
-    def constant_names(self) -> dict[int, tuple[str, Any]]:
-        """The names of those copies whose originals are arguments of the function, by `id`."""
-        found = {}
-        for original, name in self.names:
-            pair = self.copies.get(id(original))
-            if pair is not None and pair[0] is original:
+    def constant_names(self) -> tuple[dict[int, tuple[str, Any]], dict[int, str]]:
+        """The names of the constants that have one, and of those whose transposes take part."""
+        found, transposes = {}, {}
+        places = {_place(a.T): (a, name) for a, name in self.names if a.ndim == 2}
+        for a, name in self.names:
+            pair = self.copies.get(id(a))
+            if pair is not None and pair[0] is a:
                 found[id(pair[1])] = (name, pair[1])
-        return found
+        for a, copied in self.copies.values():
+            if id(copied) not in found and a.ndim == 2 and _place(a) in places:
+                other, name = places[_place(a)]
+                transposes[id(copied)] = name
+                if name not in {known for known, _ in found.values()}:
+                    found[id(other)] = (name, copied.T)
+        return found, transposes
+
+
+def _place(a: Any) -> tuple:
+    """Which numbers of memory an array reads, in which order."""
+    return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype
 
 
 def _is_same(original: Any, a: Any, copy: Any) -> bool:

@@ -104,8 +104,9 @@ class Path:
         expected = asked_by_code(guards, asked, ties, asking, is_doubted)
         self._arithmetic = Arithmetic(output, entries, asking, expected)
         is_large = result.is_wide or guarded == GUARDED[-1]
-        self.is_mixed = is_large or _is_mixed(plan([*entries, *asking]))
-        self.code = self.compiled()
+        made = plan([*entries, *asking])
+        self.is_mixed = is_large or _is_mixed(made)
+        self.code = self._compiled(made)
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._kept_value = None  # a function that gives these, of a path from a file
         self.packed = None  # its arithmetic as a file has it, once it is in one
@@ -138,10 +139,9 @@ class Path:
     def compiled(self):
         """The code for the entries."""
         _, entries, asking, _ = self.arithmetic
-        return self._compiled([*entries, *asking])
+        return self._compiled(plan([*entries, *asking]))
 
-    def _compiled(self, sinks):
-        made = plan(sinks)
+    def _compiled(self, made):
         count = sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
         self._budget.check_compilation(count)
         start = time.perf_counter()
@@ -186,7 +186,7 @@ class Path:
             return self._kept_value()
         self._budget.begin()
         memory, sinks = self._value_sinks()
-        code = self._compiled([*sinks, *self.arithmetic.entries, *self.arithmetic.asking])
+        code = self._compiled(plan([*sinks, *self.arithmetic.entries, *self.arithmetic.asking]))
         check_value(self, lambda inputs: self.run(code, inputs, memory))
         del self.witnesses[1:]
         return code, memory

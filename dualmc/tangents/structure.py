@@ -15,7 +15,7 @@ import numpy as np
 # Bytes of structure kept for one number of inputs; for one whose passes, so many in a row, needed
 # more; and for all of them together.
 BUDGET = 2**24
-AGAIN = 3
+AGAIN = 2
 LARGE = 2**26
 TOTAL = 2**26 + 2**25
 # The part of the budget that is left to a pass which has been found to need more than all of it.

@@ -198,3 +198,34 @@ def test_names_for_the_arguments():
     assert [step.equation for step in e.steps] == ["y = alpha*w_hat"]
     assert r"\alpha" in e.latex()
     assert "<mi>α</mi>" in e.html()
+
+
+# --- Notebooks -----------------------------------------------------------------------------------
+
+
+@every_example
+def test_markdown_has_tables_of_one_width_and_balanced_mathematics(name):
+    text = of(name)._repr_markdown_()
+    assert text.startswith("## Derivation of ")
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        rows = [re.sub(r"\\\|", "", row) for row in table.splitlines()]
+        assert len({row.count("|") for row in rows}) == 1
+    assert len(re.findall(r"(?<!\\)\$", text)) % 2 == 0
+    assert "tikz" not in text and "<" not in re.sub(r"\$[^$]*\$", "", text)
+
+
+@every_example
+def test_the_latex_of_a_notebook_is_part_of_a_document(name):
+    text = of(name)._repr_latex_()
+    assert "documentclass" not in text and "tikzpicture" not in text
+    for environment in ("longtable", "bmatrix", "cases"):
+        assert text.count(rf"\begin{{{environment}}}") == text.count(rf"\end{{{environment}}}")
+    assert text.count("$") % 2 == 0
+
+
+def test_notebooks_prefer_html(nested):
+    """IPython offers all; a notebook takes the first of its list, in which HTML comes before."""
+    formatters = pytest.importorskip("IPython.core.formatters")
+    formats, _ = formatters.DisplayFormatter().format(nested)
+    assert set(formats) == {"text/plain", "text/html", "text/latex", "text/markdown"}
+    assert formats["text/plain"] == repr(nested)

@@ -66,9 +66,14 @@ def shown_in_a_line():
         "<JacobianCheck: right, difference ": dm.check_jacobian(np.sin, [1.0, 2.0]),
         "<JacobianCheck: wrong, difference ": dm.check_jacobian(np.abs, [1.0, 0.0]),
         "<Comparison of sin: 1 input, 1 output; predicted ": dm.compare(np.sin, 1.0, seconds=0.02),
+        "<Crossover of row: n in 1, m in 1>": dm.crossover(row, [1], [1], seconds=0.02),
         "kinks('warn')": dm.kinks("warn"),
         "refusals('warn')": dm.refusals("warn"),
     }
+
+
+def row(n, m):
+    return np.sin, np.ones(n)
 
 
 def test_every_class_shows_itself_in_a_line():

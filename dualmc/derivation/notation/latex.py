@@ -114,8 +114,8 @@ class LatexPrinter(Typeset):
         text = rf"\text{{ with }} [\text{{{escaped(key)}}}] = "
         return f"{self.write(a, 7)}{text}{self.write(b)}"
 
-    def on_unit(self, k: str) -> str:
-        return f"e_{{{k}}}^{{T}}"
+    def on_basis(self, k: str) -> str:
+        return f"e_{{{k}}}"
 
 
 def _name(name: str) -> str:
@@ -134,9 +134,13 @@ def _function(name: str) -> str:
 
 def latex_of(blocks: Sequence[Any]) -> str:
     """The blocks as a LaTeX document."""
+    return PREAMBLE + fragment_of(blocks) + "\n\\end{document}\n"
+
+
+def fragment_of(blocks: Sequence[Any]) -> str:
+    """The blocks as part of a document that loads amsmath and longtable; TikZ for a picture."""
     printer = LatexPrinter()
-    body = "\n\n".join(_block(block, printer) for block in blocks)
-    return PREAMBLE + body + "\n\\end{document}\n"
+    return "\n\n".join(_block(block, printer) for block in blocks)
 
 
 def _cell(cell: Cell, printer: LatexPrinter) -> str:
