@@ -24,6 +24,7 @@ from dualmc.reverse import (
     value_and_jacobian_rev,
     vjp,
 )
+from dualmc.linearize import linearize
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
@@ -62,6 +63,7 @@ __all__ = [
     "jacobian_rev",
     "value_and_jacobian_rev",
     "vjp",
+    "linearize",
     "gradient",
     "value_and_gradient",
     "prepare",

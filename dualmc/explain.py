@@ -11,6 +11,7 @@ import numpy as np
 from dualmc import files
 from dualmc.calls import names as wording
 from dualmc.calls import watch
+from dualmc.calls.options import Layout, check_layout
 from dualmc.calls.request import Request, opened
 from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
@@ -24,6 +25,7 @@ from dualmc.derivation.notation.symbols import equals
 from dualmc.derivation.notation.text import Text
 from dualmc.derivation.partials import LARGEST, Partial
 from dualmc.derivation.trace import differentiated, leaves_of, trace
+from dualmc.derivation.transposing import transposed_name
 from dualmc.forward import jacobian_fwd
 from dualmc.graph.nodes import Graph
 
@@ -78,6 +80,8 @@ class Explanation:
     graph : Graph
         The recorded operations.
     value : ndarray or scalar
+    layout : str
+        "numerator" or "denominator".
 
     Examples
     --------
@@ -87,24 +91,43 @@ class Explanation:
     """
 
     def __init__(
-        self, f: Callable, args: tuple[Any, ...], numbers: tuple[int, ...], graph: Graph
+        self,
+        f: Callable,
+        args: tuple[Any, ...],
+        numbers: tuple[int, ...],
+        graph: Graph,
+        layout: Layout = "numerator",
     ) -> None:
         self.graph = graph
         self.value = graph.value[()]
         self._f = f
         self._args = args
         self._numbers = numbers
+        self.layout = layout
 
     @cached_property
     def derivation(self) -> Derivation:
         """The chain rule carried out in both orders."""
-        return Derivation(self.graph)
+        return Derivation(self.graph, self.layout)
 
     @cached_property
     def jacobian(self) -> dict[str, Any]:
-        """For every input, by name, what `jacobian_fwd` returns: ``y.shape + x.shape``."""
+        """For every input, by name, what `jacobian_fwd` returns: ``y.shape + x.shape``, or the
+        other way round in denominator layout."""
+        depth = self.graph.output.value.ndim
+        return {x.name: self._turned(J, depth) for x, J in self._computed.items()}
+
+    @cached_property
+    def _computed(self) -> dict[Any, Any]:
+        """The Jacobians in numerator layout, by node."""
         found = jacobian_fwd(self._f, *self._args, argnums=self._numbers)
-        return {x.name: J for x, J in zip(self.graph.inputs, found, strict=True)}
+        return dict(zip(self.graph.inputs, found, strict=True))
+
+    def _turned(self, J: Any, depth: int) -> Any:
+        """A Jacobian of an output of `depth` axes in the layout that was asked for."""
+        if self.layout == "numerator" or not np.ndim(J):
+            return J
+        return np.moveaxis(J, range(depth), range(np.ndim(J) - depth, np.ndim(J)))
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -115,24 +138,33 @@ class Explanation:
             partials = []
             for partial in self.derivation.partials.get(node, []):
                 form, is_known = writer.partial(partial)
-                text = printer.write(form.expr(max(partial.shape) == 1))
+                text = printer.write(writer.jacobian(form, max(partial.shape) == 1))
+                structure = partial.structure
+                if self.layout == "denominator":
+                    structure = transposed_name(structure)
                 partials.append(
                     By(
                         partial.operand.name,
-                        text if is_known else partial.structure,
-                        _shown(partial),
-                        partial.structure,
+                        text if is_known else structure,
+                        self._shown(partial),
+                        structure,
                     )
                 )
             equation = printer.write(equals(writer.symbol(node), writer.equation(node)))
             found.append(Step(node.name, equation, node.value[()], tuple(partials)))
         return tuple(found)
 
+    def _shown(self, partial: Partial) -> Any:
+        m, n = partial.shape
+        if m * n > LARGEST:
+            return partial.entries
+        return self._turned(partial.full(), partial.node.value.ndim)[()]
+
     @cached_property
     def _blocks(self) -> list[Any]:
         jacobian = None
         if self.graph.output.size * sum(x.size for x in self.graph.inputs) <= COMPARED:
-            jacobian = {x: self.jacobian[x.name] for x in self.graph.inputs}
+            jacobian = self._computed
         return blocks_of(self.derivation, jacobian)
 
     def __repr__(self) -> str:
@@ -186,16 +218,12 @@ class Explanation:
         files.write(path, content())
 
 
-def _shown(partial: Partial) -> Any:
-    m, n = partial.shape
-    return partial.full()[()] if m * n <= LARGEST else partial.entries
-
-
 def explain(
     f: Callable,
     *args: Any,
     argnums: int | Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    layout: Layout = "numerator",
     **unknown: Any,
 ) -> Explanation:
     """Derive the Jacobian of `f` step by step, as the document teaches it (4.5.1).
@@ -216,6 +244,8 @@ def explain(
         The arguments to differentiate by; by default all that are numbers or arrays of numbers.
     names : sequence of str, optional
         What to call the arguments; by default by the names of f's parameters.
+    layout : {"numerator", "denominator"}, optional
+        In denominator layout all Jacobians are transposed, and the chain rule's products reversed.
 
     Returns
     -------
@@ -248,6 +278,7 @@ def explain(
     """
     if unknown:
         wording.refuse_keywords("explain", unknown)
+    check_layout(layout, "explain")
     f = opened(f)
     try:
         graph = trace(f, *args, argnums=argnums, names=names)
@@ -258,4 +289,4 @@ def explain(
     if watch.watched and watch.is_due():
         watch.look(Request("explain", f, args, numbers, None, False, "numerator", False))
     kept = tuple(a.copy() if issubclass(type(a), np.ndarray) else a for a in args)
-    return Explanation(f, kept, numbers, graph)
+    return Explanation(f, kept, numbers, graph, layout)

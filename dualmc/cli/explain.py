@@ -20,6 +20,12 @@ def add_to(commands: Any) -> None:
         epilog='For example: %(prog)s "sin(x**2)" --at x=1.2',
     )
     add_function(parser)
+    parser.add_argument(
+        "--layout",
+        choices=("numerator", "denominator"),
+        default="numerator",
+        help="a row for each output, or for each input (default: %(default)s)",
+    )
     add_output(parser, ("text", "latex", "html"))
     parser.set_defaults(show=show, parser=parser)
 
@@ -30,7 +36,9 @@ def show(args: argparse.Namespace) -> int:
     function, point, names, argnums = named_function(args)
     try:
         with np.errstate(all="ignore"):
-            explanation = explain(function, *point, argnums=argnums, names=names)
+            explanation = explain(
+                function, *point, argnums=argnums, names=names, layout=args.layout
+            )
             content = getattr(explanation, kind)()
     except Exception as error:
         return refused(args, error)

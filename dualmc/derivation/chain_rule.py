@@ -35,9 +35,9 @@ class Derivation:
         ``dy/du`` of every node and input, (y.size, u.size); None if too large.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, layout: str = "numerator") -> None:
         self.graph = graph
-        self.writer = Writer(graph)
+        self.writer = Writer(graph, layout == "denominator")
         self.partials: dict[Node, list[Partial]] = {}
         self.reached = {x: self._reached(x) for x in graph.inputs}
         self.forward: dict[Node, dict[Node, Any]] | None = None

@@ -53,7 +53,7 @@ def _sum_over_paths(pieces: Pieces, x: Node) -> list[Any]:
         sides = [left, total] if total.key != left.key else [left]
         form = pieces.forms.get(x)
         if form is not None:
-            sides.append(form.expr(pieces.y.size == x.size == 1))
+            sides.append(pieces.writer.jacobian(form, pieces.y.size == x.size == 1))
         if len(sides) > 1:
             blocks.append(Display((equals(*sides),)))
     if count > 1:
@@ -64,9 +64,10 @@ def _sum_over_paths(pieces: Pieces, x: Node) -> list[Any]:
 
 
 def _product_along(pieces: Pieces, path: Sequence[tuple[Node, int]]) -> Expr:
-    """A path's product as the chain rule writes it, from y to x."""
+    """A path's product as the chain rule writes it: from y to x, in denominator layout from x."""
     partials = pieces.derivation.partials
-    return collected("chain", [pieces.name_of(partials[n][slot]) for n, slot in reversed(path)])
+    names = [pieces.name_of(partials[n][slot]) for n, slot in path]
+    return collected("chain", names if pieces.is_denominator else names[::-1])
 
 
 def _path_row(pieces: Pieces, path: Sequence[tuple[Node, int]]) -> tuple[Any, ...]:
@@ -76,9 +77,13 @@ def _path_row(pieces: Pieces, path: Sequence[tuple[Node, int]]) -> tuple[Any, ..
     for node, _ in path:
         names += [" -> ", pieces.symbol(node)]
     form = form_along(pieces.derivation, path)
-    product = (equals(_product_along(pieces, path), form.expr(pieces.y.size == x.size == 1)),)
+    product = (
+        equals(
+            _product_along(pieces, path), pieces.writer.jacobian(form, pieces.y.size == x.size == 1)
+        ),
+    )
     if max(x.size, pieces.y.size) > WHOLE:
-        return (tuple(names), product, f"{pieces.y.size} x {x.size} matrix")
+        return (tuple(names), product, f"{pieces.size(pieces.y.size, x.size)} matrix")
     return (tuple(names), product, pieces.matrix(pieces.derivation.along(path), pieces.y, x))
 
 
@@ -100,7 +105,8 @@ def _forward_order(pieces: Pieces, x: Node) -> list[Any]:
                 numbers += _figures(pieces, partial.entries)
             else:
                 # From x to y, as the document writes it, where the order does not matter.
-                both = (so_far, factor) if pieces.is_scalar else (factor, so_far)
+                is_first = pieces.is_scalar or pieces.is_denominator
+                both = (so_far, factor) if is_first else (factor, so_far)
                 terms.append(Expr("chain", *both))
                 numbers += _figures(pieces, forward[x][partial.operand], partial.entries)
         return _step_row(pieces, pieces.by(node, x), terms, numbers, forward[x][node], node, x)
@@ -128,7 +134,9 @@ def _reverse_order(pieces: Pieces) -> list[Any]:
                 terms.append(pieces.name_of(partial))
                 numbers += _figures(pieces, partial.entries)
             else:
-                terms.append(Expr("chain", pieces.by(y, user), pieces.name_of(partial)))
+                both = pieces.by(y, user), pieces.name_of(partial)
+                is_last = pieces.is_denominator and not pieces.is_scalar
+                terms.append(Expr("chain", *(both[::-1] if is_last else both)))
                 numbers += _figures(pieces, reverse[user], partial.entries)
         return _step_row(pieces, pieces.by(y, node), terms, numbers, reverse[node], y, node)
 

@@ -46,7 +46,11 @@ def _introduction(pieces: Pieces) -> list[Any]:
     where: list[Any] = []
     for x in pieces.graph.inputs:
         where += [", " if where else "at ", pieces.symbol(x), " = ", value(x.value)]
-    return [Heading(("Derivation of ", y), 1), Paragraph(tuple(where))]
+    blocks: list[Any] = [Heading(("Derivation of ", y), 1), Paragraph(tuple(where))]
+    if pieces.is_denominator:
+        text = "In denominator layout: a row for each input, a column for each output."
+        blocks.append(Paragraph(text))
+    return blocks
 
 
 def _first_step(pieces: Pieces) -> list[Any]:
@@ -136,7 +140,7 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
         sides = [pieces.by(pieces.y, x)]
         closed = substituted_form(pieces, form)
         if closed is not None:
-            sides.append(closed.expr(pieces.y.size == x.size == 1))
+            sides.append(pieces.writer.jacobian(closed, pieces.y.size == x.size == 1))
         a = _final(pieces, x)
         if issubclass(type(a), tuple):
             a = Expr("transpose", a[1]) if a[0] == "column " else a[1]
@@ -174,5 +178,5 @@ def _final(pieces: Pieces, x: Node) -> Any:
     elif pieces.derivation.reverse is not None:
         a = pieces.derivation.jacobian(x, "reverse")
     else:
-        return f"{pieces.y.size} x {x.size} matrix"
+        return f"{pieces.size(pieces.y.size, x.size)} matrix"
     return pieces.matrix(a.reshape(pieces.y.size, x.size), pieces.y, x)

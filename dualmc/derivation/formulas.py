@@ -18,6 +18,7 @@ from dualmc.derivation.notation.symbols import (
 )
 from dualmc.derivation.partials import Partial, is_elementwise, place_of
 from dualmc.derivation.textbook import LONGEST, elementwise_formula, where
+from dualmc.derivation.transposing import transposed_form
 from dualmc.graph.nodes import Graph, Node, Slot, name_of_function
 from dualmc.graph.returning import same, stacked, written
 
@@ -48,7 +49,8 @@ _NARY = frozenset(_WRITTEN) - {np.transpose}
 class Writer:
     """Formulas for the nodes of a graph: their operands by name, constants by name or value."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, is_denominator: bool = False) -> None:
+        self.is_denominator = is_denominator
         self.names = {key: name for key, (name, _) in graph.constants.items()}
         self.transposes = graph.transposes
         self.taken = {*self.names.values(), *(n.name for n in (*graph.inputs, *graph.nodes))}
@@ -135,6 +137,10 @@ class Writer:
                 form = Form(ONE, (self.derivative(partial.node, partial.operand),))
             found = self._forms[partial.node, partial.slot] = (form, is_known)
         return found
+
+    def jacobian(self, form: Form, is_scalar: bool) -> Expr:
+        """A form of numerator layout as it is written in the layout that was asked for."""
+        return (transposed_form(form) if self.is_denominator else form).expr(is_scalar)
 
     def derivative(self, node: Node, operand: Node) -> Expr:
         op = "partial" if len(node.operands) > 1 else "derivative"

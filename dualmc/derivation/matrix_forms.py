@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.derivation.forms import Form, commutation, compose, elementwise, identity, kron, ones
+from dualmc.derivation.factors import commutation, identity, kron, ones
+from dualmc.derivation.forms import Form, compose, elementwise
 from dualmc.derivation.notation.symbols import (
     ONE,
     ZERO,
@@ -144,7 +145,7 @@ def _index_form(writer: Any, node: Node, slot: int) -> Form | None:
     entries = [ONE if i == key % n else ZERO for i in range(n)]
     if n <= WRITTEN_OUT:
         return Form(ONE, (Expr("entries", *entries),))
-    return Form(ONE, (Expr("unit", str(key % n)),))
+    return Form(ONE, (Expr("transpose", Expr("basis", str(key % n))),))
 
 
 def _list_form(writer: Any, node: Node, slot: int) -> Form | None:

@@ -10,6 +10,7 @@ from dualmc.derivation.notation.printer import WHOLE
 from dualmc.derivation.notation.symbols import Expr, value
 from dualmc.derivation.partials import Partial
 from dualmc.derivation.substitution import closed, combined
+from dualmc.derivation.transposing import transposed_name
 from dualmc.graph.nodes import Node
 
 # Rows of a table shown whole; of longer ones the first and the last.
@@ -26,6 +27,7 @@ class Pieces:
         self.derivation = derivation
         self.graph = derivation.graph
         self.writer = derivation.writer
+        self.is_denominator = self.writer.is_denominator
         self.jacobian = jacobian
         self.y = self.graph.output
         self.paths = self.graph.count_paths()
@@ -55,8 +57,12 @@ class Pieces:
         return self.writer.derivative(partial.node, partial.operand)
 
     def matrix(self, a: Any, y: Node, x: Node) -> Any:
-        """The value of ``dy/dx``, given as an (m, n) array: a number, a row, a column, a matrix."""
+        """The value of ``dy/dx``, given as an (m, n) array: a number, a row, a column, a matrix.
+
+        In denominator layout it is shown transposed.
+        """
         a = np.asarray(a)
+        a = a.T if self.is_denominator else a
         if not y.shape and not x.shape:
             return value(a.reshape(()))
         if max(a.shape) <= WHOLE:
@@ -70,23 +76,32 @@ class Pieces:
         form, is_known = self.writer.partial(partial)
         m, n = partial.shape
         if is_known:
-            return (form.expr(m == n == 1),)
+            return (self.writer.jacobian(form, m == n == 1),)
         if partial.structure == "number":
             return ("by the rule of " + str(getattr(partial.node.function, "__name__", "f")),)
-        return (f"{partial.structure} ({m} x {n})",)
+        return (f"{self.structure(partial)} ({self.size(m, n)})",)
+
+    def structure(self, partial: Partial) -> str:
+        """What the partial looks like in the layout that is shown."""
+        name = partial.structure
+        return transposed_name(name) if self.is_denominator else name
+
+    def size(self, m: int, n: int) -> str:
+        """Rows and columns of a Jacobian of m outputs and n inputs, as they are shown."""
+        return f"{n} x {m}" if self.is_denominator else f"{m} x {n}"
 
     def partial_value(self, partial: Partial) -> Any:
         m, n = partial.shape
         if partial.structure == "identity" and m > 1:
-            return f"I ({m} x {n})"
+            return f"I ({self.size(m, n)})"
         if partial.structure in ("diagonal", "scaled identity"):
             entries = partial.entries if partial.is_elementwise else np.diag(partial.entries)
             return Expr("diagonal", value(entries.reshape(-1)))
         if partial.is_elementwise and max(m, n) > WHOLE:
-            kind = "diagonal" if partial.is_same_shape else partial.structure
+            kind = "diagonal" if partial.is_same_shape else self.structure(partial)
             return (f"{kind}, ", value(partial.entries.reshape(-1)))
         if max(m, n) > WHOLE and min(m, n) == 1:
-            return (f"{partial.structure}, ", value(partial.matrix().reshape(-1)))
+            return (f"{self.structure(partial)}, ", value(partial.matrix().reshape(-1)))
         return self.matrix(partial.matrix() if max(m, n) <= WHOLE else np.empty((m, n)),
                            partial.node, partial.operand)  # fmt: skip
 

@@ -28,6 +28,14 @@ def test_command_with_several_variables(capsys):
     assert "dy/dx" not in out
 
 
+def test_command_in_the_other_layout(capsys):
+    arguments = ["explain", "A @ x", "--at", "A=[[1,2],[3,4]]", "x=[5,6]", "--by", "x"]
+    assert status_of(*arguments, "--layout", "denominator") == 0
+    assert "dy/dx = A^T = [1  3]" in capsys.readouterr().out
+    assert status_of(*arguments) == 0
+    assert "dy/dx = A = [1  2]" in capsys.readouterr().out
+
+
 def test_command_writes_files(tmp_path, capsys):
     for name, start in (("e.html", "<!DOCTYPE"), ("e.tex", r"\documentclass"), ("e.txt", "Deriv")):
         path = tmp_path / name

@@ -8,9 +8,11 @@ import pytest
 from formula_judge import evaluate, jacobian
 
 import dualmc as dm
+from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import substituted_form
 from dualmc.derivation.notation.text import Text
 from dualmc.derivation.pieces import Pieces
+from dualmc.derivation.transposing import transposed_form
 
 A = np.array([[1.5, -0.5, 0.25], [0.75, 2.0, -1.0], [-0.5, 0.5, 3.0]])
 B = np.array([[0.5, -1.0], [2.0, 0.25], [1.0, 0.75]])
@@ -28,14 +30,15 @@ def complex_step(f, args, k):
     return np.stack(columns, axis=1)
 
 
-def last_lines(explanation):
+def last_lines(explanation, layout="numerator"):
     """``dy/dX = ...`` of step 4, by X: the formula alone."""
-    pieces = Pieces(explanation.derivation, None)
+    pieces = Pieces(Derivation(explanation.graph, layout), None)
     found = {}
     for node in explanation.graph.inputs:
         form = substituted_form(pieces, pieces.forms.get(node))
         if form is not None:
-            found[node.name] = form.expr(pieces.y.size == node.size == 1)
+            is_scalar = pieces.y.size == node.size == 1
+            found[node.name] = pieces.writer.jacobian(form, is_scalar)
     return found
 
 
@@ -52,9 +55,13 @@ def check(f, *args, needs=True):
                 m, n = partial.shape
                 computed = jacobian(form.expr(m == n == 1), values | constants, m, n)
                 np.testing.assert_allclose(computed, partial.matrix(), rtol=1e-12, atol=1e-13)
+                e = transposed_form(form).expr(m == n == 1)
+                turned = jacobian(e, values | constants, n, m)
+                np.testing.assert_array_equal(turned, computed.T)
             e = pieces.writer.tidy(node, [pieces.writer.symbol(v) for v in node.operands])
             assert e.shape in (node.shape, np.shape(evaluate(e, values | constants))), e
     formulas = last_lines(explanation)
+    transposed = last_lines(explanation, "denominator")
     assert set(formulas) == {node.name for node in explanation.graph.inputs} or not needs
     rng = np.random.default_rng(7)
     for moved in (False, True, True):
@@ -67,6 +74,8 @@ def check(f, *args, needs=True):
             computed = jacobian(formulas[node.name], at | constants, *exact.shape)
             scale = max(1.0, np.abs(exact).max())
             np.testing.assert_allclose(computed, exact, rtol=1e-10, atol=1e-11 * scale)
+            turned = jacobian(transposed[node.name], at | constants, *exact.T.shape)
+            np.testing.assert_allclose(turned, exact.T, rtol=1e-10, atol=1e-11 * scale)
     return {name: Text().write(e) for name, e in formulas.items()}
 
 
@@ -96,7 +105,7 @@ def trace(a):
         # Scalars of matrices: the gradient as a row, vec(G)^T.
         (lambda X: np.trace(W @ X), (B,), {"X": "vec(W^T)^T"}),
         (lambda X: np.trace(X), (A,), {"X": "vec(I_3)^T"}),
-        (lambda X: np.trace(X @ A @ X.T), (W,), None),
+        (lambda X: np.trace(X.T @ A @ X), (B,), {"X": "vec(A @ X + A^T @ X)^T"}),
         (lambda X: np.linalg.det(X), (A,), {"X": "det(X) * vec(inv(X)^T)^T"}),
         (lambda X: np.log(np.linalg.det(X)), (A,), {"X": "vec(inv(X)^T)^T"}),
         (lambda X: np.sum(X), (B,), {"X": "ones^T"}),
@@ -108,7 +117,14 @@ def trace(a):
         (lambda x: np.sum((A @ x - x) ** 2), (x,), {"x": "2 * (A @ x - x)^T @ (A - I)"}),
         (lambda x: np.tanh(W @ x), (x,), {"x": "diag(1/cosh(W @ x)^2) @ W"}),
         (lambda W: np.tanh(W @ x), (W,), {"W": "diag(1/cosh(W @ x)^2) kron x^T"}),
-        (lambda W: np.sum(np.tanh(W @ x) ** 2), (W,), None),
+        (lambda W: np.sum(np.tanh(W @ x) ** 2), (W,),
+         {"W": "2 * ((tanh(W @ x)/cosh(W @ x)^2)^T kron x^T)"}),
+        (lambda V, W: np.sum((V @ np.sin(W @ x) - b) ** 2), (A[:2, :2], W),
+         {"V": "2 * ((V @ sin(W @ x) - b)^T kron sin(W @ x)^T)",
+          "W": "2 * (((V @ sin(W @ x) - b)^T @ V @ diag(cos(W @ x))) kron x^T)"}),
+        (lambda X: x @ np.linalg.inv(X) @ x, (A,),
+         {"X": "-((x^T @ inv(X)) kron (x^T @ inv(X)^T))"}),
+        (lambda X: X @ X @ X, (A,), {"X": "I_3 kron (X^T @ X^T) + X kron X^T + (X @ X) kron I_3"}),
         (lambda x: np.exp(x) / np.sum(np.exp(x)), (x,), None),
         (lambda x: x / np.sqrt(x @ x), (x,), None),
         # Broadcasting.
@@ -164,6 +180,60 @@ def test_products_of_matrices_are_not_collected():
     assert "y = A @ X + X @ A" in dm.explain(lambda X: A @ X + X @ A, A).text()
     found = check(lambda X: A @ X + A @ X, A + 1)
     assert found == {"X": "2 * (A kron I_3)"}
+
+
+# --- Denominator layout ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "formula", "chain"),
+    [
+        (lambda x: np.tanh(W @ x), (x,), "W^T @ diag(1/cosh(W @ x)^2)", "du1/dx * dy/du1"),
+        (lambda w: w @ x, (x + 1,), "x", None),
+        (lambda W: W @ x, (W,), "I_2 kron x", None),
+        (lambda X: np.sum((A @ X - B) ** 2), (B + 1,), "2 * vec(A^T @ (A @ X - B))", None),
+        (lambda x: np.log(x @ x), (x,), None, "∂u1/∂x * dy/du1 + ∂u1/∂x * dy/du1"),
+        (lambda x: [x[0] * x[1], x[1] ** 2], (x,), None, None),
+        (lambda x, c: x * c, (x, 2.0), "c * I", None),
+    ],
+)  # fmt: skip
+def test_denominator_layout(f, args, formula, chain):
+    """All Jacobians transposed, all products the other way round."""
+    explanation = dm.explain(f, *args, layout="denominator")
+    text = explanation.text()
+    assert "In denominator layout: a row for each input, a column for each output." in text
+    first = explanation.graph.inputs[0]
+    if formula is not None:
+        assert f"/d{first.name} = {formula}" in text
+    if chain is not None:
+        assert f"dy/d{first.name} = {chain}" in text
+    for k, node in enumerate(explanation.graph.inputs):
+        exact = dm.jacobian_fwd(f, *args, argnums=k, layout="denominator")
+        np.testing.assert_array_equal(explanation.jacobian[node.name], exact)
+        assert np.shape(explanation.jacobian[node.name]) == node.shape + np.shape(f(*args))
+    for step in explanation.steps:
+        for by in step.partials:
+            operand = next(
+                n
+                for n in (*explanation.graph.inputs, *explanation.graph.nodes)
+                if n.name == by.operand
+            )
+            assert np.shape(by.value) == operand.shape + np.shape(step.value)
+    assert "Both orders agree" in text and "jacobian_fwd agree" in text
+    for written in (explanation.html(), explanation.latex(), explanation._repr_markdown_()):
+        assert "denominator layout" in written
+
+
+def test_the_layout_changes_no_number():
+    both = [
+        dm.explain(lambda x: np.sin(W @ x), x, layout=layout)
+        for layout in ("numerator", "denominator")
+    ]
+    one, other = (np.asarray(e.jacobian["x"]) for e in both)
+    np.testing.assert_array_equal(one.T, other)
+    assert "row for each input" not in both[0].text()
+    with pytest.raises(ValueError, match='explain: layout must be "numerator" or "denominator"'):
+        dm.explain(np.sin, 1.0, layout="rows")
 
 
 # --- Random programs -----------------------------------------------------------------------------

@@ -39,8 +39,8 @@ def evaluate(e, values):
     if e.op == "symbol":
         constants = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
         return values[e.args[0]] if e.args[0] in values else constants[e.args[0]]
-    if e.op == "identity":
-        return np.eye(int(e.args[0]))
+    if e.op in ("identity", "ones"):
+        return (np.eye if e.op == "identity" else np.ones)(int(e.args[0]))
     if e.op == "index":
         return evaluate(e.args[0], values)[ast.literal_eval(e.args[1])]
     parts = [a for a in e.args if isinstance(a, Expr)]
@@ -57,15 +57,17 @@ def evaluate(e, values):
 
 
 class Multiple:
-    """A matrix whose size the formula leaves open: c times I, a row of ones, a column of ones."""
+    """A matrix whose size the formula leaves open: c times I, a row of ones, a column of ones, or
+    that times a row, which is the factor."""
 
     def __init__(self, kind, factor=1.0):
         self.kind, self.factor = kind, factor
 
     def of(self, m, n):
-        made = {"I": np.eye(m, n), "row": np.ones((1, n)), "column": np.ones((m, 1))}[self.kind]
+        made = {"I": np.eye(m, n), "row": np.ones((1, n)), "column": np.ones((m, 1))}
+        made = self.factor * made.get(self.kind, np.ones((m, 1)))
         assert made.shape == (m, n)
-        return self.factor * made
+        return made
 
 
 def jacobian(e, values, m, n):
@@ -108,9 +110,11 @@ def _matrix(e, values, n):
         return np.array([[evaluate(a, values) for a in e.args]])
     if e.op == "rows":
         return np.concatenate([_matrix(a, values, n) for a in e.args])
+    if e.op == "transpose" and e.args[0].op == "basis":
+        return np.eye(n)[[int(e.args[0].args[0])]]
     if e.op == "list":
         return np.array([[evaluate(a, values)] for a in e.args])
-    if e.op == "transpose" and e.args[0].op in ("entries", "unit", "list", "rows", "kron"):
+    if e.op == "transpose" and e.args[0].op in ("entries", "list", "rows", "kron", "ones"):
         return _matrix(e.args[0], values, n).T
     return evaluate(e, values)
 
@@ -141,17 +145,25 @@ def _sum(parts):
 
 
 def _product(factors, values, n):
-    """From the right, so that what has no size of its own takes that of what follows."""
-    total = _matrix(factors[-1], values, n)
-    for factor in reversed(factors[:-1]):
-        part = _matrix(factor, values, n if isinstance(total, Multiple) else total.shape[0])
-        if isinstance(part, Multiple) and part.kind == "I":
-            total = _times(part.factor, total)
-        elif isinstance(part, Multiple) and part.kind == "row":
-            total = part.factor * total.sum(axis=0, keepdims=True)
-        elif isinstance(total, Multiple):
-            k = part.shape[1]
-            total = part @ total.of(k, {"column": 1, "row": n, "I": k}[total.kind])
+    """The product; what has no size of its own takes that of its neighbours."""
+    parts = []
+    for factor in reversed(factors):  # each is told how many columns it has, if that is known
+        parts.insert(0, _matrix(factor, values, parts[0].shape[0] if parts else n))
+        if isinstance(parts[0], Multiple) and parts[0].kind != "column":
+            rows = 1 if parts[0].kind == "row" else len(parts[1]) if parts[1:] else n
+            parts[0] = parts[0].of(rows, len(parts[1]) if parts[1:] else n)
+        elif isinstance(parts[0], Multiple):
+            parts[0] = np.ones((0, 1))
+    if parts[0].shape == (0, 1) and parts[1:]:  # a column of ones at the beginning
+        return Multiple("rows", _multiplied(parts[1:]))
+    return _multiplied(parts)
+
+
+def _multiplied(parts):
+    total = parts[0]
+    for part in parts[1:]:
+        if part.shape == (0, 1):  # a column of ones
+            total = total.sum(axis=1, keepdims=True)
         else:
-            total = part @ total
+            total = total @ part
     return total

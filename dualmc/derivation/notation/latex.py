@@ -114,8 +114,8 @@ class LatexPrinter(Typeset):
         text = rf"\text{{ with }} [\text{{{escaped(key)}}}] = "
         return f"{self.write(a, 7)}{text}{self.write(b)}"
 
-    def on_unit(self, k: str) -> str:
-        return f"e_{{{k}}}^{{T}}"
+    def on_basis(self, k: str) -> str:
+        return f"e_{{{k}}}"
 
 
 def _name(name: str) -> str:

@@ -79,7 +79,7 @@ def of_graph(graph: Graph, writer: Any, partials: dict[Node, list[Any]]) -> Layo
         for slot, operand in enumerate(node.operands):
             partial = partials[node][slot]
             form, is_known = writer.partial(partial)
-            text = printer.write(form.expr(max(partial.shape) == 1))
+            text = printer.write(writer.jacobian(form, max(partial.shape) == 1))
             if not is_known:
                 text = partial.structure
             edge = [boxes[operand]]

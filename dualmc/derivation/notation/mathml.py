@@ -140,8 +140,8 @@ class MathPrinter(Typeset):
     def on_diagonal(self, e: Expr) -> str:
         return _applied("diag", self.group(self.write(e)))
 
-    def on_unit(self, k: str) -> str:
-        return f"<msubsup><mi>e</mi><mn>{k}</mn><mi>T</mi></msubsup>"
+    def on_basis(self, k: str) -> str:
+        return f"<msub><mi>e</mi><mn>{k}</mn></msub>"
 
 
 def math_of(e: Expr, is_display: bool = False) -> str:

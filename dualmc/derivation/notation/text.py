@@ -71,8 +71,8 @@ class Text(Printer):
 
     on_list = on_rows = on_entries
 
-    def on_unit(self, k: str) -> str:
-        return self.transposed % f"e[{k}]"
+    def on_basis(self, k: str) -> str:
+        return f"e[{k}]"
 
 
 class Compact(Text):
