@@ -79,8 +79,8 @@ def jacobian_fwd(
         `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
         its other arguments have the axis if they are as long.  `chunk_size` then counts points.
     executor : concurrent.futures.Executor, optional
-        Computes chunks of columns, or of points: threads, processes, loky, or dask's ``client.get_executor()``.
-        `f` is called once more, here.  `docs/big.md` has this and the next three.
+        Computes chunks of columns, or of points: threads, processes, loky, or dask's
+        ``client.get_executor()``.  `docs/big.md` has this and the next three.
     out : ndarray, numpy.memmap, zarr or h5py array, optional
         Of the shape and dtype of J, which is written to it as it is computed, and returned.
     resume : bool, optional
