@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls.structures.flat import Flat
+from dualmc.errors import forget
 
 # Objects that are looked at, and how deep: from f to what it calls, to the attributes of that; and
 # items of one of them.
@@ -41,7 +42,10 @@ def named_arrays(f: Callable, taken: Iterable[str] = ()) -> list[tuple[Any, str]
 def _arrays(f: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """The arrays of what stands around a callable."""
     for name, a in _around(f):
-        yield from _within(name, a, depth + 1, seen)
+        try:
+            yield from list(_within(name, a, depth + 1, seen))
+        except Exception as error:  # objects that answer with one to what is asked of all
+            forget(error)
 
 
 def _around(f: Any) -> Iterator[tuple[str, Any]]:

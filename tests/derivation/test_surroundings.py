@@ -190,6 +190,15 @@ def test_looking_around_runs_nothing_and_ends():
     assert all(a is M for a, _ in found)
 
 
+def test_objects_that_answer_with_errors():
+    class Lazy:
+        def __getattribute__(self, name):
+            raise ImportError("not loaded yet")
+
+    lazy = Lazy()
+    assert [name for _, name in named_arrays(lambda x: (lazy, M, x))] == ["M"]
+
+
 @pytest.mark.parametrize("f", [np.sin, len, type, "no function", 3, functools.partial(np.sum)])
 def test_what_has_no_surroundings(f):
     assert named_arrays(f) == []
