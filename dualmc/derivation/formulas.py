@@ -104,6 +104,8 @@ class Writer:
     def _equation(self, node: Node) -> Expr:
         args = self.operands(node)
         function = node.function
+        if _is_conversion(node):
+            return args[0]
         if function is operator.getitem:
             return Expr("index", args[0], _key_text(node.args[1]))
         if function is written:
@@ -149,7 +151,12 @@ class Writer:
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand
-        if node.function is same or partial.structure == "identity" and not _has_branches(node):
+        if (
+            node.function is same
+            or _is_conversion(node)
+            or partial.structure == "identity"
+            and not _has_branches(node)
+        ):
             return Form(ONE)
         if is_elementwise(node):
             slot = place_of(node, partial.slot)
@@ -196,6 +203,13 @@ def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
         return Expr(e.op, *args, shape=e.shape)
 
     return walk(e)
+
+
+def _is_conversion(node: Node) -> bool:
+    """Whether the value stays what it is, as in ``float(x)``."""
+    if node.function is operator.getitem:
+        return type(node.args[1]) is tuple and not node.args[1]
+    return node.function is np.astype
 
 
 def _key_text(key: Any) -> str:
