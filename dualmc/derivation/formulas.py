@@ -136,7 +136,7 @@ class Writer:
             form = self._form(partial)
             is_known = form is not None and form.size <= LONGEST
             if form is None or not is_known:
-                form = Form(ONE, (self.derivative(partial.node, partial.operand),))
+                form = Form(ONE, (self.derivative(partial.node, partial.operand, partial.slot),))
             found = self._forms[partial.node, partial.slot] = (form, is_known)
         return found
 
@@ -144,10 +144,12 @@ class Writer:
         """A form of numerator layout as it is written in the layout that was asked for."""
         return (transposed_form(form) if self.is_denominator else form).expr(is_scalar)
 
-    def derivative(self, node: Node, operand: Node) -> Expr:
+    def derivative(self, node: Node, operand: Node, slot: int = 0) -> Expr:
+        """Its name; those by an operand that is used twice are two, of one name."""
         op = "partial" if len(node.operands) > 1 else "derivative"
         shape = (node.size, operand.size)
-        return Expr(op, self.symbol(node), self.symbol(operand), shape=shape)
+        use = (str(slot),) if slot else ()
+        return Expr(op, self.symbol(node), self.symbol(operand), *use, shape=shape)
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand

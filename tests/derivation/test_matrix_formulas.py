@@ -310,3 +310,16 @@ def test_the_order_of_elements_is_that_of_reshape():
     np.testing.assert_array_equal(flat, np.kron(A, W.T))
     np.testing.assert_allclose(flat @ X.reshape(-1), (A @ X @ W).reshape(-1))
     assert functools.reduce(operator.mul, J.shape) == flat.size
+
+
+def test_two_uses_without_a_formula_are_not_one():
+    """Their partials have one name, but are two matrices: the sum is not twice the one."""
+    text = dm.explain(lambda X: np.einsum("ij,ik->jk", X, X), B).text()
+    assert "dy/dX = ∂y/∂X + ∂y/∂X" in text
+    assert "2 * ∂y/∂X" not in text
+
+
+def test_a_derivative_without_a_formula_is_not_its_own_formula():
+    text = dm.explain(lambda x: np.prod(x), x).text()
+    assert "dy/dx = dy/dx" not in text
+    assert "dy/dx = [-1  -0.5  2]" in text
