@@ -24,11 +24,13 @@ from dualmc.reverse import (
     value_and_jacobian_rev,
     vjp,
 )
+from dualmc.linearize import linearize
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.scipy_jac import ScipyJac, scipy_jac
 from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
@@ -61,12 +63,15 @@ __all__ = [
     "jacobian_rev",
     "value_and_jacobian_rev",
     "vjp",
+    "linearize",
     "gradient",
     "value_and_gradient",
     "prepare",
     "Prepared",
     "load",
     "Banded",
+    "scipy_jac",
+    "ScipyJac",
     "jit_jacobian",
     "hessian",
     "hvp",

@@ -259,15 +259,16 @@ def vjp(
     try:
         if structured.known and structured.returns_one(f):
             raise Structure
-        return _vjp(f, args, argnums, is_tuple, has_aux)
+        return vjp_of("vjp", f, args, argnums, is_tuple, has_aux)
     except Structure as met:
         return structured.pullback(met, vjp, f, args, argnums, is_tuple, has_aux)
 
 
-def _vjp(
-    f: Callable, args: Any, argnums: tuple[int, ...], is_tuple: bool, has_aux: bool
+def vjp_of(
+    caller: str, f: Callable, args: Any, argnums: tuple[int, ...], is_tuple: bool, has_aux: bool
 ) -> tuple[Any, ...]:
-    request = Request("vjp", f, args, argnums, None, False, "numerator", has_aux)
+    """`vjp` of arrays, on behalf of `caller`."""
+    request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
     with watch.looked_at(request) if watch.watched and watch.is_due() else nullcontext():
         tape = taped(request)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's

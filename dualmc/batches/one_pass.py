@@ -72,7 +72,14 @@ class _Pass:
             inner = list(args)
             for i, x in zip(self.numbers, xs, strict=True):
                 inner[i] = x
-            y = adapt.adapted(self.f)(*inner)
+            try:
+                y = adapt.adapted(self.f)(*inner)
+            except Exception as error:
+                error.add_note(
+                    f'{self.points.caller}: batch="broadcast" called f on {len(xs[0])} points at '
+                    f"once. {ADVICE}"
+                )
+                raise
             if self.of == "jacobian":
                 return y
             if np.shape(y) != (len(xs[0]),):

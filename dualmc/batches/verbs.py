@@ -88,7 +88,7 @@ def _at_once(f, found, verb, of, has_value, given):
         return None
     y_0, J_0 = (None, first) if of == "hessian" else first
     if type(f) is CPUDispatcher:
-        answer = _compiled(f, found, of, given, y_0, J_0)
+        answer = _compiled(f, found, of, has_value, given, y_0, J_0)
     else:
         layout = given.get("layout", "numerator")
         prepared = Prepared(f, found.at(0), given["argnums"], False, layout, None, of)
@@ -106,7 +106,7 @@ def _at_once(f, found, verb, of, has_value, given):
 _WITH_VALUE = {"jacobian": value_and_jacobian_fwd, "gradient": value_and_gradient}
 
 
-def _compiled(f, found, of, given, y_0, J_0):
+def _compiled(f, found, of, has_value, given, y_0, J_0):
     """(value, derivative) of a function that Numba has compiled; None: not here.
 
     At point 0 these are `y_0` and `J_0`.
@@ -121,7 +121,7 @@ def _compiled(f, found, of, given, y_0, J_0):
         return None
     if of == "gradient" and y_0.shape:
         return None
-    answer = compiled.answered(f, found, numbers, of, y_0, J_0.dtype)
+    answer = compiled.answered(f, found, numbers, of, has_value, y_0, J_0.dtype)
     if answer is None:
         return None
     y, parts = answer

@@ -24,7 +24,6 @@ ELSEWHERE = {
     "Hessian": "hessian",
     "hessian_vector_product": "hvp",
     "hessian_tensor_product": "hvp",
-    "linearize": "jvp, or prepare for many calls at other points",
     "pushforward": "jvp",
     "pullback": "vjp",
     "jit": "prepare",

@@ -1,7 +1,6 @@
 """How many columns a chunk has: by memory, by the workers there are, and by the time it takes."""
 
 import math
-import os
 
 # Bytes of the columns of one chunk.
 CHUNK_BYTES = 2**26
@@ -9,18 +8,6 @@ CHUNK_BYTES = 2**26
 TASKS = 4
 # Seconds below which a chunk is mostly its way to the worker and back.
 SHORT = 0.1
-
-
-def workers_of(executor):
-    """How many chunks `executor` computes at a time."""
-    client = getattr(executor, "_client", None)  # of dask.distributed
-    if client is not None and hasattr(client, "nthreads"):
-        return max(1, sum(client.nthreads().values()))
-    for name in ("_max_workers", "num_workers", "max_workers"):
-        count = getattr(executor, name, None)
-        if isinstance(count, int) and count > 0:
-            return count
-    return os.cpu_count() or 1
 
 
 class Widths:

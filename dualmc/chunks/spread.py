@@ -14,7 +14,7 @@ from dualmc.calls import options, room
 from dualmc.calls.outputs import scalar, split
 from dualmc.chunks import bar, given, workers
 from dualmc.chunks.journal import Journal
-from dualmc.chunks.sizes import Widths, workers_of
+from dualmc.chunks.sizes import Widths
 from dualmc.chunks.targets import Given, Matrix, Whole
 from dualmc.chunks.task import Call
 from dualmc.duals import levels
@@ -82,6 +82,8 @@ class Spread:
 
     def _in_chunks(self, request, arrays):
         n = sum(request.sizes)
+        count = 0 if self.executor is None else workers.count_of(self.executor)
+        answers = workers.asked(self.executor, count, self.caller)
         is_sparse = forward_pass.seeds.starts_sparse(n, request.sparse)
         y, (column, *_), aux = forward_pass.passes(request, is_sparse, 0, min(1, n))
         if arrays is not None:
@@ -94,13 +96,13 @@ class Spread:
             target = Matrix()
         else:
             target = Whole(y.shape, n, column.dtype)
+        workers.check_answers(answers, self.caller)
         call = Call(request, is_sparse)
         journal = Journal(arrays, request, y) if arrays is not None else None
         if journal is not None:
             journal.begin(self.resume)
             self._check_resumed(request, is_sparse, target, journal)
         gaps = [(0, n)] * (n > 0) if journal is None else journal.gaps(n)
-        count = 0 if self.executor is None else workers_of(self.executor)
         size = 0 if request.sparse else math.prod(y.shape) * column.dtype.itemsize
         widths = Widths(sum(b - a for a, b in gaps), size, request.chunk_size, count)
         self._compute(call, gaps, widths, target, journal, y)

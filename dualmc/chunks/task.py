@@ -77,7 +77,7 @@ class Call:
     def __reduce__(self):
         with self._lock:
             if self._bytes is None:
-                state = self.request, self.is_sparse, self.errors, self.refusals, version()
+                state = self.request, self.is_sparse, self.errors, self.refusals
                 try:
                     self._bytes = self._packed(state)
                 except Exception as problem:
@@ -89,13 +89,8 @@ class Call:
         return sending.packed((type(self), state), self.request.f, self.request.caller)
 
     @classmethod
-    def received(cls, request, is_sparse, errors, mode, sender):
-        """The call of another process, which has version `sender` of dualmc."""
-        if sender != version():
-            raise RuntimeError(
-                f"{request.caller}: a worker of executor= has dualmc {version()}, and the "
-                f"process that called it {sender}. Install the same in both."
-            )
+    def received(cls, request, is_sparse, errors, mode):
+        """The call of another process."""
         call = cls(request, is_sparse)
         call.errors, call.refusals = errors, mode
         return call

@@ -4,11 +4,64 @@ A worker that is killed takes its chunk with it; schedulers compute that again b
 pool of processes is broken.  What such a pool has lost or never begun is computed here.
 """
 
+import os
+import time
 import warnings
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, wait
 
 from dualmc.chunks.sending import name_of
-from dualmc.chunks.task import Chunk, Failed, run
+from dualmc.chunks.task import Chunk, Failed, run, version
+
+
+def count_of(executor):
+    """How many chunks `executor` computes at a time."""
+    client = getattr(executor, "_client", None)  # of dask.distributed
+    if client is not None and hasattr(client, "nthreads"):
+        try:
+            return max(1, sum(client.nthreads().values()))
+        except Exception:  # it is closed, which it says when it is given a task
+            return 1
+    for name in ("_max_workers", "num_workers", "max_workers"):
+        count = getattr(executor, name, None)
+        if isinstance(count, int) and count > 0:
+            return count
+    return os.cpu_count() or 1
+
+
+# Asked of workers before they are sent what they could not open: it needs Python alone.
+_VERSION = "__import__('dualmc').__version__"
+MOST_ASKED = 32
+
+
+def asked(executor, count, caller):
+    """The questions to workers of `executor` whether they have dualmc, for `check_answers`."""
+    serials = range(min(count, MOST_ASKED))  # which tell them apart for who remembers results
+    try:
+        return [executor.submit(eval, f"{_VERSION}  # {time.time_ns()} {i}") for i in serials]
+    except Exception as error:
+        raise RuntimeError(
+            f"{caller}: executor= takes no tasks ({error}). It was shut down, or one of its "
+            f"workers has ended: give a new one."
+        ) from error
+
+
+def check_answers(answers, caller):
+    """Raise `RuntimeError` where a worker has no dualmc, or another version."""
+    for future in answers:
+        try:
+            there = future.result()
+        except ImportError as error:
+            raise RuntimeError(
+                f"{caller}: a worker of executor= cannot import dualmc ({error}). Install dualmc, "
+                f"and what f needs, where the workers run."
+            ) from error
+        except (BrokenExecutor, CancelledError):  # told with the chunks that are lost by that
+            return
+        if there != version():
+            raise RuntimeError(
+                f"{caller}: a worker of executor= has dualmc {there}, and this process has "
+                f"{version()}. Install the same in both."
+            )
 
 
 def computed(call, gaps, widths, executor):
@@ -87,19 +140,15 @@ def _result(future, call, place):
         if call.problem is not None:
             raise call.problem from None
         raise
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "dualmc":
-            raise _told(error, *place) from None
-        raise RuntimeError(
-            f"{call.request.caller}: the workers of executor= cannot import dualmc ({error}). "
-            f"Install dualmc, and what f needs, in their environment."
-        ) from error
     except Exception as error:
         raise call.problem or _told(error, *place) from None
 
 
 def _told(error, begin, end):
-    error.add_note(f"The executor raised this, for columns {begin} to {end - 1}: f did not.")
+    error.add_note(
+        f"The executor raised this for columns {begin} to {end - 1}; f itself did not. If workers "
+        f"ended, they may have run out of memory: give a smaller chunk_size."
+    )
     return error
 
 

@@ -22,14 +22,17 @@ _loops: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 _LOOP = """
 def loop(first, stop, Y, J, {names}):
     for p in range(first, stop):
-        {results} = sweep({args})
-        if J_p.size * (stop - first) != J[first:stop].size:
-            raise ValueError("f returns other shapes at other points")
-        {value}J[p] = J_p
+        {step}
 """
+_INTO = "sweep(J[p], {args})"
+_WITH_VALUE = """y, J_p = sweep({args})
+        if J_p.size != J[p].size:
+            raise ValueError("f returns other shapes at other points")
+        Y[p] = y
+        J[p] = J_p"""
 
 
-def answered(f, points, numbers, of, y, dtype):
+def answered(f, points, numbers, of, with_value, y, dtype):
     """(value, derivatives by each of `numbers`) of `f`; None: not here.
 
     At point 0 the value is `y`, which is not told for a Hessian, and derivatives have the `dtype`.
@@ -44,11 +47,13 @@ def answered(f, points, numbers, of, y, dtype):
     args = list(points.args)
     for i in points.positions:
         args[i] = args[i] if args[i].flags.carray else np.array(args[i], order="C")
+    with_value = with_value or np.ndim(y) > 1  # which tells shapes of one size apart
     rows = (n,) if of == "hessian" else np.shape(y)
     Y = np.empty((points.count, *np.shape(y)), np.result_type(0.0 if y is None else y))
-    J = np.empty((points.count, *rows, n), dtype)
+    J = np.zeros((points.count, *rows, n), dtype)
     try:
-        loop = _loop(f, tuple(sorted(numbers)), n, of == "hessian", points.positions, len(args))
+        sweep = _sweep(f, tuple(sorted(numbers)), n, of == "hessian", with_value)
+        loop = _loop(f, sweep, points.positions, len(args), with_value)
         for start in range(0, points.count, STEP):
             loop(start, min(start + STEP, points.count), Y, J, *args)
     except Exception:  # a loop in Python says what, and at which point
@@ -69,24 +74,22 @@ def _by_argument(J, numbers, xs):
     return [parts[k] for k in range(len(xs))]
 
 
-def _loop(f, positions, n, is_second, with_axis, count):
+def _sweep(f, positions, n, is_second, with_value):
+    chunk = min(calling.chunk_for(n), calling.MOST_LANES)
+    if is_second:
+        f = made(f, positions, min(chunk, calling.INNER_LANES), "raw")
+    return made(f, positions, chunk, "value and raw" if with_value else "into")
+
+
+def _loop(f, sweep, with_axis, count, with_value):
     """The compiled ``loop(first, stop, Y, J, *args)``; arguments `with_axis` have one of points."""
     known = _loops.setdefault(f, {})
-    key = positions, n, is_second, with_axis, count
+    key = id(sweep), with_axis, count
     if key not in known:
-        chunk = min(calling.chunk_for(n), calling.MOST_LANES)
-        if is_second:
-            inner = made(f, positions, min(chunk, calling.INNER_LANES), "raw")
-            sweep = made(inner, positions, chunk, "raw")
-        else:
-            sweep = made(f, positions, chunk, "value and raw")
-        text = _LOOP.format(
-            names=", ".join(f"a{i}" for i in range(count)),
-            args=", ".join(f"a{i}" + "[p]" * (i in with_axis) for i in range(count)),
-            results="J_p" if is_second else "y, J_p",
-            value="" if is_second else "Y[p] = y; ",
-        )
+        args = ", ".join(f"a{i}" + "[p]" * (i in with_axis) for i in range(count))
+        names = ", ".join(f"a{i}" for i in range(count))
+        step = (_WITH_VALUE if with_value else _INTO).format(args=args)
         scope = {"sweep": sweep}
-        exec(text, scope)
+        exec(_LOOP.format(names=names, step=step), scope)
         known[key] = numba.njit(nogil=True)(scope["loop"])
     return known[key]

@@ -147,7 +147,7 @@ class AtPoints:
         step = program.step(inputs)
         for start in range(0, left.size, step):
             at = left[start : start + step]
-            rows = [x if x.ndim == 1 else _rows(x, at) for x in inputs]
+            rows = [x if x.ndim == 1 else x[_places(at)] for x in inputs]
             states, values, entries = program.run(rows, at.size)
             failed = states != 0
             remaining.append(at[failed])
@@ -195,12 +195,13 @@ class AtPoints:
             kind = np.result_type(self._results[k], a)
             if kind != self._results[k].dtype:
                 self._results[k] = self._results[k].astype(kind)
-            self._results[k][at] = a
+            self._results[k][_places(at)] = a
         self.value = self._results[0] if self._with_value else None
         self.parts = self._results[1:] if self._with_value else self._results
 
 
-def _rows(x: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows `at`, which ascend, of `x`."""
-    first, last = int(at[0]), int(at[-1])
-    return x[first : last + 1] if last - first + 1 == at.size else x[at]
+def _places(at: np.ndarray) -> np.ndarray | slice:
+    """`at`, which ascends, as an index: a slice where no place between is left out."""
+    if at.size and int(at[-1]) - int(at[0]) + 1 == at.size:
+        return slice(int(at[0]), int(at[-1]) + 1)
+    return at

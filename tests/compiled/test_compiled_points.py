@@ -29,6 +29,11 @@ def energy(x):
 
 
 @numba.njit
+def constant_part(x):
+    return 3.0, 2 * x[1]
+
+
+@numba.njit
 def fails(x):
     if x[0] > 1.5:
         raise ValueError("too hot")
@@ -38,6 +43,13 @@ def fails(x):
 @numba.njit
 def positive(x):
     return x[x > 0]
+
+
+@numba.njit
+def turned(x):
+    if x[0] > 0:
+        return np.outer(x, x[:2])
+    return np.outer(x[:2], x)
 
 
 def test_the_loop_has_the_bits_of_single_calls():
@@ -75,6 +87,21 @@ def test_an_error_says_at_which_point():
     with pytest.raises(ValueError, match="too hot") as caught:
         dm.jacobian_fwd(fails, Z, batch=True)
     assert caught.value.__notes__ == ["jacobian_fwd: this is at point 7 of 30."]
+
+
+def test_shapes_of_one_size():
+    Z = X.copy()
+    Z[3, 0] = -1.0
+    with pytest.raises(
+        ValueError, match=r"at point 3 .* shape \(2, 3, 3\), at point 0 \(3, 2, 3\)"
+    ):
+        dm.jacobian_fwd(turned, Z, batch=True)
+
+
+def test_constant_parts():
+    J = dm.jacobian_fwd(constant_part, X, batch=True)
+    assert points._loops[constant_part]
+    np.testing.assert_array_equal(J, [[[0, 0, 0], [0, 2, 0]]] * 30)
 
 
 def test_shapes_that_depend_on_values():

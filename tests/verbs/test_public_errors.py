@@ -20,6 +20,7 @@ CALLS = {
     "value_and_jacobian_fwd": dm.value_and_jacobian_fwd,
     "jacobian_rev": dm.jacobian_rev,
     "value_and_jacobian_rev": dm.value_and_jacobian_rev,
+    "linearize": dm.linearize,
     "gradient": dm.gradient,
     "value_and_gradient": dm.value_and_gradient,
     "hessian": dm.hessian,

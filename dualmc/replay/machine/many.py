@@ -16,9 +16,10 @@ from dualmc.replay.machine.engine import INT64, POINTER
 from dualmc.replay.machine.function import integer
 
 BYTE = ir.IntType(8)
-# Numbers that one call of the loop reads and writes, roughly: they stay in the cache, and Ctrl-C is
-# answered between two calls.
-NUMBERS = 2**17
+# Numbers that one call of the loop reads and writes: few enough to stay in the cache.
+NUMBERS = 2**15
+# Numbers on the way to these, roughly: Ctrl-C is answered between two calls.
+STEPS = 2**22
 
 
 class Program:
@@ -42,9 +43,8 @@ class Program:
 
     def step(self, inputs):
         """How many points one call of the loop is to be given."""
-        numbers = sum(x.shape[-1] for x in inputs)
-        numbers += self._code.work.size + self._start.size + self.value_size
-        return max(1, NUMBERS // max(1, numbers))
+        numbers = sum(x.shape[-1] for x in inputs) + self._start.size + self.value_size
+        return max(1, min(NUMBERS // max(1, numbers), STEPS // self._code.work.size))
 
     def run(self, inputs, count):
         """(states, values, entries) at `count` points, a row for each.
