@@ -14,11 +14,14 @@ from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
+from dualmc.calls.remembered import retried, settled
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
+from dualmc.duals.equalities import thread
+from dualmc.errors import TangentLostError
 from dualmc.functions.matrices.splitting import numbers_of, resolved
 from dualmc.kernels import buffers
 from dualmc.passes.forward_pass import along, joined, passes
@@ -276,9 +279,15 @@ def _along(caller: str, f: Callable, given: tuple, tangents: tuple) -> tuple[Any
             caller, split.stretched(f, range(len(xs)), adapt.adapted), xs, x_dots, given
         )
         return y, split.undone(y_dot)
-    y, y_dot = along(caller, f, xs, x_dots, given)
+    again, numbers = functools.partial(_along, caller, f, given, tangents), tuple(range(len(given)))
+    try:
+        y, y_dot = along(caller, f, xs, x_dots, given)
+    except TangentLostError as lost:
+        return retried(lost, caller, f, given, numbers, again)
     if meetings.met:
-        y_dot = resolved(y_dot, y, lambda: _along(caller, f, given, tangents)[1])
+        y_dot = resolved(y_dot, y, lambda: again()[1])
+    if thread.met:
+        return settled(caller, along, f, given, numbers, False, (y, y_dot), again)
     return y, y_dot
 
 
@@ -371,7 +380,13 @@ def _differentiate(
                 resolved, y=y, again=lambda: again()[1], is_turned=layout == "denominator"
             )
             J = resolve(J) if spread is None else spread.rewritten(J, resolve)
+        if thread.met:
+            again = functools.partial(_differentiate, *call, spread)
+            return settled(caller, along, f, args, argnums, has_aux, (y, J, aux), again)
         return y, J, aux
+    except TangentLostError as lost:
+        again = functools.partial(_differentiate, *call, spread)
+        return retried(lost, caller, f, args, argnums, again)
     except Structure as met:
         if spread is None:
             return structured.jacobian(met, _differentiate, *call)

@@ -6,6 +6,7 @@ time.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,13 +19,17 @@ from dualmc.calls import banded, names, points, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
+from dualmc.calls.remembered import retried, settled
 from dualmc.calls.request import Request
 from dualmc.calls.structures import structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.cotangents import sweep
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
+from dualmc.duals.equalities import thread
+from dualmc.errors import TangentLostError
 from dualmc.functions.matrices.splitting import numbers_of, resolved
+from dualmc.passes.forward_pass import along
 from dualmc.passes.reverse_pass import FLOAT64, Tape, swept, taped
 from dualmc.unchanged import adapt
 
@@ -270,7 +275,13 @@ def vjp_of(
     """`vjp` of arrays, on behalf of `caller`."""
     request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
     with watch.looked_at(request) if watch.watched and watch.is_due() else nullcontext():
-        tape = taped(request)
+        again = functools.partial(taped, request)
+        try:
+            tape = again()
+        except TangentLostError as lost:
+            tape = retried(lost, caller, f, args, argnums, again)
+    if thread.met:
+        tape = settled(caller, along, f, args, argnums, has_aux, tape, again)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's
     met = meetings.met, meetings.is_hidden
 
@@ -323,7 +334,12 @@ def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         if meetings.met:
             dense = (*call[:5], False, layout, has_aux)
             J = resolved(J, y, lambda: _jacobian(*dense)[1], layout == "denominator")
+        if thread.met:
+            again = functools.partial(_jacobian, *call)
+            return settled(caller, along, f, args, argnums, has_aux, (y, J, aux), again)
         return y, J, aux
+    except TangentLostError as lost:
+        return retried(lost, caller, f, args, argnums, functools.partial(_jacobian, *call))
     except Structure as met:
         return structured.jacobian(met, _jacobian, *call)
 
@@ -344,7 +360,13 @@ def gradient_of(caller, f, args, argnums, has_aux):
         y, g, aux = _pulled_back(caller, f, args, argnums, has_aux)
         if meetings.met:
             g = resolved(g, y, lambda: gradient_of(caller, f, args, argnums, has_aux)[1])
+        if thread.met:
+            again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
+            return settled(caller, along, f, args, argnums, has_aux, (y, g, aux), again)
         return y, g, aux
+    except TangentLostError as lost:
+        again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
+        return retried(lost, caller, f, args, argnums, again)
     except Structure as met:
         return structured.gradient(met, gradient_of, caller, f, args, argnums, has_aux)
 

@@ -6,7 +6,7 @@ that the result may be written to.
 
 import numpy as np
 
-from dualmc.duals import choices, halving, levels
+from dualmc.duals import choices, equalities, halving, levels
 from dualmc.duals.dual import Dual, make
 from dualmc.kernels.payload import values
 from dualmc.rules import registry
@@ -45,6 +45,8 @@ def flat_handler(function):
         y = function(*stripped(args), **{key: stripped(a) for key, a in kwargs.items()})
         if function in _ORDERS and len(args) == 2 and not kwargs and out is None:
             _look_at(args, y)
+        elif function in equalities.FUNCTIONS and len(args) > 1:
+            equalities.equal(args[0], args[1], y, function)
         if out is not None:
             out[...] = y
             return out

@@ -7,7 +7,7 @@ import operator
 
 import numpy as np
 
-from dualmc.duals import beside, choices, ended, halving, subclasses, writing
+from dualmc.duals import beside, choices, ended, equalities, halving, subclasses, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
@@ -212,8 +212,14 @@ def _comparison(compare, ufunc):
         else:
             other = as_operand(other)
             y = compare(values(self.primal), values(other) if type(other) is Dual else other)
-        if is_order and type(y) in _OUTCOMES and self.level.open:
-            halving.compared(self, other, y)
+        if self.level.open and type(y) in _OUTCOMES:
+            if not is_order:
+                equalities.equal(self, other, y, ufunc)
+            else:
+                halving.compared(self, other, y)
+                own = values(self.primal)
+                if own.size and own.item(0) == 0:
+                    equalities.ordered(own, other, y)
         return y
 
     return method
