@@ -3,7 +3,7 @@
 import sys
 
 
-def shown(is_asked, total, done, caller):
+def shown(is_asked, total, done, caller, unit="col"):
     """A bar of `total` columns, of which `done` are; it is silent where nobody would see it."""
     if not is_asked:
         return _Silent()
@@ -16,7 +16,7 @@ def shown(is_asked, total, done, caller):
         ) from None
     # In a notebook there is no terminal, and the bar is drawn all the same.
     is_seen = sys.stderr.isatty() or "notebook" in tqdm.__module__
-    bar = tqdm(total=total, initial=done, desc=caller, unit="col", disable=not is_seen, delay=0.3)
+    bar = tqdm(total=total, initial=done, desc=caller, unit=unit, disable=not is_seen, delay=0.3)
     return bar
 
 
