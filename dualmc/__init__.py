@@ -30,6 +30,7 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.scipy_jac import ScipyJac, scipy_jac
 from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
 from dualmc.compare import compare
@@ -69,6 +70,8 @@ __all__ = [
     "Prepared",
     "load",
     "Banded",
+    "scipy_jac",
+    "ScipyJac",
     "jit_jacobian",
     "hessian",
     "hvp",

@@ -24,6 +24,10 @@ from dualmc.passes.forward_pass import joined, passes
 WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 # The step that balances the rounding of f against the ninth derivative, relative to x.
 STEP = 5e-3
+# Steps are good enough where halving them changes the differences by no more than this.
+STEADY = 1e-8
+# The steps that tell kinks and jumps, in units of that of the differences, which is at most STEP.
+KINK, JUMP = 2e-4, 2e-7
 # A step so small that x + ih changes the value by less than rounding.
 COMPLEX_STEP = 1e-30
 # Values of the two runs of f may differ by this many units in the last place: another order of
@@ -163,6 +167,7 @@ class _Plain:
         self.request = request
         self.x = np.concatenate([x.astype(np.float64).reshape(-1) for x in request.xs])
         self.ends = np.cumsum([0, *request.sizes]).tolist()
+        self.steps = STEP * np.maximum(1.0, np.abs(self.x))
         self.names = [
             (number, np.unravel_index(i, x.shape) if x.ndim else ())
             for number, x in zip(request.numbers, request.xs, strict=True)
@@ -194,14 +199,16 @@ class _Plain:
             out = out.astype(kind)
         return np.array(as_output(out, "check_jacobian"))
 
-    def step(self, j: int) -> float:
-        return STEP * max(1.0, abs(self.x[j]))
-
     def along(self, j: int, h: complex) -> Any:
-        """f with entry j moved by h."""
+        """f with entry j moved by h; NaN where it is not defined, as functions of `math` say it."""
         x = self.x.astype(complex) if issubclass(type(h), complex) else self.x.copy()
         x[j] += h
-        return self(x)
+        try:
+            return self(x)
+        except (ArithmeticError, ValueError):
+            if issubclass(type(h), complex):
+                raise
+            return np.full(self(self.x).shape, np.nan)
 
     def differences(self, j: int, h: float) -> Any:
         total = 0.0
@@ -209,8 +216,28 @@ class _Plain:
             total = total + weight * (self.along(j, k * h) - self.along(j, -k * h))
         return total / h
 
-    def one_sided(self, j: int, h: float) -> Any:
+    def steady(self, j: int) -> tuple[Any, Any]:
+        """Differences with a step and its half: the first step that is good enough, or the best.
+
+        A step of the size of 1 leads far outside where f is smooth, or defined, if all that x[j]
+        means happens at 1e-6: then its own size, and less, are tried.
+        """
+        first, own = self.steps[j], STEP * abs(self.x[j])
+        found = []
+        for h in (first, own, first / 100):
+            if h == 0 or found and h == first:
+                continue
+            coarse, fine = self.differences(j, h), self.differences(j, h / 2)
+            gap = np.max(np.abs(coarse - fine) / np.maximum(1.0, np.abs(fine)))
+            found.append((np.inf if np.isnan(gap) else gap, h, coarse, fine))
+            if gap <= STEADY:
+                break
+        _, self.steps[j], coarse, fine = min(found, key=lambda trial: trial[0])
+        return coarse, fine
+
+    def one_sided(self, j: int, side: int) -> Any:
         """Second-order differences that look to one side only."""
+        h = side * KINK * min(self.steps[j], STEP)
         return (4 * self.along(j, h) - 3 * self(self.x) - self.along(j, 2 * h)) / (2 * h)
 
     def complex_columns(self) -> Any:
@@ -229,8 +256,8 @@ class _Plain:
 
 def _judged(plain: _Plain, J: Any, shape: tuple, rtol: float) -> JacobianCheck:
     with np.errstate(all="ignore"):
-        coarse = np.stack([plain.differences(j, plain.step(j)) for j in range(plain.x.size)], -1)
-        fine = np.stack([plain.differences(j, plain.step(j) / 2) for j in range(plain.x.size)], -1)
+        columns = zip(*(plain.steady(j) for j in range(plain.x.size)), strict=True)
+        coarse, fine = (np.stack(column, -1) for column in columns)
         exact = plain.complex_columns()
     uncertain = np.abs(coarse - fine)
     expected, method = fine, "differences"
@@ -272,8 +299,8 @@ def _conventions(plain: _Plain) -> str:
 def _kinks(plain: _Plain, scale: Any) -> Any:
     """Entries whose derivatives from either side differ."""
     with np.errstate(all="ignore"):
-        left = np.stack([plain.one_sided(j, -1e-6) for j in range(plain.x.size)], -1)
-        right = np.stack([plain.one_sided(j, 1e-6) for j in range(plain.x.size)], -1)
+        left = np.stack([plain.one_sided(j, -1) for j in range(plain.x.size)], -1)
+        right = np.stack([plain.one_sided(j, 1) for j in range(plain.x.size)], -1)
     return np.abs(left - right) > 1e-2 * scale
 
 
@@ -285,11 +312,12 @@ def _cause(plain: _Plain, J: Any, fine: Any, i: int, j: int) -> str:
             return f"f itself is {y} here"
         if np.isnan(J[i, j]):
             return "an intermediate is inf or NaN, or the derivative does not exist"
-        left, right = plain.along(j, -1e-9)[i], plain.along(j, 1e-9)[i]
+        h = JUMP * min(plain.steps[j], STEP)
+        left, right = plain.along(j, -h)[i], plain.along(j, h)[i]
         slope = max(1.0, abs(fine[i, j]) if np.isfinite(fine[i, j]) else 1.0)
         if abs(right - left) > 1e-6 * slope:
             return f"a jump: f goes from {left:.6g} to {right:.6g}"
-        before, after = plain.one_sided(j, -1e-6)[i], plain.one_sided(j, 1e-6)[i]
+        before, after = plain.one_sided(j, -1)[i], plain.one_sided(j, 1)[i]
         if abs(before - after) > 1e-2 * slope:
             return (
                 f"a kink: the derivative is {before:.6g} from the left and {after:.6g} from the "

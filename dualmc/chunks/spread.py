@@ -161,6 +161,12 @@ class Spread:
                 f"{self.caller}: columns {chunk.begin} to {chunk.end - 1} could not be written to "
                 f"out ({error.strerror or error}). What was written before is kept.",
             ) from error
+        except Exception as error:  # as h5py raises them
+            error.add_note(
+                f"{self.caller}: this was while columns {chunk.begin} to {chunk.end - 1} were "
+                f"written to out. What was written before is kept."
+            )
+            raise
 
     def rewritten(self, J, resolved):
         """J with what ``resolved(J)`` makes of it, in its place."""

@@ -7,9 +7,21 @@ diagonal as a row.  Products of matrices keep their order.  An e of several axes
 ``vec(e)``, its elements row by row.
 """
 
-import math
 from typing import NamedTuple
 
+from dualmc.derivation.factors import (
+    dims,
+    flat,
+    is_plain,
+    joined,
+    kron,
+    matmul,
+    ones,
+    parts_of_product,
+    scaled,
+    unflat,
+    vec,
+)
 from dualmc.derivation.notation.symbols import (
     ONE,
     ZERO,
@@ -39,7 +51,7 @@ class Form(NamedTuple):
         if not self.factors:
             if is_scalar or self.is_zero:
                 return self.coefficient
-            return _scaled(self.coefficient, Expr("identity"))
+            return scaled(self.coefficient, Expr("identity"))
         if self.is_zero:
             return ZERO
         (first, *rest) = self.factors
@@ -47,74 +59,13 @@ class Form(NamedTuple):
             return Expr("entries", *(multiply(self.coefficient, e) for e in first.args))
         if not rest and first.op == "column" and len(first.args[0].shape) == 1:
             return Expr(first.op, multiply(self.coefficient, first.args[0]))
-        factors = tuple(map(_flat, self.factors))
+        factors = tuple(map(flat, self.factors))
         product = factors[0] if not rest else Expr("product", *factors)
-        return _scaled(self.coefficient, product)
+        return scaled(self.coefficient, product)
 
     @property
     def size(self) -> int:
         return self.coefficient.size + sum(e.size for e in self.factors)
-
-
-def _flat(e: Expr) -> Expr:
-    """`e` with vec(a) in place of an array a of several axes, where a vector is needed."""
-    if e.op in ("diagonal", "row", "column"):
-        (a,) = e.args
-        return Expr(e.op, _vec(a)) if len(a.shape) > 1 else e
-    if e.op == "kron":
-        return Expr(e.op, *map(_flat, e.args))
-    return e
-
-
-def _unflat(e: Expr) -> Expr:
-    """What `_flat` was given."""
-    if e.op in ("diagonal", "row", "column") and e.args[0].op == "vec":
-        return Expr(e.op, e.args[0].args[0])
-    return kron(*map(_unflat, e.args)) if e.op == "kron" else e
-
-
-def _vec(a: Expr) -> Expr:
-    return Expr("vec", a, shape=(math.prod(a.shape),))
-
-
-def matmul(*matrices: Expr) -> Expr:
-    """Their product, in this order."""
-    flat = [e for m in matrices for e in (m.args if m.op == "product" else (m,))]
-    kept = [e for e in flat if e.op != "identity"] or flat[:1]
-    shape = (matrices[0].shape[0], matrices[-1].shape[-1])
-    return kept[0] if len(kept) == 1 else Expr("product", *kept, shape=shape)
-
-
-def identity(n: int) -> Expr:
-    return Expr("identity", str(n), shape=(n, n))
-
-
-def ones(n: int) -> Expr:
-    """A vector of n ones."""
-    return Expr("ones", str(n), shape=(n,))
-
-
-def commutation(m: int, n: int) -> Expr:
-    """The permutation that takes vec(X) to vec(X^T), for X of m x n."""
-    return Expr("commutation", str(m), str(n), shape=(m * n, m * n))
-
-
-def kron(a: Expr, b: Expr) -> Expr:
-    """The Kronecker product; one of two identities is an identity."""
-    if a.op == b.op == "identity":
-        return identity(a.shape[0] * b.shape[0])
-    (m, n), (p, q) = dims(a), dims(b)
-    return Expr("kron", a, b, shape=(m * p, n * q))
-
-
-def _scaled(coefficient: Expr, matrix: Expr) -> Expr:
-    if is_number(coefficient, 1):
-        return matrix
-    if coefficient.op == "negative":
-        return Expr("negative", _scaled(coefficient.args[0], matrix))
-    if coefficient.op == "number" and coefficient.args[0] < 0:
-        return Expr("negative", _scaled(number(-coefficient.args[0]), matrix))
-    return Expr("scaled", coefficient, matrix)
 
 
 def elementwise(e: Expr, op: str) -> Form:
@@ -136,12 +87,10 @@ def compose(a: Form, b: Form) -> Form:
     coefficient = multiply(a.coefficient, b.coefficient)
     factors = list(a.factors)
     for factor in b.factors:
-        merged = _merged(factors[-1], factor) if factors else None
-        if merged is None:
-            factors.append(factor)
-        else:
+        factors.append(factor)
+        while len(factors) > 1 and (merged := _merged(*factors[-2:])) is not None:
             coefficient = multiply(coefficient, merged.coefficient)
-            factors[-1:] = merged.factors
+            factors[-2:] = merged.factors
     return Form(coefficient, tuple(factors))
 
 
@@ -154,30 +103,21 @@ def _merged(a: Expr, b: Expr) -> Form | None:
         total = call("sum", multiply(*_aligned(a.args[0], b.args[0])))
         total.shape = ()
         return Form(total)
-    if a.op == "row" and b.op == "total":
-        return _row_of_sum(a, b)
+    if b.op == "total" and a.op in ("row", "kron"):
+        return _of_sum(a, b)
     if a.op == "row" and len(a.args[0].shape) == 2:
         return _row_of_matrix(a.args[0], b)
-    if b.op == "kron" and a.op in ("row", "diagonal"):
-        return _before_kron(a, *b.args)
-    if a.op == "kron" and b.op == "kron":
-        return _krons(a, b)
+    if b.op == "kron":
+        return _krons(a, b) if a.op == "kron" else _before_kron(a, *b.args)
     return None
 
 
-def _aligned(a: Expr, b: Expr) -> tuple[Expr, Expr]:
-    """Two contents whose elements meet in order: of other shapes, as vectors."""
-    if a.shape == b.shape or not a.shape or not b.shape:
-        return a, b
-    return tuple(_vec(e) if len(e.shape) > 1 else e for e in (a, b))  # type: ignore[return-value]
-
-
-def _row_of_sum(a: Expr, b: Expr) -> Form | None:
-    """A row times a sum, where every product is a row again."""
+def _of_sum(a: Expr, b: Expr) -> Form | None:
+    """A factor times a sum, where every product is a single factor again."""
     total = Form(ZERO)
     for term in terms_of(Form(ONE, (b,))):
         part = compose(Form(ONE, (a,)), term)
-        if not _is_single(part, "row"):
+        if len(part.factors) != 1 or part.factors[0].op != a.op:
             return None
         total = plus(total, part)
     return total
@@ -187,55 +127,57 @@ def _row_of_matrix(p: Expr, b: Expr) -> Form | None:
     """vec(P)^T times (A kron B) is vec(A^T @ P @ B)^T, times K it is vec(P^T)^T."""
     if b.op == "commutation":
         return elementwise(transposed(p), "row")
-    if b.op == "kron" and all(len(e.shape) == 2 for e in b.args):
+    if b.op == "kron" and all(map(is_plain, b.args)):
         return elementwise(matmul(transposed(b.args[0]), p, b.args[1]), "row")
     return None
 
 
 def _before_kron(a: Expr, p: Expr, q: Expr) -> Form | None:
-    """A row or diagonal of a vector a times ``p kron q``, one of which is a single row.
+    """A matrix a times ``p kron q``, one of which is a single row: a times the other.
 
-    As ``a kron 1``, or ``1 kron a``, it is multiplied factor by factor.
+    For ``a = a kron 1 = 1 kron a``, and Kronecker products are multiplied factor by factor.
     """
-    if len(a.args[0].shape) != 1:
+    rows = dims(p)[0], dims(q)[0]
+    if 1 not in rows or a.op not in ("row", "diagonal") and not is_plain(a):
         return None
-    if q.op == "row" and p.op in ("identity", "diagonal"):
-        left = _times_square(a, p)
-        return Form(left.coefficient, (kron(left.factors[0], q),))
-    if p.op == "row" and q.op in ("identity", "diagonal"):
-        right = _times_square(a, q)
-        return Form(right.coefficient, (kron(p, right.factors[0]),))
-    return None
-
-
-def _times_square(a: Expr, square: Expr) -> Form:
-    if square.op == "identity":
-        return Form(ONE, (a,))
-    return compose(Form(ONE, (a,)), Form(ONE, (square,)))
+    other = p if rows[1] == 1 else q
+    parts = parts_of_product(other)
+    if a.op == "row" and not a.args[0].shape:  # of ones, as many as there are rows
+        is_diagonal = bool(parts) and parts[0].op == "diagonal"
+        a = Expr("row", parts[0].args[0] if is_diagonal else ones(dims(other)[0]))
+        parts = parts[1:] if is_diagonal else parts
+    elif dims(a)[1] != dims(other)[0]:
+        return None
+    left = compose(Form(ONE, (a,)), Form(ONE, parts))
+    if not left.factors:  # a row times a column
+        return Form(left.coefficient, (q if rows[1] == 1 else p,)) if a.op == "row" else None
+    matrix = joined(left.factors)
+    sides = (matrix, q) if rows[1] == 1 else (p, matrix)
+    return Form(left.coefficient, (kron(*sides),))
 
 
 def _krons(a: Expr, b: Expr) -> Form | None:
-    """(P kron Q) @ (R kron S) = (P @ R) kron (Q @ S), where that is shorter: beside identities."""
+    """(P kron Q) @ (R kron S) = (P @ R) kron (Q @ S), where that is shorter: beside identities, or
+    where the result is a single row."""
+    is_row = dims(a)[0] == 1
     sides, products = [], 0
     for p, r in zip(a.args, b.args, strict=True):
         if dims(p)[1] != dims(r)[0]:
             return None
-        if "identity" in (p.op, r.op):
-            sides.append(r if p.op == "identity" else p)
-        elif len(p.shape) == len(r.shape) == 2 and not products:
-            sides.append(matmul(p, r))
-            products += 1
-        else:
+        inner = compose(Form(ONE, parts_of_product(p)), Form(ONE, parts_of_product(r)))
+        if not is_number(inner.coefficient, 1):
             return None
-    return Form(ONE, (kron(*sides),))
+        products += "identity" not in (p.op, r.op)
+        sides.append(joined(inner.factors) if inner.factors else p)
+    return Form(ONE, (kron(*sides),)) if is_row or products < 2 else None
 
 
-def dims(e: Expr) -> tuple[int, int]:
-    """Rows and columns of a factor; (0, -1) if they are not known."""
-    size = math.prod(e.args[0].shape) if e.op in ("row", "column", "diagonal") else 0
-    if size:
-        return {"row": (1, size), "column": (size, 1), "diagonal": (size, size)}[e.op]
-    return (e.shape[0], e.shape[1]) if len(e.shape) == 2 else (0, -1)
+def _aligned(a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    """Two contents whose elements meet in order: of other shapes, as vectors."""
+    a, b = (ONE if e.op == "ones" else e for e in (a, b))
+    if a.shape == b.shape or not a.shape or not b.shape:
+        return a, b
+    return tuple(vec(e) if len(e.shape) > 1 else e for e in (a, b))  # type: ignore[return-value]
 
 
 def plus(a: Form, b: Form) -> Form:
@@ -271,7 +213,7 @@ def _term(e: Expr) -> Form:
         return Form(e.args[0], _term(e.args[1]).factors)
     if e.op == "identity" and not e.args:
         return Form(ONE)
-    return Form(ONE, tuple(map(_unflat, e.args if e.op == "product" else (e,))))
+    return Form(ONE, tuple(map(unflat, e.args if e.op == "product" else (e,))))
 
 
 def _total(terms: list[Form]) -> Form:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.derivation.forms import Form, commutation, compose, elementwise, identity, kron, ones
+from dualmc.derivation.factors import commutation, identity, kron, ones
+from dualmc.derivation.forms import Form, compose, elementwise
 from dualmc.derivation.notation.symbols import (
     ONE,
     ZERO,

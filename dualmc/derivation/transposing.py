@@ -1,6 +1,7 @@
 """Jacobians of numerator layout as those of denominator layout: formulas and names transposed."""
 
-from dualmc.derivation.forms import Form, commutation, kron, terms_of
+from dualmc.derivation.factors import commutation, joined, kron
+from dualmc.derivation.forms import Form, terms_of
 from dualmc.derivation.notation.symbols import ONE, Expr, transposed
 
 
@@ -22,6 +23,8 @@ def _turned(e: Expr) -> Expr:
     if e.op == "total":
         terms = terms_of(Form(ONE, (e,)))
         return Expr("total", *(transposed_form(term).expr(False) for term in terms))
+    if e.op == "product":
+        return joined(tuple(map(_turned, reversed(e.args))))
     if e.op == "list":
         return Expr("entries", *e.args)
     return transposed(e)

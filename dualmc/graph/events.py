@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualmc.errors import forget
-from dualmc.graph.nodes import Node, Recorder, Slot, UfuncMethod, name_of_function
+from dualmc.graph.nodes import Node, Output, Recorder, Slot, UfuncMethod, name_of_function
 
 
 class Event(NamedTuple):
@@ -196,6 +196,8 @@ _UFUNCS = frozenset(u for u in vars(np).values() if isinstance(u, np.ufunc))
 
 def is_certain(function: Any, args: tuple, options: dict, operands: tuple = ()) -> bool:
     """Whether the shape, the dtype and the success of a call follow from its operands' shapes."""
+    while isinstance(function, Output):  # it comes, or fails, with the others
+        function = function.function
     function = getattr(function, "writes", function)
     if isinstance(function, np.ufunc):
         if function is np.power and any(n.value.dtype.kind in "iu" for n in operands):

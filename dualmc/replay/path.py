@@ -4,7 +4,6 @@ A `Path` holds as long as its guards do; a call says whether they did, and then 
 for nothing.
 """
 
-import functools
 import math
 import threading
 import time
@@ -32,6 +31,10 @@ from dualmc.unchanged import adapt
 GUARDED = ("by the code", "by its rounding", "by NumPy")
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
 MANY_PRODUCTS = 10**6
+# What a file does not have of a path, or has apart.
+NOT_KEPT = frozenset(
+    "code _with_value _kept_value _arithmetic _lock matrix begin check outside fixed packed".split()
+)
 
 
 @adapt.restarting
@@ -41,6 +44,9 @@ def _recorded(f, args, traced, active, catches, budget, call):
         return recorder, trace_program(f, args, traced, active, recorder, catches)
     except Stopped:
         raise NotReplayable(budget.reason) from None
+
+
+_opening = threading.Lock()
 
 
 class Arithmetic(NamedTuple):
@@ -96,12 +102,14 @@ class Path:
         is_doubted = guarded == GUARDED[0]
         asking: list = []
         expected = asked_by_code(guards, asked, ties, asking, is_doubted)
-        self._arithmetic = functools.partial(Arithmetic, output, entries, asking, expected)
+        self._arithmetic = Arithmetic(output, entries, asking, expected)
         is_large = result.is_wide or guarded == GUARDED[-1]
-        self.is_mixed = is_large or _is_mixed(plan([*entries, *asking]))
-        self.code = self.compiled()
+        made = plan([*entries, *asking])
+        self.is_mixed = is_large or _is_mixed(made)
+        self.code = self._compiled(made)
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._kept_value = None  # a function that gives these, of a path from a file
+        self.packed = None  # its arithmetic as a file has it, once it is in one
         self._lock = threading.Lock()
 
     @classmethod
@@ -116,33 +124,24 @@ class Path:
 
     def state(self):
         """What can be kept of it, but for its code, its `arithmetic` and its check."""
-        left_out = (
-            "code",
-            "_with_value",
-            "_kept_value",
-            "arithmetic",
-            "_arithmetic",
-            "_lock",
-            "matrix",
-            "begin",
-            "check",
-            "outside",
-        )
-        state = {name: v for name, v in self.__dict__.items() if name not in left_out}
+        state = {name: v for name, v in self.__dict__.items() if name not in NOT_KEPT}
         return {**state, "_budget": self._budget.seconds}
 
-    @functools.cached_property
+    @property
     def arithmetic(self):
-        """Its `Arithmetic`, of a path from a file when somebody asks for the first time."""
-        return self._arithmetic()
+        """Its `Arithmetic`, which a path from a file opens when somebody first asks."""
+        if type(self._arithmetic) is not Arithmetic:
+            with _opening:  # once: the serials of its leaves belong together
+                if type(self._arithmetic) is not Arithmetic:
+                    self._arithmetic = self._arithmetic()
+        return self._arithmetic
 
     def compiled(self):
         """The code for the entries."""
         _, entries, asking, _ = self.arithmetic
-        return self._compiled([*entries, *asking])
+        return self._compiled(plan([*entries, *asking]))
 
-    def _compiled(self, sinks):
-        made = plan(sinks)
+    def _compiled(self, made):
         count = sum(len(leaves) for loops in made.loops.values() for _, leaves in loops)
         self._budget.check_compilation(count)
         start = time.perf_counter()
@@ -187,7 +186,7 @@ class Path:
             return self._kept_value()
         self._budget.begin()
         memory, sinks = self._value_sinks()
-        code = self._compiled([*sinks, *self.arithmetic.entries, *self.arithmetic.asking])
+        code = self._compiled(plan([*sinks, *self.arithmetic.entries, *self.arithmetic.asking]))
         check_value(self, lambda inputs: self.run(code, inputs, memory))
         del self.witnesses[1:]
         return code, memory

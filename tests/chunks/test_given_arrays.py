@@ -454,6 +454,15 @@ def test_progress(monkeypatch):
         np.testing.assert_array_equal(plain, found)
 
 
+def test_bars_in_notebooks():
+    """There is no terminal there, and the bar is drawn all the same."""
+    notebook = pytest.importorskip("tqdm.notebook")
+    std = pytest.importorskip("tqdm.std")
+    kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    assert bar.is_seen(notebook.tqdm_notebook, io.StringIO()) and bar.is_seen(std.tqdm, kernel)
+    assert bar.is_seen(std.tqdm, Terminal()) and not bar.is_seen(std.tqdm, io.StringIO())
+
+
 def test_progress_without_tqdm(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with raises(ImportError, "not installed. Install it with: pip install dualmc[progress]"):

@@ -5,14 +5,18 @@ together by hand.
 """
 
 import cmath
+import importlib
+import pathlib
 import sys
 
 import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.tangents import structure
 
 sparse = pytest.importorskip("scipy.sparse")
+FOLDER = pathlib.Path(__file__).parents[2] / "examples"
 
 
 # --- Bundle adjustment ---------------------------------------------------------------------------
@@ -34,7 +38,7 @@ def seen(unknowns):
 
 def test_bundle_adjustment(example):
     """Every entry is that of the one camera and point, by complex steps; the fit is SciPy's."""
-    figures = example("bundle_adjustment", count=300)
+    figures = example("bundle_adjustment", count=300, fitted=300)
     J = figures.jacobian.tocsr()
     load = sys.modules["bundle_adjustment"].load
     x, views = load(300)
@@ -52,6 +56,49 @@ def test_bundle_adjustment(example):
     ours, theirs = figures.fits.values()
     assert ours[0] < theirs[0] / 5  # calls of f
     assert abs(ours[2] - theirs[2]) < 1e-3 and ours[2] < 1  # pixels
+
+
+@pytest.fixture
+def bundle(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module("bundle_adjustment")
+    for name in ("bundle_adjustment", "measured"):
+        sys.modules.pop(name, None)
+
+
+def test_remembered_structure_changes_no_bit(bundle, monkeypatch):
+    """As found, as remembered in part, and in full."""
+    x, views = bundle.load(60)
+    structure.forget()
+    monkeypatch.setattr(structure, "BUDGET", 20_000)
+    found = []
+    for _ in range(structure.AGAIN + 2):
+        found.append(dm.jacobian_fwd(bundle.residuals, x, views, sparse=True))
+    assert structure._recent[x.size].budget == structure.LARGE
+    for J in found[1:]:
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(J, part), getattr(found[0], part))
+    structure.forget()
+
+
+def test_views_that_change_in_place_are_noticed(bundle):
+    x, views = bundle.load(60)
+    prepared = dm.prepare(bundle.residuals, x, views, sparse=True)
+    assert prepared.reason is None
+    for change in (lambda: None, lambda: np.copyto(views.point, views.point[::-1].copy())):
+        change()
+        J, expected = prepared(x, views), dm.jacobian_fwd(bundle.residuals, x, views, sparse=True)
+        np.testing.assert_array_equal(J.indices, expected.indices)
+        np.testing.assert_allclose(J.data, expected.data, rtol=1e-10, atol=1e-9)
+
+
+def test_a_camera_that_is_not_turned_is_said_to_be_at_a_kink(bundle):
+    x, views = bundle.load(20)
+    x[9 * views.camera[0] :][:3] = 0.0
+    with pytest.warns(dm.KinkWarning) as seen, dm.kinks("warn"):
+        dm.jacobian_fwd(bundle.residuals, x, views, sparse=True)
+    text = " ".join(str(warning.message) for warning in seen)
+    assert "numpy.linalg.norm" in text and "numpy.nan_to_num" in text
 
 
 # --- The Brusselator -----------------------------------------------------------------------------
@@ -84,8 +131,8 @@ def test_brusselator(example):
 
 def test_stiff_kinetics(example):
     """The solutions of Bari's test set, to the digits that the tolerance asks for."""
-    found = example("stiff_kinetics", problems=("HIRES", "POLLU"), rtol=1e-6)
+    found = example("stiff_kinetics", problems=("HIRES", "POLLU"), rtol=1e-4)
     for (name, method), (before, after) in found.items():
-        assert after.digits > (6.5 if method == "Radau" else 4), (name, method)
+        assert after.digits > (4.5 if method == "Radau" else 2), (name, method)
         assert after.calls + after.jacobians < before.calls, (name, method)
     assert found["POLLU", "LSODA"][1].calls < found["POLLU", "LSODA"][0].calls / 2

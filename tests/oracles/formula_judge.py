@@ -39,8 +39,8 @@ def evaluate(e, values):
     if e.op == "symbol":
         constants = {"pi": math.pi, "inf": math.inf, "nan": math.nan}
         return values[e.args[0]] if e.args[0] in values else constants[e.args[0]]
-    if e.op == "identity":
-        return np.eye(int(e.args[0]))
+    if e.op in ("identity", "ones"):
+        return (np.eye if e.op == "identity" else np.ones)(int(e.args[0]))
     if e.op == "index":
         return evaluate(e.args[0], values)[ast.literal_eval(e.args[1])]
     parts = [a for a in e.args if isinstance(a, Expr)]

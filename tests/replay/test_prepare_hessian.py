@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("always_replayed")
 
 A = np.random.default_rng(0).normal(size=(5, 5))
 X = np.array([0.3, 0.9, 0.7, 1.2, 0.4])
+NEAR_ONE = 1 + 1e-9
 
 
 def rosenbrock(x):
@@ -92,7 +93,67 @@ HESSIANS = {
         lambda x: np.sum(_written(x)),
         lambda x: np.diag(6 * x * np.array([1, 1, 0, 0, 0])),
     ),
+    "arctan2": (
+        lambda x: np.sum(np.arctan2(x, 2.0) ** 2),
+        lambda x: np.diag((8 - 8 * x * np.arctan(x / 2)) / (x**2 + 4) ** 2),
+    ),
+    "hypot": (
+        lambda x: np.sum(x * np.hypot(x, 2.0)),
+        lambda x: np.diag(x * (2 * x**2 + 12) / (x**2 + 4) ** 1.5),
+    ),
+    "tanh-squared": (
+        lambda x: np.sum(np.tanh(x) ** 2),
+        lambda x: np.diag(2 * (1 - 2 * np.sinh(x) ** 2) / np.cosh(x) ** 4),
+    ),
+    "cube-root": (lambda x: np.sum(np.cbrt(x)), lambda x: np.diag(-2 / 9 * x ** (-5 / 3))),
+    "power": (lambda x: np.sum(x**2.7), lambda x: np.diag(2.7 * 1.7 * x**0.7)),
+    # Its second derivative is 1e-9 of the terms that its quotient form would subtract.
+    "power-near-one": (
+        lambda x: np.sum(x**NEAR_ONE),
+        lambda x: np.diag(NEAR_ONE * (NEAR_ONE - 1) * x ** (NEAR_ONE - 2)),
+    ),
+    "power-of-itself": (
+        lambda x: np.sum(x**x),
+        lambda x: np.diag(x**x * ((np.log(x) + 1) ** 2 + 1 / x)),
+    ),
+    "exponent": (lambda x: np.sum(3.0**x), lambda x: np.diag(np.log(3) ** 2 * 3.0**x)),
+    "base-and-exponent": (lambda x: x[0] ** x[1] + x[2], lambda x: _power_hessian(x)),
+    "max": (lambda x: np.max(x) ** 3, lambda x: np.diag(6 * x * (x == x.max()))),
+    "min-of-rows": (
+        lambda x: np.sum(np.min(np.outer(x, [1.0, 2.0]), axis=1) ** 3),
+        lambda x: np.diag(6 * x),
+    ),
+    "log-sum-exp-less-the-largest": (
+        lambda x: np.log(np.sum(np.exp(x - np.max(x)))) + np.max(x),
+        softmax_hessian,
+    ),
+    "split": (
+        lambda x: (np.split(x, [2])[0] ** 3).sum() * np.split(x, [2])[1][0],
+        lambda x: _cubes_times_the_third(x),
+    ),
+    "unstack": (lambda x: np.unstack(x)[1] ** 3, lambda x: np.diag(6 * x * (np.arange(5) == 1))),
+    "meshgrid": (lambda x: np.sum(np.meshgrid(x, x[:2])[0] ** 3), lambda x: np.diag(12 * x)),
+    "broadcast": (
+        lambda x: np.sum(np.broadcast_arrays(x, np.ones((3, 5)))[0] ** 3),
+        lambda x: np.diag(18 * x),
+    ),
 }
+
+
+def _power_hessian(x):
+    a, b = x[:2]
+    H = np.zeros((5, 5))
+    H[0, 0] = b * (b - 1) * a ** (b - 2)
+    H[0, 1] = H[1, 0] = a ** (b - 1) * (1 + b * np.log(a))
+    H[1, 1] = a**b * np.log(a) ** 2
+    return H
+
+
+def _cubes_times_the_third(x):
+    H = np.zeros((5, 5))
+    H[[0, 1], [0, 1]] = 6 * x[:2] * x[2]
+    H[2, :2] = H[:2, 2] = 3 * x[:2] ** 2
+    return H
 
 
 def _written(x):
@@ -138,9 +199,20 @@ KINKS = {
     "maximum": (lambda x: np.sum(np.maximum(x, 0.0) ** 2), np.zeros(3)),
     "two-maxima": (lambda x: np.sum(np.maximum(x[1:], x[:-1]) ** 2), np.ones(3)),
     "std": (lambda x: np.std(x) ** 2, np.ones(3)),
+    "max": (lambda x: np.max(x) ** 2 * x[0], np.ones(3)),
+    "equal-to-the-max": (lambda x: np.sum(np.where(x == np.max(x), x**3, x**2)), np.ones(3)),
+    "above-the-mean-of-min-and-max": (
+        lambda x: np.sum(np.where(x > (np.min(x) + np.max(x)) / 2, x**3, x**2)),
+        np.array([1.0, 2.0, 3.0]),
+    ),
     "where": (lambda x: np.sum(np.where(x > 1, x**3, x**2)), np.ones(3)),
     "sqrt": (lambda x: np.sum(np.sqrt(x) ** 4), np.zeros(3)),
     "sign": (lambda x: np.sum(np.sign(x) * x**2), np.zeros(3)),
+    "hypot": (lambda x: np.hypot(x[0], x[1]) * x[2], np.zeros(3)),
+    "arctan2": (lambda x: np.arctan2(x[0], x[1]) * x[2], np.zeros(3)),
+    "power": (lambda x: np.sum(x**2.7), np.zeros(3)),
+    "power-of-negative": (lambda x: np.sum(x ** x[2]), np.array([-1.0, -2.0, 3.0])),
+    "cube-root": (lambda x: np.sum(np.cbrt(x)), np.zeros(3)),
 }
 
 
@@ -159,8 +231,7 @@ def test_at_a_kink_a_fresh_call_decides(name):
 
 
 REASONS = {
-    "of power": lambda x: np.sum(x**2.7),
-    "of hypot": lambda x: np.sum(np.hypot(x[1:], x[:-1])),
+    "of solve": lambda x: np.sum(np.linalg.solve(A + np.diag(x), x)),
     "of prod": lambda x: np.prod(x),
     "not a number": lambda x: x**2,
 }

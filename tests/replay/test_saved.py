@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.replay.saved import steps
+from dualmc.unchanged.code.rewriting import is_rewritten
 
 X = np.array([0.5, 1.5, -0.25, 2.0])
 
@@ -71,6 +73,7 @@ CASES = {
     "vjp": (stencil, (X, V), (X + 1, V[::-1].copy()), {"of": "vjp"}),
     "hvp": (number, (X, V), (X + 1, V[::-1].copy()), {"of": "hvp"}),
     "by-numpy": (solved, (X,), (X * 2,), {}),
+    "product": (np.prod, (1.0 + 0.1 * X,), (1.1 - 0.3 * X,), {}),
     "dict": (of_dict, (P,), (Q,), {}),
     "branches": (loop, (X,), (-X,), {}),
     "scalar": (np.tanh, (0.5,), (-2.0,), {}),
@@ -121,6 +124,15 @@ def test_machine_code_for_another_machine_is_compiled_of_the_programs(name, tmp_
         assert same_bits(J(*args), K(*args))
         assert same_bits(J.value_and_jacobian(*args), K.value_and_jacobian(*args))
     assert K.replays >= 2
+
+
+def test_arrays_have_numpys_own_dtypes():
+    """By identity, which tells short ways: other ones sum up in another order."""
+    for dtype in (float, bool, np.int32, "U3"):
+        found = steps.loads(steps.dumps([np.zeros(3, dtype), np.dtype(dtype)]))
+        assert found[0].dtype is found[1] or dtype == "U3"
+        assert found[0].dtype == np.dtype(dtype)
+    assert found is not None and steps.loads(steps.dumps(np.zeros(3))).dtype is np.dtype(float)
 
 
 def test_no_function_is_called_and_nothing_compiled(tmp_path, monkeypatch):
@@ -196,6 +208,38 @@ def test_errors_of_arithmetic_are_what_they_are_to_f(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert np.isnan(J(at_zero)[:, 0]).all()
+
+
+def test_while_another_thread_differentiates_f(tmp_path):
+    """Then f runs on stand-ins: its code is not its own."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
+
+    started, go = Event(), Event()
+
+    @dm.as_is
+    def wait():
+        started.set()
+        assert go.wait(60)
+
+    def waiting(x):
+        wait()
+        return loop(x)
+
+    J = dm.prepare(loop, X)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            other = pool.submit(dm.jacobian_fwd, waiting, X)
+            assert started.wait(60)
+            assert is_rewritten(loop.__code__)
+            J.save(tmp_path / "J")
+            K = dm.load(tmp_path / "J")
+            assert same_bits(K(X), J(X))
+            assert (K.replays, J.replays) == (1, 1)
+        finally:
+            go.set()
+        np.testing.assert_array_equal(other.result(), J(X))
+    assert dm.load(tmp_path / "J").paths == 1
 
 
 def test_many_points(tmp_path):

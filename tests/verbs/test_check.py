@@ -17,6 +17,11 @@ import dualmc as dm
         (lambda x: np.abs(x) ** 3, [1.0, -2.0], "differences"),
         (lambda x: np.sum(x**2), 3.0, "complex step"),
         (lambda x: x.reshape(2, 2).T, np.arange(4.0), "complex step"),
+        # Defined, or smooth, near x alone.
+        (lambda x: np.log(x), [2e-6, 3.0], "complex step"),
+        (lambda x: math.log(x[0]) * x, [2e-6, 3.0], "differences"),
+        (lambda x: np.sqrt(1e-4 - (x - 3) ** 2), [3.005], "complex step"),
+        (lambda x: np.sin(x[0] * 1e6) * x, [2e-6, 1e5], "complex step"),
     ],
 )
 def test_a_right_jacobian(f, x, method):
@@ -47,6 +52,9 @@ def lossy(x):
         (lambda x: np.floor(x) * x, [1.5, 2.0], (1,), (1,), "a jump: f goes from 2 to 4"),
         (lossy, [2.0, 0.3333333], (1,), (1,), "the derivative is lost"),
         (wrong_rule, [1.0, 2.0], (0,), (0,), "a rule that was added"),
+        (lambda x: wrong_rule(np.log(x)), [1.0, 2e-6], (1,), (1,), "a rule that was added"),
+        (lambda x: np.abs(x - 2e-6) * np.log(x), [2e-6], (0,), (0,), "a kink"),
+        (lambda x: np.floor(x * 1e6) * np.log(x), [2e-6], (0,), (0,), "a jump"),
         (lambda x: np.sqrt(x), [4.0, 0.0], (1,), (1,), ""),
     ],
 )

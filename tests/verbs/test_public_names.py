@@ -67,6 +67,7 @@ def shown_in_a_line():
         "<JacobianCheck: wrong, difference ": dm.check_jacobian(np.abs, [1.0, 0.0]),
         "<Comparison of sin: 1 input, 1 output; predicted ": dm.compare(np.sin, 1.0, seconds=0.02),
         "<Crossover of row: n in 1, m in 1>": dm.crossover(row, [1], [1], seconds=0.02),
+        "<ScipyJac sin for minimize>": dm.scipy_jac(np.sin, "minimize"),
         "kinks('warn')": dm.kinks("warn"),
         "refusals('warn')": dm.refusals("warn"),
     }

@@ -321,4 +321,7 @@ def call(name: str, *args: Any) -> Expr:
 def transposed(a: Expr) -> Expr:
     if a.op in ("transpose", "identity"):
         return a if a.op == "identity" else a.args[0]
+    if a.op == "product" and any(e.op == "transpose" for e in a.args):
+        if all(len(e.shape) == 2 for e in a.args):
+            return Expr(a.op, *map(transposed, reversed(a.args)), shape=a.shape[::-1])
     return Expr("transpose", a, shape=a.shape[::-1])

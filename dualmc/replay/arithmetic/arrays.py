@@ -24,10 +24,11 @@ class Leaf:
     kind: "input" (number `op`), "const" (`data`), "each" (`op` of `operands`, element by element),
     "reduce" (`op` in add, maximum, minimum; `operands` are pairs of an Array and the position of
     each of its elements in the result), "product" (a matrix product of two Arrays), "call" (what
-    the `Call` `op` makes of `operands`, run by NumPy).
+    the `Call` `op` makes of `operands`, run by NumPy).  `derived`: the `Derived` partial that made
+    it, its arguments and the output: it knows its derivatives better than its arithmetic does.
     """
 
-    __slots__ = ("kind", "size", "op", "operands", "data", "is_bool", "serial", "copied")
+    __slots__ = ("kind", "size", "op", "operands", "data", "is_bool", "serial", "copied", "derived")
 
     def __init__(self, kind, size, op=None, operands=(), data=None, is_bool=False):
         self.kind = kind
@@ -38,6 +39,7 @@ class Leaf:
         self.is_bool = is_bool
         self.serial = next(_serials)
         self.copied = None
+        self.derived = None
 
     @property
     def arrays(self):
@@ -134,15 +136,17 @@ def as_array(a):
     return a if type(a) is Array else constant(a)
 
 
-def needed_leaves(arrays):
-    """The leaves that `arrays` are made of, in the order in which they were made."""
+def needed_leaves(arrays, behind=lambda leaf: leaf.arrays):
+    """The leaves that `arrays` are made of, in the order in which they were made; `behind` a leaf
+    are the arrays that it needs.
+    """
     seen: dict = {}
     stack = [leaf for a in arrays for leaf in a.leaves]
     while stack:
         leaf = stack.pop()
         if leaf.serial not in seen:
             seen[leaf.serial] = leaf
-            stack.extend(inner for a in leaf.arrays for inner in a.leaves)
+            stack.extend(inner for a in behind(leaf) for inner in a.leaves)
     return [seen[serial] for serial in sorted(seen)]
 
 
@@ -180,6 +184,17 @@ def _typed(a, kind):
 
 def _all(a, value):
     return a.const is not None and a.size > 0 and bool((a.const == value).all())
+
+
+def by_partial(partial, args, y):
+    """``partial(*args, y)``, a `Derived` partial of y = f(args), which its leaf remembers."""
+    whole = [broadcast(a, y.shape) for a in args]
+    last = next(_serials)
+    found = as_array(partial(*args, y))
+    leaf = found.leaves[0]
+    if found.which is None and found.index is None and leaf.kind == "each" and leaf.serial > last:
+        leaf.derived = partial, whole, y
+    return found
 
 
 def strong(op, *operands):
@@ -285,7 +300,7 @@ def _wired(shape, leaves, which, index):
     distinct: dict = {}
     number = np.array([distinct.setdefault(id(leaf), k) for k, leaf in enumerate(leaves)])
     which = number[which]
-    used = np.unique(which)
+    used = np.flatnonzero(np.bincount(which, minlength=len(leaves)))
     if used.size == 1:
         leaf = leaves[used[0]]
         whole = leaf.size == index.size and _is_count(index)

@@ -4,10 +4,11 @@ import numpy as np
 
 from dualmc.graph.events import has_slot
 from dualmc.replay.arithmetic import slots
-from dualmc.replay.arithmetic.arrays import as_array, broadcast, each
+from dualmc.replay.arithmetic.arrays import as_array, broadcast, by_partial, each
 from dualmc.replay.arithmetic.pairs import Pair, filled
 from dualmc.replay.arithmetic.scalars import UFUNCS
 from dualmc.replay.recording.program import NotReplayable
+from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES
 
 
@@ -26,7 +27,7 @@ def elementwise(ufunc, args, is_flat=False):
     for i in active:
         partial = partials[i]
         if callable(partial):
-            partial = _partial(ufunc, i, partial, arrays, y)
+            partial = partial_of(ufunc, i, partial, arrays, y)
         if not callable(partial) and type(partial) is float and partial == 0.0:
             continue
         factor = broadcast(as_array(partial), y.shape)
@@ -34,25 +35,36 @@ def elementwise(ufunc, args, is_flat=False):
     return Pair(y, total)
 
 
-def _partial(ufunc, i, partial, arrays, y):
+def partial_of(ufunc, i, partial, arrays, y):
+    """The partial of y = ufunc(*arrays) by argument `i`, which `partial` of the rule gives."""
     if ufunc in (np.power, np.float_power):
-        return _power_partial(i, arrays, y)
-    return partial(*arrays, y)
+        partial = _POWER[i]
+    return by_partial(partial, arrays, y) if type(partial) is Derived else partial(*arrays, y)
 
 
 # Where a power has kept its digits; elsewhere NaN, which sends the call the general way.
 _TINY, _HUGE = 1e-290, 1e290
 
 
-def _power_partial(i, arrays, y):
-    a, b = arrays
+def _usable(y, partial):
     size = np.abs(y)
-    is_usable = (size > _TINY) & (size < _HUGE)
-    if i == 1:
-        return np.where(is_usable, y * np.log(a), np.nan)
+    return np.where((size > _TINY) & (size < _HUGE), partial, np.nan)
+
+
+def _by_base(a, b, y):
     if b.const is not None and (2 * b.const == np.rint(2 * b.const)).all():
         return b * np.power(a, b - 1.0)
-    return np.where(is_usable, b * y / a, np.nan)
+    return _usable(y, b * y / a)
+
+
+def _mixed(a, b, y, d):
+    return _usable(y, (1.0 + b * np.log(a)) * (y / a))
+
+
+_POWER = (
+    Derived(_by_base, lambda a, b, y, d: (b - 1.0) * (d / a), _mixed),
+    Derived(lambda a, b, y: _usable(y, y * np.log(a)), _mixed, lambda a, b, y, d: d * np.log(a)),
+)
 
 
 def _where(node, operands):

@@ -12,6 +12,7 @@ import numpy as np
 from dualmc.graph.events import error_state, loud_errors, warning_action
 from dualmc.replay.guards.values import SMALL
 from dualmc.unchanged.as_is import is_foreign
+from dualmc.unchanged.code.exchange import code_of
 
 
 def compiled_check(f, match_f, fixed, places, action):
@@ -105,7 +106,7 @@ def _is_settled(value):
 
 def _same_function(v, name, f, scope):
     """An expression: whether the function named `v`, which is `f`, has the state that it had."""
-    scope[name], scope[f"{name}d"] = f.__code__, f.__defaults__
+    scope[name], scope[f"{name}d"] = code_of(f), f.__defaults__
     count = len(f.__dict__)
     is_as_long = f"len({v}.__dict__) == {count}" if count else f"not {v}.__dict__"
     return (

@@ -16,6 +16,7 @@ import numpy as np
 from dualmc.replay.guards.prints import Unknown
 from dualmc.replay.guards.values import identical, of_array
 from dualmc.unchanged.as_is import is_foreign
+from dualmc.unchanged.code.exchange import code_of
 
 # --- Functions and modules -----------------------------------------------------------------------
 
@@ -42,14 +43,14 @@ def function(book, f):
 
     def make():
         book.functions.append(f)
-        code, names = f.__code__, f.__globals__
+        code, names = code_of(f), f.__globals__  # another thread may differentiate it now
         book.note_name(code)
         rest = book.items([f.__defaults__, f.__kwdefaults__, f.__dict__, contents(f)])
 
         def check(v, seen):
             return (
                 type(v) is types.FunctionType
-                and (v.__code__ is code or v.__code__ == code)
+                and (v.__code__ is code or code_of(v) == code)
                 and v.__globals__ is names
                 and rest([v.__defaults__, v.__kwdefaults__, v.__dict__, contents(v)], seen)
             )

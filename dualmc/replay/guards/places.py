@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from dualmc.replay.guards.prints import Unknown
 from dualmc.unchanged.as_is import is_foreign
+from dualmc.unchanged.code.exchange import code_of
 
 ABSENT = object()
 _RUN_TEXT = frozenset({"eval", "exec"})
@@ -85,7 +86,7 @@ class Places:
             for f in list(book.functions):
                 if id(f) not in self._seen:
                     self._seen.add(id(f))
-                    self._walk_code(f.__code__, f.__globals__)
+                    self._walk_code(code_of(f), f.__globals__)
             for kind in list(book.classes):
                 for base in (*kind.__mro__, *type(kind).__mro__):
                     if not is_foreign(base.__module__, book.root):

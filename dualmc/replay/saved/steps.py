@@ -55,6 +55,8 @@ def reduced(value):
             value.function, value.args, value.options, operands, _kept(value.value), value.name,
             value.serial,
         )  # fmt: skip
+    if isinstance(value, np.dtype) and value.isbuiltin == 1:
+        return np.dtype, (value.str,)  # the one that NumPy has, by which short ways know arrays
     if type(value) is AskedByNumPy:
         return _asked, _flat(value)
     if type(value) is types.FunctionType:

@@ -32,6 +32,8 @@ def kept(f, key, path):
         outside = Outside(f, path.fixed, True, path.outside.action)
     except Unknown as problem:
         raise Unsaved(str(problem)) from None
+    if path.packed is None:
+        path.packed = zlib.compress(steps.dumps(leaves.flattened(path.arithmetic)), LEVEL)
     value = None
     if path.has_code_with_value:
         code, memory = path.code_with_value()
@@ -45,7 +47,7 @@ def kept(f, key, path):
         "state": path.state(),
         "code": path.code.state(),
         "value": value,
-        "program": zlib.compress(steps.dumps(leaves.flattened(path.arithmetic)), LEVEL),
+        "program": path.packed,
     }
 
 
@@ -80,7 +82,7 @@ def restored(way, outside, is_same_machine):
     """The (key, path) of this dict."""
     arithmetic = functools.partial(_opened, way["program"])
     path = Path.of_state(way["state"], arithmetic)
-    path.fixed = way["fixed"]
+    path.fixed, path.packed = way["fixed"], way["program"]
     path.outside, path.check = outside, outside.check
     path._with_value = path._kept_value = None
     if not is_same_machine:

@@ -82,7 +82,8 @@ class Machine:
     def __init__(self, lifted, options, t, y, directions):
         self.n = y.size
         leaves = [
-            np.reshape(directions.rows(leaf), (directions.size, -1)) for leaf in lifted.leaves
+            np.reshape(directions.rows(leaf), (directions.size, np.size(leaf)))
+            for leaf in lifted.leaves
         ]
         self.rows = np.concatenate([np.zeros((directions.size, 0)), *leaves], axis=1)
         self.whole = np.concatenate([np.zeros((directions.size, y.size)), self.rows], axis=1)

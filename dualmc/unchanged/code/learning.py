@@ -86,7 +86,7 @@ _BY_RULES = frozenset(
 class watching:
     """A block in which what starts to run is noted in `seen`, unless a profiler is at work."""
 
-    __slots__ = ("seen", "before")
+    __slots__ = ("seen", "before", "is_watching")
 
     def __init__(self, seen):
         self.seen = seen
@@ -95,13 +95,16 @@ class watching:
         if self.seen is None:
             return
         self.before = sys.getprofile()
-        if self.before is None or type(self.before) is Seen:
+        self.is_watching = self.before is None or type(self.before) is Seen
+        if self.is_watching:
             sys.setprofile(self.seen)
 
     def __exit__(self, kind, error, traceback):
         if self.seen is None:
             return
-        sys.setprofile(self.before)
+        # A profiler that is at work stays: cProfile's, written in C, cannot be set from here.
+        if self.is_watching and sys.getprofile() in (self.seen, None):
+            sys.setprofile(self.before)
         if type(self.before) is Seen:  # of a call around this one
             self.before.codes.update(self.seen.codes)
 

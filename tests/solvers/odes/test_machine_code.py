@@ -56,6 +56,24 @@ def test_machine_code_is_kept_and_lets_go_of_what_it_was_bound_to():
             assert cell.cell_contents is None
 
 
+def test_chunks_on_which_only_some_parameters_vary():
+    def f(p):
+        start, rate, gain, _ = p
+
+        def rhs(t, y):
+            return gain - rate * y
+
+        options = {"method": "RK45", "rtol": 1e-9, "max_step": 0.02}  # above 100 evaluations
+        return solve_ivp(rhs, (0, 1), [start], **options).y[0, -1]
+
+    end = np.exp(-0.5)
+    by_rate = -2 * end - 3 * (1 - 1.5 * end) / 0.25
+    expected = [end, by_rate, (1 - end) / 0.5, 0.0]
+    for chunk_size in (1, 2, 3, 4):
+        J = dm.jacobian_fwd(f, [2.0, 0.5, 3.0, 1.0], chunk_size=chunk_size)
+        np.testing.assert_allclose(J, expected, rtol=1e-6)
+
+
 @both_modes
 def test_branches_that_depend_on_the_state(mode):
     """y' = -p above 1/2, and -p y below: another way through the function on the way."""

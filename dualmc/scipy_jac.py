@@ -1,0 +1,354 @@
+"""`scipy_jac`: value and derivatives of f as a solver asks for them, each point computed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dualmc.adapters import checks, conventions
+from dualmc.adapters.conventions import Asked
+from dualmc.adapters.derivative import Derivative
+from dualmc.adapters.memo import Memo, copied
+from dualmc.adapters.memories import Memories
+from dualmc.adapters.pairs import Pairs
+from dualmc.calls import banded, names, watch
+from dualmc.calls.options import Layout, Sparse
+from dualmc.calls.request import check_callable
+from dualmc.duals import levels
+from dualmc.replay.fresh_calls import FRESH
+from dualmc.unchanged import adapt
+
+
+class ScipyJac:
+    """What `scipy_jac` returns: call it as the solver calls its Jacobian.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why nothing is remembered from call to call, where that is so.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> J = dm.scipy_jac(lambda x: x[0] ** 2 * x)
+    >>> J([1.0, 2.0])
+    array([[3., 0.],
+           [4., 1.]])
+    """
+
+    def __init__(
+        self,
+        f: Callable,
+        solver: str | None,
+        argnums: int | None,
+        sparse: Sparse,
+        layout: Layout,
+        prepare: bool | None,
+    ) -> None:
+        check_callable(f, "scipy_jac")
+        self._convention = conventions.of(solver)
+        self._f, self._solver = f, solver
+        self._given = (f, solver, argnums, sparse, layout, prepare)
+        self._number = checks.number_of(argnums, solver, self._convention)
+        checks.check(sparse, layout, prepare, solver, self._convention)
+        self._sparse, self._layout, self._prepare = sparse, layout, prepare
+        self._memo = Memo(f)
+        self._memories = Memories()
+        self._pairs = Pairs()
+        self._derivatives: dict = {}
+        self._scalars: dict = {}  # by shape of x: whether f returns a number there
+
+    @property
+    def reason(self) -> str | None:
+        return self._memo.reason
+
+    def __repr__(self) -> str:
+        name = getattr(self._f, "__name__", type(self._f).__name__)
+        parts = [name if self._solver is None else f"{name} for {self._solver}"]
+        if self._memo.reason is not None:
+            parts.append(f"nothing is remembered, since {self._memo.reason}")
+        parts += [f"{key[0]} prepared" for key, d in self._derivatives.items() if d.is_replayed]
+        return f"<ScipyJac {'; '.join(parts)}>"
+
+    def __reduce__(self) -> tuple:
+        return ScipyJac, self._given
+
+    # --- What solvers call -----------------------------------------------------------------------
+
+    def fun(self, *args: Any, **kwargs: Any) -> Any:
+        """``f(*args)``, to the bit."""
+        if _is_inside():
+            return adapt.adapted(self._f)(*args, **kwargs)
+        entry = self._memo.at(self._key(args), kwargs)
+        if entry is not None and entry.y is not None:
+            entry.is_value_asked = True
+            return copied(entry.y)
+        y = None
+        if self._pairs.pays() and self._is_fresh(args, kwargs):
+            try:
+                entry, y, _ = self._pair(args, kwargs)
+            except Exception:  # what keeps f from being differentiated keeps no value back
+                pass
+        if y is None:
+            entry, y = self._value(args, kwargs)
+        if entry is not None:
+            self._pairs.points += 1
+            entry.is_value_asked = True
+        return y
+
+    def jac(self, *args: Any, **kwargs: Any) -> Any:
+        """The Jacobian, or the gradient of a function that returns one number, at `args`."""
+        return self._both(args, kwargs)[1]
+
+    __call__ = jac
+
+    def value_and_jac(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Both, as ``minimize(..., jac=True)`` and ``root(..., jac=True)`` take them."""
+        y, J = self._both(args, kwargs)
+        return (self.fun(*args, **kwargs) if y is None else y), J
+
+    def hess(self, *args: Any, **kwargs: Any) -> Any:
+        """The Hessian of f; for `NonlinearConstraint`, ``hess(x, v)``, that of ``v @ f(x)``."""
+        conventions.check_hessian(self._solver, "hess")
+        asked = self._asked(args, kwargs)
+        if self._solver == "NonlinearConstraint":
+            asked = conventions.weighted(asked)
+        return self._second("hessian", asked, asked.args)
+
+    def hessp(self, x: Any, p: Any, *args: Any, **kwargs: Any) -> Any:
+        """The Hessian of f times `p`, as ``minimize(..., hessp=)`` asks for it."""
+        conventions.check_hessian(self._solver, "hessp")
+        asked = self._asked((x, *args), kwargs)
+        return self._second("hvp", asked, (*asked.args, p))
+
+    # --- How it is computed ----------------------------------------------------------------------
+
+    def _key(self, args: tuple) -> tuple:
+        return self._convention.key(args) if args else args
+
+    def _asked(self, args: tuple, kwargs: dict) -> Asked:
+        number = self._number
+        if len(args) <= number:
+            raise TypeError(
+                f"scipy_jac needs the point of evaluation, argument {number} of f; got {len(args)} "
+                f"argument{'s' * (len(args) != 1)}."
+            )
+        return self._convention.asked(self._f, args, kwargs, number)
+
+    def _derivative(self, of: str, asked: Asked) -> Derivative:
+        """That of a function with these options, the same one at every call."""
+        key = of, asked.make, asked.parts, asked.argnums
+        found = self._derivatives.get(key) if asked.is_lasting else None
+        if found is None:
+            is_prepared = self._prepare if asked.is_lasting else False
+            f = conventions.function_of(self._f, asked)
+            found = Derivative(f, of, self._settings(of, asked), is_prepared)
+            if asked.is_lasting:
+                self._derivatives[key] = found
+        return found
+
+    def _settings(self, of: str, asked: Asked) -> dict:
+        return {
+            "argnums": asked.argnums,
+            "sparse": self._sparse if of in ("jacobian", "hessian") else False,
+            "layout": self._layout if of == "jacobian" else "numerator",
+        }
+
+    def _of(self, asked: Asked) -> str | None:
+        """Which derivative is the Jacobian: a gradient where f returns a number; None: not known"""
+        is_scalar = self._convention.is_scalar
+        if is_scalar is None:
+            is_scalar = self._scalars.get(_shape_of(asked))
+        return None if is_scalar is None else "gradient" if is_scalar else "jacobian"
+
+    def _is_fresh(self, args: tuple, kwargs: dict) -> bool:
+        """Whether a Jacobian here would run f, and give its value too."""
+        asked = self._asked(args, kwargs)
+        of = self._of(asked)
+        return of is not None and not self._derivative(of, asked).is_replayed
+
+    def _value(self, args: tuple, kwargs: dict) -> tuple:
+        """(entry, value) by f as it is."""
+        point = self._memo.point(self._key(args), kwargs)
+        start = time.perf_counter()
+        y = self._f(*args, **kwargs)
+        seconds = time.perf_counter() - start
+        self._memo.spent += seconds
+        self._pairs.value_took(seconds)
+        if self._convention.is_scalar is None and len(args) > self._number:
+            self._scalars[_shape_of(self._asked(args, kwargs))] = np.ndim(y) == 0
+        self._memo.look()
+        return self._memo.keep(point, self._key(args), kwargs, y, None), y
+
+    def _both(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:
+        """(value, Jacobian); the value is None where f need not run for the Jacobian."""
+        if _is_inside() or watch.watched and watch.is_due():
+            return self._directly(args, kwargs)
+        entry = self._memo.at(self._key(args), kwargs)
+        if entry is not None and entry.is_value_asked and not entry.is_pair_asked:
+            entry.is_pair_asked = True
+            self._pairs.asked += 1
+        if entry is not None and entry.J is not None:
+            return copied(entry.y), copied(entry.J)
+        return self._pair(args, kwargs)[1:]
+
+    def _pair(self, args: tuple, kwargs: dict) -> tuple:
+        """(entry, value, Jacobian), from one call of f."""
+        asked = self._asked(args, kwargs)
+        if self._of(asked) is None:
+            i = self._number
+            x = np.asarray(args[i]) if isinstance(args[i], (list, tuple)) else args[i]
+            self._value((*args[:i], x, *args[i + 1 :]), kwargs)
+        derivative = self._derivative(self._of(asked) or "jacobian", asked)
+        if derivative.is_replayed:
+            return None, None, self._shaped(derivative(asked.args)[1], asked)
+        point = self._memo.point(self._key(args), kwargs)
+        start = time.perf_counter()
+        y, J = derivative(asked.args)
+        seconds = time.perf_counter() - start
+        self._check(derivative, asked.args, asked, J)
+        J = self._shaped(J, asked)
+        if y is None:  # prepared just now
+            return None, None, J
+        self._memo.spent += seconds
+        self._pairs.pair_took(seconds)
+        return self._memo.keep(point, self._key(args), kwargs, y, J), y, J
+
+    def _check(self, derivative: Derivative, args: tuple, asked: Asked, found: Any) -> None:
+        """Refuse a derivative that a memory of f's own has made."""
+        if derivative.is_replayed:  # f has no state then
+            return
+        memo = self._memo
+        memo.look()
+        number = asked.argnums if isinstance(asked.argnums, int) else asked.argnums[0]
+        derived = lambda beside: derivative.fresh(beside)[1]  # noqa: E731
+        has_state = memo.is_changing or memo.reason is not None
+        self._memories.check(has_state, memo.kept, args, number, found, derived)
+
+    def _directly(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:
+        """What f gives within another derivative call, or where its kinks are looked at."""
+        asked = self._asked(args, kwargs)
+        of = "gradient" if self._convention.is_scalar else "jacobian"
+        f = conventions.function_of(self._f, asked)
+        y, J = FRESH[of](f, asked.args, True, **self._settings(of, asked))
+        return y, self._shaped(J, asked)
+
+    def _second(self, of: str, asked: Asked, args: tuple) -> Any:
+        if _is_inside() or watch.watched and watch.is_due():
+            f = conventions.function_of(self._f, asked)
+            found = FRESH[of](f, args, False, **self._settings(of, asked))[1]
+        else:
+            derivative = self._derivative(of, asked)
+            self._memo.look()
+            found = derivative(args)[1]
+            self._check(derivative, args, asked, found)
+        return found.ab if type(found) is banded.Banded else found
+
+    def _shaped(self, J: Any, asked: Asked) -> Any:
+        if self._convention.shaped is not None:
+            J = self._convention.shaped(J, asked.args, self._layout)
+        return J.ab if type(J) is banded.Banded else J
+
+
+def _is_inside() -> bool:
+    """Whether a derivative call is under way, whose Duals f may read from anywhere."""
+    return levels.current() is not None
+
+
+def _shape_of(asked: Asked) -> tuple:
+    return np.shape(asked.args[asked.argnums]) if isinstance(asked.argnums, int) else ()
+
+
+def scipy_jac(
+    f: Callable,
+    solver: str | None = None,
+    *,
+    argnums: int | None = None,
+    sparse: Sparse = False,
+    layout: Layout = "numerator",
+    prepare: bool | None = None,
+    **unknown: Any,
+) -> ScipyJac:
+    """Value and derivatives of `f` for a solver of SciPy's, lmfit or iminuit.
+
+    Solvers ask for the value and the Jacobian at the same point in two calls; here both come from
+    one evaluation of `f`, and are remembered for the point, the latest, and for what `f` reads
+    beside it.  What never changes is the result: ``fun`` returns what `f` returns, to the bit, and
+    a point counts as the same only where its bits, the other arguments and all that `f` reads
+    (global names, closures, attributes) are.  A function that changes its arguments, or reads
+    what cannot be compared, is run afresh at every call; ``reason`` says so.
+
+    Parameters
+    ----------
+    f : callable
+        As the solver calls it.
+    solver : str, optional
+        Left out where the solver calls ``f(x, *args)`` and varies x: `least_squares`, `root`,
+        `fsolve`, `minimize`, `odeint`.  Named where it does otherwise:
+
+        "curve_fit"
+            ``f(t, a, b, ...)``: by all but the first, as one array of shape (m, parameters).
+        "solve_ivp"
+            ``f(t, y, *args)``, by y; of `ode`, and of `odeint` with ``tfirst=True``, too.
+        "solve_bvp"
+            ``fun(x, y[, p])``, at every node, and ``bc(ya, yb[, p])``.
+        "NonlinearConstraint"
+            ``f(x)``; ``hess(x, v)`` is the Hessian of ``v @ f(x)``.
+        "lmfit"
+            ``f(params, *args, **kws)``, by the parameters that vary.
+        "iminuit"
+            ``f(a, b, ...)`` or ``f(x)``, which returns a number: its gradient.
+
+        The others may be named too; "minimize" expects a number of f.
+    argnums : int, optional
+        Which argument of `f` is varied, where that is not the first.
+    sparse : bool or {"csr", "csc", "coo", "banded"}, optional
+        As for `jacobian_fwd`, of Jacobians and Hessians.  "banded" is the packed array alone, as
+        LSODA and `odeint` take it; ``("banded", lower, upper)`` where they are told the widths.
+    layout : {"numerator", "denominator"}, optional
+        "denominator" where the solver is called with ``col_deriv=True``.
+    prepare : bool, optional
+        True: as machine code (see `prepare`) from the first call on; False: never.  By default
+        once that pays: when fresh calls have taken as long as it takes to make.  Both are exact
+        to rounding, and may differ in the last bits; where runs have to agree in these as well,
+        say which.
+
+    Returns
+    -------
+    J : ScipyJac
+        ``J(x, *args)`` and ``J.jac(x, *args)``
+            The Jacobian; of a function that returns one number, its gradient.
+        ``J.fun(x, *args)``
+            What `f` returns.
+        ``J.value_and_jac(x, *args)``
+            Both, for ``jac=True``.
+        ``J.hess(x, *args)``, ``J.hessp(x, p, *args)``
+            The Hessian of a function that returns one number, and the same times p.
+
+        It is pickled as `f` and these options.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is wrong, or the solver does not call `f` like this; and as `jacobian_fwd`.
+
+    Examples
+    --------
+    >>> import numpy as np, dualmc as dm
+    >>> from scipy.optimize import curve_fit, least_squares
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> decay = lambda t, a, b: a * np.exp(-b * t)
+    >>> J = dm.scipy_jac(decay, "curve_fit")
+    >>> p, covariance = curve_fit(J.fun, t, decay(t, 5.0, 0.5), (1.0, 1.0), jac=J.jac)
+    >>> p.round(6)
+    array([5. , 0.5])
+    >>> J = dm.scipy_jac(lambda x, a: [x[0] + x[1] - a, x[0] * x[1] - 2.0])
+    >>> least_squares(J.fun, [0.0, 1.0], jac=J.jac, args=(3.0,)).x.round(6)
+    array([1., 2.])
+    """
+    if unknown:
+        names.refuse_keywords("scipy_jac", unknown)
+    return ScipyJac(f, solver, argnums, sparse, layout, prepare)
