@@ -16,9 +16,10 @@ from dualmc.calls.request import Request, opened
 from dualmc.calls.structures.trees import Structure
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.content import blocks_of
-from dualmc.derivation.notation import latex
+from dualmc.derivation.notation import diagram, latex
 from dualmc.derivation.notation.blocks import Picture, text_of
 from dualmc.derivation.notation.latex import latex_of
+from dualmc.derivation.notation.layout import of_diagram, strokes
 from dualmc.derivation.notation.markdown import markdown_of
 from dualmc.derivation.notation.page import fragment_of, page_of
 from dualmc.derivation.notation.symbols import equals
@@ -28,6 +29,7 @@ from dualmc.derivation.trace import differentiated, leaves_of, trace
 from dualmc.derivation.transposing import transposed_name
 from dualmc.forward import jacobian_fwd
 from dualmc.graph.nodes import Graph
+from dualmc.pictures import data_flow
 
 # Entries of a Jacobian that is computed for comparison without being asked for.
 COMPARED = 2**21
@@ -198,6 +200,67 @@ class Explanation:
 
     def _repr_markdown_(self) -> str:
         return markdown_of(self._blocks)
+
+    def dot(self, *, most: int = diagram.DRAWN) -> str:
+        """The data-flow graph in the language of Graphviz, for ``dot -Tsvg`` and its kin.
+
+        Parameters
+        ----------
+        most : int, optional
+            Operations, and inputs, that are drawn; of more the first and the last, and a box
+            stands for those between.
+
+        Raises
+        ------
+        ValueError
+            If `most` is no whole number of at least 3.
+
+        Examples
+        --------
+        >>> import numpy as np, dualmc as dm
+        >>> print(dm.explain(lambda x: np.sin(x**2), 1.0).dot())
+        digraph derivation {
+          rankdir=LR;
+          node [shape=box, style="rounded"];
+          n0 [label="x\\n= 1", shape=ellipse];
+          n1 [label="u₁ = x²\\n= 1"];
+          n2 [label="y = sin(u₁)\\n= 0.841471", peripheries=2];
+          n0 -> n1 [label="2x"];
+          n1 -> n2 [label="cos(u₁)"];
+        }
+        <BLANKLINE>
+        """
+        return diagram.dot_of(diagram.of_derivation(self.derivation, diagram.checked(most, "dot")))
+
+    def plot(self, *, ax: Any = None, most: int = diagram.DRAWN) -> Any:
+        """Draw the data-flow graph: equations and values in boxes, partials on the edges.
+
+        Each box bears too what the two orders accumulate: ``→ du/dx``, known to forward order once
+        it has come from x to u, and ``← dy/du``, known to reverse order once it has come back from
+        y to u (of more than three inputs, reverse order alone).
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default on a new figure of pyplot's, as large as the graph asks for.
+        most : int, optional
+            As for `dot`.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed (``pip install dualmc[plot]``).
+        TypeError, ValueError
+            If `ax` is no Axes of a figure, or `most` no whole number of at least 3.
+        """
+        drawn = diagram.of_derivation(self.derivation, diagram.checked(most, "plot"), True)
+        found = of_diagram(drawn)
+        lines = [strokes(edge, found.is_wide) for edge in found.edges]
+        return data_flow.draw(found, lines, ax, "→ forward, ← reverse")
 
     def save(self, path: str | Path) -> None:
         """Write the derivation to a file: HTML, LaTeX or text by its suffix.

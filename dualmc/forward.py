@@ -336,6 +336,11 @@ def calling_compiled():
     return calling
 
 
+def jacobian_of(caller, f, args, argnums, sparse, layout):
+    """The value and the Jacobian, on behalf of `caller`."""
+    return _differentiate(caller, f, args, argnums, None, sparse, layout, False)[:2]
+
+
 def _spread(caller, *asked):
     """What makes a Jacobian in chunks, as the options `asked` for that say."""
     from dualmc.chunks.spread import Spread

@@ -10,15 +10,14 @@ import numpy as np
 
 from dualmc.adapters import checks, conventions
 from dualmc.adapters.conventions import Asked
-from dualmc.adapters.derivative import Derivative
+from dualmc.adapters.derivative import Derivative, fresh
 from dualmc.adapters.memo import Memo, copied
 from dualmc.adapters.memories import Memories
 from dualmc.adapters.pairs import Pairs
 from dualmc.calls import banded, names, watch
+from dualmc.calls.inputs import as_input
 from dualmc.calls.options import Layout, Sparse
-from dualmc.calls.request import check_callable
 from dualmc.duals import levels
-from dualmc.replay.fresh_calls import FRESH
 from dualmc.unchanged import adapt
 
 
@@ -48,7 +47,7 @@ class ScipyJac:
         layout: Layout,
         prepare: bool | None,
     ) -> None:
-        check_callable(f, "scipy_jac")
+        checks.check_function(f)
         self._convention = conventions.of(solver)
         self._f, self._solver = f, solver
         self._given = (f, solver, argnums, sparse, layout, prepare)
@@ -200,6 +199,7 @@ class ScipyJac:
         asked = self._asked(args, kwargs)
         if self._of(asked) is None:
             i = self._number
+            as_input(args[i], "scipy_jac", "x" if len(args) == 1 else f"argument {i}")
             x = np.asarray(args[i]) if isinstance(args[i], (list, tuple)) else args[i]
             self._value((*args[:i], x, *args[i + 1 :]), kwargs)
         derivative = self._derivative(self._of(asked) or "jacobian", asked)
@@ -233,13 +233,13 @@ class ScipyJac:
         asked = self._asked(args, kwargs)
         of = "gradient" if self._convention.is_scalar else "jacobian"
         f = conventions.function_of(self._f, asked)
-        y, J = FRESH[of](f, asked.args, True, **self._settings(of, asked))
+        y, J = fresh(of, f, asked.args, self._settings(of, asked))
         return y, self._shaped(J, asked)
 
     def _second(self, of: str, asked: Asked, args: tuple) -> Any:
         if _is_inside() or watch.watched and watch.is_due():
             f = conventions.function_of(self._f, asked)
-            found = FRESH[of](f, args, False, **self._settings(of, asked))[1]
+            found = fresh(of, f, args, self._settings(of, asked))[1]
         else:
             derivative = self._derivative(of, asked)
             self._memo.look()
@@ -276,10 +276,9 @@ def scipy_jac(
 
     Solvers ask for the value and the Jacobian at the same point in two calls; here both come from
     one evaluation of `f`, and are remembered for the point, the latest, and for what `f` reads
-    beside it.  What never changes is the result: ``fun`` returns what `f` returns, to the bit, and
-    a point counts as the same only where its bits, the other arguments and all that `f` reads
-    (global names, closures, attributes) are.  A function that changes its arguments, or reads
-    what cannot be compared, is run afresh at every call; ``reason`` says so.
+    beside it.  ``fun`` returns what `f` returns, to the bit; a point is the same only where its
+    bits, the other arguments and all that `f` reads are.  A function that changes its arguments,
+    or reads what cannot be compared, is run afresh at every call; ``reason`` says so.
 
     Parameters
     ----------
@@ -312,9 +311,8 @@ def scipy_jac(
         "denominator" where the solver is called with ``col_deriv=True``.
     prepare : bool, optional
         True: as machine code (see `prepare`) from the first call on; False: never.  By default
-        once that pays: when fresh calls have taken as long as it takes to make.  Both are exact
-        to rounding, and may differ in the last bits; where runs have to agree in these as well,
-        say which.
+        once fresh calls have taken as long as it takes to make.  Both are exact to rounding, but
+        may differ in the last bits: where runs have to agree in these, say which.
 
     Returns
     -------

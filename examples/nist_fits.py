@@ -71,9 +71,7 @@ def fit(name, start, exact):
     """Correct digits, and the calls of the model and of its Jacobian."""
     x, y, starts, certified = load(name)
     model = Counted(MODELS[name])
-    jac = (
-        Counted(lambda x, *b: dm.jacobian_fwd(lambda b: MODELS[name](x, *b), b)) if exact else None
-    )
+    jac = Counted(dm.scipy_jac(MODELS[name], solver="curve_fit")) if exact else None
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # far steps overflow, and curve_fit takes them back

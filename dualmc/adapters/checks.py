@@ -8,6 +8,14 @@ from dualmc.adapters.conventions import Convention
 from dualmc.calls import banded, options
 
 
+def check_function(f: Any) -> None:
+    if not callable(f):
+        raise TypeError(
+            f"scipy_jac needs a function as its first argument, got {type(f).__name__}. Call it as "
+            f"scipy_jac(f), or scipy_jac(f, solver)."
+        )
+
+
 def number_of(argnums: Any, solver: str | None, convention: Convention) -> int:
     if argnums is None:
         return convention.number or 0

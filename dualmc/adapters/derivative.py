@@ -9,11 +9,23 @@ import threading
 import time
 from typing import ClassVar
 
+from dualmc.forward import jacobian_of
 from dualmc.prepare import Prepared
 from dualmc.replay.fresh_calls import FRESH
+from dualmc.reverse import gradient_of
 
 # Replays that are timed before it is said which is faster.
 TRIALS = 16
+
+
+def fresh(of, f, args, options):
+    """(value, derivative) by a call of f; of second derivatives the value is None."""
+    argnums = options["argnums"]
+    if of == "jacobian":
+        return jacobian_of("scipy_jac", f, args, argnums, options["sparse"], options["layout"])
+    if of == "gradient":
+        return gradient_of("scipy_jac", f, args, argnums, False)[:2]
+    return None, FRESH[of](f, args, False, **options)[1]
 
 
 class Derivative:
@@ -66,11 +78,11 @@ class Derivative:
         self._least = seconds if self._least is None else min(self._least, seconds)
         if self._wanted is None and self._is_due():
             self._prepare(args)
-        return (y if self._of in ("jacobian", "gradient") else None), found
+        return y, found
 
     def fresh(self, args):
         """(value, derivative) by a call of f."""
-        return FRESH[self._of](self._f, args, False, **self._options)
+        return fresh(self._of, self._f, args, self._options)
 
     def _is_due(self):
         return self._spent >= (Derivative.price if self._due is None else self._due)

@@ -7,7 +7,7 @@ import numpy as np
 from dualmc.derivation.chain_rule import Derivation
 from dualmc.derivation.combination import third_step
 from dualmc.derivation.forms import Form
-from dualmc.derivation.notation import layout
+from dualmc.derivation.notation import diagram, layout
 from dualmc.derivation.notation.blocks import Display, Heading, Paragraph, Picture, Table
 from dualmc.derivation.notation.replacing import ops_of
 from dualmc.derivation.notation.symbols import Expr, equals, symbol, value
@@ -15,9 +15,6 @@ from dualmc.derivation.partials import Partial
 from dualmc.derivation.pieces import ROWS, Pieces
 from dualmc.derivation.substitution import substituted
 from dualmc.graph.nodes import Node
-
-# Operations that are drawn.
-DRAWN = 40
 
 
 def blocks_of(derivation: Derivation, jacobian: dict[Node, Any] | None) -> list[Any]:
@@ -95,13 +92,11 @@ def _second_step(pieces: Pieces) -> list[Any]:
 
     blocks.append(Table(("partial", "formula", "value"), pieces.rows(partials, row)))
     blocks += _meaning(pieces, partials)
-    if len(pieces.graph.nodes) <= DRAWN:
-        picture = layout.of_graph(pieces.graph, pieces.writer, pieces.derivation.partials)
-        blocks.append(Picture(picture, "The data-flow graph; each edge bears its partial."))
-    else:
-        blocks.append(
-            Paragraph(f"The data-flow graph has {len(pieces.graph.nodes):,} operations; not drawn.")
-        )
+    picture = layout.of_diagram(diagram.of_derivation(pieces.derivation))
+    caption = "The data-flow graph; each edge bears its partial."
+    if len(pieces.graph.nodes) > diagram.DRAWN:
+        caption += f" Of its {len(pieces.graph.nodes):,} operations the first and the last."
+    blocks.append(Picture(picture, caption))
     return blocks
 
 

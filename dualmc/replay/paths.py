@@ -5,6 +5,7 @@ refused with a reason.
 """
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from dualmc.kernels.compiling import HAS_COMPILER
 from dualmc.replay import copying
 from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
-from dualmc.replay.path import GUARDED, Path
+from dualmc.replay.path import GUARDED, TOO_SLOW, Path
 from dualmc.replay.recording import derivatives
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.replay.verify import verify
@@ -26,7 +27,6 @@ MOST = 8
 # How many times each a replay and a fresh call are timed, where either may be faster, and how many
 # times longer the replay may take.
 TRIALS, SLOWER = 5, 1.2
-TOO_SLOW = "a fresh call is faster"
 
 
 class Paths:
@@ -184,12 +184,16 @@ class Paths:
         if not HAS_COMPILER:
             raise NotReplayable("nothing is compiled (NUMBA_DISABLE_JIT is set)")
         key = key_of(args, self.active)
+        fresh = functools.partial(self._fresh, args, False, **self._options)
+
+        def slowest():
+            return math.inf if is_slow_fine else SLOWER * _least(fresh)
+
         path, path.outside = made_within(
-            self._request.f, args, key, lambda catches: self._recorded(key, args, catches)
+            self._request.f, args, key, lambda catches: self._recorded(key, args, catches, slowest)
         )
         path.check = path.outside.check
         path.fixed = {i: a for i, a in enumerate(copying.kept(args)) if key[i] is None}
-        fresh = functools.partial(self._fresh, args, False, **self._options)
         if path.is_mixed and not _is_faster(path, inputs_of(key, args), fresh):
             if not is_slow_fine:
                 raise NotReplayable(TOO_SLOW)
@@ -197,7 +201,7 @@ class Paths:
             raise NotReplayable("it asks how an argument lies in memory, not as its copy")
         return key, path
 
-    def _recorded(self, key: tuple, args: tuple, catches: bool) -> Path:
+    def _recorded(self, key: tuple, args: tuple, catches: bool, slowest: Callable) -> Path:
         """A verified path at `args`: one that holds at these very numbers."""
         traced = [i for i, wanted in enumerate(key) if wanted is not None]
         inputs = inputs_of(key, args)
@@ -205,7 +209,7 @@ class Paths:
         for guarded in GUARDED[self._guarded :]:
             path = Path(
                 f, args, traced, self.active, self._request.sparse, guarded,
-                self._max_seconds, self._of, catches,
+                self._max_seconds, self._of, catches, slowest,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break
@@ -241,6 +245,16 @@ class Paths:
         if self._of == "hessian":  # by one argument, or it was refused
             options["argnums"] = self.active[0]
         verify(path, lambda at: self._fresh(at, True, **options), key, args)
+
+
+def _least(call: Callable) -> float:
+    """Seconds that `call` takes: the least of two."""
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def _is_faster(path: Path, inputs: list, fresh: Callable) -> bool:

@@ -89,6 +89,41 @@ def test_prepare(prepare):
         dm.scipy_jac(f, prepare=prepare)
 
 
+@pytest.mark.parametrize("solver", [None, "root", "minimize"])
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [(None, "to be a float, a list or an array of floats; got NoneType."),
+     ("abc", "to be a float, a list or an array of floats; got str."),
+     (np.array([True]), "to be an array of floats; got dtype bool."),
+     (np.ma.ones(3), "to be a float, a list or a plain array of floats; got MaskedArray.")],
+)  # fmt: skip
+def test_points_that_are_no_arrays(solver, x, said):
+    with raises_literally(TypeError, f"scipy_jac needs x {said}"):
+        dm.scipy_jac(f, solver).jac(x)
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"), [(None, "None"), ("a", "a str"), (np.sin, "a ufunc")]
+)
+def test_what_f_may_not_return(returned, kind):
+    with pytest.raises(TypeError, match=f"^scipy_jac needs f to return .*; f returned {kind}"):
+        dm.scipy_jac(lambda x: returned, "root").jac(X)
+
+
+@pytest.mark.parametrize("solver", [None, "root", "minimize"])
+def test_steps_without_a_rule_or_that_lose_the_derivative(solver):
+    outside = np.zeros(1)
+
+    def kept(x):
+        outside[0] = np.sum(x)
+        return outside[0]
+
+    with pytest.raises(dm.TangentLostError, match="the derivative would be lost"):
+        dm.scipy_jac(kept, solver).jac(X)
+    with pytest.raises(dm.MissingRuleError, match="no derivative rule for numpy.nextafter"):
+        dm.scipy_jac(lambda x: np.sum(np.nextafter(x, 2.0)), solver).jac(X)
+
+
 def test_calls_that_another_solver_makes():
     with raises_literally(
         TypeError, "scipy_jac: curve_fit calls f(t, a, b, ...) with numbers; got shapes (2,)."
@@ -125,7 +160,9 @@ def test_complex_unknowns_of_every_solver():
 
 
 def test_functions_that_return_no_number_for_minimize():
-    with pytest.raises(ValueError, match="needs f to return a real scalar; f returned shape"):
+    with pytest.raises(
+        ValueError, match="scipy_jac needs f to return a real scalar; f returned shape"
+    ):
         dm.scipy_jac(f, "minimize").jac(X)
 
 

@@ -35,7 +35,8 @@ def marks(ax):
 
 
 def nearest(centres, i):
-    return int(np.argmin(np.abs(centres - i)))
+    """The bin with that entry's middle in it, the later one where it lies between two."""
+    return int(np.argmin(np.abs(centres - i - 1e-6)))
 
 
 matrices = st.tuples(
@@ -56,7 +57,7 @@ matrices = st.tuples(
 
 
 @given(matrices, st.sampled_from(["csr", "csc", "coo", "dense"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)
 def test_every_entry_is_shown_in_its_bin(matrix, kind):
     m, n, found = matrix
     entries = {(i % m, j % n): value for i, j, value in found}

@@ -3,11 +3,14 @@
 Oracles are complex steps, differences and closed forms.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from oracles import assert_close, differences
 
 import dualmc as dm
+from dualmc.replay import path as replay_path
 from dualmc.replay.arithmetic import scalars
 
 A = np.random.default_rng(7).normal(size=(4, 4))
@@ -72,6 +75,25 @@ def test_what_is_faster_afresh_is_run_afresh(monkeypatch):
         assert dm.prepare(f, np.ones(n)).reason is None  # all loops: not even asked
     with pytest.warns(UserWarning, match="since a fresh call is faster"):
         dm.prepare(lambda x: np.exp(x) / np.sum(np.exp(x)), np.ones(150))
+
+
+@pytest.mark.parametrize(("seconds", "is_compiled"), [(1e-9, False), (1.0, True)])
+def test_what_cannot_be_as_fast_is_not_compiled(monkeypatch, seconds, is_compiled):
+    made = []
+    coded = replay_path.coded
+    monkeypatch.setattr(replay_path, "coded", lambda *args: made.append(args) or coded(*args))
+    monkeypatch.setattr(replay_path, "MANY_ELEMENTS", 100)
+    monkeypatch.setattr("dualmc.replay.paths._least", lambda fresh: seconds)
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        prepared = dm.prepare(lambda x: np.sin(x) * x[0], np.ones(100))
+    assert bool(made) == is_compiled
+    assert prepared.reason == (None if is_compiled else "a fresh call is faster")
+    x = np.linspace(0.0, 1.0, 100)
+    assert_close(
+        np.diag(np.cos(x) * x[0]) + np.outer(np.sin(x), np.eye(100)[0]), prepared(x), 1e-15
+    )
+    assert_close(prepared(x), prepared.njit()(x), 1e-15)  # who asks for machine code gets it
 
 
 def test_what_cannot_be_replayed_says_so():

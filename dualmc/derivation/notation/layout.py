@@ -7,11 +7,8 @@ part in the ordering like boxes, so nothing overlaps.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from dualmc.derivation.notation.printer import digits
-from dualmc.derivation.notation.text import Compact
-from dualmc.graph.nodes import Graph, Node
+from dualmc.derivation.notation.diagram import Diagram
 
 # Width of a character and height of a line, for a monospaced font of 13 pixels.
 CHARACTER = 7.9
@@ -40,6 +37,8 @@ class Item:
     along: float = 0.0
     across: float = 0.0
     extent: float = 0.0
+    thickness: float = 0.0
+    """Of its layer, in the direction of the graph."""
     before: list["Item"] = field(default_factory=list)
     after: list["Item"] = field(default_factory=list)
 
@@ -56,59 +55,33 @@ class Layout:
     """Whether it runs from left to right, rather than from top to bottom."""
 
 
-def of_graph(graph: Graph, writer: Any, partials: dict[Node, list[Any]]) -> Layout:
-    """The layout of a graph."""
-    printer = Compact()
-    layer_of: dict[Node, int] = dict.fromkeys(graph.inputs, 0)
-    boxes: dict[Node, Item] = {}
-    for x in graph.inputs:
-        boxes[x] = _box([printer.write(writer.symbol(x)), _short_value(x)])
-    for node in graph.nodes:
-        layer_of[node] = 1 + max(layer_of[operand] for operand in node.operands)
-        equation = printer.write(writer.equation(node))
-        name = printer.write(writer.symbol(node))
-        boxes[node] = _box([f"{name} = {equation}", _short_value(node)])
-    used = {operand for node in graph.nodes for operand in node.operands}
-    count = 2 * max(layer_of.values()) + 1
-    layers: list[list[Item]] = [[] for _ in range(count)]
-    for node, box in boxes.items():
-        if node in used or node.function is not None:
-            layers[2 * layer_of[node]].append(box)
+def of_diagram(diagram: Diagram) -> Layout:
+    """The layout of a diagram."""
+    boxes = [_box(box.lines) for box in diagram.boxes]
+    layer_of = [0] * len(boxes)
+    for arrow in sorted(diagram.arrows, key=lambda arrow: arrow.end):
+        layer_of[arrow.end] = max(layer_of[arrow.end], 1 + layer_of[arrow.start])
+    layers: list[list[Item]] = [[] for _ in range(2 * max(layer_of) + 1)]
+    for box, layer in zip(boxes, layer_of, strict=True):
+        layers[2 * layer].append(box)
     edges = []
-    for node in graph.nodes:
-        for slot, operand in enumerate(node.operands):
-            partial = partials[node][slot]
-            form, is_known = writer.partial(partial)
-            text = printer.write(writer.jacobian(form, max(partial.shape) == 1))
-            if not is_known:
-                text = partial.structure
-            edge = [boxes[operand]]
-            first, last = 2 * layer_of[operand] + 1, 2 * layer_of[node]
-            for place in range(first, last):
-                # The label stands beside the operation whose partial it is.
-                is_label = place == last - 1
-                item = _label(text) if is_label else Item("gap", [], width=0.0, height=LINE)
-                layers[place].append(item)
-                edge.append(item)
-            edge.append(boxes[node])
-            for a, b in zip(edge, edge[1:], strict=False):
-                a.after.append(b)
-                b.before.append(a)
-            edges.append(edge)
+    for arrow in diagram.arrows:
+        edge = [boxes[arrow.start]]
+        first, last = 2 * layer_of[arrow.start] + 1, 2 * layer_of[arrow.end]
+        for place in range(first, last):
+            # The label stands beside the operation whose partial it is.
+            is_label = place == last - 1 and arrow.text
+            item = _label(arrow.text) if is_label else Item("gap", [], width=0.0, height=LINE)
+            layers[place].append(item)
+            edge.append(item)
+        edge.append(boxes[arrow.end])
+        for a, b in zip(edge, edge[1:], strict=False):
+            a.after.append(b)
+            b.before.append(a)
+        edges.append(edge)
     _order(layers)
     layout = _place(layers, edges, True)
     return layout if layout.width <= WIDEST else _place(layers, edges, False)
-
-
-def _short_value(node: Node) -> str:
-    a = node.value
-    if a.ndim == 0:
-        return "= " + digits(a)
-    if a.ndim == 1 and a.size <= 3:
-        return "= [" + ", ".join(map(digits, a)) + "]"
-    if a.ndim == 1:
-        return f"{a.size} numbers"
-    return "×".join(map(str, a.shape)) + " numbers"
 
 
 def _box(lines: list[str]) -> Item:
@@ -150,6 +123,7 @@ def _place(layers: list[list[Item]], edges: list[list[Item]], is_wide: bool) -> 
         size = max((i.width if is_wide else i.height for i in layer), default=0.0)
         for item in layer:
             item.along = along + size / 2
+            item.thickness = size
             item.extent = item.height if is_wide else item.width
         gap = 22.0 if is_wide else 14.0
         along += size + (gap if number < len(layers) - 1 else 0.0)
@@ -214,3 +188,38 @@ def side(item: Item, is_wide: bool, direction: int) -> tuple[float, float]:
     if is_wide:
         return (item.x + direction * item.width / 2, item.y)
     return (item.x, item.y + direction * item.height / 2)
+
+
+Point = tuple[float, float]
+# A cubic curve of Bezier's: its start, two points that it is drawn to, and its end.
+Curve = tuple[Point, Point, Point, Point]
+
+
+def strokes(edge: list[Item], is_wide: bool) -> list[list[Curve]]:
+    """The line of an edge in pieces: it stops on both sides of its label."""
+    first, *middle, last = edge
+    at = side(first, is_wide, 1)
+    found: list[list[Curve]] = [[]]
+    for item in middle:
+        if item.kind == "label":
+            found[-1].append(_curve(at, side(item, is_wide, -1), is_wide))
+            found.append([])
+            at = side(item, is_wide, 1)
+        else:
+            # Straight through the layer, so that it does not bend into a box beside it.
+            ends = [(item.x, item.y + s * item.thickness / 2) for s in (-1, 1)]
+            if is_wide:
+                ends = [(item.x + s * item.thickness / 2, item.y) for s in (-1, 1)]
+            found[-1] += [_curve(at, ends[0], is_wide), _curve(ends[0], ends[1], is_wide)]
+            at = ends[1]
+    found[-1].append(_curve(at, side(last, is_wide, -1), is_wide))
+    return found
+
+
+def _curve(a: Point, b: Point, is_wide: bool) -> Curve:
+    """A curve that leaves and arrives in the direction of the graph."""
+    if is_wide:
+        middle = (a[0] + b[0]) / 2
+        return a, (middle, a[1]), (middle, b[1]), b
+    middle = (a[1] + b[1]) / 2
+    return a, (a[0], middle), (b[0], middle), b

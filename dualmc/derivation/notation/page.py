@@ -16,7 +16,7 @@ from dualmc.derivation.notation.blocks import (
     Table,
     flatten,
 )
-from dualmc.derivation.notation.layout import Item, Layout, side
+from dualmc.derivation.notation.layout import Curve, Item, Layout, strokes
 from dualmc.derivation.notation.mathml import math_of
 
 STYLE = """
@@ -160,25 +160,14 @@ def _box(box: Item) -> str:
 
 
 def _edge(edge: list[Item], is_wide: bool) -> str:
-    """The line in pieces: it stops on both sides of its label."""
-    first, *middle, last = edge
-    at = side(first, is_wide, 1)
-    path = f"M{at[0]:.1f} {at[1]:.1f}"
-    pieces, text = [], ""
-    for item in middle:
-        if item.kind == "label":
-            pieces.append(path + _curve(at, side(item, is_wide, -1), is_wide))
-            at = side(item, is_wide, 1)
-            path = f"M{at[0]:.1f} {at[1]:.1f}"
-            text = (
-                f'<text x="{item.x:.1f}" y="{item.y + 4:.1f}" text-anchor="middle" font-size="12" '
-                f'font-style="italic"><title>{escape(item.full)}</title>'
-                f"{escape(item.lines[0])}</text>"
-            )
-        else:
-            path += _curve(at, (item.x, item.y), is_wide)
-            at = (item.x, item.y)
-    pieces.append(path + _curve(at, side(last, is_wide, -1), is_wide))
+    pieces = [_path(piece) for piece in strokes(edge, is_wide)]
+    text = "".join(
+        f'<text x="{item.x:.1f}" y="{item.y + 4:.1f}" text-anchor="middle" font-size="12" '
+        f'font-style="italic"><title>{escape(item.full)}</title>'
+        f"{escape(item.lines[0])}</text>"
+        for item in edge
+        if item.kind == "label"
+    )
     lines = "".join(
         f'<path d="{piece}" fill="none" stroke="currentColor" stroke-opacity="0.6" '
         f'stroke-width="1.3"{_arrow(piece is pieces[-1])}/>'
@@ -191,10 +180,10 @@ def _arrow(is_last: bool) -> str:
     return ' marker-end="url(#dualmc-arrow)"' if is_last else ""
 
 
-def _curve(a: tuple[float, float], b: tuple[float, float], is_wide: bool) -> str:
-    """A curve that leaves and arrives in the direction of the graph."""
-    if is_wide:
-        middle = (a[0] + b[0]) / 2
-        return f"C{middle:.1f} {a[1]:.1f} {middle:.1f} {b[1]:.1f} {b[0]:.1f} {b[1]:.1f}"
-    middle = (a[1] + b[1]) / 2
-    return f"C{a[0]:.1f} {middle:.1f} {b[0]:.1f} {middle:.1f} {b[0]:.1f} {b[1]:.1f}"
+def _path(curves: list[Curve]) -> str:
+    """A line of several curves, each of which begins where the last one ended."""
+    x, y = curves[0][0]
+    path = f"M{x:.1f} {y:.1f}"
+    for _, *points in curves:
+        path += "C" + " ".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    return path

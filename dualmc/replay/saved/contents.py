@@ -131,9 +131,7 @@ def _ways(state, f, label, is_same_machine):
             found.append(ways.restored(way, outside, is_same_machine))
         problems.append(problem)
     if not found:
-        raise Unusable(
-            f"{label} is not what it was when it was saved: {problems[0]} differs. {AGAIN}"
-        )
+        raise Unusable(f"{label} is not what it was when it was saved: {problems[0]}. {AGAIN}")
     return found
 
 

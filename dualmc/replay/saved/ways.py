@@ -62,11 +62,11 @@ def difference(prints, found):
         return None
     for (label, digest), (other, other_digest) in zip(prints, found, strict=False):
         if label != other:
-            return f"{label}, or {other}, is not read alike" if label else other
+            return f"{label} (or {other}) differs"
         if digest != other_digest:
-            return label
+            return f"{label} differs"
     longer = max(prints, found, key=len)
-    return longer[min(len(prints), len(found))][0]
+    return f"{longer[min(len(prints), len(found))][0]} differs"
 
 
 def outside_of(f, way):
