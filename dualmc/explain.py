@@ -1,7 +1,6 @@
 """`explain`: the derivation of a Jacobian in the four steps that the document teaches (4.5.1)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from dualmc.derivation.notation.page import fragment_of, page_of
 from dualmc.derivation.notation.symbols import equals
 from dualmc.derivation.notation.text import Text
 from dualmc.derivation.partials import LARGEST, Partial
+from dualmc.derivation.steps import By, Step
 from dualmc.derivation.trace import differentiated, leaves_of, trace
 from dualmc.derivation.transposing import transposed_name
 from dualmc.forward import jacobian_fwd
@@ -33,45 +33,6 @@ from dualmc.pictures import data_flow
 
 # Entries of a Jacobian that is computed for comparison without being asked for.
 COMPARED = 2**21
-
-
-@dataclass(frozen=True)
-class By:
-    """The partial of one operation by one operand.
-
-    Attributes
-    ----------
-    operand : str
-    formula : str
-    value : ndarray, shape ``u.shape + operand.shape``
-        Of a large element-wise operation the diagonal alone, ``u.shape``.
-    structure : str
-        "number", "identity", "diagonal", "ones row", "selection", "matrix", ...
-    """
-
-    operand: str
-    formula: str
-    value: Any
-    structure: str
-
-
-@dataclass(frozen=True)
-class Step:
-    """One intermediate variable.
-
-    Attributes
-    ----------
-    name : str
-    equation : str
-    value : ndarray
-    partials : tuple of By
-        One per operand; empty if they are too large.
-    """
-
-    name: str
-    equation: str
-    value: Any
-    partials: tuple[By, ...]
 
 
 class Explanation:

@@ -79,8 +79,8 @@ def jacobian_fwd(
         `f` is called once, on all points, as a function that broadcasts over their axis; arrays of
         its other arguments have the axis if they are as long.  `chunk_size` then counts points.
     executor : concurrent.futures.Executor, optional
-        Computes chunks of columns: threads, processes, loky, or dask's ``client.get_executor()``.
-        `f` is called once more, here.  `docs/big.md` has this and the next three.
+        Computes chunks of columns, or of points: threads, processes, loky, or dask's
+        ``client.get_executor()``.  `docs/big.md` has this and the next three.
     out : ndarray, numpy.memmap, zarr or h5py array, optional
         Of the shape and dtype of J, which is written to it as it is computed, and returned.
     resume : bool, optional
@@ -134,9 +134,7 @@ def jacobian_fwd(
     if not (executor is out is None and progress is resume is False):
         spread = _spread("jacobian_fwd", executor, out, resume, progress)
     if batch is not False:
-        if spread is not None:
-            spread.refuse_batch()
-        options = argnums, chunk_size, sparse, layout, has_aux
+        options = argnums, chunk_size, sparse, layout, has_aux, spread
         return points.answered("jacobian_fwd", f, args, batch, *options)
     _, J, aux = _differentiate(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
@@ -188,9 +186,7 @@ def value_and_jacobian_fwd(
     if not (executor is out is None and progress is resume is False):
         spread = _spread("value_and_jacobian_fwd", executor, out, resume, progress)
     if batch is not False:
-        if spread is not None:
-            spread.refuse_batch()
-        options = argnums, chunk_size, sparse, layout, has_aux
+        options = argnums, chunk_size, sparse, layout, has_aux, spread
         return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
     y, J, aux = _differentiate(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread

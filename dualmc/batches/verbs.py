@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
-from dualmc.batches import one_pass
+from dualmc.batches import one_pass, tasks
 from dualmc.calls import options, points, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.points import BROADCAST, Points, denominator, one_by_one
@@ -39,9 +39,9 @@ VERBS = {
 
 def answered(
     caller, f, args, batch, argnums=0, chunk_size=None, sparse=False, layout="numerator",
-    has_aux=False,
+    has_aux=False, spread=None,
 ):  # fmt: skip
-    """What the verb `caller` returns for the points of `args`."""
+    """What the verb `caller` returns for the points of `args`, handed out as `spread` says."""
     check_callable(f, caller)
     if not args:
         raise TypeError(f"{caller} needs the points: {caller}(f, X, batch=True).")
@@ -51,14 +51,31 @@ def answered(
     args = as_read(args)
     numbers, _ = options.check_argnums(argnums, len(args), caller)
     found = Points(caller, args, numbers, batch)
-    verb, of, has_value = VERBS[caller]
-    given = {"argnums": argnums} | ({"layout": layout} if of == "jacobian" else {})
-    if type(batch) is str and batch == BROADCAST:
-        return one_pass.answered(found, f, of, has_value, numbers, chunk_size, given)
-    answer = _at_once(f, found, verb, of, has_value, given)
-    if answer is not None:
-        return answer
-    return one_by_one(found, functools.partial(verb, f, **given))
+    given = {"argnums": argnums} | ({"layout": layout} if VERBS[caller][1] == "jacobian" else {})
+    is_broadcast = type(batch) is str and batch == BROADCAST
+    asked = Asked(caller, f, numbers, is_broadcast, chunk_size, given)
+    if spread is not None and found.count and found.is_plain and not levels.stack.levels:
+        return tasks.answered(asked, found, spread)
+    return asked.at(found)
+
+
+class Asked:
+    """What a verb is asked for, at whatever points."""
+
+    def __init__(self, caller, f, numbers, is_broadcast, chunk_size, given):
+        self.caller, self.f, self.numbers = caller, f, numbers
+        self.is_broadcast, self.chunk_size, self.given = is_broadcast, chunk_size, given
+
+    def at(self, points):
+        verb, of, has_value = VERBS[self.caller]
+        if self.is_broadcast:
+            return one_pass.answered(
+                points, self.f, of, has_value, self.numbers, self.chunk_size, self.given
+            )
+        answer = _at_once(self.f, points, verb, of, has_value, self.given)
+        if answer is not None:
+            return answer
+        return one_by_one(points, functools.partial(verb, self.f, **self.given))
 
 
 def _refuse(caller, sparse, has_aux):

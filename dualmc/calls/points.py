@@ -3,6 +3,7 @@
 Arguments that have an axis of points have it first; the others are the same at every point.
 """
 
+import copy
 from contextlib import contextmanager
 
 import numpy as np
@@ -45,7 +46,8 @@ class Points:
         for i in self.positions:
             name = "x" if len(args) == 1 else f"argument {i}"
             self.args[i] = self._taken(i, args[i], name, i in numbers)
-        self.count = self._count()
+        self.count = self.whole = self._count()
+        self.first = 0  # of the whole batch, where these are a part of it
         if type(batch) is str:  # what f broadcasts besides
             self.positions += tuple(i for i, a in enumerate(args) if self._has_axis(i, a))
 
@@ -106,6 +108,20 @@ class Points:
                 found[i] = found[i][index]
         return tuple(found)
 
+    def part(self, begin, end):
+        """The points from `begin` to `end`."""
+        cut = slice(begin, end)
+        part = copy.copy(self)
+        part.args = [a[cut] if i in self._plain else a for i, a in enumerate(self.args)]
+        part._trees = {i: (tree, [a[cut] for a in kept]) for i, (tree, kept) in self._trees.items()}
+        part.count, part.first = end - begin, self.first + begin
+        return part
+
+    @property
+    def _plain(self):
+        """Positions of the arguments with an axis that are no structures."""
+        return [i for i in self.positions if i not in self._trees]
+
     def leaves(self, i):
         """The leaves of argument `i`, and of each whether it has an axis of points."""
         if i in self._trees:
@@ -119,7 +135,7 @@ class Points:
     @property
     def is_plain(self):
         """Whether no argument that has an axis of points is the Dual of an outer call."""
-        arrays = [self.args[i] for i in self.positions if i not in self._trees]
+        arrays = [self.args[i] for i in self._plain]
         arrays += [a for _, leaves in self._trees.values() for a in leaves]
         return all(type(a) is np.ndarray for a in arrays)
 
@@ -129,7 +145,7 @@ class Points:
         try:
             yield
         except Exception as error:
-            error.add_note(f"{self.caller}: this is at point {p} of {self.count}.")
+            error.add_note(f"{self.caller}: this is at point {self.first + p} of {self.whole}.")
             raise
 
     def check_any(self):
@@ -177,8 +193,8 @@ def stacked(points, found):
         kinds.append(trees.opened(a, "", leaves, is_input=False))
         if kinds[-1] != kinds[0]:
             raise ValueError(
-                f"{points.caller}: at point {p} f returned another structure than at point 0. "
-                f"{ONE_SHAPE}"
+                f"{points.caller}: at point {points.first + p} f returned another structure than "
+                f"at point {points.first}. {ONE_SHAPE}"
             )
         found[p] = [leaf.value for leaf in leaves]
     columns = [_as_array(points, list(column)) for column in zip(*found, strict=True)]
@@ -199,11 +215,11 @@ def _as_array(points, values):
 
 
 def check_shape(points, p, shape, first, what="the result"):
-    """Refuse a point whose result has another shape than that of point 0."""
+    """Refuse a point whose result has another shape than that of the first."""
     if shape != first:
         raise ValueError(
-            f"{points.caller}: at point {p} {what} has shape {shape}, at point 0 {first}. "
-            f"{ONE_SHAPE}"
+            f"{points.caller}: at point {points.first + p} {what} has shape {shape}, at point "
+            f"{points.first} {first}. {ONE_SHAPE}"
         )
 
 

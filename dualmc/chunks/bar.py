@@ -3,7 +3,7 @@
 import sys
 
 
-def shown(is_asked, total, done, caller):
+def shown(is_asked, total, done, caller, unit="col"):
     """A bar of `total` columns, of which `done` are; it is silent where nobody would see it."""
     if not is_asked:
         return _Silent()
@@ -15,7 +15,7 @@ def shown(is_asked, total, done, caller):
             f"with: pip install dualmc[progress]"
         ) from None
     is_hidden = not is_seen(tqdm, sys.stderr)
-    bar = tqdm(total=total, initial=done, desc=caller, unit="col", disable=is_hidden, delay=0.3)
+    bar = tqdm(total=total, initial=done, desc=caller, unit=unit, disable=is_hidden, delay=0.3)
     return bar
 
 

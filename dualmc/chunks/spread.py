@@ -52,12 +52,12 @@ class Spread:
                 f"returns is a structure. Leave out= away, or let f take and return arrays."
             )
 
-    def refuse_batch(self):
-        raise ValueError(
-            f"{self.caller}: batch= is computed here and returned, so it takes no executor=, out=, "
-            f"resume= or progress=. Hand slices of the points to your executor: "
-            f"executor.submit({self.caller}, f, x[:1000], batch=True)."
-        )
+    def refuse_out_of_batch(self):
+        if self.out is not None:
+            raise ValueError(
+                f"{self.caller}: out= takes no batch=. Store it part by part: out[a:b] = "
+                f"{self.caller}(f, X[a:b], batch=True)."
+            )
 
     def passes(self, request):
         """The value, the Jacobian, and aux."""

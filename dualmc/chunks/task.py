@@ -63,6 +63,8 @@ class Stopped(Exception):
 class Call:
     """What the chunks of one call have in common; `computed` is one of them."""
 
+    unit = "columns"
+
     def __init__(self, request, is_sparse):
         self.request = request
         self.is_sparse = is_sparse

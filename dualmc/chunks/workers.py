@@ -69,7 +69,7 @@ def computed(call, gaps, widths, executor):
     if executor is not None:
         gaps = yield from _handed_out(call, gaps, widths, executor)
     for begin, end in _cut(gaps, widths):
-        yield _checked(run(call, begin, end), begin, end)
+        yield _checked(run(call, begin, end), call, begin, end)
 
 
 def _cut(gaps, widths):
@@ -99,14 +99,14 @@ def _handed_out(call, gaps, widths, executor):
                     problem = error
                     lost.append(place)
                 except Exception as error:
-                    raise call.problem or _told(error, *place) from error
+                    raise call.problem or _told(error, call, *place) from error
             if not waiting:
                 break
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
                 place = waiting.pop(future)
                 try:
-                    chunk = _checked(_result(future, call, place), *place)
+                    chunk = _checked(_result(future, call, place), call, *place)
                 except (BrokenExecutor, CancelledError) as error:
                     problem = problem or error
                     lost.append(place)
@@ -124,7 +124,7 @@ def _handed_out(call, gaps, widths, executor):
     warnings.warn(
         f"{caller}: the executor was lost ({type(problem).__name__}: {problem}): it was shut down, "
         f"or a worker has ended (killed, out of memory, or unable to import what it needs). What "
-        f"was finished is kept; the other {count} columns of {name_of(call.request.f)} are "
+        f"was finished is kept; the other {count} {call.unit} of {name_of(call.request.f)} are "
         f"computed here.",
         RuntimeWarning,
         stacklevel=2,
@@ -141,24 +141,24 @@ def _result(future, call, place):
             raise call.problem from None
         raise
     except Exception as error:
-        raise call.problem or _told(error, *place) from None
+        raise call.problem or _told(error, call, *place) from None
 
 
-def _told(error, begin, end):
+def _told(error, call, begin, end):
     error.add_note(
-        f"The executor raised this for columns {begin} to {end - 1}; f itself did not. If workers "
-        f"ended, they may have run out of memory: give a smaller chunk_size."
+        f"The executor raised this for {call.unit} {begin} to {end - 1}; f itself did not. If "
+        f"workers ended, they may have run out of memory: give a smaller chunk_size."
     )
     return error
 
 
-def _checked(found, begin, end):
-    """The chunk; or the error that f raised, which says in which columns."""
+def _checked(found, call, begin, end):
+    """The chunk; or the error that f raised, which says in which chunk."""
     if type(found) is Chunk:
         return found
     assert type(found) is Failed
     error = found.error
-    error.add_note(f"This was in the chunk of columns {begin} to {end - 1}.")
+    error.add_note(f"This was in the chunk of {call.unit} {begin} to {end - 1}.")
     if found.text:
         error.add_note(f"In the worker:\n{found.text}")
     raise error

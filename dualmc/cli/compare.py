@@ -8,9 +8,14 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from dualmc.cli.options import add_function, named_function, positive_number, refused
+from dualmc.cli.options import (
+    ENDINGS,
+    add_function,
+    named_function,
+    positive_number,
+    quietly,
+    refused,
+)
 from dualmc.cli.output import add_output, chosen_format, deliver
 from dualmc.compare import compare
 from dualmc.counting.comparison import Comparison
@@ -42,9 +47,9 @@ def show(args: argparse.Namespace) -> int:
     kind = chosen_format(args)
     function, point, _, argnums = named_function(args)
     try:
-        with np.errstate(all="ignore"):  # of f; what is not finite is shown
+        with quietly():
             found = compare(function, *point, argnums=argnums, seconds=args.seconds)
-    except Exception as error:
+    except ENDINGS as error:
         return refused(args, error)
     return deliver(args, _WRITTEN[kind](found))
 

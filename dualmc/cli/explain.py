@@ -3,9 +3,7 @@
 import argparse
 from typing import Any
 
-import numpy as np
-
-from dualmc.cli.options import add_function, named_function, refused
+from dualmc.cli.options import ENDINGS, add_function, named_function, quietly, refused
 from dualmc.cli.output import add_output, chosen_format, deliver
 from dualmc.explain import explain
 
@@ -35,11 +33,11 @@ def show(args: argparse.Namespace) -> int:
     kind = chosen_format(args)
     function, point, names, argnums = named_function(args)
     try:
-        with np.errstate(all="ignore"):
+        with quietly():
             explanation = explain(
                 function, *point, argnums=argnums, names=names, layout=args.layout
             )
             content = getattr(explanation, kind)()
-    except Exception as error:
+    except ENDINGS as error:
         return refused(args, error)
     return deliver(args, content)

@@ -3,7 +3,11 @@
 import argparse
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
+
+import numpy as np
 
 from dualmc.cli.expressions.point import given_names, read_point
 from dualmc.cli.expressions.source import ExpressionError
@@ -65,14 +69,28 @@ def named_function(
     return target.function, point, names, tuple(dict.fromkeys(map(names.index, chosen)))
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """For the time that a function of the user's runs: what it prints goes to the standard error,
+    what is shown stays whole; infinities and NaN are shown, not warned of."""
+    with redirect_stdout(sys.stderr), np.errstate(all="ignore"):
+        yield
+
+
 # What a user's function is known to raise at a point that does not suit it.
 _REFUSALS = (TypeError, ValueError, ArithmeticError, NotImplementedError, LookupError)
 
 
-def refused(args: argparse.Namespace, error: Exception) -> int:
+# What ends a command with a sentence; an interrupt does not.
+ENDINGS = (Exception, SystemExit)
+
+
+def refused(args: argparse.Namespace, error: BaseException) -> int:
     """Say in a sentence what went wrong; the exit status."""
     said = str(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, SystemExit):
+        said = f"the function ends the program: sys.exit({said})."
+    elif isinstance(error, MemoryError):
         said = f"this needs more memory than there is: {said or 'an array is too large'}."
     elif isinstance(error, RecursionError):
         said = f"the function calls itself without end, or too deep: {said}."

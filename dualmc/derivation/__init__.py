@@ -4,6 +4,6 @@ In comes a function at a point; out go its recorded graph, the chain rule carrie
 orders, as numbers and as formulas, and the blocks of an explanation, which `notation/` writes.  It
 may use the verbs of forward mode and the rooms below.  In reading order: `surroundings`, `trace`
 (the graph), `partials`, `chain_rule` (numbers), `factors`, `forms`, `textbook`, `matrix_forms`,
-`formulas`, `substitution`, `transposing` (formulas); then what is shown: `pieces`, `combination`,
-`content`.
+`formulas`, `substitution`, `transposing` (formulas); then what is shown: `steps`, `pieces`,
+`combination`, `content`.
 """

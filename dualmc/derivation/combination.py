@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dualmc.derivation.chain_rule import relative_difference
+from dualmc.derivation.forms import Form
 from dualmc.derivation.notation.blocks import Display, Heading, Paragraph, Table
 from dualmc.derivation.notation.printer import WHOLE
 from dualmc.derivation.notation.symbols import Expr, equals, symbol, value
@@ -52,7 +53,7 @@ def _sum_over_paths(pieces: Pieces, x: Node) -> list[Any]:
         total = collected("total", terms)
         sides = [left, total] if total.key != left.key else [left]
         form = pieces.forms.get(x)
-        if form is not None:
+        if form is not None and not _is_a_name(form):
             sides.append(pieces.writer.jacobian(form, pieces.y.size == x.size == 1))
         if len(sides) > 1:
             blocks.append(Display((equals(*sides),)))
@@ -61,6 +62,11 @@ def _sum_over_paths(pieces: Pieces, x: Node) -> list[Any]:
                                  pieces.symbol(pieces.y), ":")))  # fmt: skip
         blocks.append(Table(("path", "product", "value"), [_path_row(pieces, p) for p in paths]))
     return blocks
+
+
+def _is_a_name(form: Form) -> bool:
+    """Whether a derivative has no formula but its name."""
+    return len(form.factors) == 1 and form.factors[0].op in ("derivative", "partial")
 
 
 def _product_along(pieces: Pieces, path: Sequence[tuple[Node, int]]) -> Expr:

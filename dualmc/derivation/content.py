@@ -141,7 +141,7 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
             a = Expr("transpose", a[1]) if a[0] == "column " else a[1]
         if isinstance(a, Expr) and sides[-1].op != "number":
             sides.append(a)
-        if len(sides) > 1 and sides[1].key in _names_of(pieces, x):
+        if len(sides) > 1 and sides[1].op in ("derivative", "partial"):
             del sides[1]  # the derivative by its own name
         if len(sides) > 1:
             lines.append(equals(*sides))
@@ -153,11 +153,6 @@ def _fourth_step(pieces: Pieces) -> list[Any]:
     if lines:
         blocks.append(Display(tuple(lines)))
     return blocks
-
-
-def _names_of(pieces: Pieces, x: Node) -> tuple[str, ...]:
-    by = pieces.symbol(pieces.y), pieces.symbol(x)
-    return tuple(Expr(op, *by).key for op in ("derivative", "partial"))
 
 
 def substituted_form(pieces: Pieces, form: Form | None) -> Form | None:

@@ -104,6 +104,8 @@ class Writer:
     def _equation(self, node: Node) -> Expr:
         args = self.operands(node)
         function = node.function
+        if _is_conversion(node):
+            return args[0]
         if function is operator.getitem:
             return Expr("index", args[0], _key_text(node.args[1]))
         if function is written:
@@ -134,7 +136,7 @@ class Writer:
             form = self._form(partial)
             is_known = form is not None and form.size <= LONGEST
             if form is None or not is_known:
-                form = Form(ONE, (self.derivative(partial.node, partial.operand),))
+                form = Form(ONE, (self.derivative(partial.node, partial.operand, partial.slot),))
             found = self._forms[partial.node, partial.slot] = (form, is_known)
         return found
 
@@ -142,14 +144,21 @@ class Writer:
         """A form of numerator layout as it is written in the layout that was asked for."""
         return (transposed_form(form) if self.is_denominator else form).expr(is_scalar)
 
-    def derivative(self, node: Node, operand: Node) -> Expr:
+    def derivative(self, node: Node, operand: Node, slot: int = 0) -> Expr:
+        """Its name; those by an operand that is used twice are two, of one name."""
         op = "partial" if len(node.operands) > 1 else "derivative"
         shape = (node.size, operand.size)
-        return Expr(op, self.symbol(node), self.symbol(operand), shape=shape)
+        use = (str(slot),) if slot else ()
+        return Expr(op, self.symbol(node), self.symbol(operand), *use, shape=shape)
 
     def _form(self, partial: Partial) -> Form | None:
         node, operand = partial.node, partial.operand
-        if node.function is same or partial.structure == "identity" and not _has_branches(node):
+        if (
+            node.function is same
+            or _is_conversion(node)
+            or partial.structure == "identity"
+            and not _has_branches(node)
+        ):
             return Form(ONE)
         if is_elementwise(node):
             slot = place_of(node, partial.slot)
@@ -196,6 +205,13 @@ def _replaced(e: Expr, node: Node, values: list[Expr]) -> Expr:
         return Expr(e.op, *args, shape=e.shape)
 
     return walk(e)
+
+
+def _is_conversion(node: Node) -> bool:
+    """Whether the value stays what it is, as in ``float(x)``."""
+    if node.function is operator.getitem:
+        return type(node.args[1]) is tuple and not node.args[1]
+    return node.function is np.astype
 
 
 def _key_text(key: Any) -> str:

@@ -17,7 +17,9 @@ from dualmc.derivation.notation.symbols import (
     ZERO,
     Expr,
     divide,
+    multiply,
     negative,
+    subtract,
     transposed,
 )
 from dualmc.graph.nodes import Node, Slot, fill
@@ -50,6 +52,26 @@ def _mean_form(writer: Any, node: Node, slot: int) -> Form | None:
     if form is None or not size:
         return None
     return Form(divide(1, size // node.size), form.factors)
+
+
+def _var_form(writer: Any, node: Node, slot: int) -> Form | None:
+    """d var(x) = (2/n) (x - mean(x))^T dx."""
+    deviations = _deviations(writer, node)
+    return deviations and Form(divide(2, node.operands[0].size), deviations.factors)
+
+
+def _std_form(writer: Any, node: Node, slot: int) -> Form | None:
+    """Half of that of the variance, divided by the deviation."""
+    deviations = _deviations(writer, node)
+    scale = multiply(node.operands[0].size, writer.equation(node))
+    return deviations and Form(divide(1, scale), deviations.factors)
+
+
+def _deviations(writer: Any, node: Node) -> Form | None:
+    if len(node.args) > 1 or not node.operands[0].size:
+        return None
+    (x,) = writer.operands(node)
+    return Form(ONE, (Expr("row", subtract(x, Expr("call", "mean", x, shape=()))),))
 
 
 def ndims(node: Node) -> tuple[int, ...]:
@@ -160,6 +182,8 @@ MATRICES: dict[Any, Callable[[Any, Node, int], Form | None]] = {
     np.mean: _mean_form,
     np.matmul: _product_form,
     np.dot: _product_form,
+    np.var: _var_form,
+    np.std: _std_form,
     np.outer: _outer_form,
     np.transpose: _transpose_form,
     np.trace: _trace_form,

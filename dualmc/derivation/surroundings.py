@@ -6,6 +6,7 @@ calls; its default values; and the attributes and items of the objects among the
 
 import functools
 import inspect
+import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from dualmc.calls.structures.flat import Flat
+from dualmc.errors import forget
 
-# Objects that are looked at, and how deep: from f to what it calls, to the attributes of that.
+# Objects that are looked at, and how deep: from f to what it calls, to the attributes of that; and
+# items of one of them.
 MOST = 2000
 DEEPEST = 6
+ITEMS = 100
 
 
 def named_arrays(f: Callable, taken: Iterable[str] = ()) -> list[tuple[Any, str]]:
@@ -38,7 +42,10 @@ def named_arrays(f: Callable, taken: Iterable[str] = ()) -> list[tuple[Any, str]
 def _arrays(f: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
     """The arrays of what stands around a callable."""
     for name, a in _around(f):
-        yield from _within(name, a, depth + 1, seen)
+        try:
+            yield from list(_within(name, a, depth + 1, seen))
+        except Exception as error:  # objects that answer with one to what is asked of all
+            forget(error)
 
 
 def _around(f: Any) -> Iterator[tuple[str, Any]]:
@@ -107,14 +114,15 @@ def _within(name: str, a: Any, depth: int, seen: set[int]) -> Iterator[tuple[str
         return
     seen.add(id(a))
     if isinstance(a, dict):
-        parts = [(key, part) for key, part in a.items() if str(key).isidentifier()]
+        items = itertools.islice(a.items(), ITEMS)
+        parts = [(key, part) for key, part in items if str(key).isidentifier()]
     elif isinstance(a, (list, tuple)):
-        parts = [(f"{name}_{i}", part) for i, part in enumerate(a)]
+        parts = [(f"{name}_{i}", part) for i, part in enumerate(a[:ITEMS])]
     elif isinstance(a, (types.FunctionType, types.MethodType, functools.partial)):
         yield from _arrays(a, depth, seen)
         return
     else:
-        parts = list(getattr(a, "__dict__", {}).items())
+        parts = list(itertools.islice(getattr(a, "__dict__", {}).items(), ITEMS))
         slots = getattr(type(a), "__slots__", ())
         parts += [(s, getattr(a, s)) for s in slots if isinstance(s, str) and hasattr(a, s)]
     for key, part in parts:

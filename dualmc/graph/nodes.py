@@ -266,9 +266,12 @@ class Recorder:
         for a, copied in self.copies.values():
             if id(copied) not in found and a.ndim == 2 and _place(a) in places:
                 other, name = places[_place(a)]
-                transposes[id(copied)] = name
-                if name not in {known for known, _ in found.values()}:
+                known = dict(found.values()).get(name)
+                if known is None:
                     found[id(other)] = (name, copied.T)
+                elif not np.array_equal(known, copied.T, equal_nan=True):
+                    continue  # it was written to in between
+                transposes[id(copied)] = name
         return found, transposes
 
 

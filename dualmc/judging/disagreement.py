@@ -130,7 +130,7 @@ class Judged:
             is_same = self._agrees(turned, correct)
             what = "It is the transpose" if is_same else "That is the shape of the transpose"
             said.append(f"{what}: {LAYOUT}.")
-        elif not is_sparse_matrix(theirs) and theirs.size == correct.size:
+        elif not is_sparse_matrix(theirs) and theirs.size == correct.size > 0:
             if self._agrees(theirs.reshape(correct.shape), correct):
                 said.append(f"Its numbers are right: give it with .reshape({correct.shape}).")
         raise AssertionError("\n".join(said))

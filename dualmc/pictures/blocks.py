@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dualmc.calls.banded import Banded
+from dualmc.calls.options import import_sparse
 from dualmc.calls.structures import trees
 from dualmc.duals.dual import Dual
 
@@ -59,20 +61,29 @@ def blocks_of(J: Any, x: Any) -> Blocks:
 
 def _matrix(J: Any) -> Any:
     """J, given without x, as a dense or sparse matrix."""
-    if trees.is_container(J) and not hasattr(J, "tocoo"):  # as a dict of SciPy's has
+    if (
+        trees.is_container(J) and not hasattr(J, "tocoo") and type(J) is not Banded
+    ):  # as a dict of SciPy's has
         if type(J) is not list or trees.holds_named(J) or trees.shape_of(J) is None:
             raise TypeError(
                 f"spy: J is a {type(J).__name__}, whose outputs and inputs only the point tells "
                 f"apart: spy(J, x=x), with x the structure that J was computed at, or a tuple of "
                 f"the arguments that argnums names."
             )
-    matrix = _numbers(J)
+    matrix = _numbers(_unpacked(J) if type(J) is Banded else J)
     if len(matrix.shape) > 2:
         raise ValueError(
             f"spy draws matrices; J has shape {matrix.shape}. Give the point that J was computed "
             f"at, spy(J, x=x), which tells outputs from inputs, or reshape J to (y.size, x.size)."
         )
     return matrix if hasattr(matrix, "tocoo") else np.atleast_2d(matrix)
+
+
+def _unpacked(J: Banded) -> Any:
+    """Diagonals as the square sparse matrix that they are of."""
+    sparse = import_sparse("spy of a Banded")
+    n = J.ab.shape[1]
+    return sparse.dia_array((J.ab, np.arange(J.upper, -J.lower - 1, -1)), shape=(n, n))
 
 
 def _numbers(a: Any) -> Any:

@@ -121,8 +121,8 @@ class AtPoints:
                 y, J = self._call(self._points.at(p), self._with_value)
         except OtherStructure:
             raise ValueError(
-                f"{self._points.caller}: at point {p} f returned another structure than at point "
-                f"0. {ONE_SHAPE}"
+                f"{self._points.caller}: at point {self._points.first + p} f returned another "
+                f"structure than at point {self._points.first}. {ONE_SHAPE}"
             ) from None
         parts = [np.asarray(a) for a in (J if type(J) is tuple else (J,))]
         y = np.asarray(y) if self._with_value else None

@@ -342,8 +342,6 @@ def test_what_is_no_executor(wrong):
         dm.jacobian_fwd(np.sin, X, executor=wrong)
     with raises(TypeError, f"got {kind}."):
         dm.value_and_jacobian_fwd(np.sin, X, executor=wrong)
-    with raises(ValueError, "batch= is computed here and returned, so it takes no executor="):
-        dm.jacobian_fwd(np.sin, X, executor=Here(), batch=True)
 
 
 def test_pending_chunks_are_cancelled_where_f_fails():

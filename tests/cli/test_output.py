@@ -58,6 +58,30 @@ def test_json_has_no_numbers_that_json_lacks(capsys):
     json.loads(capsys.readouterr().out, parse_constant=refuse)
 
 
+def prints(x):
+    print("from the function")
+    return 2 * x
+
+
+def leaves(x):
+    sys.exit(3)
+
+
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_what_f_prints_does_not_get_into_what_is_shown(command, capsys):
+    kind = {"explain": "latex", "compare": "json"}[command]
+    assert status_of(command, f"{__name__}:prints", "--at", "x=1", "--format", kind) == 0
+    captured = capsys.readouterr()
+    assert "from the function" not in captured.out and "from the function" in captured.err
+    assert captured.out[0] in "\\{"
+
+
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_a_function_that_leaves(command, capsys):
+    assert status_of(command, f"{__name__}:leaves", "--at", "x=1") == 2
+    assert "error: the function ends the program: sys.exit(3)." in capsys.readouterr().err
+
+
 # --- What is refused -----------------------------------------------------------------------------
 
 

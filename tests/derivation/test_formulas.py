@@ -238,6 +238,12 @@ def test_partials_as_the_textbooks_write_them(f, expected):
     assert partial.formula == expected
 
 
+def test_conversions_to_float_are_not_written():
+    explanation = explain(lambda x: 2 * float(x) ** 2, 1.5)
+    assert "Derivation of y = 2*x^2\n" in explanation.text()
+    assert "dy/dx = 4*x = 6" in explanation.text()
+
+
 def test_partials_of_two_operands():
     def of(f):
         return [p.formula for p in explain(f, 2.0, 3.0, names=["a", "b"]).steps[-1].partials]

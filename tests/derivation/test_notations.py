@@ -22,6 +22,8 @@ EXAMPLES = {
     "loss": (loss, (W, 6.0, SAMPLES, TARGETS)),
     "tanh": (lambda A, x: np.tanh(A @ x), (SAMPLES, W)),
     "roots": (lambda x, n: np.sqrt(abs(x)) / x**n + np.where(x > 0, x, 1e-9), (X0, 3)),
+    "gram": (lambda A: np.linalg.inv(A.T @ A) * 2, (SAMPLES,)),
+    "quadratic": (lambda A: np.trace(A.T @ A) + np.sum(A[0] * np.ones((2, 3))), (SAMPLES,)),
     "parts": (lambda x: np.concatenate([x[1:], x[:1] * 2]).reshape(2, -1), ([1.0, 2.0],)),
 }
 

@@ -151,6 +151,22 @@ def test_a_constant_that_changes_is_not_called_by_one_name():
     assert "c1 = [1, 1, 1]" in dm.explain(f, X).text() or table[0] == 5.0
 
 
+def test_a_transpose_from_before_a_change_is_not_called_by_that_name():
+    table = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def f(x):
+        y = table.T @ x
+        table[0, 0] = 50.0
+        y = y + table @ x
+        table[0, 0] = 1.0
+        return y
+
+    equations = [step.equation for step in dm.explain(f, X[:2]).steps]
+    assert equations == ["u1 = c1 @ x", "u2 = table @ x", "y = u1 + u2"]
+    text = dm.explain(f, X[:2]).text()
+    assert "table = [50  2]" in text and "c1 = [1  3]" in text
+
+
 def test_looking_around_runs_nothing_and_ends():
     class Odd:
         def __init__(self):
@@ -172,6 +188,15 @@ def test_looking_around_runs_nothing_and_ends():
         deep = [deep, M]
     found = named_arrays(lambda x: (odd.W, deep, x))
     assert all(a is M for a, _ in found)
+
+
+def test_objects_that_answer_with_errors():
+    class Lazy:
+        def __getattribute__(self, name):
+            raise ImportError("not loaded yet")
+
+    lazy = Lazy()
+    assert [name for _, name in named_arrays(lambda x: (lazy, M, x))] == ["M"]
 
 
 @pytest.mark.parametrize("f", [np.sin, len, type, "no function", 3, functools.partial(np.sum)])

@@ -444,3 +444,8 @@ def test_namespaces_are_structures():
     x = types.SimpleNamespace(k=np.ones(2), c=1.0)
     J = dm.jacobian_fwd(lambda x: x.k * x.c, x)
     assert texts(dm.spy(J, x=x).xaxis) == {0.5: "k", 2: "c"}
+
+
+def test_diagonals():
+    J = dm.jacobian_fwd(lambda x: x * np.append(x[1:], 1.0), [1.0, 2.0, 3.0], sparse="banded")
+    assert np.array_equal(drawn(dm.spy(J))[0].filled(0), [[2, 1, 0], [0, 3, 2], [0, 0, 1]])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import dualmc as dm
+from dualmc.batches import verbs
 
 N = 4
 STATE = {"k": 2.0, "table": [1.0, 2.0, 3.0], "w": np.array([1.0, 2.0, 0.5, -1.0])}
@@ -140,6 +141,20 @@ def run(seed):
 @pytest.mark.parametrize("seed", range(12))
 def test_random_program(seed):
     run(seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_many_points(seed, monkeypatch):
+    """The same programs at 25 points at once, which go ways of their own."""
+    monkeypatch.setattr(verbs, "MANY", 4)
+    source, c = program(seed), {"scale": 1.5, "items": [1, 2]}
+    X = 1.5 * np.random.default_rng([seed, 2]).normal(size=(25, N))
+    found = dm.jacobian_fwd(made(source, same), X, c, batch=True)
+    for x, J in zip(X, found, strict=True):
+        right = oracle(source, x, c)
+        scale = np.abs(right).max(initial=1.0)
+        np.testing.assert_allclose(J, right, atol=1e-9 * scale, err_msg=source)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _differentiated(function: Callable[..., Any], args: tuple, found: Finding) -
             reason=f"forward and reverse mode differ by {gap:.1e}",
             advice="please report it",
         )
-    if check is None:
+    if check is None or np.isnan(check.expected):
         return replace(found, reason="f is not defined next to the point: nothing to compare with")
     found = replace(found, method=check.method, error=float(check.error))
     if not check:
