@@ -76,7 +76,7 @@ class Memo:
     def at(self, args, kwargs):
         """The entry of this point, or None."""
         entry = self._latest
-        if entry is None or not entry.point.holds(args, kwargs) or not entry.outside.check():
+        if entry is None or not entry.point.holds(args, kwargs) or not _stands(entry.outside):
             return None
         return entry
 
@@ -112,7 +112,7 @@ class Memo:
     def look(self):
         """See what f reads, before or after it is called."""
         outside = self._outside
-        if self.reason is not None or outside is not None and outside.check():
+        if self.reason is not None or outside is not None and _stands(outside):
             return
         if outside is not None:
             self.is_changing = True
@@ -132,6 +132,14 @@ class Memo:
     def kept(self):
         """The objects that f's state consists of."""
         return () if self._outside is None else self._outside.kept
+
+
+def _stands(outside):
+    """Whether what f reads is what it was."""
+    try:
+        return outside.check()
+    except RuntimeError:  # another thread writes to it just now
+        return False
 
 
 def copied(a):

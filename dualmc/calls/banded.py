@@ -57,30 +57,30 @@ def packed(J: Any, sparse: Any, caller: str) -> Banded:
     ValueError
         If an entry that is not 0 lies outside of the diagonals told.
     """
-    J = J.tocoo()
-    below = J.row.astype(np.int64) - J.col
-    values = J.data
+    J = J.tocsr()
+    rows = np.repeat(np.arange(J.shape[0]), np.diff(J.indptr))
+    columns, values = J.indices, J.data
+    below = rows - columns
     if sparse == NAME:
         lower, upper = int(below.max(initial=0)), int(-below.min(initial=0))
     else:
         lower, upper = int(sparse[1]), int(sparse[2])
         is_inside = (below <= lower) & (-below <= upper)
-        _check_outside(J, ~is_inside & (values != 0), sparse, caller)
-        below, values = below[is_inside], values[is_inside]
-        J.col = J.col[is_inside]
+        is_lost = ~is_inside & (values != 0)
+        if is_lost.any():
+            raise _outside(rows, columns, values, int(np.argmax(is_lost)), sparse, caller)
+        below, columns, values = below[is_inside], columns[is_inside], values[is_inside]
     ab = np.zeros((lower + upper + 1, J.shape[1]), values.dtype)
-    ab[upper + below, J.col] = values
+    ab[upper + below, columns] = values
     return Banded(lower, upper, ab)
 
 
-def _check_outside(J: Any, is_lost: np.ndarray, sparse: tuple, caller: str) -> None:
-    if not is_lost.any():
-        return
-    k = int(np.argmax(is_lost))
-    raise ValueError(
-        f"{caller}: the derivative of output {J.row[k]} by input {J.col[k]} is {J.data[k]}, and "
-        f"lies outside of the diagonals that sparse={sparse!r} tells ({sparse[1]} below the main "
-        f'one, {sparse[2]} above). Tell more, or let sparse="banded" count them.'
+def _outside(rows, columns, values, k, sparse, caller):
+    """The error for entry number k."""
+    return ValueError(
+        f"{caller}: the entry [{rows[k]}, {columns[k]}] is {values[k]}, and lies outside of the "
+        f"diagonals that sparse={sparse!r} tells ({sparse[1]} below the main one, {sparse[2]} "
+        f'above). Tell more, or let sparse="banded" count them.'
     )
 
 

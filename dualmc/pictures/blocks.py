@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualmc.calls.banded import Banded
-from dualmc.calls.options import import_sparse
 from dualmc.calls.structures import trees
 from dualmc.duals.dual import Dual
 
@@ -61,9 +60,8 @@ def blocks_of(J: Any, x: Any) -> Blocks:
 
 def _matrix(J: Any) -> Any:
     """J, given without x, as a dense or sparse matrix."""
-    if (
-        trees.is_container(J) and not hasattr(J, "tocoo") and type(J) is not Banded
-    ):  # as a dict of SciPy's has
+    is_matrix = type(J) is Banded or hasattr(J, "tocoo")  # a dok_array is a dict, too
+    if trees.is_container(J) and not is_matrix:
         if type(J) is not list or trees.holds_named(J) or trees.shape_of(J) is None:
             raise TypeError(
                 f"spy: J is a {type(J).__name__}, whose outputs and inputs only the point tells "
@@ -79,11 +77,23 @@ def _matrix(J: Any) -> Any:
     return matrix if hasattr(matrix, "tocoo") else np.atleast_2d(matrix)
 
 
+class Entries(NamedTuple):
+    """A sparse matrix, as its class in other packages would give it."""
+
+    shape: tuple[int, int]
+    dtype: Any
+    coords: tuple[Any, Any]
+    data: Any
+
+    def tocoo(self) -> Entries:
+        return self
+
+
 def _unpacked(J: Banded) -> Any:
     """Diagonals as the square sparse matrix that they are of."""
-    sparse = import_sparse("spy of a Banded")
+    k, j = np.nonzero(J.ab)
     n = J.ab.shape[1]
-    return sparse.dia_array((J.ab, np.arange(J.upper, -J.lower - 1, -1)), shape=(n, n))
+    return Entries((n, n), J.ab.dtype, (k - J.upper + j, j), J.ab[k, j])
 
 
 def _numbers(a: Any) -> Any:
