@@ -347,7 +347,7 @@ def _spread(caller, *asked):
 def _differentiate(
     caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None
 ):  # fmt: skip
-    if banded.is_asked(sparse):
+    if sparse is not False and sparse is not True and banded.is_asked(sparse):
         csr = caller, f, args, argnums, chunk_size, "csr", layout, has_aux, spread
         y, J, aux = _differentiate(*csr)
         return y, banded.all_packed(J, sparse, caller), aux
