@@ -10,12 +10,12 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.request import Request, check_callable
-from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
