@@ -10,13 +10,13 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input, as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.remembered import retried, settled
 from dualmc.calls.request import Request, check_callable
-from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
@@ -356,7 +356,7 @@ def _spread(caller, *asked):
 def _differentiate(
     caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None
 ):  # fmt: skip
-    if banded.is_asked(sparse):
+    if sparse is not False and sparse is not True and banded.is_asked(sparse):
         csr = caller, f, args, argnums, chunk_size, "csr", layout, has_aux, spread
         y, J, aux = _differentiate(*csr)
         return y, banded.all_packed(J, sparse, caller), aux

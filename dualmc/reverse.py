@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import as_output, scalar
 from dualmc.calls.remembered import retried, settled
 from dualmc.calls.request import Request
-from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.cotangents import sweep
 from dualmc.duals import levels

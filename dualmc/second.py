@@ -14,11 +14,11 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, points, signatures, watch
+from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.options import Argnums, Batch, Sparse
 from dualmc.calls.outputs import scalar
 from dualmc.calls.request import Request, check_callable
-from dualmc.calls.structures import structured, trees
+from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.forward import jacobian_fwd, jvp_of
 from dualmc.reverse import gradient_of

@@ -8,8 +8,8 @@ every point.  At a few points the results are compared with those of f called th
 
 import numpy as np
 
-from dualmc.calls.points import denominator
 from dualmc.calls.structures import trees
+from dualmc.calls.structures.points import denominator
 from dualmc.forward import jvp, value_and_jacobian_fwd
 from dualmc.reverse import gradient, value_and_gradient
 from dualmc.second import hessian

@@ -6,10 +6,11 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 
 from dualmc.batches import one_pass, tasks
-from dualmc.calls import options, points, watch
+from dualmc.calls import options, watch
 from dualmc.calls.inputs import as_read
-from dualmc.calls.points import BROADCAST, Points, denominator, one_by_one
 from dualmc.calls.request import check_callable
+from dualmc.calls.structures import points
+from dualmc.calls.structures.points import BROADCAST, Points, denominator, one_by_one
 from dualmc.duals import levels
 from dualmc.forward import jacobian_fwd, value_and_jacobian_fwd
 from dualmc.prepare import Prepared

@@ -14,10 +14,16 @@ def shown(is_asked, total, done, caller, unit="col"):
             f"{caller}: progress=True shows a bar of tqdm, which is not installed. Install it "
             f"with: pip install dualmc[progress]"
         ) from None
-    # In a notebook there is no terminal, and the bar is drawn all the same.
-    is_seen = sys.stderr.isatty() or "notebook" in tqdm.__module__
-    bar = tqdm(total=total, initial=done, desc=caller, unit=unit, disable=not is_seen, delay=0.3)
+    is_hidden = not is_seen(tqdm, sys.stderr)
+    bar = tqdm(total=total, initial=done, desc=caller, unit=unit, disable=is_hidden, delay=0.3)
     return bar
+
+
+def is_seen(kind, stream):
+    """Whether somebody sees a bar of `kind` on `stream`: in a terminal, or in a notebook."""
+    if any(base.__module__ == "tqdm.notebook" for base in kind.__mro__):
+        return True
+    return stream.isatty() or type(stream).__module__.startswith("ipykernel")
 
 
 class _Silent:

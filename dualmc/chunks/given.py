@@ -65,7 +65,8 @@ def _is_read_only(a):
 
 def _check_memory(a, request):
     caller = request.caller
-    if any(step == 0 and length > 1 for step, length in zip(a.strides, a.shape, strict=True)):
+    steps = zip(a.strides, a.shape, strict=True)
+    if a.size and any(step == 0 and length > 1 for step, length in steps):
         raise ValueError(f"{caller}: several elements of out share their memory.")
     for b in request.args:
         if issubclass(type(b), np.ndarray) and _overlap(a, b):

@@ -16,7 +16,7 @@ from dualmc.chunks import bar, given, workers
 from dualmc.chunks.journal import Journal
 from dualmc.chunks.sizes import Widths
 from dualmc.chunks.targets import Given, Matrix, Whole
-from dualmc.chunks.task import Call
+from dualmc.chunks.task import Call, worker
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual
@@ -128,10 +128,14 @@ class Spread:
         shown = bar.shown(self.progress, n, done, self.caller)
         chunks = workers.computed(call, gaps, widths, self.executor)
         met, is_hidden = meetings.met, meetings.is_hidden
+        known = {worker()}  # those where f is known to be what it is here
         try:
             with contextlib.closing(chunks):
                 for chunk in chunks:
                     _check_value(chunk, y, call.request)
+                    if chunk.worker not in known:
+                        _check_columns(chunk, call)
+                        known.add(chunk.worker)
                     self._put(target, chunk, journal)
                     met, is_hidden = max(met, chunk.met), is_hidden or chunk.is_hidden
                     done += chunk.end - chunk.begin
@@ -161,6 +165,12 @@ class Spread:
                 f"{self.caller}: columns {chunk.begin} to {chunk.end - 1} could not be written to "
                 f"out ({error.strerror or error}). What was written before is kept.",
             ) from error
+        except Exception as error:  # as h5py raises them
+            error.add_note(
+                f"{self.caller}: this was while columns {chunk.begin} to {chunk.end - 1} were "
+                f"written to out. What was written before is kept."
+            )
+            raise
 
     def rewritten(self, J, resolved):
         """J with what ``resolved(J)`` makes of it, in its place."""
@@ -187,12 +197,45 @@ def _check_value(chunk, y, request):
             f"{np.shape(there)} after shape {y.shape}. f must be a function of its arguments alone."
         )
     if _is_far(there, y):
-        raise ValueError(
-            f"{request.caller}: f has another value in the chunk of columns {chunk.begin} to "
-            f"{chunk.end - 1} than before: it draws random numbers, changes what it reads, or "
-            f"reads what is different in that worker (a global name that was changed, a file). f "
-            f"must be a function of its arguments alone."
+        raise _other(chunk, request.caller, "value")
+
+
+def _check_columns(chunk, call):
+    """Raise `ValueError` if the columns of a worker are not those that f has here.
+
+    Its value can be the same where its derivative is not: a slope that was changed here alone has
+    no part in the value at 0.
+    """
+    columns, request = chunk.columns, call.request
+    width = chunk.end - chunk.begin
+    if chunk.met or type(request.f) is CPUDispatcher and width > 1:
+        _, (here, *_), _ = forward_pass.passes(
+            request, call.is_sparse, chunk.begin, chunk.begin + 1
         )
+        there, here = columns[..., :1] if not request.sparse else columns[:, [0]], here
+        there, here = (a.toarray() if request.sparse else a for a in (there, here))
+        size = np.abs(here)
+    else:
+        fractions = np.modf(np.arange(1, width + 1) * 0.6180339887498949)[0]
+        v = 1.0 + np.floor(8 * fractions) / 8  # exact in every dtype
+        here, there, size = call.along(chunk.begin, v), columns @ v, abs(columns) @ v
+        here = np.reshape(here, np.shape(there))
+    with np.errstate(all="ignore"):
+        most = np.max(size, initial=0.0, where=np.isfinite(size))
+        eps = max(np.finfo(a.dtype).eps for a in (columns, *request.xs))
+        tolerance = max(AGREEMENT, 100 * width * eps) * most
+        is_far = np.abs(here - there) > tolerance  # not where one is infinite or no number
+    if is_far.any():
+        raise _other(chunk, request.caller, "derivative")
+
+
+def _other(chunk, caller, what):
+    return ValueError(
+        f"{caller}: f has another {what} in the chunk of columns {chunk.begin} to "
+        f"{chunk.end - 1} than before: it draws random numbers, changes what it reads, or "
+        f"reads what is different in that worker (a global name that was changed, a file). f "
+        f"must be a function of its arguments alone."
+    )
 
 
 def _is_far(a, b):

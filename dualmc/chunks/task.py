@@ -12,17 +12,21 @@ import sys
 import threading
 import time
 import traceback
+import uuid
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dualmc.calls import refusals
+from dualmc.calls import refusals, seeds
+from dualmc.calls.calling import called
+from dualmc.calls.outputs import Piece
 from dualmc.chunks import sending
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.duals.dual import Dual
 from dualmc.errors import TangentLostError
 from dualmc.passes import forward_pass
+from dualmc.unchanged import adapt
 
 _serials = itertools.count()
 
@@ -37,10 +41,19 @@ class Chunk(NamedTuple):
     met: int  # as `choices.meetings` says it
     is_hidden: bool
     seconds: float
+    worker: tuple  # the process that computed it
 
 
 def version():
     return sys.modules["dualmc"].__version__
+
+
+_identity = uuid.uuid4().hex
+
+
+def worker():
+    """What tells this process from all others, forked ones too."""
+    return _identity, os.getpid()
 
 
 class Stopped(Exception):
@@ -75,6 +88,21 @@ class Call:
                 f"global name, a list). Keep them in local names, or use processes."
             )
         return y, columns
+
+    @adapt.restarting
+    def along(self, begin, v):
+        """The columns from `begin` on times `v`, by one pass in that direction, (*S,)."""
+        request = self.request
+        whole = np.zeros(sum(request.sizes))
+        whole[begin : begin + v.size] = v
+        parts = np.split(whole, np.cumsum(request.sizes)[:-1])
+        with levels.open_level(1) as level:
+            inputs = [
+                seeds.seed_direction(x, np.reshape(part, x.shape), level)
+                for x, part in zip(request.xs, parts, strict=True)
+            ]
+            y, _ = called(request, inputs, level)
+            return Piece(y, level, np.result_type(*request.xs)).columns()[..., 0]
 
     def __reduce__(self):
         with self._lock:
@@ -174,4 +202,4 @@ def run(call, begin, end):
     except BaseException:
         levels.close_beyond(mark)
         raise
-    return Chunk(begin, end, y, columns, met, is_hidden, time.perf_counter() - start)
+    return Chunk(begin, end, y, columns, met, is_hidden, time.perf_counter() - start, worker())

@@ -21,6 +21,7 @@ from dualmc.derivation.textbook import LONGEST, elementwise_formula, where
 from dualmc.derivation.transposing import transposed_form
 from dualmc.graph.nodes import Graph, Node, Slot, name_of_function
 from dualmc.graph.returning import same, stacked, written
+from dualmc.rules import registry
 
 # --- Equations -----------------------------------------------------------------------------------
 
@@ -152,13 +153,9 @@ class Writer:
         return Expr(op, self.symbol(node), self.symbol(operand), *use, shape=shape)
 
     def _form(self, partial: Partial) -> Form | None:
+        """The formula holds wherever the operands are: what is I only here is not written so."""
         node, operand = partial.node, partial.operand
-        if (
-            node.function is same
-            or _is_conversion(node)
-            or partial.structure == "identity"
-            and not _has_branches(node)
-        ):
+        if node.function is same or _is_conversion(node):
             return Form(ONE)
         if is_elementwise(node):
             slot = place_of(node, partial.slot)
@@ -173,17 +170,23 @@ class Writer:
         form = None
         if known is not None and (not node.options or node.function in WITH_OPTIONS):
             form = known(self, node, partial.slot)
-        if form is None and not node.shape and partial.structure == "ones row":
-            form = Form(ONE, (Expr("row", ONE),))
+        if form is None and _is_linear(node):
+            form = _LINEAR_FORMS.get(partial.structure)
         return form
 
 
+_LINEAR_FORMS = {"identity": Form(ONE), "ones row": Form(ONE, (Expr("row", ONE),))}
+
+
+def _is_linear(node: Node) -> bool:
+    """Whether its Jacobians do not depend on the values of its operands."""
+    if node.function in (operator.getitem, written, stacked):
+        return True
+    entry = registry.FUNCTIONS.get(node.function)
+    return entry is not None and entry.kind in ("selection", "linear", "in-place")
+
+
 _EXTREMA = frozenset({np.maximum, np.minimum, np.fmax, np.fmin})
-
-
-def _has_branches(node: Node) -> bool:
-    """Whether its partials are 1 on one side of a kink only, as those of a rectifier are."""
-    return node.function in _EXTREMA or node.function is np.absolute
 
 
 def _is_tied(node: Node) -> bool:

@@ -15,7 +15,7 @@ from dualmc.calls.structures.flat import Flat
 from dualmc.calls.structures.trees import Structure, is_container
 from dualmc.derivation.surroundings import named_arrays
 from dualmc.duals.dual import Dual
-from dualmc.duals.levels import guarded, watching
+from dualmc.duals.levels import guarded, running, watching
 from dualmc.errors import TangentLostError
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
 from dualmc.graph.nodes import Graph, Node, Recorder, give_names, reached
@@ -134,7 +134,7 @@ def leaves_of(
 def _called(f: Callable, args: Sequence[Any], recorder: Recorder) -> Any:
     """``f(*args)``; a Traced that NumPy refused to store in a float array is reported as that."""
     try:
-        with guarded(), watching(recorder):
+        with guarded(), running(recorder):
             return call_f(f, args, recorder)
     except TangentLostError as error:
         if error.__cause__ is None or not str(error).startswith("Cannot store"):

@@ -12,7 +12,8 @@ import numpy as np
 
 from dualmc.calls import watch
 from dualmc.calls.inputs import as_read
-from dualmc.calls.points import (
+from dualmc.calls.structures.flat import OtherStructure
+from dualmc.calls.structures.points import (
     BROADCAST,
     ONE_SHAPE,
     Points,
@@ -20,7 +21,6 @@ from dualmc.calls.points import (
     denominator,
     one_by_one,
 )
-from dualmc.calls.structures.flat import OtherStructure
 from dualmc.replay.guards.arguments import inputs_of
 from dualmc.replay.recording.program import NotReplayable
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls.points import Points, denominator
 from dualmc.calls.request import Request
 from dualmc.calls.structures.flat import Flat, taken_apart
+from dualmc.calls.structures.points import Points, denominator
 from dualmc.calls.structures.trees import Structure
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 

@@ -68,6 +68,10 @@ def scaled(x):
     return scale * x**2
 
 
+def sloped(x):
+    return scale * x
+
+
 class Model:
     """Keeps what it computes in an attribute, which all threads find, and waits for another."""
 

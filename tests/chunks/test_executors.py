@@ -311,6 +311,14 @@ def test_workers_where_f_is_another_function(processes, monkeypatch):
     monkeypatch.setattr(functions, "scale", 5.0)  # of this process alone
     with raises(ValueError, "f has another value in the chunk of columns "):
         dm.jacobian_fwd(functions.scaled, X, executor=processes)
+    zeros = np.zeros(60)  # where the value is the same, and the derivative is not
+    with raises(ValueError, "f has another derivative in the chunk of columns "):
+        dm.jacobian_fwd(functions.sloped, zeros, executor=processes)
+    with raises(ValueError, "f has another derivative in the chunk of columns "):
+        dm.jacobian_fwd(functions.sloped, zeros, executor=processes, sparse=True)
+    monkeypatch.setattr(functions, "scale", 1.0)
+    found = dm.jacobian_fwd(functions.sloped, zeros, executor=processes)
+    np.testing.assert_array_equal(np.eye(60), found)
 
 
 def test_functions_that_draw_random_numbers(threads):

@@ -16,6 +16,7 @@ from matplotlib import pyplot
 from matplotlib.colors import LogNorm
 
 import dualmc as dm
+from dualmc.pictures import bins
 
 
 def drawn(ax):
@@ -102,6 +103,18 @@ def test_one_entry_among_many():
     box = ax.get_window_extent()
     assert 72 / ax.figure.dpi * box.width / grid.shape[1] > 1.4
     assert ax.get_title() == "1,000,000 × 1,000,000, 1 nonzero"
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, complex, int, bool])
+def test_dense_parts_are_added_as_entries_are(rng, dtype, monkeypatch):
+    J = (rng.uniform(-9, 9, (700, 900)) * (rng.random((700, 900)) < 0.4)).astype(dtype)
+    fast = dm.spy(J, colorbar=False)
+    monkeypatch.setattr(bins.Bins, "_add_finite", lambda *_: False)
+    monkeypatch.setattr(bins, "ENTRIES", 5000)
+    slow = dm.spy(J, colorbar=False)
+    assert fast.images[0].get_array().tobytes() == slow.images[0].get_array().tobytes()
+    assert fast.get_title() == slow.get_title()
+    assert fast.get_title() == f"700 × 900, {np.count_nonzero(J):,} nonzeros"
 
 
 def test_many_entries(rng):
