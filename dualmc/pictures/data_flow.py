@@ -17,13 +17,7 @@ FONT = "DejaVu Sans Mono"  # which comes with matplotlib and has all signs that 
 
 
 def draw(layout: Any, strokes: list[list[list]], ax: Any, title: str) -> Any:
-    """The graph on `ax`, or as large as its letters ask for; `strokes` are the lines of its edges.
-
-    Raises
-    ------
-    ValueError
-        If it would not be legible on `ax`.
-    """
+    """The graph on `ax`, or as large as its letters ask for, with the lines of its edges."""
     inch = 72 * HEIGHT / LETTER
     size = (layout.width / inch + 0.3, layout.height / inch + 0.3 + 0.25 * title.count("\n"))
     is_own = ax is None
