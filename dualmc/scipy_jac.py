@@ -12,7 +12,6 @@ from dualmc.adapters import checks, conventions
 from dualmc.adapters.conventions import Asked
 from dualmc.adapters.derivative import Derivative, fresh
 from dualmc.adapters.memo import Memo, copied
-from dualmc.adapters.memories import Memories
 from dualmc.adapters.pairs import Pairs
 from dualmc.calls import banded, names, watch
 from dualmc.calls.inputs import as_input
@@ -55,7 +54,6 @@ class ScipyJac:
         checks.check(sparse, layout, prepare, solver, self._convention)
         self._sparse, self._layout, self._prepare = sparse, layout, prepare
         self._memo = Memo(f)
-        self._memories = Memories()
         self._pairs = Pairs()
         self._derivatives: dict = {}
         self._scalars: dict = {}  # by shape of x: whether f returns a number there
@@ -209,24 +207,13 @@ class ScipyJac:
         start = time.perf_counter()
         y, J = derivative(asked.args)
         seconds = time.perf_counter() - start
-        self._check(derivative, asked.args, asked, J)
+        self._memo.look()
         J = self._shaped(J, asked)
         if y is None:  # prepared just now
             return None, None, J
         self._memo.spent += seconds
         self._pairs.pair_took(seconds)
         return self._memo.keep(point, self._key(args), kwargs, y, J), y, J
-
-    def _check(self, derivative: Derivative, args: tuple, asked: Asked, found: Any) -> None:
-        """Refuse a derivative that a memory of f's own has made."""
-        if derivative.is_replayed:  # f has no state then
-            return
-        memo = self._memo
-        memo.look()
-        number = asked.argnums if isinstance(asked.argnums, int) else asked.argnums[0]
-        derived = lambda beside: derivative.fresh(beside)[1]  # noqa: E731
-        has_state = memo.is_changing or memo.reason is not None
-        self._memories.check(has_state, memo.kept, args, number, found, derived)
 
     def _directly(self, args: tuple, kwargs: dict) -> tuple[Any, Any]:
         """What f gives within another derivative call, or where its kinks are looked at."""
@@ -244,7 +231,7 @@ class ScipyJac:
             derivative = self._derivative(of, asked)
             self._memo.look()
             found = derivative(args)[1]
-            self._check(derivative, args, asked, found)
+            self._memo.look()
         return found.ab if type(found) is banded.Banded else found
 
     def _shaped(self, J: Any, asked: Asked) -> Any:

@@ -60,8 +60,6 @@ class Memo:
         Why nothing is remembered.
     spent : float
         Seconds that evaluations of f have taken: snapshots may take as many.
-    is_changing : bool
-        Whether what f reads has been another from one call to the next.
     """
 
     def __init__(self, f):
@@ -71,7 +69,6 @@ class Memo:
         self._guarding = -FREE
         self.reason = None
         self.spent = 0.0
-        self.is_changing = False
 
     def at(self, args, kwargs):
         """The entry of this point, or None."""
@@ -115,7 +112,6 @@ class Memo:
         if self.reason is not None or outside is not None and _stands(outside):
             return
         if outside is not None:
-            self.is_changing = True
             self._outside = None
             if self._guarding > self.spent:  # it is another each time, and that takes its time
                 return
@@ -127,11 +123,6 @@ class Memo:
         except RuntimeError:  # another thread writes to what is looked at: not this time
             pass
         self._guarding += time.perf_counter() - start
-
-    @property
-    def kept(self):
-        """The objects that f's state consists of."""
-        return () if self._outside is None else self._outside.kept
 
 
 def _stands(outside):

@@ -7,5 +7,6 @@ float32 stays), `seeds.py`, `calling.py` and `outputs.py` follow one argument th
 `advice.py` says what to do about an error that a derivative is behind, `frames.py` where that was,
 `recipes.py` what to write there; `structures/` has dicts, dataclasses and ragged lists as x and as
 what f returns.  `refusals.py` and `watch.py` report what f caught and where conventions decide;
+`remembered.py` looks into an f that may have returned what it kept;
 `ownership.py` says whose memory is whose.  The room may use `unchanged` and all below.
 """

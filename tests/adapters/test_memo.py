@@ -279,7 +279,7 @@ def test_a_memory_beside_what_cannot_be_compared():
     J = dm.scipy_jac(f)
     J.fun(X)
     assert "cannot be compared" in J.reason
-    with pytest.raises(dm.TangentLostError, match="f is no function of its arguments alone"):
+    with pytest.raises(dm.TangentLostError, match="seems to return what it remembers"):
         J.jac(X)
 
 

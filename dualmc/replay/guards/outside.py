@@ -54,7 +54,6 @@ class Outside:
         self._match_f = named(book, "what it is made of", f)
         places = Places(book)
         self._places, self.catches = places.found, places.catches
-        self.kept = book.kept  # the arrays, lists and objects among these
         self.imported, self.prints = places.imported, book.prints
         self._states = [(_shared_state, _shared_state()), *book.states]
         self.action = warning_action() if action is None else action
