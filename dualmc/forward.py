@@ -63,7 +63,8 @@ def jacobian_fwd(
         Which positional arguments to differentiate; a tuple gives a tuple of Jacobians.
     chunk_size : int, optional
         Columns per call of `f`, which is called ``ceil(n / chunk_size)`` times; by default all at
-        once, or as many as the memory budget allows.  The result does not depend on it.
+        once, or as many as the memory budget allows.  Beyond rounding the result does not depend
+        on it.
     sparse : bool or {"csr", "csc", "coo", "banded"}, optional
         Return `scipy.sparse.csr_array` of shape (m, n), or another of SciPy's formats by its name,
         from the same pass; needs SciPy (which knows no float16: there in float32).  Entries

@@ -57,7 +57,8 @@ def jacobian_rev(
     f, args, argnums, layout, has_aux, batch
         As for `jacobian_fwd`.
     chunk_size : int, optional
-        Rows per sweep; by default as many as fit the cache.  The result does not depend on it.
+        Rows per sweep; by default as many as fit the cache.  Beyond rounding the result does not
+        depend on it.
     sparse : bool or {"csr", "csc", "coo", "banded"}, optional
         Return `scipy.sparse.csr_array` of shape (m, n), or what else `jacobian_fwd` has names for,
         made of the nonzeros of the swept rows; needs SciPy.  The work is that of the dense
