@@ -16,14 +16,9 @@ from dualmc.unchanged import attributes  # noqa: F401  (likewise)
 from dualmc.unchanged.as_is import as_is
 from dualmc.calls import names, ownership
 from dualmc.calls.banded import Banded
-from dualmc.forward import derivative, jacobian_fwd, jvp, value_and_jacobian_fwd
-from dualmc.reverse import (
-    gradient,
-    jacobian_rev,
-    value_and_gradient,
-    value_and_jacobian_rev,
-    vjp,
-)
+from dualmc.forward import derivative, jacobian_fwd, value_and_jacobian_fwd
+from dualmc.reverse import gradient, jacobian_rev, value_and_gradient, value_and_jacobian_rev
+from dualmc.products import jvp, vjp
 from dualmc.linearize import linearize
 from dualmc.second import hessian, hvp
 from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin

@@ -1,4 +1,4 @@
-"""Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `jvp`, `derivative`."""
+"""Forward mode: `jacobian_fwd`, `value_and_jacobian_fwd`, `derivative`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from dualmc.calls import banded, names, signatures, watch
-from dualmc.calls.inputs import FLOAT64, as_input, as_read
+from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
 from dualmc.calls.remembered import retried, settled
@@ -196,100 +196,6 @@ def value_and_jacobian_fwd(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
     return ((y, aux), J) if has_aux else (y, J)
-
-
-def jvp(
-    f: Callable, primals: ArrayLike | tuple, tangents: ArrayLike | tuple, *args: Any, **unknown: Any
-) -> tuple[Any, Any]:
-    """Value and directional derivative: the Jacobian times a vector, in one pass over `f`.
-
-    Parameters
-    ----------
-    f : callable
-    primals : array_like, or a tuple of them, one per argument of `f`
-    tangents : array_like of the same shape, or a tuple of them
-    *args : further arguments of `f`, not differentiated
-
-    Returns
-    -------
-    y : ndarray or scalar, ``f(*primals, *args)``
-    y_dot : ndarray or scalar of the same shape, ``sum_i J_i @ tangents[i]``
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the tangents do not match the primals; and as `jacobian_fwd`.
-
-    Examples
-    --------
-    >>> import numpy as np, dualmc as dm
-    >>> y, y_dot = dm.jvp(np.sin, 0.0, 2.0)
-    >>> float(y), float(y_dot)
-    (0.0, 2.0)
-    """
-    if unknown:
-        names.refuse_keywords("jvp", unknown)
-    if args:
-        check_callable(f, "jvp")
-        args = as_read(args)
-        return jvp_of("jvp", lambda *xs: adapt.adapted(f)(*xs, *args), primals, tangents)
-    return jvp_of("jvp", f, primals, tangents)
-
-
-def jvp_of(caller: str, f: Callable, primals: Any, tangents: Any) -> tuple[Any, Any]:
-    """`jvp`, on behalf of `caller`."""
-    check_callable(f, caller)
-    if not issubclass(type(primals), tuple) or hasattr(primals, "_fields"):
-        if issubclass(type(tangents), tuple) and not hasattr(tangents, "_fields"):
-            raise TypeError(
-                f"{caller}: tangents is a tuple, but primals is not. Give both or neither."
-            )
-        primals, tangents = (primals,), (tangents,)
-    elif not issubclass(type(tangents), tuple):
-        raise TypeError(f"{caller}: primals is a tuple, but tangents is not. Give both or neither.")
-    if len(primals) != len(tangents) or not primals:
-        raise ValueError(
-            f"{caller} needs one tangent per primal; got {len(primals)} primals and "
-            f"{len(tangents)} tangents."
-        )
-    try:
-        if structured.known and structured.returns_one(f):
-            raise Structure
-        return _along(caller, f, primals, tangents)
-    except Structure as met:
-        return structured.along(met, _along, caller, f, primals, tangents)
-
-
-def _along(caller: str, f: Callable, given: tuple, tangents: tuple) -> tuple[Any, Any]:
-    xs = [as_input(x, caller, f"primals[{i}]") for i, x in enumerate(given)]
-    x_dots = [as_input(t, caller, f"tangents[{i}]") for i, t in enumerate(tangents)]
-    for i, (x, x_dot) in enumerate(zip(xs, x_dots, strict=True)):
-        if x.shape != x_dot.shape:
-            raise ValueError(
-                f"{caller}: tangents[{i}] has shape {x_dot.shape}, but primals[{i}] has shape "
-                f"{x.shape}."
-            )
-    if watch.watched and watch.is_due():
-        numbers = tuple(range(len(xs)))
-        request = Request(caller, f, given, numbers, None, False, "numerator", False)
-        with watch.looked_at(request, x_dots):
-            return _along(caller, f, given, tangents)
-    if meetings.split is not None:
-        split = meetings.split
-        y, y_dot = along(
-            caller, split.stretched(f, range(len(xs)), adapt.adapted), xs, x_dots, given
-        )
-        return y, split.undone(y_dot)
-    again, numbers = functools.partial(_along, caller, f, given, tangents), tuple(range(len(given)))
-    try:
-        y, y_dot = along(caller, f, xs, x_dots, given)
-    except TangentLostError as lost:
-        return retried(lost, caller, f, given, numbers, again)
-    if meetings.met:
-        y_dot = resolved(y_dot, y, lambda: again()[1])
-    if thread.met:
-        return settled(caller, along, f, given, numbers, False, (y, y_dot), again)
-    return y, y_dot
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:

@@ -14,9 +14,9 @@ from dualmc.calls.request import Request
 from dualmc.calls.structures import trees
 from dualmc.calls.structures.trees import Structure
 from dualmc.duals.dual import Dual
-from dualmc.forward import jacobian_fwd, jvp_of
+from dualmc.forward import jacobian_fwd
 from dualmc.functions.results import with_primal
-from dualmc.reverse import vjp_of
+from dualmc.products import jvp_of, vjp_of
 from dualmc.unchanged import adapt
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Reverse mode: `vjp`, `jacobian_rev`, `gradient` and the forms that return the value too.
+"""Reverse mode: `jacobian_rev`, `gradient` and the forms that return the value too.
 
 f runs once and is recorded; its output is swept back once per row of the Jacobian, many rows at a
 time.
@@ -9,28 +9,25 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from dualmc.calls import banded, names, signatures, watch
-from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
+from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
-from dualmc.calls.outputs import as_output, scalar
+from dualmc.calls.outputs import scalar
 from dualmc.calls.remembered import retried, settled
 from dualmc.calls.request import Request
-from dualmc.calls.structures import points, structured, trees
+from dualmc.calls.structures import points, structured
 from dualmc.calls.structures.trees import Structure
-from dualmc.cotangents import sweep
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.duals.equalities import thread
 from dualmc.errors import TangentLostError
 from dualmc.functions.matrices.splitting import numbers_of, resolved
 from dualmc.passes.forward_pass import along
-from dualmc.passes.reverse_pass import FLOAT64, Tape, swept, taped
+from dualmc.passes.reverse_pass import FLOAT64, Tape, swept
 from dualmc.unchanged import adapt
 
 
@@ -216,102 +213,6 @@ def value_and_gradient(
         return points.answered("value_and_gradient", f, args, batch, argnums, has_aux=has_aux)
     y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
     return ((y, aux), g) if has_aux else (y, g)
-
-
-@signatures.pullback
-def vjp(
-    f: Callable,
-    primals: ArrayLike | tuple,
-    *more: Any,
-    has_aux: bool = False,
-    **unknown: Any,
-) -> tuple[Any, ...]:
-    """Value of `f` and its pullback, which multiplies a row vector by the Jacobian.
-
-    Parameters
-    ----------
-    f : callable
-    primals : array_like, or a tuple of them, one per argument of `f`
-        ``vjp(f, a, b)`` means ``vjp(f, (a, b))``; a sparse matrix after the first is a constant.
-    has_aux : bool, optional
-        `f` returns ``(y, aux)``; the result becomes ``(y, pullback, aux)``.
-
-    Returns
-    -------
-    y : ndarray or scalar, ``f(*primals)``
-    pullback : callable
-        ``pullback(y_bar)``, with `y_bar` of the shape of `y`, gives ``x_bar`` of the shape of the
-        primal, ``x_bar[j] = sum_i y_bar[i] * dy_i/dx_j``; a tuple of them for a tuple of primals.
-        It keeps the tape of this call, and may be called any number of times.
-
-    Raises
-    ------
-    ValueError
-        From `pullback`, if `y_bar` does not have the shape of `y`; and as `jacobian_fwd`.
-
-    Examples
-    --------
-    >>> import numpy as np, dualmc as dm
-    >>> y, pullback = dm.vjp(np.sin, [0.0, np.pi])
-    >>> pullback([2.0, 3.0])
-    array([ 2., -3.])
-    """
-    if unknown:
-        names.refuse_keywords("vjp", unknown)
-    is_tuple = issubclass(type(primals), tuple) and not hasattr(primals, "_fields")
-    args: Any = (primals, *more) if more or not is_tuple else primals
-    argnums = tuple(i for i, a in enumerate(args) if i == 0 or not is_sparse_matrix(a))
-    is_tuple = is_tuple or len(argnums) > 1
-    try:
-        if structured.known and structured.returns_one(f):
-            raise Structure
-        return vjp_of("vjp", f, args, argnums, is_tuple, has_aux)
-    except Structure as met:
-        return structured.pullback(met, vjp, f, args, argnums, is_tuple, has_aux)
-
-
-def vjp_of(
-    caller: str, f: Callable, args: Any, argnums: tuple[int, ...], is_tuple: bool, has_aux: bool
-) -> tuple[Any, ...]:
-    """`vjp` of arrays, on behalf of `caller`."""
-    request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
-    with watch.looked_at(request) if watch.watched and watch.is_due() else nullcontext():
-        again = functools.partial(taped, request)
-        try:
-            tape = again()
-        except TangentLostError as lost:
-            tape = retried(lost, caller, f, args, argnums, again)
-    if thread.met:
-        tape = settled(caller, along, f, args, argnums, has_aux, tape, again)
-    y = tape.value.copy()  # the tape outlives this call, and y is the caller's
-    met = meetings.met, meetings.is_hidden
-
-    def weighed(y_bar):
-        """The gradient of ``sum(y_bar * f)``, in which values that meet are split."""
-
-        def total(*xs):
-            out = adapt.adapted(f)(*xs)
-            return np.sum(as_output(out[0] if has_aux else out, "vjp") * y_bar)
-
-        return gradient_of("vjp", total, args, argnums, False)[1]
-
-    def pullback(y_bar: ArrayLike) -> Any:
-        y_bar = as_input(y_bar, "pullback", "y_bar", is_complex=tape.value.dtype.kind == "c")
-        if y_bar.shape != tape.value.shape:
-            raise ValueError(
-                f"pullback needs a cotangent of shape {tape.value.shape} like f(x), got "
-                f"{y_bar.shape}."
-            )
-        found = tuple(
-            scalar(sweep.narrowed(x_bar, var.dtype))
-            for x_bar, var in zip(tape.pull(y_bar.copy(), ()), tape.inputs, strict=True)
-        )
-        if met[0] and y.dtype.kind != "c":
-            meetings.met, meetings.is_hidden = met
-            found = resolved(found, 0.0, lambda: weighed(y_bar))
-        return found if is_tuple else found[0]
-
-    return (scalar(y), pullback, trees.copied(tape.aux)) if has_aux else (scalar(y), pullback)
 
 
 def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):

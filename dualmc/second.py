@@ -20,7 +20,8 @@ from dualmc.calls.outputs import scalar
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
-from dualmc.forward import jacobian_fwd, jvp_of
+from dualmc.forward import jacobian_fwd
+from dualmc.products import jvp_of
 from dualmc.reverse import gradient_of
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from dualmc.calls.structures import trees
 from dualmc.calls.structures.points import denominator
-from dualmc.forward import jvp, value_and_jacobian_fwd
+from dualmc.forward import value_and_jacobian_fwd
+from dualmc.products import jvp
 from dualmc.reverse import gradient, value_and_gradient
 from dualmc.second import hessian
 from dualmc.unchanged import adapt

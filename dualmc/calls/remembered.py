@@ -1,9 +1,10 @@
 """Functions that remember: what f returned on Duals may be what it kept of a plain call.
 
 Where f found its input equal to numbers from elsewhere, its derivative along one direction is
-compared with those one rounding to either side of x, where no memory holds.  If those two agree and
-that at x does not, f is asked at x again: a memory of the latest point has lost x by now, and what
-f computes is what counts.
+compared with those to either side of x, where no memory holds.  If those two agree and that at x
+does not, f is asked at x again: a memory of the latest point has lost x by now, and what f computes
+is what counts.  Otherwise it is a branch of f's own, unless a call on plain numbers changes the
+derivative at another point too.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from dualmc.unchanged import adapt
 
 # Relative difference of derivatives that no step to beside x makes; what is 0 but for rounding.
 LARGE, SMALL = 0.03, 1e-12
-STEP = 1e-4  # relative, of what lies beyond the tolerance of a comparison
+# Relative steps to points that differ, and that no tolerance takes for the same.
+CLOSER, BEYOND = 1e-9, 1e-4
 SEED = 3
 
 
@@ -35,40 +37,21 @@ def settled(caller, along, f, args, argnums, has_aux, found, again):
     thread = equalities.thread
     if thread.is_busy or levels.is_inside():
         return found
-    met, thread.met, thread.is_busy = thread.met, 0, True
-    try:
-        numbers, xs = _varied(caller, args, argnums)
-        rng = np.random.default_rng(SEED)
-        directions = [rng.normal(size=x.shape).astype(x.dtype) for x in xs]
-
-        def varied(*inner):
-            y = adapt.adapted(f)(*_with(args, numbers, inner))
-            return y[0] if has_aux else y
-
-        def slope(points):
-            return along(caller, varied, points, directions, points)[1]
-
-        def beside(towards):
-            _forget(f, args, numbers, xs)
-            try:
-                step = STEP if met == equalities.CLOSE else 0.0
-                return slope([_beside(x, towards, step) for x in xs])
-            except TangentLostError as lost:  # it met what it keeps of the other calls here
-                raise _remembers(caller) from lost
-            except Exception:  # f has no value there
-                return None
-
-        here, below, above = slope(xs), beside(0.0), beside(np.inf)
+    is_close = thread.met == equalities.CLOSE
+    with _busy():
+        asked = _Asked(caller, f, args, argnums)
+        slope = asked.slopes(along, has_aux)
+        step = BEYOND if is_close else 0.0
+        here = slope(asked.xs)
+        below, above = (asked.beside(slope, towards, step) for towards in (0.0, np.inf))
         if any(d is None or _agree(here, d) for d in (below, above)) or not _agree(below, above):
             return found
-        _forget(f, args, numbers, xs)
-        if _agree(slope(xs), below):
-            return _once_more(f, args, numbers, xs, again)
-        if met != equalities.WRITTEN:
+        asked.forget()
+        if _agree(slope(asked.xs), below):
+            return asked.once_more(again)
+        if asked.keeps(slope, BEYOND if is_close else CLOSER):
             raise _remembers(caller)
         return found
-    finally:
-        thread.met, thread.is_busy = 0, False
 
 
 def retried(lost, caller, f, args, argnums, again):
@@ -76,36 +59,76 @@ def retried(lost, caller, f, args, argnums, again):
     thread = equalities.thread
     if not thread.met or thread.is_busy or levels.is_inside():
         raise lost
+    with _busy():
+        return _Asked(caller, f, args, argnums).once_more(again)
+
+
+@contextlib.contextmanager
+def _busy():
+    thread = equalities.thread
     thread.met, thread.is_busy = 0, True
     try:
-        return _once_more(f, args, *_varied(caller, args, argnums), again)
+        yield
     finally:
         thread.met, thread.is_busy = 0, False
 
 
-def _once_more(f, args, numbers, xs, again):
-    _forget(f, args, numbers, xs)
-    found = again()
-    _forget(f, args, numbers, xs)
-    return found
+class _Asked:
+    """f and the point at which it was differentiated: `xs` are the arguments that are varied."""
 
+    def __init__(self, caller, f, args, argnums):
+        self.caller, self.f, self.args = caller, f, args
+        self.numbers, _ = check_argnums(argnums, len(args), caller)
+        self.xs = [as_input(args[i], caller, f"argument {i}") for i in self.numbers]
 
-def _forget(f, args, numbers, xs):
-    """Give f other plain numbers to remember, elsewhere."""
-    with contextlib.suppress(Exception):  # f has no value there
-        f(*_with(args, numbers, [_beside(x, 0.0, 3 * STEP)[()] for x in xs]))
+    def _with(self, inner):
+        outer = list(self.args)
+        for i, x in zip(self.numbers, inner, strict=True):
+            outer[i] = x
+        return outer
 
+    def slopes(self, along, has_aux):
+        """The derivative of f along one direction, as a function of the point."""
+        rng = np.random.default_rng(SEED)
+        directions = [rng.normal(size=x.shape).astype(x.dtype) for x in self.xs]
 
-def _varied(caller, args, argnums):
-    numbers, _ = check_argnums(argnums, len(args), caller)
-    return numbers, [as_input(args[i], caller, f"argument {i}") for i in numbers]
+        def varied(*inner):
+            y = adapt.adapted(self.f)(*self._with(inner))
+            return y[0] if has_aux else y
 
+        return lambda points: along(self.caller, varied, points, directions, points)[1]
 
-def _with(args, numbers, inner):
-    outer = list(args)
-    for i, x in zip(numbers, inner, strict=True):
-        outer[i] = x
-    return outer
+    def beside(self, slope, towards, step):
+        """That derivative to one side of the point; None where f has no value."""
+        self.forget()
+        try:
+            return slope([_beside(x, towards, step) for x in self.xs])
+        except TangentLostError as lost:  # it met what it keeps of the other calls here
+            raise _remembers(self.caller) from lost
+        except Exception:
+            return None
+
+    def forget(self):
+        """Give f other plain numbers to remember, elsewhere."""
+        with contextlib.suppress(Exception):  # f has no value there
+            self.f(*self._with([_beside(x, 0.0, 3 * BEYOND)[()] for x in self.xs]))
+
+    def once_more(self, again):
+        self.forget()
+        found = again()
+        self.forget()
+        return found
+
+    def keeps(self, slope, step):
+        """Whether a call on plain numbers changes the derivative at their point."""
+        elsewhere = [_beside(x, 0.0, 5 * step) for x in self.xs]
+        before = slope(elsewhere)
+        self.forget()
+        try:
+            self.f(*self._with([x.copy()[()] for x in elsewhere]))
+            return not _agree(before, slope(elsewhere))
+        except TangentLostError:  # it met what it keeps of the call before
+            return True
 
 
 def _remembers(caller):

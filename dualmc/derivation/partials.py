@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.forward import jacobian_fwd, jvp
+from dualmc.forward import jacobian_fwd
 from dualmc.graph.nodes import Node, Slot
 from dualmc.kernels.payload import times
+from dualmc.products import jvp
 from dualmc.rules import registry
 from dualmc.rules.table import RULES
 

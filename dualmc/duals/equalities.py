@@ -5,18 +5,14 @@ point, and the derivative is lost without a trace.  What is met here is only not
 a whole to look into (`dualmc.calls.remembered`): few values are equal by chance.
 """
 
-import sys
 import threading
 
 import numpy as np
 
 from dualmc.duals.dual import Dual
-from dualmc.errors import OWN
-from dualmc.kernels.payload import values
 
-# What may have been met: numbers written in the code, or no distance; numbers from elsewhere, to a
-# tolerance; or exactly.
-WRITTEN, CLOSE, EXACT = 1, 2, 3
+# What was met: numbers that it is close to, or equal to.
+CLOSE, EQUAL = 1, 2
 _CLOSENESS = frozenset({np.isclose, np.allclose})
 FUNCTIONS = _CLOSENESS | {np.equal, np.not_equal, np.array_equal, np.array_equiv}
 
@@ -39,11 +35,9 @@ def equal(a, b, outcome, function=np.equal):
     dual, other = (a, b) if _is_live(a) else (b, a)
     if type(dual) is not Dual or not dual.level.open or _is_live(other) or not np.size(outcome):
         return
-    plain = values(other._primal) if type(other) is Dual else other
-    if np.ndim(plain) == 0 and _is_written(plain):
-        _meet(WRITTEN)
-    elif _is_live(dual):
-        _meet(CLOSE if function in _CLOSENESS else EXACT)
+    # A norm of 0 depends on nothing, by convention.
+    if _is_live(dual) or type(other) in (int, float) and other == 0:
+        _meet(CLOSE if function in _CLOSENESS else EQUAL)
 
 
 def ordered(own, other, outcome):
@@ -59,13 +53,3 @@ def _is_live(a):
 def _meet(what):
     if not thread.is_busy:
         thread.met = max(thread.met, what)
-
-
-def _is_written(number):
-    """Whether the code that compares has this number in its text."""
-    frame = sys._getframe(2)
-    while frame.f_code.co_filename.startswith(OWN) and frame.f_back is not None:
-        frame = frame.f_back
-    if number in (0, 1, -1):
-        return True
-    return any(type(c) in (int, float) and c == number for c in frame.f_code.co_consts)

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from dualmc.forward import jvp, value_and_jacobian_fwd
-from dualmc.reverse import gradient, value_and_gradient, vjp
+from dualmc.forward import value_and_jacobian_fwd
+from dualmc.products import jvp, vjp
+from dualmc.reverse import gradient, value_and_gradient
 from dualmc.second import hessian, hvp
 from dualmc.unchanged import adapt
 

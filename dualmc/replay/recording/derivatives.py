@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from dualmc import forward, reverse, second
+from dualmc import forward, products, reverse, second
 from dualmc.duals.dual import Dual
 from dualmc.graph.record import has_traced, record
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.table import PATCHED, STANDINS
 
 DERIVATIVES = (
-    forward.jacobian_fwd, forward.value_and_jacobian_fwd, forward.jvp, forward.derivative,
+    forward.jacobian_fwd, forward.value_and_jacobian_fwd, products.jvp, forward.derivative,
     reverse.jacobian_rev, reverse.value_and_jacobian_rev, reverse.gradient,
     reverse.value_and_gradient, second.hessian, second.hvp,
 )  # fmt: skip
@@ -96,16 +96,16 @@ def _recorded(original: Callable) -> Callable:
     return standin
 
 
-@functools.wraps(reverse.vjp)
+@functools.wraps(products.vjp)
 def _vjp(f: Callable, *args: Any, **options: Any) -> Any:
     if not has_traced(args):
-        return reverse.vjp(f, *args, **options)
+        return products.vjp(f, *args, **options)
 
     def value(f: Callable, *args: Any, **options: Any) -> Any:
-        return reverse.vjp(f, *args, **options)[0]
+        return products.vjp(f, *args, **options)[0]
 
     def pulled(f: Callable, y_bar: Any, *args: Any, **options: Any) -> Any:
-        return reverse.vjp(f, *args, **options)[1](y_bar)
+        return products.vjp(f, *args, **options)[1](y_bar)
 
     def pullback(y_bar: Any) -> Any:
         return _stepped("pullback", Derivative(pulled, f), (y_bar, *args), options)
@@ -115,7 +115,7 @@ def _vjp(f: Callable, *args: Any, **options: Any) -> Any:
 
 for _original in DERIVATIVES:
     STANDINS[_original] = _recorded(_original)
-STANDINS[reverse.vjp] = _vjp
+STANDINS[products.vjp] = _vjp
 PATCHED.add("dualmc")
 
 

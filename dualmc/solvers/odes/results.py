@@ -8,8 +8,8 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand
-from dualmc.forward import jvp
 from dualmc.kernels.payload import values
+from dualmc.products import jvp
 from dualmc.solvers.odes.plain import plain, with_value
 
 

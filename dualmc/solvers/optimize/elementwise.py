@@ -8,8 +8,8 @@ import scipy.optimize.elementwise
 
 from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.errors import MissingRuleError
-from dualmc.forward import jvp
 from dualmc.kernels.payload import values
+from dualmc.products import jvp
 from dualmc.solvers.optimize import newton
 from dualmc.solvers.optimize.observing import Observation, is_under_way
 from dualmc.solvers.optimize.results import in_result

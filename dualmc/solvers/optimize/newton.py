@@ -12,9 +12,10 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import as_operand
 from dualmc.errors import MissingRuleError
-from dualmc.forward import jacobian_fwd, jvp
+from dualmc.forward import jacobian_fwd
 from dualmc.functions.results import with_primal
 from dualmc.kernels.payload import values
+from dualmc.products import jvp
 
 STEPS = 12
 # How far the settled root may lie from the solver's, of the size of the root, or of 1.
