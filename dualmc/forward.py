@@ -14,7 +14,7 @@ from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
-from dualmc.calls.remembered import retried, settled
+from dualmc.calls.remembered import is_due, once_more, settled
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
@@ -291,9 +291,11 @@ def _differentiate(
             again = functools.partial(_differentiate, *call, spread)
             return settled(caller, along, f, args, argnums, has_aux, (y, J, aux), again)
         return y, J, aux
-    except TangentLostError as lost:
+    except TangentLostError:
+        if not is_due():
+            raise
         again = functools.partial(_differentiate, *call, spread)
-        return retried(lost, caller, f, args, argnums, again)
+        return once_more(caller, f, args, argnums, again)
     except Structure as met:
         if spread is None:
             return structured.jacobian(met, _differentiate, *call)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
 from dualmc.calls.outputs import as_output, scalar
-from dualmc.calls.remembered import retried, settled
+from dualmc.calls.remembered import is_due, once_more, settled
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import structured, trees
 from dualmc.calls.structures.trees import Structure
@@ -113,8 +113,10 @@ def _along(caller: str, f: Callable, given: tuple, tangents: tuple) -> tuple[Any
     again, numbers = functools.partial(_along, caller, f, given, tangents), tuple(range(len(given)))
     try:
         y, y_dot = along(caller, f, xs, x_dots, given)
-    except TangentLostError as lost:
-        return retried(lost, caller, f, given, numbers, again)
+    except TangentLostError:
+        if not is_due():
+            raise
+        return once_more(caller, f, given, numbers, again)
     if meetings.met:
         y_dot = resolved(y_dot, y, lambda: again()[1])
     if thread.met:
@@ -183,8 +185,10 @@ def vjp_of(
         again = functools.partial(taped, request)
         try:
             tape = again()
-        except TangentLostError as lost:
-            tape = retried(lost, caller, f, args, argnums, again)
+        except TangentLostError:
+            if not is_due():
+                raise
+            tape = once_more(caller, f, args, argnums, again)
     if thread.met:
         tape = settled(caller, along, f, args, argnums, has_aux, tape, again)
     y = tape.value.copy()  # the tape outlives this call, and y is the caller's

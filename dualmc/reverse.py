@@ -17,7 +17,7 @@ from dualmc.calls import banded, names, signatures, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar
-from dualmc.calls.remembered import retried, settled
+from dualmc.calls.remembered import is_due, once_more, settled
 from dualmc.calls.request import Request
 from dualmc.calls.structures import points, structured
 from dualmc.calls.structures.trees import Structure
@@ -240,8 +240,10 @@ def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
             again = functools.partial(_jacobian, *call)
             return settled(caller, along, f, args, argnums, has_aux, (y, J, aux), again)
         return y, J, aux
-    except TangentLostError as lost:
-        return retried(lost, caller, f, args, argnums, functools.partial(_jacobian, *call))
+    except TangentLostError:
+        if not is_due():
+            raise
+        return once_more(caller, f, args, argnums, functools.partial(_jacobian, *call))
     except Structure as met:
         return structured.jacobian(met, _jacobian, *call)
 
@@ -266,9 +268,11 @@ def gradient_of(caller, f, args, argnums, has_aux):
             again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
             return settled(caller, along, f, args, argnums, has_aux, (y, g, aux), again)
         return y, g, aux
-    except TangentLostError as lost:
+    except TangentLostError:
+        if not is_due():
+            raise
         again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
-        return retried(lost, caller, f, args, argnums, again)
+        return once_more(caller, f, args, argnums, again)
     except Structure as met:
         return structured.gradient(met, gradient_of, caller, f, args, argnums, has_aux)
 

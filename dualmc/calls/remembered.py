@@ -34,10 +34,9 @@ def settled(caller, along, f, args, argnums, has_aux, found, again):
     TangentLostError
         If f remembers x for good.
     """
-    thread = equalities.thread
-    if thread.is_busy or levels.is_inside():
+    if not is_due():
         return found
-    is_close = thread.met == equalities.CLOSE
+    is_close = equalities.thread.met == equalities.CLOSE
     with _busy():
         asked = _Asked(caller, f, args, argnums)
         slope = asked.slopes(along, has_aux)
@@ -54,11 +53,14 @@ def settled(caller, along, f, args, argnums, has_aux, found, again):
         return found
 
 
-def retried(lost, caller, f, args, argnums, again):
-    """``again()``, where f met Duals that it kept of an earlier call; else `lost` is raised."""
+def is_due():
+    """Whether what f met is to be looked into in the call that ends here."""
     thread = equalities.thread
-    if not thread.met or thread.is_busy or levels.is_inside():
-        raise lost
+    return thread.met > 0 and not thread.is_busy and not levels.is_inside()
+
+
+def once_more(caller, f, args, argnums, again):
+    """``again()``, where f met Duals that it kept of an earlier call and was refused."""
     with _busy():
         return _Asked(caller, f, args, argnums).once_more(again)
 
