@@ -83,8 +83,8 @@ def test_machine_code_goes_with_the_prepared_function(monkeypatch):
     made = []
     start = engine.Machine.__init__
 
-    def noted(self, module):
-        start(self, module)
+    def noted(self, *args):
+        start(self, *args)
         made.append(weakref.ref(self))
 
     monkeypatch.setattr(engine.Machine, "__init__", noted)
