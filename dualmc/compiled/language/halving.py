@@ -173,11 +173,12 @@ class Halving(FunctionPass):
         loops = compute_cfg_from_blocks(state.func_ir.blocks).loops().values()
         inside = {label for loop in loops for label in loop.body}
         for label, block in state.func_ir.blocks.items():
-            if label in inside or looks.is_caught:
+            is_caught = label in looks.caught
+            if label in inside or is_caught:
                 before = block.body[:]
                 block.body.clear()
                 for statement in before:
-                    looks.before(block, statement, label in inside)
+                    looks.before(block, statement, label in inside, is_caught)
                     block.body.append(statement)
         if looks.count:
             state.func_ir._definitions = build_definitions(state.func_ir.blocks)
@@ -191,35 +192,34 @@ class _Looks:
     ----------
     count : int
         How many there are.
-    is_caught : bool
-        Whether the function has a try statement.
+    caught : set of int
+        The blocks within try statements: Numba looks for an exception in each of them.
     """
 
     def __init__(self, func_ir):
         self.func_ir = func_ir
         self.count = 0
-        made = (s.value for b in func_ir.blocks.values() for s in b.find_insts(ir.Assign))
-        names = {value.name for value in made if isinstance(value, ir.Global)}
-        self.is_caught = "mark_try_block" in names
+        names = {label: set(_names(block)) for label, block in func_ir.blocks.items()}
+        self.caught = {label for label, found in names.items() if "exception_check" in found}
 
-    def before(self, block, statement, is_inside):
+    def before(self, block, statement, is_inside, is_caught):
         value = getattr(statement, "value", None)
         if not isinstance(value, ir.Expr):
             return
         function = self._found(value.func) if value.op == "call" else None
         if is_inside and value.op == "binop" and value.fn in ORDERS:
-            self._look(block, value.lhs, value.rhs, value.loc)
+            self._look(block, value.lhs, value.rhs, value.loc, is_caught)
         elif is_inside and function in UFUNCS and len(value.args) == 2 and not value.kws:
-            self._look(block, *value.args, value.loc)
+            self._look(block, *value.args, value.loc, is_caught)
         elif is_inside and function is np.sign and len(value.args) == 1 and not value.kws:
             zero = self._made(block, ir.Const(0.0, value.loc), value.loc)
-            self._look(block, value.args[0], zero, value.loc)
-        elif self.is_caught and isinstance(function, Dispatcher) and may_refuse(function):
+            self._look(block, value.args[0], zero, value.loc, is_caught)
+        elif is_caught and isinstance(function, Dispatcher) and may_refuse(function):
             given = (*value.args, *(arg for _, arg in value.kws))
             self._call(block, caught, given, value.loc)
 
-    def _look(self, block, a, b, loc):
-        if self.is_caught:
+    def _look(self, block, a, b, loc, is_caught):
+        if is_caught:
             self._call(block, caught, (a, b), loc)
             return
         name = self.func_ir.func_id.func_name.removesuffix("__dual")
@@ -244,6 +244,13 @@ class _Looks:
         if isinstance(value, ir.Expr) and value.op == "getattr":
             return getattr(self._found(value.value), value.attr, None)
         return None
+
+
+def _names(block):
+    """What stands in a block of names of globals."""
+    for statement in block.find_insts(ir.Assign):
+        if isinstance(statement.value, ir.Global):
+            yield statement.value.name
 
 
 def may_refuse(dispatcher, seen=()):
