@@ -1,10 +1,9 @@
 """Functions that remember: what f returned on Duals may be what it kept of a plain call.
 
-Where f found its input equal to numbers from elsewhere, its derivative along one direction is
-compared with those to either side of x, where no memory holds.  If those two agree and that at x
-does not, f is asked at x again: a memory of the latest point has lost x by now, and what f computes
-is what counts.  Otherwise it is a branch of f's own, unless a call on plain numbers changes the
-derivative at another point too.
+Where f found its input equal to other numbers, it is called on plain numbers elsewhere, and its
+derivative along one direction is taken before and after that, at the very same x.  If they differ,
+f has forgotten x by now, and what it computes is what counts.  If they do not, it is a branch of
+f's own, unless a call on plain numbers changes the derivative at another point.
 """
 
 import contextlib
@@ -17,10 +16,9 @@ from dualmc.duals import equalities, levels
 from dualmc.errors import TangentLostError
 from dualmc.unchanged import adapt
 
-# Relative difference of derivatives that no step to beside x makes; what is 0 but for rounding.
-LARGE, SMALL = 0.03, 1e-12
-# Relative steps to points that differ, and that no tolerance takes for the same.
-CLOSER, BEYOND = 1e-9, 1e-4
+# Relative steps to where f is given other numbers to remember, the first at which it has a value;
+# and to another point.
+AWAY, ELSEWHERE = (0.1, 3e-4), 0.04
 SEED = 3
 
 
@@ -36,27 +34,25 @@ def settled(caller, along, f, args, argnums, has_aux, found, again):
     """
     if not is_due():
         return found
-    is_close = equalities.thread.met == equalities.CLOSE
     with _busy():
         asked = _Asked(caller, f, args, argnums)
         slope = asked.slopes(along, has_aux)
-        step = BEYOND if is_close else 0.0
-        here = slope(asked.xs)
-        below, above = (asked.beside(slope, towards, step) for towards in (0.0, np.inf))
-        if any(d is None or _agree(here, d) for d in (below, above)) or not _agree(below, above):
-            return found
-        asked.forget()
-        if _agree(slope(asked.xs), below):
+        try:
+            before = slope(asked.xs)
+        except TangentLostError:  # it met what it kept of this call
             return asked.once_more(again)
-        if asked.keeps(slope, BEYOND if is_close else CLOSER):
+        asked.forget()
+        if not _is_same(before, slope(asked.xs)):
+            return asked.once_more(again)
+        if asked.keeps(slope):
             raise _remembers(caller)
         return found
 
 
 def is_due():
     """Whether what f met is to be looked into in the call that ends here."""
-    thread = equalities.thread
-    return thread.met > 0 and not thread.is_busy and not levels.is_inside()
+    thread, here = equalities.thread, levels.stack  # of this thread, whatever others do
+    return thread.met and not thread.is_busy and not (here.levels or here.watchers)
 
 
 def once_more(caller, f, args, argnums, again):
@@ -68,11 +64,11 @@ def once_more(caller, f, args, argnums, again):
 @contextlib.contextmanager
 def _busy():
     thread = equalities.thread
-    thread.met, thread.is_busy = 0, True
+    thread.met, thread.is_busy = False, True
     try:
         yield
     finally:
-        thread.met, thread.is_busy = 0, False
+        thread.met, thread.is_busy = False, False
 
 
 class _Asked:
@@ -100,20 +96,12 @@ class _Asked:
 
         return lambda points: along(self.caller, varied, points, directions, points)[1]
 
-    def beside(self, slope, towards, step):
-        """That derivative to one side of the point; None where f has no value."""
-        self.forget()
-        try:
-            return slope([_beside(x, towards, step) for x in self.xs])
-        except TangentLostError as lost:  # it met what it keeps of the other calls here
-            raise _remembers(self.caller) from lost
-        except Exception:
-            return None
-
     def forget(self):
         """Give f other plain numbers to remember, elsewhere."""
-        with contextlib.suppress(Exception):  # f has no value there
-            self.f(*self._with([_beside(x, 0.0, 3 * BEYOND)[()] for x in self.xs]))
+        for step in AWAY:
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                self.f(*self._with([_beside(x, step)[()] for x in self.xs]))
+                return
 
     def once_more(self, again):
         self.forget()
@@ -121,41 +109,34 @@ class _Asked:
         self.forget()
         return found
 
-    def keeps(self, slope, step):
-        """Whether a call on plain numbers changes the derivative at their point."""
-        elsewhere = [_beside(x, 0.0, 5 * step) for x in self.xs]
-        before = slope(elsewhere)
-        self.forget()
+    def keeps(self, slope):
+        """Whether a call on plain numbers changes the derivative at their point, for good."""
+        points = [_beside(x, ELSEWHERE) for x in self.xs]
         try:
-            self.f(*self._with([x.copy()[()] for x in elsewhere]))
-            return not _agree(before, slope(elsewhere))
+            before = slope(points)
+            self.forget()
+            self.f(*self._with([x.copy()[()] for x in points]))
+            self.forget()
+            return not _is_same(before, slope(points))
         except TangentLostError:  # it met what it keeps of the call before
             return True
+        except Exception:  # f has no value there
+            return False
 
 
 def _remembers(caller):
     return TangentLostError(
         f"{caller}: f found its argument equal to numbers that it keeps, and its derivative there "
-        f"is another than beside: it seems to return what it remembers of a call on plain numbers. "
+        f"changes with calls on plain numbers: it seems to return what it remembers of them. "
         f"Take that memory out, or differentiate the function behind it."
     )
 
 
-def _beside(x, towards, part):
-    """A point beside `x`, towards 0 or away from it: by a part of it, or else by one rounding."""
-    end = np.zeros_like(x) if towards == 0.0 else np.copysign(np.full_like(x, np.inf), x)
-    step = np.nextafter(x, end) - x
-    tiny = part or np.finfo(x.dtype).tiny
-    if part:
-        step = np.copysign(part * x, step)
-    return np.where(x == 0, -tiny if towards == 0.0 else tiny, x + step).astype(x.dtype)
+def _beside(x, step):
+    """A point beside `x`, farther from 0."""
+    return np.where(x == 0, step, x + step * x).astype(x.dtype)
 
 
-def _agree(a, b):
-    """Whether two derivatives are the same but for rounding."""
+def _is_same(a, b):
     a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return False
-    size = np.abs(b)
-    least = SMALL * np.max(size, initial=0.0, where=np.isfinite(size))
-    return bool(np.allclose(a, b, rtol=LARGE, atol=least, equal_nan=True))
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)

@@ -3,6 +3,8 @@
 Expected values are closed forms.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -149,7 +151,7 @@ def test_a_memory_of_all_points_is_refused(call):
         return y
 
     f(X)
-    with pytest.raises(dm.TangentLostError, match="remembers of a call on plain numbers"):
+    with pytest.raises(dm.TangentLostError, match="seems to return what it remembers"):
         CALLS[call](f)
 
 
@@ -176,6 +178,45 @@ def test_further_arguments_and_aux():
     by_a, by_x = dm.jacobian_rev(lambda a, x: a * f(x), 2.0, X, argnums=(0, 1))
     assert np.allclose(value(X), by_a, rtol=1e-12, atol=0)
     assert np.allclose(2.0 * slopes(X), by_x, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("g", "x", "expected"),
+    [
+        (np.sqrt, [0.0, 1.0, 4.0], np.diag([np.inf, 0.5, 0.25])),
+        (lambda x: 3 * np.maximum(x, 0.0) + x, [0.0, 2.0], np.diag([1.0, 4.0])),
+        (np.abs, [0.0, 0.0], np.zeros((2, 2))),
+        (lambda x: x**2, np.zeros(0), np.zeros((0, 0))),
+        (lambda x: np.stack([x[0] ** 2, 1e-14 * x[1] ** 2]), [1.0, 2.0], [[2, 0], [0, 4e-14]]),
+        (lambda x: np.sum(x) * x[x > 1.5], [1.0, 2.0], [[2.0, 5.0]]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_at_edges_and_kinks(g, x, expected, dtype):
+    kept = {}
+
+    def f(x):
+        if not (kept and np.array_equal(x, kept["x"])):
+            kept["x"], kept["y"] = np.copy(x), g(x)
+        return kept["y"]
+
+    x = np.array(x, dtype)
+    f(x)
+    J = dm.jacobian_fwd(f, x)
+    assert np.allclose(expected, J, rtol=1e-6, atol=0) and dtype == J.dtype
+
+
+def test_in_threads():
+    """Right or refused: what other threads differentiate meanwhile hides no memory."""
+
+    def run(k):
+        for i in range(10):
+            f, x = Model(np.array_equal), X + 0.1 * k + 0.01 * i
+            f(x)
+            is_right(f, lambda f, x=x: dm.jacobian_fwd(f, x), slopes(x))
+
+    with ThreadPoolExecutor(4) as executor:
+        assert [None] * 4 == list(executor.map(run, range(4)))
 
 
 # --- What is no memory ---------------------------------------------------------------------------
