@@ -171,9 +171,17 @@ def owned(y, source=None):
 
 
 def _lent(a):
-    """`a` with the memory of arrays without tangent, which may not be written a Dual after that."""
+    """`a` with the memory of arrays without tangent, which may not be written a Dual after that.
+
+    SciPy shares what is in a tuple, ``(data, indices, indptr)``, and copies a dense matrix alone:
+    a Traced, which has no memory to share, is taken there.
+    """
     if type(a) is Dual:
         return a.__array__()
+    if type(a) is Traced and a.is_flat:
+        return np.array(a.look())
+    if type(a) is tuple and any(type(item) is Traced for item in a):
+        return a
     return tuple(map(_lent, a)) if type(a) is tuple else a
 
 
@@ -205,7 +213,7 @@ def _methods_of(kind):
     found = {name: wrapped(name) for name in _RETURN_SPARSE if hasattr(kind, name)}
 
     def init(self, *args, **kwargs):
-        args, kwargs = _lent(args), {key: _lent(a) for key, a in kwargs.items()}
+        args, kwargs = tuple(map(_lent, args)), {key: _lent(a) for key, a in kwargs.items()}
         with levels.outside():
             kind.__init__(self, *args, **kwargs)
         owned(self)
