@@ -17,6 +17,8 @@ from dualmc.tangents import csr, dense
 
 def as_output(y, caller):
     """What f returned, as a Dual or a plain array."""
+    if type(y) is Dual and y.level.open and not weak.state.made:
+        return y
     if type(y) is not Dual:
         if y is None or issubclass(type(y), (dict, set, str, bytes)) or callable(y):
             hint = " Did f forget its return statement?" if y is None else ""
@@ -36,7 +38,7 @@ def as_output(y, caller):
     if type(y) is Dual:
         if not y.level.open:
             raise levels.finished(y)
-        return weak.strong(y) if weak.state.made else y
+        return weak.strong(y)
     numbers = np.asarray(y)
     if numbers.dtype.kind not in "biufc":
         if trees.is_named(y):
@@ -126,8 +128,9 @@ class Piece:
     __slots__ = ("primal", "tangent", "k", "dtype")
 
     def __init__(self, y, level, dtype):
-        self.primal = primal_of(y, level)
-        self.tangent = y.own_tangent() if type(y) is Dual and y.level is level else None
+        self.primal, self.tangent = y, None
+        if type(y) is Dual and y.level is level:
+            self.primal, self.tangent = y.primal, y.own_tangent()
         self.k = level.n
         y_dtype = self.primal.dtype
         self.dtype = y_dtype if y_dtype.kind in "fc" else dtype
@@ -135,7 +138,7 @@ class Piece:
     def columns(self):
         """The Jacobian's columns, dense, (*S, k)."""
         t, shape = self.tangent, self.primal.shape
-        if self.k * math.prod(shape) >= room.LARGE // 16:
+        if self.k * self.primal.size >= room.LARGE // 16:
             room.need((*shape, self.k), self.dtype)
         if t is None:
             return np.zeros((*shape, self.k), self.dtype)
@@ -168,7 +171,9 @@ class Piece:
 
 def _scaled_columns(block, scale):
     """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
-    if not are_float64(block, scale):
+    if type(block) is not np.ndarray or type(scale) is not np.ndarray:
+        return None
+    if block.dtype is not FLOAT64 or scale.dtype is not FLOAT64:
         return None
     if not block.flags.c_contiguous:
         block = buffers.contiguous(block)
@@ -181,12 +186,6 @@ def _scaled_columns(block, scale):
     else:
         stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
     return out
-
-
-def are_float64(a, b):
-    """Whether both are plain float64 arrays."""
-    kind = np.ndarray
-    return type(a) is kind and type(b) is kind and a.dtype is FLOAT64 and b.dtype is FLOAT64
 
 
 def nested_sparse(caller):

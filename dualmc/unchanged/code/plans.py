@@ -53,13 +53,18 @@ class Plan:
         return (
             self.version == CHANGES[0]
             and all(map(_is, map(_of_module, self.spaces, self.keys), self.found))
-            and all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
-            and (
-                all(map(_is, map(_code, self.functions), self.codes))
-                or all(map(_is, map(exchange.code_of, self.functions), self.codes))
-            )
-            and all(map(_is, map(_defaults_of, self.functions), self.defaults))
+            and (not self.classes or self._are_classes_current())
+            and (not self.functions or self._are_functions_current())
         )
+
+    def _are_classes_current(self):
+        return all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
+
+    def _are_functions_current(self):
+        return (
+            all(map(_is, map(_code, self.functions), self.codes))
+            or all(map(_is, map(exchange.code_of, self.functions), self.codes))
+        ) and all(map(_is, map(_defaults_of, self.functions), self.defaults))
 
     def note(self, space, key, value):
         """Note that `key` of a module or a class leads to `value`."""
@@ -83,10 +88,11 @@ def plan_of(f, args=()):
     code = f.__code__
     if id(code) in REWRITTEN:
         code = exchange.code_of(f)
-    if f.__closure__ or f.__defaults__ or not PLAIN.issuperset(map(type, args)):
-        key = (id(code), *_kinds(f, args))
-    else:
-        key = id(code)
+    key = id(code)
+    is_bare = f.__closure__ is f.__defaults__ is f.__kwdefaults__ is None
+    held = args if is_bare else (*around(f), *args)
+    if not PLAIN.issuperset(map(type, held)):
+        key = (key, *_kinds(f, args))
     plan = _plans.get(key)
     if (
         plan is None
@@ -148,7 +154,7 @@ def needed(f, args=()):
     if call is not None and call.f is f:
         return call
     call = Call(f, plan)
-    if f.__closure__ is None and f.__defaults__ is None:  # whatever f holds is not kept
+    if f.__closure__ is f.__defaults__ is f.__kwdefaults__ is None:  # what f holds is not kept
         plan.call = call
     return call
 
