@@ -210,7 +210,8 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
     J = usual("derivative", f, (x, *args))[1]
-    return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
+    is_whole = type(J) is ndarray or not trees.is_container(J)
+    return scalar(J) if is_whole else trees.mapped(scalar, J)
 
 
 # Jacobians of compiled functions at one vector or array: by id of the function its sweeps by their
@@ -235,5 +236,3 @@ def _spread(caller, *asked):
     from dualmc.chunks.spread import Spread
 
     return Spread(caller, *asked)
-
-

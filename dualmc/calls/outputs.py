@@ -128,8 +128,12 @@ class Piece:
     __slots__ = ("primal", "tangent", "k", "dtype")
 
     def __init__(self, y, level, dtype):
-        self.primal, self.tangent = y, None
-        if type(y) is Dual and y.level is level:
+        if type(y) is not Dual or y.level is not level:
+            self.primal, self.tangent = y, None
+        elif y._view is None:
+            self.primal, self.tangent = y._primal, y._tangent
+            y._owned = False
+        else:
             self.primal, self.tangent = y.primal, y.own_tangent()
         self.k = level.n
         y_dtype = self.primal.dtype
@@ -137,18 +141,23 @@ class Piece:
 
     def columns(self):
         """The Jacobian's columns, dense, (*S, k)."""
-        t, shape = self.tangent, self.primal.shape
-        if self.k * self.primal.size >= room.LARGE // 16:
-            room.need((*shape, self.k), self.dtype)
+        t, shape, k = self.tangent, self.primal.shape, self.k
+        if k * self.primal.size >= room.LARGE // 16:
+            room.need((*shape, k), self.dtype)
         if t is None:
-            return np.zeros((*shape, self.k), self.dtype)
+            return np.zeros((*shape, k), self.dtype)
         if t.is_sparse and is_plain(t.coef):
-            out = np.zeros((math.prod(shape), self.k), t.dtype)
+            out = np.zeros((math.prod(shape), k), t.dtype)
             slot_kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
-            return out.reshape((*shape, self.k))
-        if not t.is_sparse and 0 < self.k <= dense.FEW:
-            out = _scaled_columns(t.block, t.scale)
-            if out is not None:
+            return out.reshape((*shape, k))
+        if not t.is_sparse and 0 < k <= dense.FEW:
+            block, scale = t.block, t.scale
+            if type(block) is type(scale) is np.ndarray and block.dtype is scale.dtype is FLOAT64:
+                out = np.empty((*shape, k))
+                if len(shape) == 1 and block.flags.c_contiguous and scale.flags.c_contiguous:
+                    stamped.scaled_columns(block, scale[0], out)
+                else:
+                    _scale_columns(block, scale, out)
                 return out
         block = t.dense()
         return dense.columns(block) if type(block) is np.ndarray else np.moveaxis(block, 0, -1)
@@ -169,23 +178,10 @@ class Piece:
         return csr.matrix_of(t, size, self.k, sparse.csr_array)
 
 
-def _scaled_columns(block, scale):
-    """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
-    if type(block) is not np.ndarray or type(scale) is not np.ndarray:
-        return None
-    if block.dtype is not FLOAT64 or scale.dtype is not FLOAT64:
-        return None
-    if not block.flags.c_contiguous:
-        block = buffers.contiguous(block)
-    if not scale.flags.c_contiguous:
-        scale = buffers.contiguous(scale)
-    k, shape = block.shape[0], block.shape[1:]
-    out = np.empty((*shape, k))
-    if len(shape) == 1:
-        stamped.scaled_columns(block, scale[0], out)
-    else:
-        stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
-    return out
+def _scale_columns(block, scale, out):
+    """Write ``scale * block`` as columns, (*S, k), for few directions in float64."""
+    block, scale, k = buffers.contiguous(block), buffers.contiguous(scale), block.shape[0]
+    stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
 
 
 def nested_sparse(caller):

@@ -15,7 +15,7 @@ from dualmc.calls.inputs import FLOAT64
 from dualmc.calls.outputs import Piece, as_output, scalar
 from dualmc.calls.request import Request
 from dualmc.duals import choices, levels
-from dualmc.duals.levels import open_level
+from dualmc.duals.levels import Level, open_level
 from dualmc.kernels import buffers
 from dualmc.tangents.dense_tangent import DENSE_INPUTS, ChunkNeeded
 from dualmc.unchanged import adapt
@@ -75,14 +75,22 @@ def whole(caller, f, args, x):
     """
     n = x.size
     is_sparse = n > DENSE_INPUTS
+    here = levels.stack.levels
     while True:
+        level = Level(n)
+        here.append(level)
         try:
-            with open_level(n) as level:
+            try:
                 dual = seeds.seed(x, level, 0, is_sparse)
                 if not x.shape:
                     dual = seeds.as_given(dual, args[0])
-                piece = Piece(as_output(call_f(f, (dual, *args[1:]), level), caller), level, FLOAT64)
+                out = as_output(call_f(f, (dual, *args[1:]), level), caller)
+                piece = Piece(out, level, FLOAT64)
                 y, J = piece.primal, piece.columns()
+            finally:
+                level.open = False
+                level.structures.latest = None
+                here.remove(level)
             if level.kinked or level.chosen:
                 request = Request(caller, f, args, 0, None, False, "numerator", False)
                 found = _looked_again((y, J, None), level, request, 0, n, is_sparse)
@@ -98,7 +106,7 @@ def whole(caller, f, args, x):
             return min(need.columns, n - 1)
     buffers.trim()
     if x.ndim != 1:
-        J = np.reshape(J, y.shape + x.shape)
+        J = J.reshape(y.shape + x.shape)
     return scalar(y), J
 
 

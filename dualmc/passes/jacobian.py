@@ -34,7 +34,8 @@ def usual(caller, f, args):
     x = args[0] if args else None
     if type(x) is float:
         x = np.array(x)
-    is_rare = watch.watched or structured.known or type(f) is CPUDispatcher or not callable(f)
+    is_rare = watch.watched or type(f) is CPUDispatcher or not callable(f)
+    is_rare = is_rare or structured.known and structured.returns_one(f)
     if is_rare or type(x) is not ndarray or x.dtype is not FLOAT64 or meetings.split is not None:
         return jacobian(caller, f, args, *USUAL)[:2]
     if len(args) > 1:

@@ -48,23 +48,18 @@ class Plan:
         self.is_known = False  # whether a call has shown that nothing is missing
         self.call = None  # the latest `Call`
 
-    def is_current(self):
-        """Whether all names lead to what they led to, and all functions are what they were."""
+    def is_followed_right(self):
+        """Whether all names of classes lead to what they led to, and all functions are what they
+        were; the names of modules are looked at before.
+        """
         return (
-            self.version == CHANGES[0]
-            and all(map(_is, map(_of_module, self.spaces, self.keys), self.found))
-            and (not self.classes or self._are_classes_current())
-            and (not self.functions or self._are_functions_current())
+            all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
+            and (
+                all(map(_is, map(_code, self.functions), self.codes))
+                or all(map(_is, map(exchange.code_of, self.functions), self.codes))
+            )
+            and all(map(_is, map(_defaults_of, self.functions), self.defaults))
         )
-
-    def _are_classes_current(self):
-        return all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
-
-    def _are_functions_current(self):
-        return (
-            all(map(_is, map(_code, self.functions), self.codes))
-            or all(map(_is, map(exchange.code_of, self.functions), self.codes))
-        ) and all(map(_is, map(_defaults_of, self.functions), self.defaults))
 
     def note(self, space, key, value):
         """Note that `key` of a module or a class leads to `value`."""
@@ -98,7 +93,10 @@ def plan_of(f, args=()):
         plan is None
         or plan.code is not code
         or plan.names is not f.__globals__
-        or not plan.is_current()
+        or plan.version != CHANGES[0]
+        or not all(map(_is, map(_of_module, plan.spaces, plan.keys), plan.found))
+        or (plan.functions or plan.classes)
+        and not plan.is_followed_right()
     ):
         if len(_plans) >= KEPT:
             _plans.clear()
