@@ -52,8 +52,7 @@ class Tape:
     @classmethod
     def of_array(cls, caller: str, f: Callable, args: tuple, looks_again: bool = True) -> "Tape":
         """The tape of a call that differentiates a plain float64 array, its first argument."""
-        if not callable(f):
-            check_callable(f, caller)
+        check_callable(f, caller)
         x = args[0]
         level = None
         while level is None:
