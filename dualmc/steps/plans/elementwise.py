@@ -5,7 +5,7 @@ tangent change alike, whether they are slots' or the factor of a block.
 """
 
 import numpy as np
-from numpy import ascontiguousarray, asarray
+from numpy import asarray, ascontiguousarray
 
 from dualmc.duals.signatures import FLOAT64, NUMBER, SLOTS, made
 from dualmc.kernels import stamped
