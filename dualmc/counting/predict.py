@@ -23,27 +23,27 @@ from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 # where `compare` runs; what its times do not tell stays in proportion to these.
 SECONDS = {
     # Around f, and per step whatever the size of its arrays.
-    "forward call": 1.1e-4,
-    "forward step": 1.3e-5,
-    "element-wise step": 2e-6,
-    "merging step": 3e-6,  # in addition, where tangents of several operands meet
-    "reverse call": 1.3e-4,
-    "recorded step": 2.1e-6,
-    "swept step": 3.3e-6,  # one row at a time
-    "step of rows": 5.9e-6,
+    "forward call": 9.7e-5,
+    "forward step": 9e-6,
+    "element-wise step": 6.2e-7,
+    "merging step": 1.4e-6,  # in addition, where tangents of several operands meet
+    "reverse call": 1e-4,
+    "recorded step": 1.1e-6,
+    "swept step": 1.5e-6,  # one row at a time
+    "step of rows": 4.7e-6,
     # Per number: one of f or kept on the tape, in addition one of a function and its partial, a
     # derivative written, one copied across the memory's order, an entry of the Jacobian.
-    "value": 2.9e-10,
-    "function value": 1.2e-8,
-    "number": 1.1e-9,
-    "transposed number": 1.6e-9,
-    "entry": 8.1e-10,
+    "value": 1.6e-10,
+    "function value": 7.5e-9,
+    "number": 9.3e-10,
+    "transposed number": 8.9e-10,
+    "entry": 8.2e-10,
     # Per slot of a sparse tangent, its column and its coefficient; where slots are sorted together.
-    "slot": 1.1e-9,
-    "merged slot": 3.3e-9,
+    "slot": 1.4e-9,
+    "merged slot": 2.5e-9,
     # Per multiplication inside a product of matrices, or of a matrix and a vector.
     "product": 7e-11,
-    "vector product": 5.4e-10,
+    "vector product": 4.4e-10,
 }
 
 
