@@ -10,7 +10,7 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar, split
@@ -140,7 +140,7 @@ def jacobian_fwd(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux, spread
         return points.answered("jacobian_fwd", f, args, batch, *options)
-    _, J, aux = _differentiate(
+    _, J, aux = (repeats.answer and repeats.answer(f) or _differentiate)(
         "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
     return (J, aux) if has_aux else J
@@ -192,7 +192,7 @@ def value_and_jacobian_fwd(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux, spread
         return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
-    y, J, aux = _differentiate(
+    y, J, aux = (repeats.answer and repeats.answer(f) or _differentiate)(
         "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
     )
     return ((y, aux), J) if has_aux else (y, J)
@@ -232,7 +232,8 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
-    _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
+    differentiate = repeats.answer and repeats.answer(f) or _differentiate
+    _, J, _ = differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
     return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
 
 

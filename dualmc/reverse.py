@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar
@@ -87,7 +87,9 @@ def jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("jacobian_rev", f, args, batch, *options)
-    _, J, aux = _jacobian("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
+    _, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
+        "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
+    )
     return (J, aux) if has_aux else J
 
 
@@ -130,7 +132,7 @@ def value_and_jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("value_and_jacobian_rev", f, args, batch, *options)
-    y, J, aux = _jacobian(
+    y, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
@@ -172,7 +174,9 @@ def gradient(
         names.refuse_keywords("gradient", unknown)
     if batch is not False:
         return points.answered("gradient", f, args, batch, argnums, has_aux=has_aux)
-    _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
+    _, g, aux = (repeats.answer and repeats.answer(f) or gradient_of)(
+        "gradient", f, args, argnums, has_aux
+    )
     return (g, aux) if has_aux else g
 
 
@@ -211,7 +215,9 @@ def value_and_gradient(
         names.refuse_keywords("value_and_gradient", unknown)
     if batch is not False:
         return points.answered("value_and_gradient", f, args, batch, argnums, has_aux=has_aux)
-    y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
+    y, g, aux = (repeats.answer and repeats.answer(f) or gradient_of)(
+        "value_and_gradient", f, args, argnums, has_aux
+    )
     return ((y, aux), g) if has_aux else (y, g)
 
 
