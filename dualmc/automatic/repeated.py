@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc import forward, reverse
+from dualmc import reverse
 from dualmc.automatic import exceptions, way
 from dualmc.automatic.closed import Closed, NotClosed
 from dualmc.calls import repeats, watch
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
+from dualmc.passes.jacobian import jacobian, usual
 from dualmc.unchanged.code.exchange import code_of
 
 # Codes that are counted, and calls of one that are not timed yet.
@@ -32,14 +33,18 @@ ASKED_AFTER = 0.005
 COMPARED = 3
 # Calls that no way answers, beyond those that one did, after which f is given up.
 MISSES = 32
+# What the verbs call otherwise: without options, and with all of them.
+_FORWARD = (usual, jacobian)
+_REVERSE = (reverse._jacobian, reverse._jacobian)
+_GRADIENT = (reverse.gradient_of, reverse.gradient_of)
 FRESH = {
-    "jacobian_fwd": forward._differentiate,
-    "value_and_jacobian_fwd": forward._differentiate,
-    "derivative": forward._differentiate,
-    "jacobian_rev": reverse._jacobian,
-    "value_and_jacobian_rev": reverse._jacobian,
-    "gradient": reverse.gradient_of,
-    "value_and_gradient": reverse.gradient_of,
+    "jacobian_fwd": _FORWARD,
+    "value_and_jacobian_fwd": _FORWARD,
+    "derivative": _FORWARD,
+    "jacobian_rev": _REVERSE,
+    "value_and_jacobian_rev": _REVERSE,
+    "gradient": _GRADIENT,
+    "value_and_gradient": _GRADIENT,
 }
 
 
@@ -133,23 +138,21 @@ class Timed:
         self.code = code
         self.kinds = {}
 
-    def call(self, caller, f, args, argnums, *options):
-        """What the fresh call ``FRESH[caller](caller, f, args, argnums, *options)`` gives."""
-        if (
-            not (args and _is_usual(argnums, options))
-            or watch.watched
-            or meetings.split is not None
-        ):
+    def call(self, caller, f, args, *options):
+        """What the verb's own function gives, which is called with the same."""
+        if not args or options and not _are_usual(*options) or watch.watched or meetings.split:
             _thread.last = "it is asked for in a way that is not replayed"
-            return FRESH[caller](caller, f, args, argnums, *options)
-        key = caller, argnums, len(options) > 1 and options[1]
+            return FRESH[caller][bool(options)](caller, f, args, *options)
+        key = (caller, *options[:1], *options[2:3]) if options else caller
         kind = self.kinds.get(key)
         if kind is None:
-            kind = self.kinds.setdefault(key, Repeated(self, *key))
+            sparse = len(options) > 2 and options[2]
+            asked = way.Asked(caller, options[0] if options else 0, sparse)
+            kind = self.kinds.setdefault(key, Repeated(self, asked, FRESH[caller][bool(options)]))
         return kind.call(f, args, options)
 
 
-def _is_usual(argnums, options):
+def _are_usual(argnums, *options):
     """Whether a call has no options but `argnums` and whether it is sparse."""
     if type(argnums) is not int:
         if type(argnums) is not tuple or any(type(i) is not int for i in argnums):
@@ -175,9 +178,8 @@ class Repeated:
     __slots__ = ("function", "asked", "fresh", "ways", "reason", "spent", "least", "due", "replays",
                  "misses", "is_asked", "lock")  # fmt: skip
 
-    def __init__(self, function, caller, argnums, sparse):
-        self.function, self.asked = function, way.Asked(caller, argnums, sparse)
-        self.fresh = FRESH[caller]
+    def __init__(self, function, asked, fresh):
+        self.function, self.asked, self.fresh = function, asked, fresh
         self.ways = ()  # the latest first
         self.reason = None if exceptions.IS_KNOWN else "of this machine it is not known how"
         self.spent, self.least, self.due = 0.0, None, None
@@ -223,7 +225,7 @@ class Repeated:
         return found
 
     def _fresh(self, f, args, options):
-        return self.fresh(self.asked.caller, f, args, self.asked.argnums, *options)
+        return self.fresh(self.asked.caller, f, args, *options)
 
     def _note(self, seconds):
         self.spent += seconds

@@ -181,7 +181,7 @@ class Way:
 
     def agrees(self, found, fresh):
         """Whether a replay is what a fresh call gave, but for rounding."""
-        y, J, _ = fresh
+        y, J = fresh[:2]
         if found is None:
             return False
         if self.asked.has_value and not _are_same(y, found[0]):
