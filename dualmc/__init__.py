@@ -6,38 +6,48 @@ array([[0.        , 0.        ],
        [0.84147098, 0.        ]])
 """
 
+import gc
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# isort: off
-from dualmc.functions import tables  # noqa: F401  (first: the tables fill as it is imported)
-from dualmc.duals.dual import Dual
-from dualmc.unchanged import attributes  # noqa: F401  (likewise)
-from dualmc.unchanged.as_is import as_is
-from dualmc.calls import names, ownership
-from dualmc.calls.banded import Banded
-from dualmc.forward import derivative, jacobian_fwd, value_and_jacobian_fwd
-from dualmc.reverse import gradient, jacobian_rev, value_and_gradient, value_and_jacobian_rev
-from dualmc.products import jvp, vjp
-from dualmc.linearize import linearize
-from dualmc.second import hessian, hvp
-from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
-from dualmc.jit import jit_jacobian
-from dualmc.prepare import prepare
-from dualmc.scipy_jac import scipy_jac
-from dualmc.load import load
-from dualmc.compare import compare
-from dualmc.explain import explain
-from dualmc.kinks import kinks
-from dualmc.refusals import refusals
-from dualmc.errors import (
-    CompiledFallbackWarning,
-    KinkError,
-    KinkWarning,
-    MissingRuleError,
-    RefusalSwallowedWarning,
-    TangentLostError,
-)
+# What is imported stays: the collector, which would look through all of Numba's objects, waits.
+_was_collecting = gc.isenabled()
+gc.disable()
+try:
+    # isort: off
+    from dualmc.functions import tables  # noqa: F401  (first: the tables fill as it is imported)
+    from dualmc.duals.dual import Dual
+    from dualmc.unchanged import attributes  # noqa: F401  (likewise)
+    from dualmc.unchanged.as_is import as_is
+    from dualmc.calls import names, ownership
+    from dualmc.calls.banded import Banded
+    from dualmc.forward import derivative, jacobian_fwd, value_and_jacobian_fwd
+    from dualmc.reverse import gradient, jacobian_rev, value_and_gradient, value_and_jacobian_rev
+    from dualmc.products import jvp, vjp
+    from dualmc.linearize import linearize
+    from dualmc.second import hessian, hvp
+    from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
+    from dualmc.jit import jit_jacobian
+    from dualmc.prepare import prepare
+    from dualmc.auto_prepare import auto_prepare, last_call
+    from dualmc.scipy_jac import scipy_jac
+    from dualmc.load import load
+    from dualmc.compare import compare
+    from dualmc.explain import explain
+    from dualmc.kinks import kinks
+    from dualmc.refusals import refusals
+    from dualmc.errors import (
+        CompiledFallbackWarning,
+        KinkError,
+        KinkWarning,
+        MissingRuleError,
+        RefusalSwallowedWarning,
+        TangentLostError,
+    )
+    # isort: on
+finally:
+    if _was_collecting:
+        gc.enable()
 
 if TYPE_CHECKING:
     from dualmc.adapters.jac import ScipyJac
@@ -49,7 +59,6 @@ if TYPE_CHECKING:
     from dualmc.judging.jacobian_check import JacobianCheck
     from dualmc.pictures.spy import spy
     from dualmc.replay.prepared import Prepared
-# isort: on
 
 if ownership.IS_ON:
     ownership.install()
@@ -67,6 +76,8 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "auto_prepare",
+    "last_call",
     "load",
     "Banded",
     "scipy_jac",
