@@ -1,6 +1,7 @@
 """Stand-ins for functions of SciPy and numpy.ma, which convert arguments before a Dual could speak.
 
-Registered when their modules have been imported by somebody: dualmc itself never imports them.
+Registered when their modules have been imported by somebody: dualmc itself imports none of them,
+but numpy.ma, which Numba needs.
 """
 
 import importlib.util
@@ -52,6 +53,10 @@ def register():
     if count == known:
         return
     with _lock:  # no call runs f before what another thread registers is there
+        # Numba imports it as soon as it tells arrays apart: in many threads, of which some would
+        # meet half of it.
+        import numpy.ma  # noqa: F401
+
         for module, source in list(_waiting.items()):
             found = sys.modules.get(module)
             if found is None:
