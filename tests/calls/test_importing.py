@@ -1,4 +1,4 @@
-"""What `import dualmc` brings along, and what is imported when it is met, by many threads at once."""
+"""What `import dualmc` brings along, and what is imported when it is met, in many threads too."""
 
 import gc
 import importlib.machinery
@@ -132,6 +132,8 @@ def test_the_names_that_come_later():
         assert getattr(dm, name) is getattr(dm, name)
         assert not isinstance(getattr(dm, name), types.ModuleType)
 
-    assert callable(dm.prepare) and callable(dm.compare) and callable(dm.explain)
+    for name in ("compare", "explain", "prepare", "scipy_jac", "load", "auto_prepare"):
+        module = importlib.import_module(f"dualmc.{name}")
+        assert getattr(dm, name) is getattr(module, name)
     with pytest.raises(AttributeError, match="Did you mean prepare"):
         dm.prepared  # noqa: B018
