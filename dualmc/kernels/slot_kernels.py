@@ -314,9 +314,11 @@ def fill_csr(col, rows, indptr, out):
         stop = min(start + BLOCK, col.shape[1])
         at = indptr[start]
         if indptr[stop] - at == (stop - start) * w:
+            every = rows[:, start:stop]
+            lines = out[at : indptr[stop]].reshape(stop - start, w)
             for s in range(w):
-                for i in range(start, stop):
-                    out[at + (i - start) * w + s] = rows[s, i]
+                for i in range(stop - start):
+                    lines[i, s] = every[s, i]
         else:
             for i in range(start, stop):
                 for s in range(w):
