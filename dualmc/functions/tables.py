@@ -24,6 +24,7 @@ from dualmc.functions.moving import (
     joining,
     order,
     padding,
+    planned,
     quantiles,
     reshaping,
     selection,
