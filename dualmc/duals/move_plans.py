@@ -20,7 +20,7 @@ from dualmc.duals.signatures import (
     signature_of,
     slots_signature,
 )
-from dualmc.duals.views import InnerKeyView, KeyView, positions
+from dualmc.duals.views import InnerKeyView, KeyView, PartView, positions
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
@@ -81,12 +81,37 @@ def part(x, s, key):
     return None if plan is None else plan(x, key)
 
 
+def viewed(x, function, key, path_of, view_of):
+    """A reshape or transposition of `x`, told by `function` and `key`; None: not served.
+
+    For a plan, ``path_of(x, key)`` gives the same for arrays with an axis more in front, and what
+    tells it apart, and ``view_of(x, key, y)`` makes the view whose primal is `y`.
+    """
+    s = x._signature
+    if s is None and x._view is None and not x._owned:
+        s = signature_of(x)
+    if s is None or s.kind is None or not s.shape:
+        return None
+    try:
+        plan = s.plans[function, key]
+    except KeyError:
+        path, name = path_of(x, key)
+        take = _TAKES[function]
+        plan = s.keep((function, key), view_plan(x, s, take, key, path, name, view_of))
+    except TypeError:
+        return None
+    return None if plan is None else plan(x, key)
+
+
+_TAKES = {np.reshape: ndarray.reshape, np.transpose: ndarray.transpose}
+
+
 def view_plan(x, s, take, key, path, name, view_of=None):
     """The plan ``plan(x, key)`` of a view; None: not served.
 
     It is ``take(a, key)`` of the primal and ``take(a, path)`` of arrays with an axis more in front;
-    `name` tells what that does to them.  ``view_of(x)`` makes the view where that is no index.  A
-    plan gives None where it does not apply.
+    `name` tells what that does to them.  ``view_of(x, key, y)`` makes the view where that is no index.
+    A plan gives None where it does not apply.
     """
     p, t = x._primal, x._tangent
     if not s.is_c or x._signature is not s or s.is_view and not is_fresh(x) or name is None:
@@ -105,21 +130,20 @@ def view_plan(x, s, take, key, path, name, view_of=None):
     return make(x, s, y.shape, take, path, name, copies, is_c, view_of)
 
 
-def _key_view(x, key):
+def _key_view(x, key, y):
     """``KeyView(x, key)`` without the frame of a call of `__init__`."""
     view = _new_view(KeyView)
     view.root = view.parent = x
     view.key = key
     view.memory = x._primal
-    view.seen = x._writes
     view._positions = view._structure = None
     return view
 
 
-def _inner_view(x, key):
-    view = InnerKeyView(x, key)
-    view.seen = view.root._writes
-    return view
+def _inner_view(x, key, y):
+    if type(x._view) is PartView:
+        return None
+    return InnerKeyView(x, key)
 
 
 def _slots_plan(x, s, shape, take, path, name, copies, is_c, view_of):
@@ -142,10 +166,13 @@ def _slots_plan(x, s, shape, take, path, name, copies, is_c, view_of):
         t.coef = coef.copy() if copies else coef
         t.col = col
         out = _new_dual(Dual)
-        out._primal = take(x._primal, key)
+        out._primal = y = take(x._primal, key)
         out.level = level
         out._tangent = t
-        out._view = view_of(x, key)
+        out._view = view = view_of(x, key, y)
+        if view is None:
+            return None
+        view.seen = view.root._writes
         out._writes = 0
         out._owned = out._kept = False
         out._signature = signature
@@ -176,10 +203,13 @@ def _block_plan(x, s, shape, take, path, name, copies, is_c, view_of):
         t.scale = scale
         t.finite = finite
         out = _new_dual(Dual)
-        out._primal = take(x._primal, key)
+        out._primal = y = take(x._primal, key)
         out.level = level
         out._tangent = t
-        out._view = view_of(x, key)
+        out._view = view = view_of(x, key, y)
+        if view is None:
+            return None
+        view.seen = view.root._writes
         out._writes = 0
         out._owned = out._kept = False
         out._signature = signature
