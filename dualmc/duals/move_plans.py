@@ -110,8 +110,8 @@ def view_plan(x, s, take, key, path, name, view_of=None):
     """The plan ``plan(x, key)`` of a view; None: not served.
 
     It is ``take(a, key)`` of the primal and ``take(a, path)`` of arrays with an axis more in front;
-    `name` tells what that does to them.  ``view_of(x, key, y)`` makes the view where that is no index.
-    A plan gives None where it does not apply.
+    `name` tells what that does to them.  ``view_of(x, key, y)`` makes the view where that is no
+    index.  A plan gives None where it does not apply.
     """
     p, t = x._primal, x._tangent
     if not s.is_c or x._signature is not s or s.is_view and not is_fresh(x) or name is None:

@@ -10,7 +10,7 @@ from dualmc.duals.dual import Dual
 from dualmc.duals.move_plans import gather_plan, looked_at
 from dualmc.duals.signatures import DENSE, FLOAT64, SLOTS, dense_signature, made, slots_signature
 from dualmc.duals.views import positions
-from dualmc.functions.moving.joining import joined, keys_of_parts, way_of
+from dualmc.functions.moving.joining import keys_of_parts, way_of
 from dualmc.kernels import buffers
 from dualmc.rules.registry import FUNCTIONS, plans
 from dualmc.tangents import dense, dense_tangent
@@ -227,9 +227,7 @@ def _slots_choice(s, u, duals):
     def plan(condition, x, y, level):
         if not level.open:
             return None
-        value = np.where(
-            condition, x._primal if is_first else x, y._primal if is_second else y
-        )
+        value = np.where(condition, x._primal if is_first else x, y._primal if is_second else y)
         if value.dtype is not FLOAT64:
             return None
         a = x._tangent.coef if is_first else 0.0
@@ -275,9 +273,7 @@ def _block_choice(s, u, duals, shape):
     def plan(condition, x, y, level):
         if not level.open or nbytes > dense_tangent.MEMORY_BUDGET:
             return None
-        value = np.where(
-            condition, x._primal if is_first else x, y._primal if is_second else y
-        )
+        value = np.where(condition, x._primal if is_first else x, y._primal if is_second else y)
         if value.dtype is not FLOAT64:
             return None
         a = b = 0.0

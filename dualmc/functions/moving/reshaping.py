@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualmc.duals.dual import Dual, as_array, make
-from dualmc.duals.operands import as_operand
 from dualmc.duals.move_plans import viewed
+from dualmc.duals.operands import as_operand
 from dualmc.duals.views import PartView, view_of
 from dualmc.functions.moving.by_position import by_position, result
 from dualmc.kernels.payload import align, values

@@ -13,6 +13,7 @@ from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 
+
 def _register_by_position(function):
     first = next(iter(inspect.signature(function).parameters))
 
