@@ -11,6 +11,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.duals.move_plans import looked_at
 from dualmc.duals.signatures import DENSE, FLOAT64, SLOTS, dense_signature, made, slots_signature
 from dualmc.kernels import buffers, short_kernels, stamped
+from dualmc.kernels.compiling import entry
 from dualmc.kernels.payload import line
 from dualmc.rules.registry import plans
 from dualmc.tangents import dense, dense_tangent
@@ -137,12 +138,14 @@ def _summed_block(lanes, x, s):
             return t if t.shape == shape else t.reshaped(shape)
 
         return of_rows, None
-    if not s.is_first:
-        return None
+    kernel, wide = entry(short_kernels.sum_middle, 4, 3, 3), (k, *parts)
 
     def summed(level, t, scale):
+        block = t.block
+        if not block.flags.c_contiguous:
+            block = buffers.copied(block)
         out = empty((k, before, after))
-        short_kernels.sum_middle(t.block.reshape((k, *parts)), scale.reshape(parts), out)
+        kernel(block.reshape(wide), scale.reshape(parts), out)
         return DenseTangent(level, out.reshape((k, *shape)), unit)
 
     return summed, dense_signature(shape, k, True)
@@ -188,6 +191,7 @@ def _mean(lanes, s, summed, signature):
 def _weighted(lanes, s, summed, signature, weigh):
     """The plan whose primal and factor per element are those of ``weigh(p)``; None: not served."""
     rows_shape = (s.width if s.kind is SLOTS else 1, s.size)
+    kernel = entry(stamped.multiply, 2, 1, 2)
     is_slots = s.kind is SLOTS
 
     def plan(x):
@@ -198,7 +202,7 @@ def _weighted(lanes, s, summed, signature, weigh):
         y, factor = found
         rows = t.coef if is_slots else t.scale
         out = buffers.empty(rows_shape, FLOAT64)
-        stamped.multiply(rows.reshape(rows_shape), line(factor), out)
+        kernel(rows.reshape(rows_shape), line(factor), out)
         return made(asarray(y), summed(level, t, out.reshape(rows.shape)), level, signature)
 
     return plan
@@ -274,11 +278,12 @@ def _extremum(lanes, s, reduce):
 def _running_sum(lanes, s, n):
     axis, parts, shape = lanes.axis, lanes.parts, s.shape
     is_few = n <= dense.FEW
-    if axis is None and len(shape) != 1 or s.kind is DENSE and not s.is_first:
+    if axis is None and len(shape) != 1 or s.kind is DENSE and n > dense.FEW:
         return None
     if s.kind is SLOTS and (len(shape) != 1 or is_few):
         return None
     signature, unit = dense_signature(shape, n, is_few), dense.unit(shape, FLOAT64)
+    kernel = entry(short_kernels.running_sum, 4, 3, 4)
 
     def plan(x):
         level, t = x.level, x._tangent
@@ -287,7 +292,8 @@ def _running_sum(lanes, s, n):
         y = np.add.accumulate(x._primal, axis or 0)
         if is_few:
             out = empty((n, *parts))
-            short_kernels.running_sum(t.block.reshape(out.shape), t.scale.reshape(parts), out)
+            block = t.block if t.block.flags.c_contiguous else buffers.copied(t.block)
+            kernel(block.reshape(out.shape), t.scale.reshape(parts), out)
             block = out.reshape((n, *shape))
         else:
             rows = buffers.empty((s.size, n), FLOAT64)
