@@ -26,8 +26,11 @@ def matrix_of(t, m, n, kind):
         if id(t.col) in structures.held and indptr.nbytes + indices.nbytes < structures.room:
             kept = indptr.copy(), indices.copy()
             structures.keep(key, kept, (t.col,), *kept)
-    data = np.empty(indices.size, coef.dtype)
-    slot_kernels.fill_csr(col, coef, indptr, data)
+    if coef.shape[0] == 1 and indices.size == m:
+        data = coef[0].copy()
+    else:
+        data = np.empty(indices.size, coef.dtype)
+        slot_kernels.fill_csr(col, coef, indptr, data)
     return matrix(kind, (m, n), indptr, indices, data)
 
 
