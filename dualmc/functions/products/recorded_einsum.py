@@ -89,19 +89,18 @@ def _layout(left, right, target):
 def _contracted(a, left, b, right, target):
     """``einsum(left,right->target)`` as a batched matrix product."""
     layout = _layout(left, right, target)
-    size = dict(zip(left + right, np.shape(a) + np.shape(b), strict=True))
+    size = dict(zip(left + right, a.shape + b.shape, strict=True))
     batch, rows, summed, columns = ([size[c] for c in group] for group in layout[:4])
     m, k, n = math.prod(rows), math.prod(summed), math.prod(columns)
-    x = np.reshape(_contiguous(np.transpose(a, layout.left)), (*batch, m, k))
-    y = np.reshape(_contiguous(np.transpose(b, layout.right)), (*batch, k, n))
+    x = _contiguous(a.transpose(layout.left)).reshape((*batch, m, k))
+    y = _contiguous(b.transpose(layout.right)).reshape((*batch, k, n))
     if not summed:
         z = x * y
     elif type(x) is type(y) is np.ndarray:
         z = np.matmul(x, y, buffers.empty((*batch, m, n), x.dtype))
     else:
         z = np.matmul(x, y)
-    z = np.reshape(z, (*batch, *rows, *columns))
-    return _contiguous(np.transpose(z, layout.target))
+    return _contiguous(z.reshape((*batch, *rows, *columns)).transpose(layout.target))
 
 
 def _contiguous(x):
