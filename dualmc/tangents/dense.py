@@ -112,12 +112,15 @@ def unit(shape, dtype):
     found = _units.get((shape, dtype))
     if found is None:
         if len(_units) > 64:
-            _units.clear()
+            for kept in (_units, SEEDS, SEEDED):
+                kept.clear()
         found = _units[shape, dtype] = np.ones((1, *shape), dtype)
     return found
 
 
 _units: dict = {}
+# Blocks of seeds that are kept, by (k, shape, dtype, offset), each with the factor it starts with.
+SEEDS: dict = {}
 # Blocks of seeds of float64 vectors that are kept, by id: the offset, so that element i is input
 # ``offset + i``, and the factor that seeds start with.
 SEEDED: dict = {}
