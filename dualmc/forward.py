@@ -9,7 +9,7 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import names, signatures, watch
+from dualmc.calls import names, repeats, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar
@@ -49,7 +49,7 @@ def _with_options(
     options = argnums, chunk_size, sparse, layout, has_aux, spread
     if batch is not False:
         return points.answered(caller, f, args, batch, *options)
-    y, J, aux = jacobian(caller, f, args, *options)
+    y, J, aux = (repeats.answer and repeats.answer(f) or jacobian)(caller, f, args, *options)
     if caller == "jacobian_fwd":
         return (J, aux) if has_aux else J
     return ((y, aux), J) if has_aux else (y, J)
@@ -142,7 +142,7 @@ def jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
             J = calling_compiled().at_once(f, x, swift) if sweep is None else sweep(x)
             if J is not None:
                 return J
-    return usual("jacobian_fwd", f, args)[1]
+    return (repeats.answer and repeats.answer(f) or usual)("jacobian_fwd", f, args)[1]
 
 
 @signatures.value_and_jacobian
@@ -172,7 +172,7 @@ def value_and_jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
     """
     if options:
         return _with_options("value_and_jacobian_fwd", f, args, **options)
-    return usual("value_and_jacobian_fwd", f, args)
+    return (repeats.answer and repeats.answer(f) or usual)("value_and_jacobian_fwd", f, args)[:2]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
@@ -209,7 +209,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
-    J = usual("derivative", f, (x, *args))[1]
+    J = (repeats.answer and repeats.answer(f) or usual)("derivative", f, (x, *args))[1]
     is_whole = type(J) is ndarray or not trees.is_container(J)
     return scalar(J) if is_whole else trees.mapped(scalar, J)
 

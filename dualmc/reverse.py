@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar
@@ -88,7 +88,9 @@ def jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("jacobian_rev", f, args, batch, *options)
-    _, J, aux = _jacobian("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
+    _, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
+        "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
+    )
     return (J, aux) if has_aux else J
 
 
@@ -131,7 +133,7 @@ def value_and_jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("value_and_jacobian_rev", f, args, batch, *options)
-    y, J, aux = _jacobian(
+    y, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
@@ -153,7 +155,8 @@ def _gradient_with_options(
         names.refuse_keywords(caller, unknown)
     if batch is not False:
         return points.answered(caller, f, args, batch, argnums, has_aux=has_aux)
-    y, g, aux = gradient_of(caller, f, args, argnums, has_aux)
+    differentiate = repeats.answer and repeats.answer(f) or gradient_of
+    y, g, aux = differentiate(caller, f, args, argnums, has_aux)
     if caller == "gradient":
         return (g, aux) if has_aux else g
     return ((y, aux), g) if has_aux else (y, g)
@@ -187,7 +190,7 @@ def gradient(f: Callable, *args: Any, **options: Any) -> Any:
     """
     if options:
         return _gradient_with_options("gradient", f, args, **options)
-    return gradient_of("gradient", f, args)[1]
+    return (repeats.answer and repeats.answer(f) or gradient_of)("gradient", f, args)[1]
 
 
 @signatures.value_and_gradient
@@ -217,7 +220,7 @@ def value_and_gradient(f: Callable, *args: Any, **options: Any) -> Any:
     """
     if options:
         return _gradient_with_options("value_and_gradient", f, args, **options)
-    return gradient_of("value_and_gradient", f, args)[:2]
+    return (repeats.answer and repeats.answer(f) or gradient_of)("value_and_gradient", f, args)[:2]
 
 
 def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
