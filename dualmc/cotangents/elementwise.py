@@ -35,7 +35,8 @@ def pull_unary(node, bar, owned, sweep):
         return
     rows = sweep.rows(sweep.full(bar, node))
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    _scaled_by(lambda r, out: rule.kernel(_vector(x), _vector(y), r, out), rows, part)
+    x, y = vector(x, x.dtype), vector(y, y.dtype)
+    _scaled_by(lambda r, out: rule.kernel(x, y, r, out), rows, part)
     sweep.add(parent, part.reshape(sweep.lead + node.shape), True)
 
 
@@ -61,10 +62,6 @@ def _scaled_by(push, rows, out, chosen=False):
     ones = np.ones((1, rows.shape[1]), rows.dtype)
     push(ones, ones)
     (stamped.multiply_constant if chosen else stamped.multiply)(rows, ones[0], out)
-
-
-def _vector(a):
-    return a.reshape(-1) if a.ndim != 1 or not a.flags.c_contiguous else a
 
 
 def pull_multiplied(node, bar, owned, sweep):

@@ -282,6 +282,20 @@ def _reshaped(node, bar, sweep):
     return bar.reshape(node.parents[0].shape) if type(bar) is ndarray else bar
 
 
+def _transposed(node, bar, sweep):
+    return bar.transpose(node.data) if type(bar) is ndarray else bar
+
+
+def _chosen(node, bar, sweep):
+    t, u = node.parents
+    if type(bar) is not ndarray and 8 * math.prod(node.shape) >= LARGE:
+        return _general(node, bar, sweep)
+    if t is not None:
+        _add(sweep, t, unbroadcast(np.where(node.data, bar, 0.0), t.shape, ()))
+    if u is not None:
+        _add(sweep, u, unbroadcast(np.where(node.data, 0.0, bar), u.shape, ()))
+
+
 def _broadcast(node, bar, sweep):
     return _reduced(bar, node.shape, node.parents[0])
 
@@ -343,6 +357,8 @@ _STEPS = {
     moves.pull_slice: _part,
     moves.pull_view: _view,
     moves.pull_reshaped: _reshaped,
+    moves.pull_transposed: _transposed,
+    moves.pull_chosen: _chosen,
     moves.pull_broadcast: _broadcast,
     moves.pull_parts: _parts,
     sums.pull_sum: _spread,

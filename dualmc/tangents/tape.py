@@ -42,6 +42,9 @@ class Var:
     def map(self, function, key=None, shape=None):
         if type(function) is Reshape:
             return step(moves.pull_reshaped, (self,), None, function.shape, self.dtype)
+        if type(function) is Transpose:
+            shape = tuple(self.shape[i] for i in function.axes)
+            return step(moves.pull_transposed, (self,), function.back, shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
         return step(moves.pull_view, (self,), function, shape, self.dtype)
@@ -135,6 +138,19 @@ class Reshape:
         return a.reshape((a.shape[0], *self.shape))
 
 
+class Transpose:
+    """Arrays with their axes behind a leading one in the order `axes`."""
+
+    __slots__ = ("axes", "back")
+
+    def __init__(self, axes):
+        self.axes = axes
+        self.back = sorted(range(len(axes)), key=axes.__getitem__)
+
+    def __call__(self, a):
+        return a.transpose((0, *(i + 1 for i in self.axes)))
+
+
 def leaf(x):
     """The Var of an input."""
     var = step(None, (), None, x.shape, x.dtype)
@@ -158,6 +174,11 @@ class Pool:
 def joined(parents, keys, y):
     """The tangent of `y`, of which `parents` are the parts at `keys`."""
     return step(moves.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
+
+
+def chosen(condition, t, u, y):
+    """The tangent of ``y = np.where(condition, ...)`` of tangents `t` and `u`, None for zero."""
+    return step(moves.pull_chosen, (t, u), condition, y.shape, y.dtype)
 
 
 def written(t, shape, place, u, dtype):

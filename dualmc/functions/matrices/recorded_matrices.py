@@ -95,7 +95,7 @@ def pull_cholesky(node, bar, owned, sweep):
     w = np.linalg.inv(low)
     inner = np.matmul(low.T, bar) * half
     part = np.matmul(np.matmul(w.T, inner), w)
-    sweep.add(node.parents[0], (part + np.swapaxes(part, -1, -2)) * half, True)
+    sweep.add(node.parents[0], (part + part.swapaxes(-1, -2)) * half, True)
 
 
 # --- Determinants --------------------------------------------------------------------------------

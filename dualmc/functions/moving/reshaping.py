@@ -9,7 +9,7 @@ from dualmc.duals.views import PartView, view_of
 from dualmc.functions.moving.by_position import by_position, result
 from dualmc.kernels.payload import align, values
 from dualmc.rules.registry import handles, register_one
-from dualmc.tangents.tape import Reshape
+from dualmc.tangents.tape import Reshape, Transpose
 
 
 def memory_order(a, order):
@@ -103,17 +103,11 @@ def transpose(a, axes=None):
     axes = tuple(range(a.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
     if not axes and a.is_number:
         return a
-    order = (0, *(i + 1 for i in axes))
-    p = a.primal
+    p, batched, key = a.primal, Transpose(axes), ("transpose", axes)
     if type(p) is np.ndarray and p.size:
-        view = view_of(
-            a, lambda p: p.transpose(axes), lambda p: p.transpose(order), None, ("transpose", order)
-        )
+        view = view_of(a, lambda p: p.transpose(axes), batched, None, key)
         return make(p.transpose(axes), None, a.level, view)
-    y = np.transpose(p, axes)
-    return result(
-        y, a, lambda p: p.transpose(axes), lambda p: np.transpose(p, order), ("transpose", order)
-    )
+    return result(p.transpose(axes), a, lambda p: p.transpose(axes), batched, key)
 
 
 @handles("selection", np.matrix_transpose)

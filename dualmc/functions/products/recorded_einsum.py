@@ -31,10 +31,7 @@ def record_einsum(y, arrays, terms, target, level):
     q, u = parts_at(b, level)
     if not is_float64(p) or not is_float64(q) or t is None and u is None:
         return None
-    labels = left + right
-    if any(labels.count(c) < 2 and c not in target for c in labels):
-        return None
-    if any(len(term) != len(frozenset(term)) for term in (left, right, target)):
+    if not _is_product(left, right, target):
         return None
     size = dict(zip(left, p.shape, strict=True))
     if any(size.get(c, n) != n for c, n in zip(right, q.shape, strict=True)):
@@ -45,6 +42,15 @@ def record_einsum(y, arrays, terms, target, level):
     )
     data = (left, right, target, *held, t is None or u is None)
     return recorded(y, level, pull_einsum, (t, u), data)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_product(left, right, target):
+    """Whether no label is alone in an operand, or twice in a term."""
+    labels = left + right
+    if any(labels.count(c) < 2 and c not in target for c in labels):
+        return False
+    return all(len(term) == len(frozenset(term)) for term in (left, right, target))
 
 
 def pull_einsum(node, bar, owned, sweep):
