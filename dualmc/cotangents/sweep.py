@@ -295,7 +295,7 @@ def unbroadcast(bar, shape, lead):
 
 @functools.lru_cache(4096)
 def _repeated(have, shape):
-    """The axes along which `shape` is repeated in `have`; how often, if it is behind all of them."""
+    """The axes along which `shape` is repeated in `have`; how often, if behind all of them."""
     extra = len(have) - len(shape)
     axes = [i - len(have) for i in range(extra)]
     axes += [i - len(shape) for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1]
