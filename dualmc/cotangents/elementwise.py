@@ -13,7 +13,7 @@ import numpy as np
 from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, is_finite, unbroadcast
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import FLOATS, strided, times, vector
+from dualmc.kernels.payload import FLOATS, line, strided, times, vector
 from dualmc.rules.table import chooses
 
 
@@ -35,8 +35,7 @@ def pull_unary(node, bar, owned, sweep):
         return
     rows = sweep.rows(sweep.full(bar, node))
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    x, y = vector(x, x.dtype), vector(y, y.dtype)
-    _scaled_by(lambda r, out: rule.kernel(x, y, r, out), rows, part)
+    _scaled_by(lambda r, out: rule.kernel(line(x), line(y), r, out), rows, part)
     sweep.add(parent, part.reshape(sweep.lead + node.shape), True)
 
 
