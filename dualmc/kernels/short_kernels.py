@@ -184,8 +184,18 @@ def chosen_index(x, y, index):
 def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3.
 
-    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q.
+    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q (i itself,
+    if these are empty).
     """
+    k = out.shape[0]
+    p, q, y = p.reshape(p.size), q.reshape(q.size), y.reshape(y.size)
+    block_p, block_q = block_p.reshape((k, p.size)), block_q.reshape((k, q.size))
+    scale_p, scale_q = scale_p.reshape(p.size), scale_q.reshape(q.size)
+    out = out.reshape((k, y.size))
+    if not at_p.size:
+        at_p = np.arange(y.size)
+    if not at_q.size:
+        at_q = np.arange(y.size)
     factor_p = np.ones(y.size)
     factor_q = np.ones(y.size)
     is_finite = True

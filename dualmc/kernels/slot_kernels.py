@@ -5,6 +5,7 @@ and CSR arrays.  `tangents/slots.py` says what a slot is.
 """
 
 import numpy as np
+from numba.extending import register_jitable
 
 from dualmc.kernels.compiling import on_first_call
 
@@ -44,6 +45,13 @@ def merged_width(a, b):
     return width
 
 
+@register_jitable
+def _rows(a):
+    """(w, *S), C-contiguous, as (w, size)."""
+    w = a.shape[0]
+    return a.reshape((w, a.size // w if w else 0))
+
+
 @on_first_call
 def unite(coef_a, coef_b, slots, few, each, sign, out):
     """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `unions.Union` says.
@@ -52,6 +60,7 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
     slots, element i takes ``each[:, r, i]``.
     """
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = _rows(coef_a), _rows(coef_b), _rows(out)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
@@ -73,6 +82,8 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
 def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
     """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = _rows(coef_a), _rows(coef_b), _rows(out)
+    factor_a, factor_b = factor_a.reshape(factor_a.size), factor_b.reshape(factor_b.size)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]

@@ -251,6 +251,17 @@ def times_number(coef, number, out):
 
 
 @on_first_call
+def quotient_factors(divisor, quotient, first, second):
+    """Both partials of a quotient, for the dividend and for the divisor."""
+    size = divisor.size
+    divisor, quotient = divisor.reshape(size), quotient.reshape(size)
+    first, second = first.reshape(size), second.reshape(size)
+    for i in range(size):
+        first[i] = 1.0 / divisor[i]
+        second[i] = -(quotient[i] / divisor[i])
+
+
+@on_first_call
 def total(coef, other, sign, out):
     """``out[i] = coef[i] + sign * other[i]``."""
     coef, other = coef.reshape(coef.size), other.reshape(coef.size)
@@ -272,43 +283,3 @@ def scaled_sum(a, scale_a, b, scale_b, out):
             if g != 0:
                 g = g * scale_b[i]
             out[s, i] = c + g
-
-
-@on_first_call
-def scaled_products(a, scale_a, factor_a, b, scale_b, factor_b, out):
-    """``a * (scale_a * factor_a) + b * (scale_b * factor_b)`` with strong zeros."""
-    for i in range(out.shape[1]):
-        s = scale_a[i]
-        if s != 0:
-            s = s * factor_a[i]
-        t = scale_b[i]
-        if t != 0:
-            t = t * factor_b[i]
-        for r in range(out.shape[0]):
-            c = a[r, i]
-            if c != 0:
-                c = c * s
-            g = b[r, i]
-            if g != 0:
-                g = g * t
-            out[r, i] = c + g
-
-
-@on_first_call
-def scaled_quotients(a, scale_a, divisor, b, scale_b, quotient, out):
-    """``a * (scale_a / divisor) - b * (scale_b * quotient / divisor)`` with strong zeros."""
-    for i in range(out.shape[1]):
-        s = scale_a[i]
-        if s != 0:
-            s = s * (1.0 / divisor[i])
-        t = scale_b[i]
-        if t != 0:
-            t = t * -(quotient[i] / divisor[i])
-        for r in range(out.shape[0]):
-            c = a[r, i]
-            if c != 0:
-                c = c * s
-            g = b[r, i]
-            if g != 0:
-                g = g * t
-            out[r, i] = c + g

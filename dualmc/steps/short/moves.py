@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
+from dualmc.steps.plans.forms import spread_tangent as spread
 from dualmc.steps.short.plain import FLOAT64, KEPT, is_plain_sparse, new, rows_of_slots, tangent_of
-from dualmc.steps.short.spread import spread
 from dualmc.tangents import dense
 from dualmc.tangents.combining import pool
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
