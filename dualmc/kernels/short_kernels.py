@@ -8,6 +8,7 @@ a result that is not finite.
 
 import numpy as np
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
 
 
@@ -187,11 +188,14 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q (i itself,
     if these are empty).
     """
-    k = out.shape[0]
-    p, q, y = p.reshape(p.size), q.reshape(q.size), y.reshape(y.size)
-    block_p, block_q = block_p.reshape((k, p.size)), block_q.reshape((k, q.size))
-    scale_p, scale_q = scale_p.reshape(p.size), scale_q.reshape(q.size)
-    out = out.reshape((k, y.size))
+    p, q, y, scale_p, scale_q = (
+        as_line(p),
+        as_line(q),
+        as_line(y),
+        as_line(scale_p),
+        as_line(scale_q),
+    )
+    block_p, block_q, out = as_rows(block_p), as_rows(block_q), as_rows(out)
     if not at_p.size:
         at_p = np.arange(y.size)
     if not at_q.size:

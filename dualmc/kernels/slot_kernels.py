@@ -5,8 +5,8 @@ and CSR arrays.  `tangents/slots.py` says what a slot is.
 """
 
 import numpy as np
-from numba.extending import register_jitable
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
 
 
@@ -45,13 +45,6 @@ def merged_width(a, b):
     return width
 
 
-@register_jitable
-def _rows(a):
-    """(w, *S), C-contiguous, as (w, size)."""
-    w = a.shape[0]
-    return a.reshape((w, a.size // w if w else 0))
-
-
 @on_first_call
 def unite(coef_a, coef_b, slots, few, each, sign, out):
     """``out[r, i] = coef_a[s, i] + sign * coef_b[t, i]``, s and t as a `unions.Union` says.
@@ -60,7 +53,7 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
     slots, element i takes ``each[:, r, i]``.
     """
     zero = coef_a.dtype.type(0)
-    coef_a, coef_b, out = _rows(coef_a), _rows(coef_b), _rows(out)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
@@ -82,8 +75,8 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
 def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
     """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
     zero = coef_a.dtype.type(0)
-    coef_a, coef_b, out = _rows(coef_a), _rows(coef_b), _rows(out)
-    factor_a, factor_b = factor_a.reshape(factor_a.size), factor_b.reshape(factor_b.size)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
+    factor_a, factor_b = as_line(factor_a), as_line(factor_b)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
