@@ -2,5 +2,5 @@
 
 Each function takes what a general handler takes and gives the Dual with the same numbers, or None
 where an operand is not what it serves.  To be read in this order: `plain.py` (which operands these
-are), `numbers.py`, `blocks.py`, `sums.py`, `products.py`, `moves.py`.
+are), `numbers.py`, `blocks.py`, `products.py`.
 """
