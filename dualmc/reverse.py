@@ -7,7 +7,6 @@ time.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -299,7 +298,7 @@ def _pulled_back(caller, f, args, argnums, has_aux):
         request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
         tape, is_tuple = Tape(request), request.is_tuple
     y = tape.value
-    if math.prod(y.shape) != 1 or y.dtype.kind == "c":
+    if y.size != 1 or y.dtype.kind == "c":
         what = "a complex number" if y.dtype.kind == "c" else f"shape {y.shape}"
         how = "reduce the output, e.g. with .sum()"
         how = "return its real part" if y.dtype.kind == "c" else how

@@ -86,10 +86,13 @@ class Tape:
     def _hold(self, inputs, y, aux, level):
         self.inputs = inputs
         self.aux = aux
-        if type(y) is Dual and y.level is level:
-            self.value, self.output = y.primal, y.own_tangent()
-        else:
+        if type(y) is not Dual or y.level is not level:
             self.value, self.output = y, None
+        elif y._view is None:
+            self.value, self.output = y._primal, y._tangent
+            y._owned = False
+        else:
+            self.value, self.output = y.primal, y.own_tangent()
 
     @functools.cached_property
     def order(self) -> list:

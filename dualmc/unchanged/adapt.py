@@ -135,10 +135,9 @@ def call(f, args, level, kwargs=_NONE, judge=None):
     """
     if foreign.known != len(sys.modules):
         foreign.register()
+    run = function = f
     around = ()
-    if type(f) is types.FunctionType and f not in STANDINS and _is_entered(f):
-        run = function = f
-    else:
+    if type(f) is not types.FunctionType or f in STANDINS or not _is_entered(f):
         run, function, around = _entered(f)
         if function is None:
             return run(*args, **kwargs)
