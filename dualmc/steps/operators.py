@@ -14,7 +14,7 @@ from dualmc.kernels.payload import values
 from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
-from dualmc.steps.recording import record_binary, record_unary
+from dualmc.steps.plans import finding
 from dualmc.steps.short import scalar_code
 from dualmc.steps.short.plain import tangent_of
 from dualmc.steps.short.vectors import push_binary, push_unary
@@ -47,7 +47,7 @@ def _unary(ufunc):
     def method(self):
         if self.level.floats and hasattr(self, "pythons"):
             return floats.noted(apply(ufunc, self), self)
-        y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        y = push_unary(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
     return method
@@ -72,17 +72,16 @@ def _binary(ufunc, function):
                 y = plan(self, other)
                 if y is not None:
                     return y
-        short = record_binary if self.level.records else push_binary
         if self.level.floats and hasattr(self, "pythons"):
             kind = type(other)
             if kind is float or kind is int or kind is Dual and hasattr(other, "pythons"):
                 if raises:
                     floats.check(function, self, other)
-                y = short(ufunc, self, other)
+                y = push_binary(ufunc, self, other)
                 if y is None:
                     y = general(ufunc, self, other)
                 return floats.noted(y, self, other)
-        y = short(ufunc, self, other)
+        y = push_binary(ufunc, self, other)
         if y is None:
             if type(other) in OPERANDS:
                 return general(ufunc, self, other)
@@ -98,16 +97,15 @@ def _binary(ufunc, function):
                 y = plan(other, self)
                 if y is not None:
                     return y
-        short = record_binary if self.level.records else push_binary
         if self.level.floats and hasattr(self, "pythons"):
             if type(other) is float or type(other) is int:
                 if raises:
                     floats.check(function, other, self)
-                y = short(ufunc, other, self)
+                y = push_binary(ufunc, other, self)
                 if y is None:
                     y = general(ufunc, other, self)
                 return floats.noted(y, self, other)
-        y = short(ufunc, other, self)
+        y = push_binary(ufunc, other, self)
         if y is None:
             if type(other) in OPERANDS:
                 return general(ufunc, other, self)
@@ -122,8 +120,7 @@ def _binary(ufunc, function):
             other = as_operand(other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
-        short = record_binary if self.level.records else push_binary
-        y = short(ufunc, self, other)
+        y = push_binary(ufunc, self, other)
         return writing.assign(self, apply(ufunc, self, other) if y is None else y)
 
     return method, reflected, in_place
@@ -141,7 +138,7 @@ def _general(ufunc, function):
     def method(self, other):
         if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
             floats.check(function, self, other)
-        y = record_binary(ufunc, self, other) if is_product and self.level.records else None
+        y = push_binary(ufunc, self, other) if is_product and self.level.records else None
         if y is None:
             if type(other) not in OPERANDS:
                 other, y = beside.operator_beside(function, self, other, from_objects)
@@ -195,7 +192,7 @@ def _negated(self):
             return y
     t = None if self.level.records or not self.level.open else tangent_of(self)
     if t is None:
-        y = record_unary(np.negative, self) if self.level.records else None
+        y = push_unary(np.negative, self) if self.level.records else None
         return apply(np.negative, self) if y is None else y
     rows = t.coef if t.is_sparse else t.scale
     if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
@@ -258,7 +255,7 @@ def _power(self, other):
         ufunc = SHORTCUTS.get(other)
         if ufunc is not None:
             if self.level.records:
-                y = record_unary(ufunc, self, other)
+                y = finding.of_one(ufunc, self, other)(self)
                 if y is not None:
                     return y
             else:

@@ -16,7 +16,6 @@ from dualmc.rules.table import RULES
 from dualmc.steps import flat
 from dualmc.steps.elementwise import apply, push
 from dualmc.steps.operators import SCALAR_OPERATORS, rounded
-from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short.vectors import push_binary, push_unary
 
 
@@ -31,10 +30,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                         y = plan(self)
                         if y is not None:
                             return y
-                y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
-            elif len(inputs) == 2 and self.level.records:
-                y = record_binary(ufunc, *inputs)
-            elif len(inputs) == 2 and ufunc is not np.matmul:
+                y = push_unary(ufunc, self)
+            elif len(inputs) == 2 and (self.level.records or ufunc is not np.matmul):
                 y = push_binary(ufunc, *inputs)
             else:
                 y = None

@@ -13,7 +13,7 @@ from dualmc.kernels.compiling import entry
 from dualmc.rules.table import RULES
 from dualmc.steps.plans.results import FINISH, room_for
 
-_NUMBERS = frozenset({float, int, np.float64})
+NUMBERS = frozenset({float, int, np.float64})
 _NO_NUMBER = ()
 
 
@@ -121,7 +121,7 @@ def beside_constant(ufunc, argnum, signature, kind):
         return None
     partials = rule.partials if rule.alone is None else rule.alone
     partial = partials[argnum]
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         if not callable(partial):
             return _linear(ufunc, Way(signature), float(partial), argnum, kind)
         return _beside_number(ufunc, argnum, Way(signature), kind, rule, partial)

@@ -1,10 +1,12 @@
 """How the plan of an operation is found where its operands' signatures have not led to it yet."""
 
+import functools
+
 from numpy import ndarray
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.signatures import UNSERVED, is_fresh, signature_of
-from dualmc.steps.plans import elementwise
+from dualmc.steps.plans import elementwise, recorded
 
 
 def unserved(*operands):
@@ -12,16 +14,30 @@ def unserved(*operands):
     return None
 
 
-def of_one(ufunc, x):
-    """The plan of `ufunc` for a Dual, kept where its signature finds it."""
+def _family(signature):
+    """The makers of plans: on a tape, or in forward mode."""
+    return recorded if signature.kind is None else elementwise
+
+
+def of_one(ufunc, x, *exponent):
+    """The plan of `ufunc` for a Dual, kept where its signature finds it.
+
+    Given the `exponent` that `ufunc` stands for, a tape raises numbers as NumPy's scalars are.
+    """
     signature = looked_at(x)
     if signature is UNSERVED:
         return unserved
-    plan = signature.plans.get(ufunc)
+    key = (ufunc, *exponent) if exponent else ufunc
+    plan = signature.plans.get(key)
     if plan is None:
-        plan = elementwise.of_one(ufunc, signature)
-        plan = signature.keep(ufunc, checked(plan, of_one, ufunc, signature.is_view))
+        plan = _family(signature).of_one(ufunc, signature, *exponent)
+        find = functools.partial(_of_one, exponent)
+        plan = signature.keep(key, checked(plan, find, ufunc, signature.is_view))
     return plan
+
+
+def _of_one(exponent, ufunc, x):
+    return of_one(ufunc, x, *exponent)
 
 
 def of_two(ufunc, a, b):
@@ -34,7 +50,7 @@ def of_two(ufunc, a, b):
     key = ufunc, second
     plan = first.plans.get(key)
     if plan is None:
-        plan = elementwise.of_two(ufunc, first, second)
+        plan = _family(first).of_two(ufunc, first, second)
         plan = first.keep(key, checked(plan, of_two, ufunc, first.is_view or second.is_view))
     return plan
 
@@ -49,7 +65,7 @@ def _beside_constant(ufunc, a, b):
     key = (kind, ufunc) if argnum else (ufunc, kind)
     plan = signature.plans.get(key)
     if plan is None:
-        plan = elementwise.beside_constant(ufunc, argnum, signature, kind)
+        plan = _family(signature).beside_constant(ufunc, argnum, signature, kind)
         plan = signature.keep(key, checked(plan, of_two, ufunc, signature.is_view))
     return plan
 

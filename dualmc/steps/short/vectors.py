@@ -16,7 +16,6 @@ from dualmc.kernels import buffers, stamped
 from dualmc.kernels.payload import line
 from dualmc.rules.table import RULES
 from dualmc.steps.plans import finding
-from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short import numbers, scalar_code
 from dualmc.steps.short.blocks import CODES, push_pair, push_two
 from dualmc.tangents import dense
@@ -72,10 +71,8 @@ def push_unary(ufunc, x):
         y = scalar_code.push_unary(ufunc, x, x._tangent)
         if y is not None:
             return y
-    if x.level.records:
-        return record_unary(ufunc, x)
     y = finding.of_one(ufunc, x)(x)
-    if y is not None:
+    if y is not None or x.level.records:
         return y
     kernel = _unary_kernels.get(ufunc)
     if kernel is None:
@@ -116,10 +113,8 @@ def push_binary(ufunc, a, b):
         if y is not None:
             return y
     level = x.level
-    if level.records:
-        return record_binary(ufunc, a, b)
     y = finding.of_two(ufunc, a, b)(a, b)
-    if y is not None:
+    if y is not None or level.records:
         return y
     row = _binary_kernels.get(ufunc)
     if row is None:
