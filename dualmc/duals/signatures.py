@@ -81,7 +81,7 @@ _all: weakref.WeakSet = weakref.WeakSet()
 UNSERVED = Signature(None, (), 0)
 _NUMBER = Signature(NUMBER, (), 0)
 _dense: dict = {}
-_tape: dict = {}
+TAPE: dict = {}
 
 
 class _Plans:
@@ -151,12 +151,12 @@ def _of_recorded(x, p, t):
 
 def tape_signature(shape, is_view=False):
     """That of a Dual on a tape, of whose kind no other plans are made."""
-    found = _tape.get((shape, is_view))
+    found = TAPE.get((shape, is_view))
     if found is None:
-        if len(_tape) >= MOST:
-            _tape.clear()
+        if len(TAPE) >= MOST:
+            TAPE.clear()
         found = tape_signature(shape).variant(True, True) if is_view else Signature(None, shape, 0)
-        _tape[shape, is_view] = found
+        TAPE[shape, is_view] = found
     return found
 
 

@@ -192,7 +192,7 @@ def _negated(self):
             return y
     t = None if self.level.records or not self.level.open else tangent_of(self)
     if t is None:
-        y = push_unary(np.negative, self) if self.level.records else None
+        y = finding.of_one(np.negative, self)(self) if self.level.records else None
         return apply(np.negative, self) if y is None else y
     rows = t.coef if t.is_sparse else t.scale
     if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:

@@ -32,6 +32,13 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                             return y
                 y = push_unary(ufunc, self)
             elif len(inputs) == 2 and (self.level.records or ufunc is not np.matmul):
+                c = inputs[0]
+                if type(c) is np.ndarray and self._signature is not None:
+                    plan = self._signature.plans.get((c.shape, ufunc))
+                    if plan is not None:
+                        y = plan(*inputs)
+                        if y is not None:
+                            return y
                 y = push_binary(ufunc, *inputs)
             else:
                 y = None
@@ -128,7 +135,7 @@ _NONE = type(None)
 
 def _array_function(self, function, types, args, kwargs):
     planner = registry.PLANNERS.get(function)
-    if planner is not None:
+    if planner is not None and not self.level.records:
         y = planner(args, kwargs)
         if y is not None:
             return y

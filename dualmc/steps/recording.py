@@ -13,6 +13,7 @@ from dualmc.cotangents.moves import pull_parts
 from dualmc.cotangents.sums import pull_running_sum, pull_sum
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.recorded import is_float64, parts, recorded
+from dualmc.duals.signatures import tape_signature
 from dualmc.steps.plans import finding
 from dualmc.tangents.tape import step
 
@@ -27,7 +28,8 @@ def record_sum(x, axis, keepdims, is_mean=False):
         return None
     y = np.add.reduce(p, axis, None, None, keepdims)
     if not is_mean:
-        return recorded(y, x.level, pull_sum, (t,), axes)
+        own = tape_signature(y.shape)
+        return recorded(y, x.level, pull_sum, (t,), axes, y.shape, False, own)
     total = step(pull_sum, (t,), axes, y.shape)
     y = y / (p.size // y.size)  # as NumPy divides
     return recorded(y, x.level, pull_scaled, (total,), (y.size / p.size,))

@@ -19,7 +19,7 @@ def _family(signature):
     return recorded if signature.kind is None else elementwise
 
 
-def of_one(ufunc, x, *exponent):
+def of_one(ufunc, x, exponent=None):
     """The plan of `ufunc` for a Dual, kept where its signature finds it.
 
     Given the `exponent` that `ufunc` stands for, a tape raises numbers as NumPy's scalars are.
@@ -27,17 +27,21 @@ def of_one(ufunc, x, *exponent):
     signature = looked_at(x)
     if signature is UNSERVED:
         return unserved
-    key = (ufunc, *exponent) if exponent else ufunc
+    key = ufunc if exponent is None or signature.shape else (ufunc, exponent)
     plan = signature.plans.get(key)
     if plan is None:
-        plan = _family(signature).of_one(ufunc, signature, *exponent)
-        find = functools.partial(_of_one, exponent)
+        find = of_one
+        if key is ufunc:
+            plan = _family(signature).of_one(ufunc, signature)
+        else:
+            plan = recorded.of_one(ufunc, signature, exponent)
+            find = functools.partial(_of_power, exponent)
         plan = signature.keep(key, checked(plan, find, ufunc, signature.is_view))
     return plan
 
 
-def _of_one(exponent, ufunc, x):
-    return of_one(ufunc, x, *exponent)
+def _of_power(exponent, ufunc, x):
+    return of_one(ufunc, x, exponent)
 
 
 def of_two(ufunc, a, b):
