@@ -6,6 +6,7 @@ handlers in `registry.py`.
 
 import numpy as np
 
+import dualmc.steps.short.numbers  # noqa: F401  (joins lists of numbers)
 from dualmc.duals import beside, ended, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
@@ -15,8 +16,7 @@ from dualmc.rules import registry
 from dualmc.rules.table import RULES
 from dualmc.steps import flat
 from dualmc.steps.elementwise import apply, push
-from dualmc.steps.operators import SCALAR_OPERATORS, rounded
-from dualmc.steps.short.vectors import push_binary, push_unary
+from dualmc.steps.operators import SCALAR_OPERATORS, planned, rounded
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
@@ -30,16 +30,16 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                         y = plan(self)
                         if y is not None:
                             return y
-                y = push_unary(ufunc, self)
+                y = planned(ufunc, self)
             elif len(inputs) == 2 and (self.level.records or ufunc is not np.matmul):
-                c = inputs[0]
-                if type(c) is np.ndarray and self._signature is not None:
-                    plan = self._signature.plans.get((c.shape, ufunc))
+                c, signature = inputs[0], self._signature
+                if type(c) is np.ndarray and signature is not None:
+                    plan = signature.plans.get((c.shape, ufunc))
                     if plan is not None:
-                        y = plan(*inputs)
+                        y = plan(c, self)
                         if y is not None:
                             return y
-                y = push_binary(ufunc, *inputs)
+                y = planned(ufunc, *inputs)
             else:
                 y = None
             if y is None:
@@ -135,7 +135,7 @@ _NONE = type(None)
 
 def _array_function(self, function, types, args, kwargs):
     planner = registry.PLANNERS.get(function)
-    if planner is not None and not self.level.records:
+    if planner is not None:
         y = planner(args, kwargs)
         if y is not None:
             return y

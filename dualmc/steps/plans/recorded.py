@@ -24,7 +24,7 @@ from dualmc.duals.dual import make
 from dualmc.duals.recorded import kept, recorded
 from dualmc.duals.signatures import FLOAT64, made, tape_signature
 from dualmc.kernels import buffers
-from dualmc.steps.plans.elementwise import NUMBERS, rule_of
+from dualmc.steps.plans.elementwise import rule_of
 from dualmc.tangents.tape import keep
 
 # Bytes of a result from which fresh pages cost more than looking for a kept buffer.
@@ -98,7 +98,7 @@ def of_two(ufunc, first, second):
     """The plan of `ufunc` of two Duals of one level."""
     is_product = ufunc in PRODUCTS
     rule = None if is_product else rule_of(ufunc, 2)
-    if second.kind is not None or not is_product and rule is None:
+    if not is_product and rule is None:
         return None
     shape = own = None
     if not is_product:
@@ -146,9 +146,8 @@ def of_two(ufunc, first, second):
 # --- A Dual beside a constant --------------------------------------------------------------------
 
 
-def beside_constant(ufunc, argnum, signature, kind):
+def beside_constant(ufunc, argnum, signature, kind, is_number):
     """The Dual is argument `argnum`; `kind` is the type of a number, or the shape of an array."""
-    is_number = kind in NUMBERS
     if not is_number and type(kind) is not tuple:
         return None
     if ufunc in PRODUCTS:
