@@ -8,9 +8,11 @@ The functions are those of `problems/sized.py`: a neuron, two layers, a stencil,
 a sparse map.
 
 A mode that would take longer than 0.8 s (--quick: 0.2 s) is timed on some of its rows or columns
-and extrapolated: the table marks it by ~, the CSV by the share that was timed.  Prints the table
-with a progress bar (on stderr, by tqdm where it is installed), writes the CSV and a figure (by
-matplotlib), and ends with how often the prediction of `dualmc.counting.predict` is right.
+and extrapolated: the table marks it by ~, the CSV by the share that was timed.  What a unit of the
+prediction costs is measured first, on other functions (`dualmc.counting.calibration`), whatever
+`compare` has kept of earlier runs.  Prints the table with a progress bar (on stderr if that is a
+terminal, by tqdm where it is installed), writes the CSV and a figure (by matplotlib), and ends with
+how often the prediction is right; exits with an error where that is below the target.
 
     python bench/forward_vs_reverse.py [--quick] [--output bench/results] [--functions mlp ...]
 """
@@ -34,8 +36,9 @@ from dualmc.calls import seeds
 from dualmc.calls.calling import called
 from dualmc.calls.outputs import Piece
 from dualmc.calls.request import Request
-from dualmc.counting import predict
+from dualmc.counting import calibration, predict
 from dualmc.counting.comparison import TIE
+from dualmc.counting.probes import probes
 from dualmc.duals.levels import open_level
 from dualmc.passes import forward_pass
 from dualmc.passes.reverse_pass import Tape
@@ -136,8 +139,6 @@ class Cell:
     """Of the structured Jacobian times a random vector, relative."""
     mode_difference: float
     """Largest difference of the other modes' entries, relative to the largest entry."""
-    units: dict
-    """The work of each mode in the units of `predict.SECONDS`; not in the CSV."""
 
     @property
     def ratio(self):
@@ -210,7 +211,7 @@ def worst(a, b):
     return max(float(np.max(np.abs(a[i : i + step] - b[i : i + step]))) for i in rows)
 
 
-def measured(name, n, m, budget, limit, seed=0):
+def measured(name, n, m, costs, budget, limit, seed=0):
     """The `Cell` of a function at n inputs and m outputs."""
     rng = np.random.default_rng(seed)
     f, x = FUNCTIONS[name](n, m, rng)
@@ -234,16 +235,12 @@ def measured(name, n, m, budget, limit, seed=0):
         spent += dense.run() if rounds < 3 else 0.0
         rounds += 1
     tape = reverse.mode.tape
-    predicted = predict.seconds(tape.order, tape.inputs)
-    units = {
-        "structured": predict.structured_units(tape.order, tape.inputs),
-        "dense": predict.forward_units(tape.order, n, min(n, CHUNK)),
-        "reverse": predict.reverse_units(tape.order, m, reverse.mode.step),
-    }
+    predicted = predict.seconds(tape.order, tape.inputs, costs, reverse.mode.step)
+    predicted_dense = predict.forward(tape.order, n, min(n, CHUNK), costs)
     return Cell(
         name, n, m, len(tape.order), structured, dense.least, reverse.least, dense.share,
-        reverse.share, predicted["forward"], predict.cost(units["dense"]), predicted["reverse"],
-        error, max(t.difference for t in timings), units,
+        reverse.share, predicted["forward"], predicted_dense, predicted["reverse"],
+        error, max(t.difference for t in timings),
     )  # fmt: skip
 
 
@@ -252,8 +249,20 @@ def effort(is_quick):
     return (0.1, 0.1) if is_quick else (0.4, 0.4)
 
 
+def measured_costs():
+    """What a unit costs, as `compare` finds it; prints it beside the costs it starts from."""
+    start = time.perf_counter()
+    found = calibration.fitted(*calibration.times(probes(), calibration.SECONDS))
+    print(f"{'nanoseconds per unit':22s}{'before':>10s}{'here':>10s}")
+    for name, known in predict.SECONDS.items():
+        print(f"{name:22s}{known * 1e9:10.3g}{found[name] * 1e9:10.3g}")
+    print(f"measured in {time.perf_counter() - start:.1f} s\n")
+    return found
+
+
 def sweep(names, sizes, budget, limit):
     """All cells, with a progress bar where tqdm is installed; prints a line for each."""
+    costs = measured_costs()
     todo = [(name, n, m) for name in names for n in sizes for m in sizes]
     try:
         from tqdm import tqdm
@@ -261,12 +270,13 @@ def sweep(names, sizes, budget, limit):
         print("no progress bar: it needs tqdm (pip install dualmc[bench])", file=sys.stderr)
         bar, say = todo, print
     else:
-        bar = tqdm(todo, unit="cell", file=sys.stderr, dynamic_ncols=True)
+        # None: silent where nobody watches, in a pipe or a file.
+        bar = tqdm(todo, unit="cell", file=sys.stderr, dynamic_ncols=True, disable=None)
         say = tqdm.write
     say(HEADER)
     cells = {}
     for name, n, m in bar:
-        cell = measured(name, n, m, budget, limit)
+        cell = measured(name, n, m, costs, budget, limit)
         key = name, cell.n, cell.m
         if key not in cells:  # bundle adjustment has no smaller problem than 14 by 2
             cells[key] = cell
@@ -280,7 +290,7 @@ def sweep(names, sizes, budget, limit):
 def write_csv(cells, path):
     with open(path, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        names = [field.name for field in fields(Cell) if field.name != "units"]
+        names = [field.name for field in fields(Cell)]
         writer.writerow(names)
         for cell in cells:
             values = [getattr(cell, name) for name in names]

@@ -25,6 +25,7 @@ from dualmc.custom import custom_jvp, register_standin, rule, unregister_standin
 from dualmc.implicit import custom_root
 from dualmc.jit import jit_jacobian
 from dualmc.prepare import Prepared, prepare
+from dualmc.auto_prepare import auto_prepare, last_call
 from dualmc.scipy_jac import ScipyJac, scipy_jac
 from dualmc.load import load
 from dualmc.batches import verbs  # noqa: F401  (which the verbs above ask for many points)
@@ -63,6 +64,8 @@ __all__ = [
     "value_and_gradient",
     "prepare",
     "Prepared",
+    "auto_prepare",
+    "last_call",
     "load",
     "Banded",
     "scipy_jac",

@@ -47,6 +47,13 @@ def compare(
     ------
     As `jacobian_fwd`; TypeError also if the point is a Dual (compare outside of other calls).
 
+    Notes
+    -----
+    The prediction needs to know what steps and numbers cost here.  That is measured on functions of
+    its own when `compare` is first called, in some seconds, and kept in a file of the user's cache
+    folder until dualmc, NumPy, Numba or the machine are others.  The environment variable
+    ``DUALMC_COSTS`` names another folder; ``off`` takes the costs of another machine.
+
     References
     ----------
     Parr and Howard (2018), arXiv:1802.01528, section 4.5.1.
@@ -73,7 +80,7 @@ def _compared(request: Request, f: Callable, seconds: float) -> Comparison:
     n, m = sum(request.sizes), math.prod(tape.value.shape)
     pattern = costs.structured_work(tape.order, tape.inputs)
     modes = measured_modes(request, tape, n, m, pattern, seconds)
-    times = predict.seconds(tape.order, tape.inputs)
+    times = predict.seconds(tape.order, tape.inputs, predict.measured_costs())
     predicted = min(times, key=lambda mode: times[mode])
     fwd, rev = modes[2].seconds, modes[3].seconds
     measured = "either" if max(fwd, rev) < TIE * min(fwd, rev) else (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,31 +9,25 @@ from numba.core.registry import CPUDispatcher
 from numpy import ndarray
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import names, repeats, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
-from dualmc.calls.outputs import scalar, split
-from dualmc.calls.remembered import is_due, once_more, settled
-from dualmc.calls.request import Request, check_callable
-from dualmc.calls.structures import points, structured, trees
+from dualmc.calls.outputs import scalar
+from dualmc.calls.request import check_callable
+from dualmc.calls.structures import points, trees
 from dualmc.calls.structures.trees import Structure
-from dualmc.duals import levels
-from dualmc.duals.choices import meetings
-from dualmc.duals.equalities import thread
-from dualmc.errors import TangentLostError
-from dualmc.functions.matrices.splitting import numbers_of, resolved
-from dualmc.kernels import buffers
-from dualmc.passes.forward_pass import along, joined, passes
-from dualmc.unchanged import adapt
+from dualmc.passes.jacobian import jacobian, usual
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 
-@signatures.jacobian
-def jacobian_fwd(
+def _with_options(
+    caller: str,
     f: Callable,
-    *args: Any,
+    args: tuple,
+    /,
+    *,
     argnums: Argnums = 0,
     chunk_size: int | None = None,
     sparse: Sparse = False,
@@ -47,6 +40,24 @@ def jacobian_fwd(
     progress: bool = False,
     **unknown: Any,
 ) -> Any:
+    """What `jacobian_fwd` and `value_and_jacobian_fwd` return where options are given."""
+    if unknown:
+        names.refuse_keywords(caller, unknown)
+    spread = None
+    if not (executor is out is None and progress is resume is False):
+        spread = _spread(caller, executor, out, resume, progress)
+    options = argnums, chunk_size, sparse, layout, has_aux, spread
+    if batch is not False:
+        return points.answered(caller, f, args, batch, *options)
+    y, J, aux = (repeats.answer and repeats.answer(f) or jacobian)(caller, f, args, *options)
+    if caller == "jacobian_fwd":
+        return (J, aux) if has_aux else J
+    return ((y, aux), J) if has_aux else (y, J)
+
+
+@signatures.jacobian
+@signatures.with_options(_with_options)
+def jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
     """Jacobian of `f` at `args[argnums]`, by forward mode.
 
     Parameters
@@ -119,49 +130,24 @@ def jacobian_fwd(
     array([[ 1.38177329,  0.        ],
            [ 0.90929743, -0.41614684]])
     """
+    if options:
+        return _with_options("jacobian_fwd", f, args, **options)
     if type(f) is CPUDispatcher and len(args) == 1:  # in few steps: f may take half a microsecond
         (x,) = args
         if type(x) is ndarray and x.dtype is FLOAT64 and x.flags.carray and not watch.watched:
-            is_usual = argnums == 0 and chunk_size is None and sparse is False and has_aux is False
-            is_whole = batch is False and executor is out is None and progress is resume is False
-            if is_usual and is_whole and layout == "numerator" and not unknown:
-                try:
-                    sweep = swift[id(f)][x.size]
-                except KeyError:
-                    sweep = None
-                J = calling_compiled().at_once(f, x, swift) if sweep is None else sweep(x)
-                if J is not None:
-                    return J
-    if unknown:
-        names.refuse_keywords("jacobian_fwd", unknown)
-    spread = None
-    if not (executor is out is None and progress is resume is False):
-        spread = _spread("jacobian_fwd", executor, out, resume, progress)
-    if batch is not False:
-        options = argnums, chunk_size, sparse, layout, has_aux, spread
-        return points.answered("jacobian_fwd", f, args, batch, *options)
-    _, J, aux = _differentiate(
-        "jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
-    )
-    return (J, aux) if has_aux else J
+            try:
+                sweep = swift[id(f)][x.size]
+            except KeyError:
+                sweep = None
+            J = calling_compiled().at_once(f, x, swift) if sweep is None else sweep(x)
+            if J is not None:
+                return J
+    return (repeats.answer and repeats.answer(f) or usual)("jacobian_fwd", f, args)[1]
 
 
 @signatures.value_and_jacobian
-def value_and_jacobian_fwd(
-    f: Callable,
-    *args: Any,
-    argnums: Argnums = 0,
-    chunk_size: int | None = None,
-    sparse: Sparse = False,
-    layout: Layout = "numerator",
-    has_aux: bool = False,
-    batch: Batch = False,
-    executor: Executor | None = None,
-    out: Any = None,
-    resume: bool = False,
-    progress: bool = False,
-    **unknown: Any,
-) -> Any:
+@signatures.with_options(_with_options)
+def value_and_jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
     """The value of `f` and its Jacobian, from the same pass.
 
     Parameters are those of `jacobian_fwd`.
@@ -184,18 +170,9 @@ def value_and_jacobian_fwd(
     >>> float(y), J
     (25.0, array([6., 8.]))
     """
-    if unknown:
-        names.refuse_keywords("value_and_jacobian_fwd", unknown)
-    spread = None
-    if not (executor is out is None and progress is resume is False):
-        spread = _spread("value_and_jacobian_fwd", executor, out, resume, progress)
-    if batch is not False:
-        options = argnums, chunk_size, sparse, layout, has_aux, spread
-        return points.answered("value_and_jacobian_fwd", f, args, batch, *options)
-    y, J, aux = _differentiate(
-        "value_and_jacobian_fwd", f, args, argnums, chunk_size, sparse, layout, has_aux, spread
-    )
-    return ((y, aux), J) if has_aux else (y, J)
+    if options:
+        return _with_options("value_and_jacobian_fwd", f, args, **options)
+    return (repeats.answer and repeats.answer(f) or usual)("value_and_jacobian_fwd", f, args)[:2]
 
 
 def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
@@ -225,15 +202,16 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
         names.refuse_keywords("derivative", unknown)
     check_callable(f, "derivative")
     try:
-        shape = as_input(x, "derivative", "x").shape
+        shape = () if type(x) is float else as_input(x, "derivative", "x").shape
     except Structure as met:
         raise TypeError(f"{met} Use jacobian_fwd, which takes structures.") from None
     if shape != ():
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
-    _, J, _ = _differentiate("derivative", f, (x, *args), 0, None, False, "numerator", False)
-    return scalar(J) if not trees.is_container(J) else trees.mapped(scalar, J)
+    J = (repeats.answer and repeats.answer(f) or usual)("derivative", f, (x, *args))[1]
+    is_whole = type(J) is ndarray or not trees.is_container(J)
+    return scalar(J) if is_whole else trees.mapped(scalar, J)
 
 
 # Jacobians of compiled functions at one vector or array: by id of the function its sweeps by their
@@ -250,7 +228,7 @@ def calling_compiled():
 
 def jacobian_of(caller, f, args, argnums, sparse, layout):
     """The value and the Jacobian, on behalf of `caller`."""
-    return _differentiate(caller, f, args, argnums, None, sparse, layout, False)[:2]
+    return jacobian(caller, f, args, argnums, None, sparse, layout, False)[:2]
 
 
 def _spread(caller, *asked):
@@ -258,68 +236,3 @@ def _spread(caller, *asked):
     from dualmc.chunks.spread import Spread
 
     return Spread(caller, *asked)
-
-
-def _differentiate(
-    caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None
-):  # fmt: skip
-    if sparse is not False and sparse is not True and banded.is_asked(sparse):
-        csr = caller, f, args, argnums, chunk_size, "csr", layout, has_aux, spread
-        y, J, aux = _differentiate(*csr)
-        return y, banded.all_packed(J, sparse, caller), aux
-    call = caller, f, args, argnums, chunk_size, sparse, layout, has_aux
-    try:
-        if structured.known and structured.returns_one(f):
-            raise Structure
-        if watch.watched and watch.is_due():
-            with watch.looked_at(Request(*call)):
-                return _differentiate(*call, spread)
-        if meetings.split is not None:
-            split = meetings.split
-            g = split.stretched(f, numbers_of(argnums, args), adapt.adapted)
-            y, J, aux = _passed(caller, g, *call[2:])
-            return y, split.undone(J), aux
-        y, J, aux = _passed(*call, spread)
-        if meetings.met:
-            dense = (*call[:5], False, layout, has_aux)
-            again = functools.partial(_differentiate, *dense)
-            resolve = functools.partial(
-                resolved, y=y, again=lambda: again()[1], is_turned=layout == "denominator"
-            )
-            J = resolve(J) if spread is None else spread.rewritten(J, resolve)
-        if thread.met:
-            again = functools.partial(_differentiate, *call, spread)
-            return settled(caller, along, f, args, argnums, has_aux, (y, J, aux), again)
-        return y, J, aux
-    except TangentLostError:
-        if not is_due():
-            raise
-        again = functools.partial(_differentiate, *call, spread)
-        return once_more(caller, f, args, argnums, again)
-    except Structure as met:
-        if spread is None:
-            return structured.jacobian(met, _differentiate, *call)
-        spread.refuse_structures()
-        return structured.jacobian(met, functools.partial(_differentiate, spread=spread), *call)
-
-
-def _passed(caller, f, args, argnums, chunk_size, sparse, layout, has_aux, spread=None):
-    request = Request(caller, f, args, argnums, chunk_size, sparse, layout, has_aux)
-    outside = len(levels.stack.levels)
-    try:
-        if spread is not None:
-            return spread.passes(request)
-        y, pieces, aux = passes(request)
-    except MemoryError as error:
-        buffers.trim()
-        raise MemoryError(
-            f"{caller}: the arrays of {sum(request.sizes)} inputs do not fit into memory: {error}. "
-            f"Use sparse=True if few entries are not 0, out= to have the columns in a file, "
-            f"linearize or jvp for products, or fewer argnums."
-        ) from error
-    except BaseException:
-        levels.close_beyond(outside)  # an interrupt may come while a level closes
-        buffers.trim()
-        raise
-    columns = pieces[0] if len(pieces) == 1 else joined(pieces, request.sparse)
-    return scalar(y), split(request, columns, y.shape), aux

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.options import Argnums, Batch, Layout, Sparse
 from dualmc.calls.outputs import scalar
@@ -26,6 +26,7 @@ from dualmc.duals.choices import meetings
 from dualmc.duals.equalities import thread
 from dualmc.errors import TangentLostError
 from dualmc.functions.matrices.splitting import numbers_of, resolved
+from dualmc.kernels import buffers
 from dualmc.passes.forward_pass import along
 from dualmc.passes.reverse_pass import FLOAT64, Tape, swept
 from dualmc.unchanged import adapt
@@ -87,7 +88,9 @@ def jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("jacobian_rev", f, args, batch, *options)
-    _, J, aux = _jacobian("jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux)
+    _, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
+        "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
+    )
     return (J, aux) if has_aux else J
 
 
@@ -130,21 +133,38 @@ def value_and_jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("value_and_jacobian_rev", f, args, batch, *options)
-    y, J, aux = _jacobian(
+    y, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
 
 
-@signatures.gradient
-def gradient(
+def _gradient_with_options(
+    caller: str,
     f: Callable,
-    *args: Any,
+    args: tuple,
+    /,
+    *,
     argnums: Argnums = 0,
     has_aux: bool = False,
     batch: Batch = False,
     **unknown: Any,
 ) -> Any:
+    """What `gradient` and `value_and_gradient` return where options are given."""
+    if unknown:
+        names.refuse_keywords(caller, unknown)
+    if batch is not False:
+        return points.answered(caller, f, args, batch, argnums, has_aux=has_aux)
+    differentiate = repeats.answer and repeats.answer(f) or gradient_of
+    y, g, aux = differentiate(caller, f, args, argnums, has_aux)
+    if caller == "gradient":
+        return (g, aux) if has_aux else g
+    return ((y, aux), g) if has_aux else (y, g)
+
+
+@signatures.gradient
+@signatures.with_options(_gradient_with_options)
+def gradient(f: Callable, *args: Any, **options: Any) -> Any:
     """Gradient of a scalar function, by reverse mode: a few times the cost of `f`, whatever n.
 
     Parameters
@@ -168,23 +188,14 @@ def gradient(
     >>> dm.gradient(lambda x: np.sum(x**2), [3.0, 4.0])
     array([6., 8.])
     """
-    if unknown:
-        names.refuse_keywords("gradient", unknown)
-    if batch is not False:
-        return points.answered("gradient", f, args, batch, argnums, has_aux=has_aux)
-    _, g, aux = gradient_of("gradient", f, args, argnums, has_aux)
-    return (g, aux) if has_aux else g
+    if options:
+        return _gradient_with_options("gradient", f, args, **options)
+    return (repeats.answer and repeats.answer(f) or gradient_of)("gradient", f, args)[1]
 
 
 @signatures.value_and_gradient
-def value_and_gradient(
-    f: Callable,
-    *args: Any,
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    batch: Batch = False,
-    **unknown: Any,
-) -> Any:
+@signatures.with_options(_gradient_with_options)
+def value_and_gradient(f: Callable, *args: Any, **options: Any) -> Any:
     """The value of a scalar function and its gradient, from one call of `f`.
 
     Parameters are those of `gradient`.  ``functools.partial(value_and_gradient, f)`` is what
@@ -207,12 +218,9 @@ def value_and_gradient(
     >>> float(y), g
     (25.0, array([6., 8.]))
     """
-    if unknown:
-        names.refuse_keywords("value_and_gradient", unknown)
-    if batch is not False:
-        return points.answered("value_and_gradient", f, args, batch, argnums, has_aux=has_aux)
-    y, g, aux = gradient_of("value_and_gradient", f, args, argnums, has_aux)
-    return ((y, aux), g) if has_aux else (y, g)
+    if options:
+        return _gradient_with_options("value_and_gradient", f, args, **options)
+    return (repeats.answer and repeats.answer(f) or gradient_of)("value_and_gradient", f, args)[:2]
 
 
 def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
@@ -248,9 +256,9 @@ def _jacobian(caller, f, args, argnums, chunk_size, sparse, layout, has_aux):
         return structured.jacobian(met, _jacobian, *call)
 
 
-@levels.trimming
-def gradient_of(caller, f, args, argnums, has_aux):
+def gradient_of(caller, f, args, argnums=0, has_aux=False):
     """The value, the gradient and aux, on behalf of `caller`."""
+    outside = len(levels.stack.levels)
     try:
         if watch.watched and watch.is_due():
             request = Request(caller, f, args, argnums, None, False, "numerator", has_aux)
@@ -268,13 +276,16 @@ def gradient_of(caller, f, args, argnums, has_aux):
             again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
             return settled(caller, along, f, args, argnums, has_aux, (y, g, aux), again)
         return y, g, aux
-    except TangentLostError:
-        if not is_due():
+    except BaseException as error:
+        levels.close_beyond(outside)  # an interrupt may come while a level closes
+        if isinstance(error, Structure):
+            return structured.gradient(error, gradient_of, caller, f, args, argnums, has_aux)
+        if not (isinstance(error, TangentLostError) and is_due()):
             raise
         again = functools.partial(gradient_of, caller, f, args, argnums, has_aux)
         return once_more(caller, f, args, argnums, again)
-    except Structure as met:
-        return structured.gradient(met, gradient_of, caller, f, args, argnums, has_aux)
+    finally:
+        buffers.trim()
 
 
 def _pulled_back(caller, f, args, argnums, has_aux):

@@ -1,4 +1,9 @@
-"""What several test files share, and `--sample N`: every Nth test, the same ones in every run."""
+"""What several test files share; `--sample N`, every Nth test, and `--tables N`, of tables alone.
+
+A table, marked so, is every case of `tests/oracles/` in every mode and order.  A plain run takes a
+quarter of its entries, always the same ones, by a hash of their names: each case in a quarter of
+the ways, each way with a quarter of the cases.  `--tables 1` takes all.
+"""
 
 import os
 import zlib
@@ -8,6 +13,8 @@ import pytest
 
 # Pictures are drawn to memory, wherever the tests run; matplotlib reads it when it is imported.
 os.environ["MPLBACKEND"] = "Agg"
+# `compare` predicts by costs that are the same on every machine, and measures none.
+os.environ["DUALMC_COSTS"] = "off"
 
 
 @pytest.fixture
@@ -20,10 +27,22 @@ def pytest_addoption(parser):
     parser.addoption(
         "--sample", type=int, default=1, metavar="N", help="run every Nth test, by its name's hash"
     )
+    parser.addoption(
+        "--tables", type=int, default=4, metavar="N", help="run every Nth entry of tables alone"
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "table: every case in every way; see --tables")
 
 
 def is_sampled(name, config):
     return zlib.crc32(name.encode()) % config.getoption("--sample") == 0
+
+
+def is_entry(name, config):
+    """The same for `--tables`, by a hash that has nothing to do with that of `--sample`."""
+    return zlib.crc32(name[::-1].encode()) % config.getoption("--tables") == 0
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -33,6 +52,8 @@ def pytest_generate_tests(metafunc):
     calls = getattr(metafunc, "_calls", [])
     name = f"{metafunc.definition.nodeid}[%s]"
     kept = [call for call in calls if is_sampled(name % call.id, metafunc.config)]
+    if metafunc.definition.get_closest_marker("table"):
+        kept = [call for call in kept if is_entry(name % call.id, metafunc.config)]
     calls[:] = kept or calls[:1]  # without any, pytest would take f for a test of no parameters
 
 

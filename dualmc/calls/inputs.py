@@ -30,6 +30,8 @@ def as_input(x, caller, name, is_complex=False):
     """
     if type(x) is np.ndarray and x.dtype is FLOAT64:
         return x
+    if type(x) is float:
+        return np.array(x)
     if type(x) in CARRIERS and x.has_ended:
         x = x.ended_value()
     if type(x) is Dual:

@@ -17,6 +17,8 @@ from dualmc.tangents import csr, dense
 
 def as_output(y, caller):
     """What f returned, as a Dual or a plain array."""
+    if type(y) is Dual and y.level.open and not weak.state.made:
+        return y
     if type(y) is not Dual:
         if y is None or issubclass(type(y), (dict, set, str, bytes)) or callable(y):
             hint = " Did f forget its return statement?" if y is None else ""
@@ -36,7 +38,7 @@ def as_output(y, caller):
     if type(y) is Dual:
         if not y.level.open:
             raise levels.finished(y)
-        return weak.strong(y) if weak.state.made else y
+        return weak.strong(y)
     numbers = np.asarray(y)
     if numbers.dtype.kind not in "biufc":
         if trees.is_named(y):
@@ -126,26 +128,36 @@ class Piece:
     __slots__ = ("primal", "tangent", "k", "dtype")
 
     def __init__(self, y, level, dtype):
-        self.primal = primal_of(y, level)
-        self.tangent = y.own_tangent() if type(y) is Dual and y.level is level else None
+        if type(y) is not Dual or y.level is not level:
+            self.primal, self.tangent = y, None
+        elif y._view is None:
+            self.primal, self.tangent = y._primal, y._tangent
+            y._owned = False
+        else:
+            self.primal, self.tangent = y.primal, y.own_tangent()
         self.k = level.n
         y_dtype = self.primal.dtype
         self.dtype = y_dtype if y_dtype.kind in "fc" else dtype
 
     def columns(self):
         """The Jacobian's columns, dense, (*S, k)."""
-        t, shape = self.tangent, self.primal.shape
-        if self.k * math.prod(shape) >= room.LARGE // 16:
-            room.need((*shape, self.k), self.dtype)
+        t, shape, k = self.tangent, self.primal.shape, self.k
+        if k * self.primal.size >= room.LARGE // 16:
+            room.need((*shape, k), self.dtype)
         if t is None:
-            return np.zeros((*shape, self.k), self.dtype)
+            return np.zeros((*shape, k), self.dtype)
         if t.is_sparse and is_plain(t.coef):
-            out = np.zeros((math.prod(shape), self.k), t.dtype)
+            out = np.zeros((math.prod(shape), k), t.dtype)
             slot_kernels.scatter_dense(flat(t.col), flat(t.coef), out.T)
-            return out.reshape((*shape, self.k))
-        if not t.is_sparse and 0 < self.k <= dense.FEW:
-            out = _scaled_columns(t.block, t.scale)
-            if out is not None:
+            return out.reshape((*shape, k))
+        if not t.is_sparse and 0 < k <= dense.FEW:
+            block, scale = t.block, t.scale
+            if type(block) is type(scale) is np.ndarray and block.dtype is scale.dtype is FLOAT64:
+                out = np.empty((*shape, k))
+                if len(shape) == 1 and block.flags.c_contiguous and scale.flags.c_contiguous:
+                    stamped.scaled_columns(block, scale[0], out)
+                else:
+                    _scale_columns(block, scale, out)
                 return out
         block = t.dense()
         return dense.columns(block) if type(block) is np.ndarray else np.moveaxis(block, 0, -1)
@@ -166,27 +178,10 @@ class Piece:
         return csr.matrix_of(t, size, self.k, sparse.csr_array)
 
 
-def _scaled_columns(block, scale):
-    """``scale * block`` as columns, (*S, k), for few directions in float64; None: not here."""
-    if not are_float64(block, scale):
-        return None
-    if not block.flags.c_contiguous:
-        block = buffers.contiguous(block)
-    if not scale.flags.c_contiguous:
-        scale = buffers.contiguous(scale)
-    k, shape = block.shape[0], block.shape[1:]
-    out = np.empty((*shape, k))
-    if len(shape) == 1:
-        stamped.scaled_columns(block, scale[0], out)
-    else:
-        stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
-    return out
-
-
-def are_float64(a, b):
-    """Whether both are plain float64 arrays."""
-    kind = np.ndarray
-    return type(a) is kind and type(b) is kind and a.dtype is FLOAT64 and b.dtype is FLOAT64
+def _scale_columns(block, scale, out):
+    """Write ``scale * block`` as columns, (*S, k), for few directions in float64."""
+    block, scale, k = buffers.contiguous(block), buffers.contiguous(scale), block.shape[0]
+    stamped.scaled_columns(block.reshape(k, -1), scale.reshape(-1), out.reshape(-1, k))
 
 
 def nested_sparse(caller):

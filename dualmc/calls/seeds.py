@@ -18,12 +18,12 @@ def seed(x, level, offset, is_sparse):
 
     Columns outside [0, level.n) belong to another chunk and carry no tangent.
     """
-    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+    primal = np.array(x) if type(x) is np.ndarray else _copied(x)
     shape, dtype, k = x.shape, x.dtype, level.n
     if not is_sparse or dtype not in KERNEL_DTYPES:
         # With its factor from the start, element-wise steps find it in place.
-        block = _basis(k, shape, dtype, offset)
-        return make(primal, DenseTangent(level, block, dense.unit(shape, dtype), True), level)
+        found = dense.SEEDS.get((k, shape, dtype, offset)) or _basis(k, shape, dtype, offset)
+        return make(primal, DenseTangent(level, *found, True), level)
     level.starts_sparse = True
     col = level.structures.seeded(offset, x.shape, k)
     coef = buffers.empty(col.shape, x.dtype)
@@ -33,37 +33,40 @@ def seed(x, level, offset, is_sparse):
     return make(primal, SparseTangent(level, coef, col), level)
 
 
-# Blocks of seeds up to this many entries are kept for the next call.
+def _copied(x):
+    return np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+
+
+# Blocks of seeds up to this many entries are kept for the next call, each with its factor.
 KEPT_SEEDS = 1024
-_bases: dict = {}
 
 
 def _basis(k, shape, dtype, offset):
-    """The block, (k, *shape), whose element i is column ``offset + i``; not to be written to."""
-    key = (k, shape, dtype, offset)
-    found = _bases.get(key)
-    if found is None:
-        size = math.prod(shape)
-        found = np.zeros((k, size), dtype)
-        first, last = max(0, -offset), min(size, k - offset)
-        if last > first:
-            entries = np.arange(first, last)
-            found[entries + offset, entries] = 1
-        found = found.reshape((k, *shape))
-        found.flags.writeable = False
-        if found.size <= KEPT_SEEDS:
-            if len(_bases) > 64:
-                dense.SEEDED.clear()
-                _bases.clear()
-            _bases[key] = found
-            if len(shape) == 1 and dtype is FLOAT64:
-                dense.SEEDED[id(found)] = offset, dense.unit(shape, dtype)
+    """The block, (k, *shape), whose element i is column ``offset + i``, and its factor; neither is
+    to be written to.
+    """
+    size = math.prod(shape)
+    block = np.zeros((k, size), dtype)
+    first, last = max(0, -offset), min(size, k - offset)
+    if last > first:
+        entries = np.arange(first, last)
+        block[entries + offset, entries] = 1
+    block = block.reshape((k, *shape))
+    block.flags.writeable = False
+    found = block, dense.unit(shape, dtype)
+    if block.size <= KEPT_SEEDS:
+        if len(dense.SEEDS) > 64:
+            dense.SEEDED.clear()
+            dense.SEEDS.clear()
+        dense.SEEDS[k, shape, dtype, offset] = found
+        if len(shape) == 1 and dtype is FLOAT64:
+            dense.SEEDED[id(block)] = offset, found[1]
     return found
 
 
 def seed_recorded(x, level):
     """A Dual of `x` whose tangent is an input of the tape, and that tangent."""
-    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+    primal = np.array(x) if type(x) is np.ndarray else _copied(x)
     var = tape.leaf(primal)
     return make(primal, var, level), var
 
@@ -90,7 +93,7 @@ def seed_direction(x, x_dot, level):
 
 def seed_block(x, block, level):
     """A Dual of `x` with the tangents `block`, (k, *x.shape), its own."""
-    primal = np.array(x) if issubclass(type(x), np.ndarray) else x.copy()
+    primal = np.array(x) if type(x) is np.ndarray else _copied(x)
     if issubclass(type(block), np.ndarray):
         block = block.astype(x.dtype, copy=False)
     return make(primal, DenseTangent(level, block), level)

@@ -9,6 +9,7 @@ where it says arrays.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import (
@@ -230,6 +231,20 @@ class Vjp(Protocol):
 
 
 # fmt: on
+
+
+def with_options(optioned: F) -> Callable[[F], F]:
+    """Decorator: a verb hands its options on to `optioned`, and shows those that it takes."""
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    options = [p for p in inspect.signature(optioned).parameters.values() if p.kind in kinds]
+
+    def showing(verb: F) -> F:
+        own = inspect.signature(verb)
+        given = [p for p in own.parameters.values() if p.kind not in kinds]
+        setattr(verb, "__signature__", own.replace(parameters=[*given, *options]))  # noqa: B010
+        return verb
+
+    return showing
 
 
 def jacobian(verb: F) -> Jacobian:

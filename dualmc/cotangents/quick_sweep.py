@@ -5,12 +5,11 @@ they inspect costs more than the arithmetic on small arrays.  Here all steps are
 is one cotangent: an array of the step's shape, or a number that stands for an array of equal ones.
 Large arrays, and steps that have no short way here, take the pullbacks themselves.
 
-The steps wait in a heap, the latest first, until all that was made of them has been swept: what
-does not reach the output is never met, and needs not be told apart beforehand.
+Steps are numbered as they are recorded, so that all that was made of one has been swept before it
+is met on the way down the numbers: what does not reach the output has no cotangent and is passed.
 """
 
 import math
-from heapq import heappop, heappush
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, NotQuick, Sweep, is_finite, summed, unbroadcast
 from dualmc.errors import forget
 from dualmc.kernels import buffers
+from dualmc.kernels.quiet import quiet
 
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
@@ -26,39 +26,39 @@ LARGE = buffers.LARGE
 
 
 class SingleSweep(Sweep):
-    """The cotangents on the way back, by Var."""
+    """The cotangents on the way back, by the serials of the Vars."""
 
-    __slots__ = ("known", "heap", "own")
+    __slots__ = ("known", "nodes", "own")
 
     def __init__(self):
         self.width = FLOAT64
         self.lead = ()
         self.is_careful = False
         self.identity = self.first = None
-        self.known = {}  # the cotangents so far, by Var
-        self.heap = []  # the Vars that have one, ordered by their serials
-        self.own = set()  # Vars whose cotangent, an array, may be written in place
+        self.known = {}  # the cotangents so far
+        self.nodes = {}  # the Vars that have one
+        self.own = set()  # those whose cotangent, an array, may be written in place
 
     def add(self, var, bar, owned):
         if not issubclass(type(bar), PLAIN):
             raise NotQuick  # a user's function gave Duals of an outer level for plain numbers
         bar = self.fit(bar, var.dtype)
-        have = self.known.get(var)
+        have = self.known.get(var.serial)
         if have is None:
             _put(self, var, bar, owned)
-        elif var in self.own and self._fits(bar, have):
+        elif var.serial in self.own and self._fits(bar, have):
             np.add(have, bar, have)
         else:
             _put(self, var, summed(have, bar), True)
 
     def has(self, var):
-        return self.known.get(var) is not None
+        return var.serial in self.known
 
     def buffer(self, var, dtype):
-        have = self.known.get(var)
+        have = self.known.get(var.serial)
         if have is None:
             have = buffers.zeros(var.shape, FLOAT64)
-        elif var in self.own and have.flags.c_contiguous:
+        elif var.serial in self.own and have.flags.c_contiguous:
             return have
         else:
             have = np.array(np.broadcast_to(have, var.shape), order="C")
@@ -71,13 +71,13 @@ class SingleSweep(Sweep):
 
 def _put(sweep, var, bar, owned):
     """Let `bar` be the cotangent of `var`."""
-    if var not in sweep.known:
-        heappush(sweep.heap, (-var.serial, var))
-    sweep.known[var] = bar
+    serial = var.serial
+    sweep.known[serial] = bar
+    sweep.nodes[serial] = var
     if owned and type(bar) is ndarray and bar.shape == var.shape:
-        sweep.own.add(var)
+        sweep.own.add(serial)
     else:
-        sweep.own.discard(var)
+        sweep.own.discard(serial)
 
 
 def pulled(output, bar, inputs):
@@ -86,24 +86,38 @@ def pulled(output, bar, inputs):
     None where a result is not finite; `NotImplemented` where a step is not of float64 numbers.
     """
     sweep = SingleSweep()
-    known, heap = sweep.known, sweep.heap
-    known[output] = bar
-    heap.append((-output.serial, output))
+    known, nodes = sweep.known, sweep.nodes
+    latest = oldest = output.serial
+    known[latest] = bar
+    nodes[latest] = output
+    for var in inputs:
+        if var.dtype is not FLOAT64:
+            return NotImplemented
+        oldest = min(oldest, var.serial)
     try:
-        with np.errstate(all="ignore"):
-            while heap:
-                node = heappop(heap)[1]
+        with quiet():
+            # The numbers between are those of others: dead ends, other calls, other threads.
+            for node in filter(None, map(nodes.get, range(latest, oldest, -1))):
                 if node.dtype is not FLOAT64:
                     return NotImplemented
                 pull = node.pull
                 if pull is None:  # an input
                     continue
-                bar = known.pop(node)
-                if pull not in _STEPS or type(bar) is ndarray and bar.nbytes >= LARGE:
+                bar = known.pop(node.serial)
+                step = _STEPS.get(pull)
+                if step is None or type(bar) is ndarray and bar.nbytes >= LARGE:
                     _general(node, bar, sweep)
-                else:
-                    _STEPS[pull](node, bar, sweep)
-            return [_result(known.get(var), var, sweep) for var in inputs]
+                    continue
+                part = step(node, bar, sweep)
+                if part is not None:
+                    parent = node.parents[0]
+                    serial = parent.serial
+                    if serial in known:
+                        known[serial] = known[serial] + part
+                    else:
+                        known[serial] = part
+                        nodes[serial] = parent
+            return [_result(known.get(var.serial), var, sweep) for var in inputs]
     except Exception as error:  # of what a NaN met; a careful sweep meets none, or the same again
         forget(error)
         return None
@@ -123,24 +137,24 @@ def _result(bar, var, sweep):
     elif not is_finite(bar):
         raise NotQuick
     # No -0 among the results, which share memory with nothing.
-    is_ours = var in sweep.own and (bar.nbytes < LARGE or buffers.is_tight(bar))
+    is_ours = var.serial in sweep.own and (bar.nbytes < LARGE or buffers.is_tight(bar))
     return np.add(bar, _ZERO, bar if is_ours else np.empty(var.shape))
 
 
 def _add(sweep, parent, part):
     """Add `part` to the cotangent of `parent`."""
     known = sweep.known
-    have = known.get(parent)
-    if have is None:
-        known[parent] = part
-        heappush(sweep.heap, (-parent.serial, parent))
+    serial = parent.serial
+    if serial in known:
+        known[serial] = known[serial] + part
     else:
-        known[parent] = have + part
+        known[serial] = part
+        sweep.nodes[serial] = parent
 
 
 def _general(node, bar, sweep):
     """The pullback that serves every sweep."""
-    is_owned = node in sweep.own
+    is_owned = node.serial in sweep.own
     if type(bar) is not ndarray:
         bar, is_owned = np.float64(bar), False
         if node.shape and node.pull not in UNIFORM:
@@ -160,29 +174,38 @@ def _reduced(part, shape, parent):
     return part * (math.prod(shape) / max(1, math.prod(parent.shape)))
 
 
+# --- The steps: each returns what its first parent gets, if it has not added that itself ----------
+
+
 def _scaled(node, bar, sweep):
-    shape = node.shape
-    for parent, c in zip(node.parents, node.data):  # noqa: B905
-        part = bar if parent.shape == shape else _reduced(bar, shape, parent)
-        _add(sweep, parent, part if c == 1.0 else -part if c == -1.0 else part * c)
+    parents, data = node.parents, node.data
+    if len(data) == 1:
+        return _scaled_for(parents[0], data[0], bar, node.shape)
+    for parent, c in zip(parents, data):  # noqa: B905
+        _add(sweep, parent, _scaled_for(parent, c, bar, node.shape))
+
+
+def _scaled_for(parent, c, bar, shape):
+    part = bar if parent.shape == shape else _reduced(bar, shape, parent)
+    return part if c == 1.0 else -part if c == -1.0 else part * c
 
 
 def _multiplied(node, bar, sweep):
     b, a = node.data
     if _is_large(bar, a):
         return _general(node, bar, sweep)
-    t, u = node.parents
-    _add(sweep, t, b * bar)
-    _add(sweep, u, a * bar)
+    _add(sweep, node.parents[1], a * bar)
+    return b * bar
 
 
 def _times(node, bar, sweep):
-    factors, _ = node.data
+    factors = node.data[0]
     shape = node.shape
-    if type(bar) is not ndarray and shape and any(f.shape != shape for f in factors):
-        bar = sweep.full(np.float64(bar), node)
-    elif _is_large(bar, factors[0]):
-        return _general(node, bar, sweep)
+    if type(bar) is not ndarray:
+        if shape and any(f.shape != shape for f in factors):
+            bar = sweep.full(np.float64(bar), node)
+        elif _is_large(bar, factors[0]):
+            return _general(node, bar, sweep)
     for parent, factor in zip(node.parents, factors):  # noqa: B905
         if parent.shape == shape:
             part = factor * bar
@@ -196,14 +219,12 @@ def _times(node, bar, sweep):
 def _unary(node, bar, sweep):
     rule, x, y = node.data
     if rule.quick is not None and not _is_large(bar, y):
-        part = rule.quick.small(bar, x, y)
-    elif type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
+        return rule.quick.small(bar, x, y)
+    if type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
         part = np.empty((1, x.size))
         rule.kernel(x.reshape(-1), y.reshape(-1), bar.reshape(1, -1), part)
-        part = part.reshape(node.shape)
-    else:
-        return _general(node, bar, sweep)
-    _add(sweep, node.parents[0], part)
+        return part.reshape(node.shape)
+    return _general(node, bar, sweep)
 
 
 def _elementwise(node, bar, sweep):
@@ -225,33 +246,29 @@ def _elementwise(node, bar, sweep):
 
 
 def _part(node, bar, sweep):
-    (parent,) = node.parents
-    key = node.data
+    parent = node.parents[0]
+    serial = parent.serial
     known, own = sweep.known, sweep.own
-    have = known.get(parent)
-    if have is None:
-        whole = known[parent] = np.zeros(parent.shape)
-        whole[key] = bar
-        own.add(parent)
-        heappush(sweep.heap, (-parent.serial, parent))
-    elif parent in own:
-        if node.shape:
-            view = have[key]
-            view += bar
-        else:
-            have[key] += bar
-    else:
+    have = known.get(serial)
+    if have is None or serial not in own:
         whole = np.zeros(parent.shape)
-        whole[key] = bar
-        whole += have
-        known[parent] = whole
-        own.add(parent)
+        whole[node.data] = bar
+        own.add(serial)
+        if have is not None:
+            np.add(whole, have, whole)
+        known[serial] = whole
+        sweep.nodes[serial] = parent
+    elif node.shape:
+        view = have[node.data]
+        np.add(view, bar, view)
+    else:
+        have[node.data] += bar
 
 
 def _view(node, bar, sweep):
-    (parent,) = node.parents
+    parent = node.parents[0]
     shape = parent.shape
-    if parent in sweep.known or type(bar) is not ndarray or bar.size != math.prod(shape):
+    if parent.serial in sweep.known or type(bar) is not ndarray or bar.size != math.prod(shape):
         return _general(node, bar, sweep)
     whole = np.empty(shape)
     seen = node.data(whole[None])
@@ -262,13 +279,11 @@ def _view(node, bar, sweep):
 
 
 def _reshaped(node, bar, sweep):
-    (parent,) = node.parents
-    _add(sweep, parent, bar.reshape(parent.shape) if type(bar) is ndarray else bar)
+    return bar.reshape(node.parents[0].shape) if type(bar) is ndarray else bar
 
 
 def _broadcast(node, bar, sweep):
-    (parent,) = node.parents
-    _add(sweep, parent, _reduced(bar, node.shape, parent))
+    return _reduced(bar, node.shape, node.parents[0])
 
 
 def _parts(node, bar, sweep):
@@ -278,26 +293,23 @@ def _parts(node, bar, sweep):
 
 
 def _spread(node, bar, sweep):
-    (parent,) = node.parents
     if type(bar) is not ndarray:
-        _add(sweep, parent, bar)
-        return
-    shape, axes = parent.shape, node.data
+        return bar
+    shape, axes = node.parents[0].shape, node.data
     if 8 * math.prod(shape) >= LARGE:
         return _general(node, bar, sweep)
     ndim = len(shape)
     if bar.ndim < ndim:
-        kept = [1 if i - ndim in axes else n for i, n in enumerate(shape)]
-        bar = bar.reshape(kept)
+        bar = bar.reshape([1 if i - ndim in axes else n for i, n in enumerate(shape)])
     whole = np.empty(shape)
     whole[...] = bar
-    _add(sweep, parent, whole)
+    return whole
 
 
 def _running_sum(node, bar, sweep):
     if type(bar) is not ndarray or bar.ndim != 1:
         return _general(node, bar, sweep)
-    _add(sweep, node.parents[0], np.add.accumulate(bar[::-1])[::-1])
+    return np.add.accumulate(bar[::-1])[::-1]
 
 
 def _product(node, bar, sweep):
@@ -308,10 +320,9 @@ def _product(node, bar, sweep):
         return _general(node, bar, sweep)
     if node.shape and type(bar) is not ndarray:
         bar = sweep.full(np.float64(bar), node)
-    if t is not None:
-        _add(sweep, t, steps[0](bar, b))
     if u is not None:
         _add(sweep, u, steps[1](bar, a))
+    return None if t is None else steps[0](bar, b)
 
 
 # By the numbers of dimensions: the cotangents of both operands.

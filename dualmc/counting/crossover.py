@@ -171,7 +171,7 @@ def crossover(
         Numbers of inputs and of outputs; every pair is measured.
     seconds : float, optional
         About how long the measurements may take in all, beside what calling each function once in
-        either mode takes.
+        either mode takes, and beside what `compare` too measures once on every machine.
 
     Returns
     -------
@@ -242,5 +242,5 @@ def _measured(request: Request, seconds: float) -> Cell:
     tape = recorded(request)
     n, m = sum(request.sizes), math.prod(tape.value.shape)
     forward, reverse, is_extrapolated = contest(request, tape, n, m, seconds)
-    times = predict.seconds(tape.order, tape.inputs)
+    times = predict.seconds(tape.order, tape.inputs, predict.measured_costs())
     return Cell(n, m, forward, reverse, is_extrapolated, times["forward"], times["reverse"])

@@ -1,10 +1,10 @@
 """How long each mode should take, from what it does on the recorded graph.
 
 The work of a mode is counted in units: calls, steps, numbers written, multiplications inside matrix
-products.  `SECONDS` says what one unit costs on one machine; only the ratios decide which mode is
-predicted to win, and ``bench/forward_vs_reverse.py`` measures how often that is right.  Not
-modelled are caches (a number costs the same wherever it lies), the formulas of single functions
-(all cost what an exponential does) and threads.
+products.  `measured_costs` says what one unit of each kind costs on this machine; only the ratios
+decide which mode is predicted to win, and ``bench/forward_vs_reverse.py`` measures how often that
+is right.  Not modelled are caches (a number costs the same wherever it lies), the formulas of
+single functions (all cost what an exponential does) and threads.
 """
 
 import math
@@ -19,37 +19,44 @@ from dualmc.counting.work import size_of, width
 from dualmc.passes.reverse_pass import ROWS_BUDGET
 from dualmc.tangents.dense_tangent import DENSE_INPUTS, MEMORY_BUDGET, is_wide
 
-# Rounded from two runs of ``bench/fit_costs.py``, which measures some 230 cells (function, n, m) in
-# all modes and fits these numbers to the times; on an AMD EPYC core with OpenBLAS on one thread.
-# Those of calls and steps are the times of cells with few numbers, the others those of large ones.
+# Of one machine, an AMD EPYC core with OpenBLAS on one thread.  `calibration` measures these units
+# where `compare` runs; what its times do not tell stays in proportion to these.
 SECONDS = {
     # Around f, and per step whatever the size of its arrays.
-    "forward call": 5e-5,
-    "forward step": 1.4e-5,
-    "element-wise step": 6.5e-6,
-    "merging step": 1.8e-5,  # in addition, where tangents of several operands meet
-    "reverse call": 4e-5,
-    "recorded step": 3.5e-6,
-    "swept step": 9e-6,
+    "forward call": 9.7e-5,
+    "forward step": 9e-6,
+    "element-wise step": 6.2e-7,
+    "merging step": 1.4e-6,  # in addition, where tangents of several operands meet
+    "reverse call": 1e-4,
+    "recorded step": 1.1e-6,
+    "swept step": 1.5e-6,  # one row at a time
+    "step of rows": 4.7e-6,
     # Per number: one of f or kept on the tape, in addition one of a function and its partial, a
     # derivative written, one copied across the memory's order, an entry of the Jacobian.
-    "value": 4e-10,
-    "function value": 3e-8,
-    "number": 8e-10,
-    "transposed number": 3e-9,
-    "entry": 5e-10,
+    "value": 1.6e-10,
+    "function value": 7.5e-9,
+    "number": 9.3e-10,
+    "transposed number": 8.9e-10,
+    "entry": 8.2e-10,
     # Per slot of a sparse tangent, its column and its coefficient; where slots are sorted together.
-    "slot": 1e-9,
-    "merged slot": 3.5e-9,
+    "slot": 1.4e-9,
+    "merged slot": 2.5e-9,
     # Per multiplication inside a product of matrices, or of a matrix and a vector.
-    "product": 4e-11,
-    "vector product": 6e-10,
+    "product": 7e-11,
+    "vector product": 4.4e-10,
 }
 
 
-def cost(units):
+def measured_costs():
+    """Seconds of one unit of each kind, of the names of `SECONDS`, on this machine."""
+    from dualmc.counting import calibration  # met by those who ask, not by every import
+
+    return calibration.costs()
+
+
+def cost(units, costs=SECONDS):
     """Seconds of so many units of each kind."""
-    return sum(SECONDS[name] * count for name, count in units.items())
+    return sum(costs[name] * count for name, count in units.items())
 
 
 # --- Units of each mode --------------------------------------------------------------------------
@@ -80,7 +87,7 @@ def reverse_units(order, m, chunk):
         {
             "reverse call": 1,
             "recorded step": len(steps),
-            "swept step": sweeps * len(steps),
+            "swept step" if chunk == 1 else "step of rows": sweeps * len(steps),
             "value": costs.tape_bytes(order) // 8,
             "entry": m * sum(size_of(node) for node in order if not node.pull),
         }
@@ -202,20 +209,20 @@ def _handed_out(output, n):
 # --- Seconds -------------------------------------------------------------------------------------
 
 
-def forward(order, n, chunk):
+def forward(order, n, chunk, costs=SECONDS):
     """Seconds of forward mode by dense tangents, `chunk` columns at a time."""
-    return cost(forward_units(order, n, chunk))
+    return cost(forward_units(order, n, chunk), costs)
 
 
-def reverse(order, m, chunk):
+def reverse(order, m, chunk, costs=SECONDS):
     """Seconds of reverse mode, `chunk` rows per sweep."""
-    return cost(reverse_units(order, m, chunk))
+    return cost(reverse_units(order, m, chunk), costs)
 
 
-def structured(order, inputs):
+def structured(order, inputs, costs=SECONDS):
     """Seconds of `jacobian_fwd`; None where the nonzeros cannot be counted."""
     units = structured_units(order, inputs)
-    return None if units is None else cost(units)
+    return None if units is None else cost(units, costs)
 
 
 def rows_per_sweep(order):
@@ -223,11 +230,12 @@ def rows_per_sweep(order):
     return max(1, ROWS_BUDGET // max(1, *(size_of(v) * v.dtype.itemsize for v in order)))
 
 
-def seconds(order, inputs, chunk=None):
+def seconds(order, inputs, costs=SECONDS, chunk=None):
     """Predicted seconds of `jacobian_fwd` and `jacobian_rev`, the latter `chunk` rows at a time."""
     n = sum(size_of(var) for var in inputs)
     m = size_of(order[0])
-    best = structured(order, inputs)
+    best = structured(order, inputs, costs)
     if best is None:
-        best = forward(order, n, n)
-    return {"forward": best, "reverse": reverse(order, m, chunk or min(m, rows_per_sweep(order)))}
+        best = forward(order, n, n, costs)
+    chunk = chunk or min(m, rows_per_sweep(order))
+    return {"forward": best, "reverse": reverse(order, m, chunk, costs)}

@@ -50,6 +50,7 @@ class Dual:
         "_kept",
         "_square",  # set by `choices.py` alone
         "pythons",  # set of a float of Python's: whether it raises (`steps/floats.py`)
+        "_signature",  # see `signatures.py`; None after every change
         "__weakref__",
     )
     __array_priority__ = 1000.0
@@ -62,6 +63,7 @@ class Dual:
         self._view = None
         self._writes = 0
         self._owned = self._kept = False
+        self._signature = None
 
     # --- what it holds ---------------------------------------------------------------------------
 
@@ -78,6 +80,7 @@ class Dual:
     def replace_primal(self, primal):
         """The same memory, now with the tangents of an outer call, as `primal`."""
         self._primal = primal
+        self._signature = None
 
     def release(self):
         """Before a write: leave memory that a tape has kept to the tape."""
@@ -102,6 +105,7 @@ class Dual:
             return self._tangent
         if view.seen != view.root._writes:
             self._tangent = view.derive(self._primal.shape)
+            self._signature = None
             view.seen = view.root._writes
         return self._tangent
 
@@ -275,6 +279,7 @@ def make(primal, tangent, level, view=None):
     out._writes = 0
     out._owned = False
     out._kept = False
+    out._signature = None
     return out
 
 

@@ -20,13 +20,16 @@ _serials = itertools.count(1)
 
 
 class Level:
-    """One differentiation with respect to `n` seeded inputs (or the columns of one chunk)."""
+    """One differentiation with respect to `n` seeded inputs (or the columns of one chunk).
+
+    As a block it is the innermost level, closed on the way out whatever happens inside.
+    """
 
     __slots__ = ("serial", "n", "open", "lost", "records", "constants", "loans",
                  "structures", "kinked", "chosen", "starts_sparse", "refusals",
                  "chunk", "texts", "floats", "sites", "is_suspect")  # fmt: skip
 
-    def __init__(self, n, serial=None, records=False):
+    def __init__(self, n, records=False, serial=None):
         self.serial = next(_serials) if serial is None else serial
         self.n = n
         self.open = True
@@ -46,6 +49,15 @@ class Level:
         self.loans = None  # arrays without tangent that other libraries may hold
         # What steps make of columns; hand-made Duals (serial 0) live on, and keep nothing.
         self.structures = structure.NOTHING if records or serial == 0 else structure.of(n)
+
+    def __enter__(self):
+        stack.levels.append(self)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.open = False
+        self.structures.latest = None
+        stack.levels.remove(self)
 
     def __repr__(self):
         return f"<Level {self.serial}, n={self.n}>"
@@ -69,23 +81,7 @@ class Level:
                 )
 
 
-class open_level:
-    """A new innermost level, closed on the way out whatever happens inside."""
-
-    __slots__ = ("level",)
-
-    def __init__(self, n, records=False):
-        self.level = Level(n, records=records)
-
-    def __enter__(self):
-        stack.levels.append(self.level)
-        return self.level
-
-    def __exit__(self, kind, error, traceback):
-        level = self.level
-        level.open = False
-        level.structures.latest = None
-        stack.levels.remove(level)
+open_level = Level  # as the head of a block
 
 
 @contextmanager

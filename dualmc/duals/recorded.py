@@ -34,6 +34,7 @@ def recorded(y, level, pull, parents, data, is_kept=False):
     out._writes = 0
     out._owned = False
     out._kept = is_kept
+    out._signature = None
     return out
 
 

@@ -174,6 +174,7 @@ def _write_tangent(dual, key, t):
     )
     root._owned = True
     root._writes += 1
+    root._signature = None
 
 
 def _fit(t, shape):
@@ -209,6 +210,7 @@ def assign(dual, result):
         dual._tangent = None if t is None else t.astype(dual.dtype)
         dual._owned = False
         dual._writes += 1
+        dual._signature = None
     else:
         _write_tangent(dual, ..., t)
     return dual

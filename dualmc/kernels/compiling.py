@@ -21,6 +21,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 HAS_COMPILER = not numba.config.DISABLE_JIT
 # Kernels made of a rule, by function and argument: see `stamped.py`.
 STAMPED: dict = {}
+# What holds kernels entered by `entry`, to be cleared where launches are counted.
+ENTERED: list = []
 
 
 def compiled(function):
@@ -74,6 +76,7 @@ def counted(*caches):
             launches[name] += 1
             return kernel(*args)
 
+        launch.entry = lambda types: counting(name, _entry(kernel, types))
         return launch
 
     loops = [(scope, name, scope[name]) for scope, name in _loops]
@@ -82,6 +85,7 @@ def counted(*caches):
         scope[name] = counting(name, loop)
     for key, kernel in stamped.items():
         STAMPED[key] = counting(kernel.__name__, kernel)
+    caches = (*caches, *ENTERED)
     for cache in caches:
         cache.clear()
     try:
@@ -103,4 +107,34 @@ def on_first_call(function):
         dispatcher = function.__globals__[function.__name__] = compiled(function)
         return dispatcher(*args)
 
+    def entry(types):
+        dispatcher = function.__globals__[function.__name__]
+        if dispatcher is first_call:
+            dispatcher = function.__globals__[function.__name__] = compiled(function)
+        return _entry(dispatcher, types)
+
+    first_call.entry = entry
     return first_call
+
+
+def entry(kernel, *kinds):
+    """`kernel` for arguments of certain `kinds` alone, without what Numba does to tell them.
+
+    A kind is the number of axes of a C-contiguous float64 array, or a NumPy dtype for a number.
+    Nothing is checked: an array of other axes, dtype or layout would be read as if it were such.
+    """
+    return _entry(kernel, tuple(map(_type_of, kinds)))
+
+
+def _type_of(kind):
+    if type(kind) is int:
+        return numba.types.Array(numba.types.float64, kind, "C")
+    return numba.from_dtype(np.dtype(kind))
+
+
+def _entry(kernel, types):
+    if not HAS_COMPILER:
+        return kernel
+    if not hasattr(kernel, "compile"):
+        return kernel.entry(types)
+    return unwatched(kernel.compile)(types)

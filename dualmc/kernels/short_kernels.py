@@ -12,8 +12,8 @@ from dualmc.kernels.compiling import on_first_call
 
 
 @on_first_call
-def sum_middle(block, scale, factor, out):
-    """``out[s, i, l] = factor * sum_j scale[i, j, l] * block[s, i, j, l]``."""
+def sum_middle(block, scale, out):
+    """``out[s, i, l] = sum_j scale[i, j, l] * block[s, i, j, l]``."""
     length = block.shape[2]
     for s in range(block.shape[0]):
         for i in range(block.shape[1]):
@@ -25,22 +25,20 @@ def sum_middle(block, scale, factor, out):
                     for j in range(start, min(start + 256, length)):
                         part += block[s, i, j, 0] * scale[i, j, 0]
                     total += part
-                out[s, i, 0] = total * factor
+                out[s, i, 0] = total
             else:
                 for n in range(block.shape[3]):
                     out[s, i, n] = 0.0
                 for j in range(length):
                     for n in range(block.shape[3]):
                         out[s, i, n] += block[s, i, j, n] * scale[i, j, n]
-                for n in range(block.shape[3]):
-                    out[s, i, n] *= factor
             for n in range(block.shape[3]):
                 if not np.isfinite(out[s, i, n]):  # some zero may have met an infinity
                     total = 0.0
                     for j in range(length):
                         c = block[s, i, j, n]
                         total += c if c == 0 else c * scale[i, j, n]
-                    out[s, i, n] = total * factor
+                    out[s, i, n] = total
 
 
 @on_first_call
@@ -116,15 +114,15 @@ def chosen_mean(x, y, block, scale, out):
 
 
 @on_first_call
-def scatter_middle(col, coef, factor, block):
-    """``block[col[s, i, j, l], i, l] += factor * coef[s, i, j, l]``, a sum over j."""
+def scatter_middle(col, coef, block):
+    """``block[col[s, i, j, l], i, l] += coef[s, i, j, l]``, a sum over j."""
     for s in range(col.shape[0]):
         for i in range(col.shape[1]):
             for j in range(col.shape[2]):
                 for n in range(col.shape[3]):
                     c = col[s, i, j, n]
                     if c >= 0:
-                        block[c, i, n] += factor * coef[s, i, j, n]
+                        block[c, i, n] += coef[s, i, j, n]
 
 
 @on_first_call
@@ -139,7 +137,7 @@ def running_slots(col, coef, rows):
 
 
 @on_first_call
-def compact_middle(coef, order, target, factor, out):
+def compact_middle(coef, order, target, out):
     """`slot_kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
     length, after = coef.shape[2], coef.shape[3]
     for s in range(out.shape[0]):
@@ -153,7 +151,7 @@ def compact_middle(coef, order, target, factor, out):
                 t = target[r, e]
                 if t >= 0:
                     s, j = divmod(order[r, e], length)
-                    out[t, i, n] += factor * coef[s, i, j, n]
+                    out[t, i, n] += coef[s, i, j, n]
 
 
 @on_first_call

@@ -230,15 +230,6 @@ def scatter_dense(col, coef, block):
 
 
 @on_first_call
-def scatter_sum(col, coef, segment, block):
-    """``block[col[s, i], segment[i]] += coef[s, i]``: a sum over elements, dense in columns."""
-    for s in range(col.shape[0]):
-        for i in range(col.shape[1]):
-            if col[s, i] >= 0:
-                block[col[s, i], segment[i]] += coef[s, i]
-
-
-@on_first_call
 def scatter_product(col, coef, matrix, block, is_constant):
     """``block[col[s, i, j], i, :] += coef[s, i, j] * matrix[j, :]``: seeds scale its rows."""
     for s in range(col.shape[0]):

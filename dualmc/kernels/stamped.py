@@ -36,13 +36,20 @@ for _name, _helper in list(vars(table).items()):
         register_jitable(error_model="numpy")(_helper)
 
 
-# --- Templates: `p`, `p0`, `p1` are the jitted partials of the rule stamped in ------------------
+# --- Templates: `p`, `p0`, `p1` are the jitted partials of the rule stamped in -------------------
+#
+# `chooses` says that the function returns one of its arguments: a partial of 0 then says that it is
+# the other one, so that not even an infinite derivative counts.  Arrays may have any axes; one that
+# has a step may be a number, repeated where the step is 0.
 
 
 def _one(x, y, coef, out):
-    for i in range(x.size):
+    size, w = x.size, coef.shape[0]
+    x, y = x.reshape(size), y.reshape(size)
+    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    for i in range(size):
         d = p(x[i], y[i])  # noqa: F821
-        for s in range(coef.shape[0]):
+        for s in range(w):
             c = coef[s, i]
             out[s, i] = c if c == 0 else c * d
 
@@ -56,57 +63,69 @@ def _number_of_two(a, b, y):
 
 
 def _two(a, step_a, b, step_b, y, coef, out):
-    for i in range(y.size):
+    size, w = y.size, coef.shape[0]
+    a, b, y = a.reshape(a.size), b.reshape(b.size), y.reshape(size)
+    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    for i in range(size):
         d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
-        for s in range(coef.shape[0]):
+        for s in range(w):
             c = coef[s, i]
-            out[s, i] = c if c == 0 else c * d
+            if c != 0:
+                c = 0 if chooses and d == 0 else c * d  # noqa: F821
+            out[s, i] = c
+
+
+def _with_number(x, number, y, coef, out):
+    size, w = y.size, coef.shape[0]
+    x, y = x.reshape(size), y.reshape(size)
+    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    for i in range(size):
+        d = p(x[i], number, y[i])  # noqa: F821
+        for s in range(w):
+            c = coef[s, i]
+            if c != 0:
+                c = 0 if chooses and d == 0 else c * d  # noqa: F821
+            out[s, i] = c
+
+
+def _number_with(number, x, y, coef, out):
+    size, w = y.size, coef.shape[0]
+    x, y = x.reshape(size), y.reshape(size)
+    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    for i in range(size):
+        d = p(number, x[i], y[i])  # noqa: F821
+        for s in range(w):
+            c = coef[s, i]
+            if c != 0:
+                c = 0 if chooses and d == 0 else c * d  # noqa: F821
+            out[s, i] = c
 
 
 def _both(a, step_a, b, step_b, y, coef_a, coef_b, out):
-    for i in range(y.size):
+    size, w = y.size, coef_a.shape[0]
+    a, b, y = a.reshape(a.size), b.reshape(b.size), y.reshape(size)
+    coef_a, coef_b = coef_a.reshape((w, size)), coef_b.reshape((w, size))
+    out = out.reshape((w, size))
+    for i in range(size):
         u = a[i * step_a]
         v = b[i * step_b]
         d = p0(u, v, y[i])  # noqa: F821
         e = p1(u, v, y[i])  # noqa: F821
-        for s in range(coef_a.shape[0]):
+        for s in range(w):
             c = coef_a[s, i]
             if c != 0:
-                c = c * d
+                c = 0 if chooses and d == 0 else c * d  # noqa: F821
             g = coef_b[s, i]
             if g != 0:
-                g = g * e
+                g = 0 if chooses and e == 0 else g * e  # noqa: F821
             out[s, i] = c + g
 
 
-def _two_chosen(a, step_a, b, step_b, y, coef, out):
-    # Of a function that returns one of its arguments: 0 where it is the other one.
-    for i in range(y.size):
-        d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
-        for s in range(coef.shape[0]):
-            c = coef[s, i]
-            out[s, i] = 0 if c == 0 or d == 0 else c * d
-
-
-def _both_chosen(a, step_a, b, step_b, y, coef_a, coef_b, out):
-    for i in range(y.size):
-        u = a[i * step_a]
-        v = b[i * step_b]
-        d = p0(u, v, y[i])  # noqa: F821
-        e = p1(u, v, y[i])  # noqa: F821
-        for s in range(coef_a.shape[0]):
-            c = coef_a[s, i]
-            c = 0 if c == 0 or d == 0 else c * d
-            g = coef_b[s, i]
-            g = 0 if g == 0 or e == 0 else g * e
-            out[s, i] = c + g
-
-
-def _stamp(template, name, **partials):
+def _stamp(template, name, chooses=False, **partials):
     jitted = {key: numba.njit(**OPTIONS)(text_of(p)) for key, p in partials.items()}
     name = f"{template.__name__}_{name}_{_DIGEST}"
     code = template.__code__.replace(co_name=name, co_qualname=name)
-    copy = FunctionType(code, {"range": range, **jitted}, name)
+    copy = FunctionType(code, {"range": range, "chooses": chooses, **jitted}, name)
     copy.__module__ = __name__
     return compiled(copy)
 
@@ -120,48 +139,45 @@ def _partial_function(partial):
 
 def push_one(function, partial):
     """Kernel ``(x, y, coef, out)``: ``out = partial(x, y) * coef`` per slot."""
-    kernel = STAMPED.get((function, "one"))
-    if kernel is None:
-        kernel = STAMPED[function, "one"] = _stamp(_one, function.__name__, p=partial)
-    return kernel
+    return _stamped(_one, function, "", p=partial)
 
 
 def push_two(function, argnum, partial, variant=""):
     """Kernel ``(a, step_a, b, step_b, y, coef, out)`` for one active argument of two."""
-    key = (function, argnum, variant)
-    kernel = STAMPED.get(key)
-    if kernel is None:
-        name = f"{function.__name__}_{argnum}{variant}"
-        template = _two_chosen if table.chooses(function) else _two
-        kernel = STAMPED[key] = _stamp(template, name, p=partial)
-    return kernel
+    return _stamped(_two, function, f"{argnum}{variant}", p=partial)
+
+
+def push_beside_number(function, argnum, partial, variant=""):
+    """Kernel ``(x, number, y, coef, out)`` for argument 0 beside a number, or for argument 1.
+
+    Then it is ``(number, x, y, coef, out)``.
+    """
+    template = _number_with if argnum else _with_number
+    return _stamped(template, function, f"{argnum}{variant}_number", p=partial)
 
 
 def push_both(function, partials):
     """Kernel ``(a, step_a, b, step_b, y, coef_a, coef_b, out)`` for two active arguments."""
-    kernel = STAMPED.get((function, "both"))
-    if kernel is None:
-        p0, p1 = map(_partial_function, partials)
-        template = _both_chosen if table.chooses(function) else _both
-        kernel = STAMPED[function, "both"] = _stamp(template, function.__name__, p0=p0, p1=p1)
-    return kernel
+    p0, p1 = map(_partial_function, partials)
+    return _stamped(_both, function, "", p0=p0, p1=p1)
 
 
 def partial_of_one(function, partial):
     """``partial(x, y)`` of numbers, for a function of one argument."""
-    kernel = STAMPED.get((function, "number"))
-    if kernel is None:
-        kernel = _stamp(_number, function.__name__, p=partial)
-        STAMPED[function, "number"] = kernel
-    return kernel
+    return _stamped(_number, function, "", p=partial)
 
 
 def partial_of_two(function, argnum, partial):
     """``partial(a, b, y)`` of numbers, for argument `argnum` of two."""
-    kernel = STAMPED.get((function, argnum, "number"))
+    return _stamped(_number_of_two, function, str(argnum), p=partial)
+
+
+def _stamped(template, function, variant, **partials):
+    key = function, template, variant
+    kernel = STAMPED.get(key)
     if kernel is None:
-        kernel = _stamp(_number_of_two, f"{function.__name__}_{argnum}", p=partial)
-        STAMPED[function, argnum, "number"] = kernel
+        name = f"{function.__name__}_{variant}" if variant else function.__name__
+        kernel = STAMPED[key] = _stamp(template, name, table.chooses(function), **partials)
     return kernel
 
 
@@ -190,21 +206,58 @@ def scaled_columns(block, factor, out):
 
 @on_first_call
 def multiply_constant(coef, factor, out):
-    """The same for a constant factor, whose exact zeros give zeros too."""
+    """The same for a constant factor, whose exact zeros give zeros too; whether it has any."""
+    w = coef.shape[0]
+    size = 0 if w == 0 else coef.size // w
+    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    factor = factor.reshape(factor.size)
     step = 1 if factor.size > 1 else 0
-    for s in range(coef.shape[0]):
-        for i in range(coef.shape[1]):
+    has_zero = False
+    for s in range(w):
+        for i in range(size):
             c = coef[s, i]
             f = factor[i * step]
+            has_zero |= f == 0
             out[s, i] = 0 if c == 0 or f == 0 else c * f
+    return has_zero
 
 
 @on_first_call
 def multiply_number(coef, number, out):
-    """``out[i] = coef[i] * number`` likewise, for contiguous vectors and one constant number."""
+    """``out[i] = coef[i] * number`` likewise, for one constant number."""
+    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
     for i in range(coef.size):
         c = coef[i]
         out[i] = 0 if c == 0 or number == 0 else c * number
+
+
+@on_first_call
+def divide_by_number(coef, number, out):
+    """``out[i] = coef[i] * (1 / number)`` with the strong zero."""
+    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
+    factor = 1.0 / number
+    for i in range(coef.size):
+        c = coef[i]
+        out[i] = c if c == 0 else c * factor
+
+
+@on_first_call
+def times_number(coef, number, out):
+    """``out[i] = coef[i] * number`` with the strong zero, for a partial."""
+    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
+    for i in range(coef.size):
+        c = coef[i]
+        out[i] = c if c == 0 else c * number
+
+
+@on_first_call
+def total(coef, other, sign, out):
+    """``out[i] = coef[i] + sign * other[i]``."""
+    coef, other = coef.reshape(coef.size), other.reshape(coef.size)
+    out = out.reshape(coef.size)
+    for i in range(coef.size):
+        g = other[i]
+        out[i] = coef[i] + (g if g == 0 else sign * g)
 
 
 @on_first_call

@@ -1,6 +1,7 @@
 """Forward mode: f called on Duals, once for all columns of the Jacobian or once per chunk of them.
 
-`passes` makes the columns of a Jacobian, `along` one directional derivative.
+`passes` makes the columns of a Jacobian, `whole` those of a call without options in fewer steps,
+`along` one directional derivative.
 """
 
 import itertools
@@ -10,11 +11,13 @@ from numba.core.registry import CPUDispatcher
 
 from dualmc.calls import options, room, seeds
 from dualmc.calls.calling import call_f, called
+from dualmc.calls.inputs import FLOAT64
 from dualmc.calls.outputs import Piece, as_output, scalar
+from dualmc.calls.request import Request
 from dualmc.duals import choices, levels
-from dualmc.duals.levels import open_level
+from dualmc.duals.levels import Level, open_level
 from dualmc.kernels import buffers
-from dualmc.tangents.dense_tangent import ChunkNeeded
+from dualmc.tangents.dense_tangent import DENSE_INPUTS, ChunkNeeded
 from dualmc.unchanged import adapt
 
 
@@ -64,6 +67,49 @@ def passes(request, is_sparse=None, begin=0, end=None):
     return first, pieces, first_aux
 
 
+def whole(caller, f, args, x):
+    """The value of f and its Jacobian by `x`, the float64 array that is the first of `args`.
+
+    What `passes` makes of a call without options, from one call of f; where its columns pass the
+    memory budget, how many do not.
+    """
+    n = x.size
+    is_sparse = n > DENSE_INPUTS
+    here = levels.stack.levels
+    while True:
+        level = Level(n)
+        here.append(level)
+        try:
+            try:
+                dual = seeds.seed(x, level, 0, is_sparse)
+                if not x.shape:
+                    dual = seeds.as_given(dual, args[0])
+                out = as_output(call_f(f, (dual, *args[1:]), level), caller)
+                piece = Piece(out, level, FLOAT64)
+                y, J = piece.primal, piece.columns()
+            finally:
+                level.open = False
+                level.structures.latest = None
+                here.remove(level)
+            if level.kinked or level.chosen:
+                request = Request(caller, f, args, 0, None, False, "numerator", False)
+                found = _looked_again((y, J, None), level, request, 0, n, is_sparse)
+                if type(found) is int:
+                    return found
+                y, J, _ = found
+            break
+        except adapt.Restart:
+            continue
+        except ChunkNeeded as need:
+            if need.level is not level:
+                raise
+            return min(need.columns, n - 1)
+    buffers.trim()
+    if x.ndim != 1:
+        J = J.reshape(y.shape + x.shape)
+    return scalar(y), J
+
+
 def _of_compiled(request, begin, end):
     from dualmc.compiled import calling
 
@@ -97,12 +143,18 @@ def _pass(request, start, width, is_sparse, looks_again=True):
             return min(need.columns, width - 1)
     found = piece.primal, columns, aux
     if looks_again and (level.kinked or level.chosen):
-        is_varied = choices.again(level)
-        if is_varied is not None:
-            with choices.looking(is_varied):
-                other = _pass(request, start, width, is_sparse, False)
-            return _agreed(found, other, is_varied)
+        return _looked_again(found, level, request, start, width, is_sparse)
     return found
+
+
+def _looked_again(found, level, *of_pass):
+    """What `_pass` returns, `found` at one look, where another may be needed."""
+    is_varied = choices.again(level)
+    if is_varied is None:
+        return found
+    with choices.looking(is_varied):
+        other = _pass(*of_pass, False)
+    return _agreed(found, other, is_varied)
 
 
 def _agreed(found, other, is_varied):

@@ -167,7 +167,10 @@ def swept(request):
     y = tape.value
     dtype = y.dtype if y.dtype.kind in "fc" else np.result_type(*(x.dtype for x in request.xs))
     n, m = sum(request.sizes), math.prod(y.shape)
-    if not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
+    if m == 1 and y.dtype.kind != "c":
+        rows = [np.reshape(bar, (1, -1)).astype(dtype, copy=False) for bar in tape.gradients()]
+        parts = [sparse_rows(request, r) if request.sparse else r for r in rows]
+    elif not (tape.order or tape.other and tape.other.order) or m == 0 or n == 0:
         rows = [np.zeros((m, size), dtype) for size in request.sizes]
         parts = [sparse_rows(request, r) if request.sparse else r for r in rows]
     else:

@@ -1,26 +1,29 @@
-"""What a prepared function calls where it has no machine code: by the name of the derivative."""
+"""What a prepared function calls where it has no machine code: by the name of the derivative.
+
+These run f, whatever answers the verbs' calls otherwise (`calls/repeats.py`).
+"""
 
 from collections.abc import Callable
 from typing import Any
 
-from dualmc.forward import value_and_jacobian_fwd
+from dualmc.forward import jacobian_of
 from dualmc.products import jvp, vjp
-from dualmc.reverse import gradient, value_and_gradient
+from dualmc.reverse import gradient_of
 from dualmc.second import hessian, hvp
 from dualmc.unchanged import adapt
 
 
 def _jacobian(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
-    return value_and_jacobian_fwd(f, *args, **options)
+    return jacobian_of("value_and_jacobian_fwd", f, args, **options)
 
 
 def _gradient(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
-    return value_and_gradient(f, *args, argnums=options["argnums"])
+    return gradient_of("value_and_gradient", f, args, options["argnums"], False)[:2]
 
 
 def _hessian(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
     argnums = options["argnums"]
-    value = gradient(f, *args, argnums=argnums) if with_value else None
+    value = gradient_of("gradient", f, args, argnums, False)[1] if with_value else None
     return value, hessian(f, *args, argnums=argnums, sparse=options["sparse"])
 
 
@@ -51,7 +54,7 @@ def _vjp(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any,
 def _hvp(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
     *inner, v = args
     i = _number(options["argnums"])
-    value = gradient(f, *inner, argnums=i) if with_value else None
+    value = gradient_of("gradient", f, tuple(inner), i, False)[1] if with_value else None
     return value, hvp(_of_one(f, inner, i), inner[i], v)
 
 

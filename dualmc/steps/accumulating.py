@@ -62,6 +62,7 @@ def accumulated(dual, other, sign):
     root._tangent = t
     root._owned = term is not None
     root._writes += 1
+    root._signature = None
     return True
 
 

@@ -26,6 +26,7 @@ def noted(y, *operands):
     if type(y) is Dual and not y._primal.ndim:
         y.level.floats = True
         y.pythons = _raises(operands)
+        y._signature = None
     return y
 
 

@@ -21,6 +21,7 @@ from dualmc.steps.short.vectors import push_binary, push_unary
 from dualmc.tangents.number_tangent import NumberTangent
 
 FLOAT64 = np.dtype(np.float64)
+ndarray = np.ndarray
 BINARY = {
     "add": np.add,
     "sub": np.subtract,
@@ -59,6 +60,18 @@ def _binary(ufunc, function):
     raises = function in floats.RAISING
 
     def method(self, other):
+        signature = self._signature
+        if signature is not None:
+            kind = type(other)
+            if kind is Dual:
+                kind = other._signature
+            elif kind is ndarray:
+                kind = other.shape
+            plan = signature.plans.get((ufunc, kind))
+            if plan is not None:
+                y = plan(self, other)
+                if y is not None:
+                    return y
         short = record_binary if self.level.records else push_binary
         if self.level.floats and hasattr(self, "pythons"):
             kind = type(other)
@@ -78,6 +91,13 @@ def _binary(ufunc, function):
         return y
 
     def reflected(self, other):
+        signature = self._signature
+        if signature is not None:
+            plan = signature.plans.get((type(other), ufunc))
+            if plan is not None:
+                y = plan(other, self)
+                if y is not None:
+                    return y
         short = record_binary if self.level.records else push_binary
         if self.level.floats and hasattr(self, "pythons"):
             if type(other) is float or type(other) is int:

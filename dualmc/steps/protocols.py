@@ -24,6 +24,13 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     try:
         if method == "__call__" and not kwargs:
             if len(inputs) == 1:
+                signature = self._signature
+                if signature is not None:
+                    plan = signature.plans.get(ufunc)
+                    if plan is not None:
+                        y = plan(self)
+                        if y is not None:
+                            return y
                 y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
             elif len(inputs) == 2 and self.level.records:
                 y = record_binary(ufunc, *inputs)
@@ -123,6 +130,11 @@ _NONE = type(None)
 
 
 def _array_function(self, function, types, args, kwargs):
+    planner = registry.PLANNERS.get(function)
+    if planner is not None:
+        y = planner(args, kwargs)
+        if y is not None:
+            return y
     if not self.level.open:
         return ended.called(function, args, kwargs)
     try:

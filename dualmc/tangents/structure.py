@@ -34,7 +34,8 @@ ENTRY = 400
 class Structures:
     """Results by key, with the arrays whose identity the key names."""
 
-    __slots__ = ("found", "held", "named", "budget", "room", "is_full", "spent", "latest")
+    __slots__ = ("found", "held", "named", "budget", "room", "is_full", "spent", "latest",
+                 "signatures")  # fmt: skip
 
     def __init__(self, budget, spent=0):
         self.found = {}
@@ -44,6 +45,7 @@ class Structures:
         self.is_full = False
         self.spent = spent  # how many budgets in a row were not enough
         self.latest = None  # the union met last and its operands, kept or not
+        self.signatures = {}  # of Duals with these columns: `duals/signatures.py`
 
     def keep(self, key, value, owners, *arrays):
         """Remember `value`, made of new `arrays`, for as long as `owners` may be met."""
@@ -67,7 +69,14 @@ class Structures:
         self.is_full = True
         self.found.clear()
         self.named.clear()
+        self.let_go()
         self.room = int(REST * self.budget)
+
+    def let_go(self):
+        """Let go of what plans have kept of the results."""
+        for signature in list(self.signatures.values()):
+            signature.plans.clear()
+        self.signatures.clear()
 
     def moved(self, col, function, key):
         """``function(col)``, where `key` tells what the function does."""
@@ -108,6 +117,8 @@ def of(n):
     if found is not None and not found.is_full:
         return found
     _recent.pop(n, None)
+    if found is not None:
+        found.let_go()
     spent = 0 if found is None else found.spent + 1
     budget = LARGE if spent == AGAIN else BUDGET  # once: what is larger still is not served
     _make_room(budget)
@@ -119,7 +130,9 @@ def _make_room(budget):
     """Let go of what is remembered, the oldest first, so that `budget` more fits in."""
     kept = list(_recent.items())
     while kept and sum(_need(s) for _, s in kept) + budget > TOTAL:
-        _recent.pop(kept.pop(0)[0], None)
+        n, oldest = kept.pop(0)
+        oldest.let_go()
+        _recent.pop(n, None)
 
 
 def _need(structures):
@@ -129,6 +142,8 @@ def _need(structures):
 
 def forget():
     """Let go of all that is remembered."""
+    for structures in _recent.values():
+        structures.let_go()
     _recent.clear()
 
 

@@ -12,6 +12,7 @@ called with Duals: it refuses them loudly, or handles them rightly.
 """
 
 import functools
+import sys
 import types
 
 import numpy as np
@@ -73,10 +74,10 @@ def _entered(f):
     """What to call for `f`, the Python function that it is, if any, and what is around it."""
     kind = type(f)
     if kind is types.FunctionType:
-        if MARK in f.__dict__ or (f.__globals__.get("__name__") or "").startswith("dualmc."):
-            return f, None, ()
         if f not in STANDINS:
-            return f, f, ()
+            return f, f if _is_entered(f) else None, ()
+        if not _is_entered(f):
+            return f, None, ()
     elif kind is types.MethodType:
         function = f.__func__
         if type(function) is types.FunctionType and function not in STANDINS:
@@ -107,6 +108,11 @@ def _entered(f):
     return f, None, ()
 
 
+def _is_entered(f):
+    home = f.__globals__.get("__name__") or ""
+    return MARK not in f.__dict__ and not home.startswith("dualmc.")
+
+
 def _unwrapped(args):
     """The arguments of f, constant sparse matrices as those that look for Duals."""
     for a in args:
@@ -127,51 +133,45 @@ def call(f, args, level, kwargs=_NONE, judge=None):
     Restart
         If it is to be begun again, with what was learned from it.
     """
-    foreign.register()
-    run, function, around = _entered(f)
-    if function is None:
-        return run(*args, **kwargs)
+    if foreign.known != len(sys.modules):
+        foreign.register()
+    around = ()
+    if type(f) is types.FunctionType and f not in STANDINS and _is_entered(f):
+        run = function = f
+    else:
+        run, function, around = _entered(f)
+        if function is None:
+            return run(*args, **kwargs)
     if not plans.PLAIN.issuperset(map(type, args)):
         args = _unwrapped(args)
-    stack, token = levels.stack, exchange.Token()
-    token.level = level
+    stack, token = levels.stack, None
     was_quiet, stack.is_quiet = stack.is_quiet, False
-    problem = seen = swallowed = None
+    problem = seen = None
     try:
         needed = plans.needed(function, (*around, *args) if around else args)
-        exchange.enter(token, needed.exchanges)
+        if needed.exchanges:
+            token = exchange.Token(level)
+            exchange.enter(token, needed.exchanges)
         if level is None:
             return run(*args, **kwargs)
-        if needed.is_known:
-            try:
+        try:
+            if needed.is_known:
                 y = run(*args, **kwargs)
-            except Exception as error:
-                problem = error
-        else:
-            seen = learning.Seen()
-            try:
+            else:
+                seen = learning.Seen()
                 with learning.watching(seen):
                     y = run(*args, **kwargs)
-            except Exception as error:
-                problem = error
-        if level.refusals is not None:
-            swallowed = next((r for r in level.refusals if not r.told), None)
-        if seen is not None or problem is not None or swallowed is not None:
-            try:
-                is_complete = _is_complete(needed, seen or learning.Seen(), problem, swallowed)
-            except Restart:
-                # What was refused inside is begun again too: calls around need not hear of it.
-                for refused in level.refusals or ():
-                    refused.told = True
-                raise
-            if is_complete and not (seen.raised and judge and judge(f, args, level, seen.raised)):
-                needed.is_complete()
-        if problem is not None:
-            raise problem
+        except Exception as error:
+            problem = error
+        if problem is not None or seen is not None or level.refusals is not None:
+            _judge(needed, seen, problem, level, judge and functools.partial(judge, f, args, level))
+            if problem is not None:
+                raise problem
         return y
     finally:
         try:
-            exchange.leave(token)
+            if token is not None:
+                exchange.leave(token)
         except BaseException:  # an interrupt
             exchange.leave(token)
             raise
@@ -181,6 +181,22 @@ def call(f, args, level, kwargs=_NONE, judge=None):
 
 
 callers.CALLS_F.add(call.__code__)
+
+
+def _judge(needed, seen, problem, level, judge):
+    """What is learned from a call of f: that nothing was missing, or to begin it again."""
+    swallowed = next((r for r in level.refusals or () if not r.told), None)
+    if seen is problem is swallowed is None:
+        return
+    try:
+        is_complete = _is_complete(needed, seen or learning.Seen(), problem, swallowed)
+    except Restart:
+        # What was refused inside is begun again too: calls around need not hear of it.
+        for refused in level.refusals or ():
+            refused.told = True
+        raise
+    if is_complete and not (seen.raised and judge and judge(seen.raised)):
+        needed.is_complete()
 
 
 def _is_complete(needed, seen, problem, swallowed):

@@ -40,14 +40,14 @@ SOURCES = {
 OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
 _waiting = dict(SOURCES)  # of which the modules have not been imported yet
 _rows: dict = {}
-_known = 0  # how many modules there were when looked at last
+known = 0  # how many modules there were when looked at last
 
 
 def register():
     """Register the stand-ins for every SciPy module imported so far."""
-    global _known
+    global known
     count = len(sys.modules)
-    if count == _known:
+    if count == known:
         return
     for module, source in list(_waiting.items()):
         found = sys.modules.get(module)
@@ -75,7 +75,7 @@ def register():
         PATCHED.update({"scipy", module, module.rpartition(".")[0]})
         _rows.update(getattr(found, "ROWS", {}))
         table.changed()
-    _known = count
+    known = count
 
 
 def learn(ufunc):

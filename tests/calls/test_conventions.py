@@ -92,6 +92,7 @@ def test_jacobian(row, mode):
     assert np.array_equal(before, x, equal_nan=True)
 
 
+@pytest.mark.table
 @every_mode
 @every_derivative
 def test_among_other_inputs(row, mode):
@@ -113,6 +114,7 @@ def test_error(row, mode):
         MODES[mode](compiled(row.code), number(row))
 
 
+@pytest.mark.table
 @every_derivative
 def test_columns_by_jvp(row):
     x = number(row)
@@ -123,6 +125,7 @@ def test_columns_by_jvp(row):
         assert_equal(J, np.stack(columns, axis=-1))
 
 
+@pytest.mark.table
 @every_derivative
 def test_rows_by_vjp(row):
     J = expected(row, "reverse")
@@ -133,6 +136,7 @@ def test_rows_by_vjp(row):
         assert_equal(J[i], pullback(y_bar))
 
 
+@pytest.mark.table
 @every_derivative
 def test_jacobian_of_what_jvp_returns(row):
     """The primal that leaves an inner level carries the derivative of the outer one."""
@@ -142,6 +146,7 @@ def test_jacobian_of_what_jvp_returns(row):
     assert_equal(expected(row, "forward"), J)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("outer", [dm.value_and_jacobian_fwd, dm.value_and_jacobian_rev])
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @every_derivative
@@ -161,6 +166,7 @@ def test_inside_another_derivative(row, mode, outer):
     assert_equal(J, found)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("inner", ["forward", "reverse"])
 @pytest.mark.parametrize("outer", ["forward", "reverse"])
 @every_second
@@ -170,12 +176,14 @@ def test_second_derivative(row, outer, inner):
     assert_equal(np.asarray(row.second, float), H, rtol=1e-13)
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("row", SECOND, ids=lambda row: row.name)
 def test_first_derivative_of_what_is_derived_again(row, mode):
     assert_equal(np.asarray(row.J, float), MODES[mode](compiled(row.code), number(row)))
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 @every_derivative
 def test_single_precision(row, mode):

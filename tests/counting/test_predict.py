@@ -95,7 +95,7 @@ class TestReverse:
         assert units == {
             "reverse call": 1,
             "recorded step": 2,
-            "swept step": 2,
+            "step of rows": 2,
             "function value": 40,
             "number": 20 * (20 + 40),  # the unit cotangents, then two steps
             "entry": 400,
@@ -105,7 +105,7 @@ class TestReverse:
         tape = recorded(chain, np.ones(20))
         whole = predict.reverse_units(tape.order, 20, 20)
         parts = predict.reverse_units(tape.order, 20, 8)
-        assert parts["swept step"] == 3 * whole["swept step"]
+        assert parts["step of rows"] == 3 * whole["step of rows"]
         assert parts["number"] == whole["number"]
         assert parts["recorded step"] == whole["recorded step"]
 

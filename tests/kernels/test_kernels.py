@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from dualmc.kernels import slot_kernels, stamped
+from dualmc.kernels import short_kernels, slot_kernels, stamped
 from dualmc.rules import table
 from dualmc.rules.table import RULES
 
@@ -411,17 +411,19 @@ def test_slot_order_and_compact(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_scatter_dense_and_scatter_sum(seed):
-    rng, columns, (elements, col, coef), _ = _two_structures(seed)
+def test_scatter_dense_and_scatter_middle(seed):
+    _, columns, (elements, col, coef), _ = _two_structures(seed)
     size = len(elements)
-    segment = rng.integers(0, 3, size)
-    block, sums = np.zeros((columns, size)), np.zeros((columns, 3))
+    block, sums = np.zeros((columns, size)), np.zeros((columns, size // 2, 1))
     slot_kernels.scatter_dense(col, coef, block)
-    slot_kernels.scatter_sum(col, coef, segment, sums)
+    pairs = (len(col), size // 2, 2, 1)
+    even = [np.ascontiguousarray(a[:, : size // 2 * 2]).reshape(pairs) for a in (col, coef)]
+    short_kernels.scatter_middle(*even, sums)
     expected = np.array([[element.get(c, 0.0) for element in elements] for c in range(columns)])
     np.testing.assert_array_equal(block, expected)
-    for g in range(3):
-        np.testing.assert_array_equal(sums[:, g], expected[:, segment == g].sum(axis=1))
+    for i in range(size // 2):
+        pair = expected[:, 2 * i : 2 * i + 2].sum(axis=1)
+        np.testing.assert_allclose(sums[:, i, 0], pair, rtol=1e-15)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -117,7 +117,7 @@ def test_machine_code_for_another_machine_is_compiled_of_the_programs(name, tmp_
     _, at, other, _ = CASES[name]
     J = prepared_of(name)
     J.save(tmp_path / "J")
-    versions = "dualmc.replay.saved.versions.of_machine"
+    versions = "dualmc.versions.of_machine"
     monkeypatch.setattr(versions, lambda: {"machine": ["another"]})
     K = dm.load(tmp_path / "J")
     for args in (at, other):

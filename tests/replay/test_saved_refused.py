@@ -214,14 +214,12 @@ def test_what_another_process_cannot_compare(tmp_path):
 def test_other_versions(name, path, monkeypatch):
     found = {"Python": "3.1", "NumPy": "9.9", "dualmc": "7"}[name]
     before = dict(files.unpacked(path.read_bytes())[0]["recorded with"])
-    monkeypatch.setattr(
-        "dualmc.replay.saved.versions.of_recording", lambda: {**before, name: found}
-    )
+    monkeypatch.setattr("dualmc.versions.of_recording", lambda: {**before, name: found})
     refused(path, f, f"f was prepared with {name} .*, and this is {name} {found}. Prepare it again")
 
 
 def test_another_format(path, monkeypatch):
-    monkeypatch.setattr("dualmc.replay.saved.versions.FORMAT", 99)
+    monkeypatch.setattr("dualmc.replay.saved.contents.FORMAT", 99)
     refused(path, f, "it has format 1, and this dualmc reads format 99. Prepare it again")
 
 

@@ -9,6 +9,7 @@ import dualmc as dm
 from dualmc.calls import seeds
 from dualmc.tangents import dense_tangent, slots, structure
 
+pytestmark = pytest.mark.table
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_mode = pytest.mark.parametrize(
     ("jacobian", "value_and_jacobian"),

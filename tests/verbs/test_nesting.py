@@ -293,6 +293,7 @@ def assert_second(case, v, actual):
     np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=2e-8 * scale)
 
 
+@pytest.mark.table
 @every_case
 def test_second_derivative_along_a_line(case):
     v = direction(case)
@@ -301,6 +302,7 @@ def test_second_derivative_along_a_line(case):
     assert_second(case, v, actual)
 
 
+@pytest.mark.table
 @every_case
 def test_jvp_of_jvp(case):
     v = direction(case)
@@ -314,6 +316,7 @@ def sparse_start(case, v):
     return f, z, np.concatenate([v.ravel(), np.full(17, 0.5)])
 
 
+@pytest.mark.table
 @every_case
 def test_sparse_jacobian_of_jvp(case):
     v = direction(case)
@@ -324,6 +327,7 @@ def test_sparse_jacobian_of_jvp(case):
         assert_second(case, v, J @ u)
 
 
+@pytest.mark.table
 @every_case
 def test_jvp_of_sparse_jacobian(case):
     v = direction(case)
@@ -334,6 +338,7 @@ def test_jvp_of_sparse_jacobian(case):
         assert_second(case, v, J_dot @ u)
 
 
+@pytest.mark.table
 @every_case
 def test_second_derivative_in_every_order_of_modes(case):
     """Forward over reverse, reverse over forward, reverse over reverse, along a line."""
@@ -361,6 +366,7 @@ def is_summable(case):
     return not isinstance(y, (list, tuple)) and not is_object
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("case", [c for c in CASES if is_summable(c)], ids=lambda case: case.name)
 def test_gradients_of_gradients(case):
     """``sum(sin(f(x)))``, one cotangent at a time, in the three orders with reverse mode."""

@@ -70,6 +70,7 @@ def shown_in_a_line():
         "<ScipyJac sin for minimize>": dm.scipy_jac(np.sin, "minimize"),
         "kinks('warn')": dm.kinks("warn"),
         "refusals('warn')": dm.refusals("warn"),
+        "auto_prepare(False)": dm.auto_prepare(False),
     }
 
 

@@ -1,11 +1,15 @@
 """A prepared function as bytes, and from bytes: all of its ways, and what they were made for."""
 
+from dualmc import versions
 from dualmc.calls.structures.flat import Flat
 from dualmc.calls.structures.trees import Structure
 from dualmc.kernels.compiling import HAS_COMPILER
 from dualmc.replay.guards.prints import Unknown
-from dualmc.replay.saved import files, origin, steps, user_rules, versions, ways
+from dualmc.replay.saved import files, origin, steps, user_rules, ways
 from dualmc.replay.saved.sentences import AGAIN, Unsaved, Unusable
+
+# Of the file: another one cannot be read.
+FORMAT = 1
 
 
 def packed(prepared, with_origin=True):
@@ -44,7 +48,7 @@ def packed(prepared, with_origin=True):
         "origin": origin.kept(prepared._f) if with_origin else None,
     }
     header = {
-        "format": versions.FORMAT,
+        "format": FORMAT,
         "function": origin.label_of(prepared._f),
         "recorded with": versions.of_recording(),
         "compiled for": versions.of_machine(),
@@ -103,10 +107,10 @@ def opened(content, make, f=None):
 
 def _check(header):
     """Whether machine code can be taken as it is; refuse what was recorded otherwise."""
-    if header.get("format") != versions.FORMAT:
+    if header.get("format") != FORMAT:
         raise Unusable(
             f"it has format {header.get('format')!r}, and this dualmc reads format "
-            f"{versions.FORMAT}. {AGAIN}"
+            f"{FORMAT}. {AGAIN}"
         )
     if not HAS_COMPILER:
         raise Unusable("nothing is compiled here (NUMBA_DISABLE_JIT is set).")

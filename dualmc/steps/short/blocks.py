@@ -112,22 +112,6 @@ def push_two(ufunc, a, t, rows, b, u, other):
     return make(y, DenseTangent(level, out, dense.unit(shape[1:], FLOAT64)), level)
 
 
-def sum_of_rows(t, parts, shape, factor):
-    """The tangent, of `shape`, of a sum over the middle axis of `parts` times a number."""
-    found = _stored(t)
-    if found is None:
-        return None
-    rows, index, _, scale = found
-    before, length, after = parts
-    k = t.level.n
-    need_block(t.level, (k, *shape), FLOAT64)
-    out = buffers.empty((*shape, k), FLOAT64)
-    block_kernels.sum_middle_rows(
-        rows, index, scale[0], length, after, factor, out.reshape((before * after, k))
-    )
-    return rows_tangent(t.level, dense.first(out))
-
-
 def image_of_slots(matrix, x, t):
     """``matrix @ x`` of a constant matrix and a vector whose tangent `t` is sparse."""
     coef = t.coef

@@ -15,6 +15,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.kernels import buffers, stamped
 from dualmc.kernels.payload import line
 from dualmc.rules.table import RULES
+from dualmc.steps.plans import finding
 from dualmc.steps.recording import record_binary, record_unary
 from dualmc.steps.short import numbers, scalar_code
 from dualmc.steps.short.blocks import CODES, push_pair, push_two
@@ -43,6 +44,7 @@ def _tangent(x):
         x._owned = False
     elif view.seen != root._writes:
         x._tangent = view.derive(p.shape)
+        x._signature = None
         view.seen = root._writes
     return x._tangent
 
@@ -72,6 +74,9 @@ def push_unary(ufunc, x):
             return y
     if x.level.records:
         return record_unary(ufunc, x)
+    y = finding.of_one(ufunc, x)(x)
+    if y is not None:
+        return y
     kernel = _unary_kernels.get(ufunc)
     if kernel is None:
         rule = RULES.get(ufunc)
@@ -113,6 +118,9 @@ def push_binary(ufunc, a, b):
     level = x.level
     if level.records:
         return record_binary(ufunc, a, b)
+    y = finding.of_two(ufunc, a, b)(a, b)
+    if y is not None:
+        return y
     row = _binary_kernels.get(ufunc)
     if row is None:
         row = _binary_kernels[ufunc] = _binary_row(ufunc)

@@ -21,6 +21,9 @@ class Token:
 
     __slots__ = ("level",)
 
+    def __init__(self, level):
+        self.level = level
+
 
 def enter(token, exchanges):
     """Give functions the code of `exchanges`: (function, the user's code, code) each."""
@@ -57,7 +60,7 @@ def leave_what_has_ended():
     while _lock._is_owned():
         _lock.release()
     for token in list(_under_way):
-        level = getattr(token, "level", None)
+        level = token.level
         if level is not None and not level.open:
             leave(token)
 

@@ -48,12 +48,12 @@ class Plan:
         self.is_known = False  # whether a call has shown that nothing is missing
         self.call = None  # the latest `Call`
 
-    def is_current(self):
-        """Whether all names lead to what they led to, and all functions are what they were."""
+    def is_followed_right(self):
+        """Whether all names of classes lead to what they led to, and all functions are what they
+        were; the names of modules are looked at before.
+        """
         return (
-            self.version == CHANGES[0]
-            and all(map(_is, map(_of_module, self.spaces, self.keys), self.found))
-            and all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
+            all(map(_is, map(_of_class, self.classes, self.names_there), self.found_there))
             and (
                 all(map(_is, map(_code, self.functions), self.codes))
                 or all(map(_is, map(exchange.code_of, self.functions), self.codes))
@@ -83,16 +83,20 @@ def plan_of(f, args=()):
     code = f.__code__
     if id(code) in REWRITTEN:
         code = exchange.code_of(f)
-    if f.__closure__ or f.__defaults__ or not PLAIN.issuperset(map(type, args)):
-        key = (id(code), *_kinds(f, args))
-    else:
-        key = id(code)
+    key = id(code)
+    is_bare = f.__closure__ is f.__defaults__ is f.__kwdefaults__ is None
+    held = args if is_bare else (*around(f), *args)
+    if not PLAIN.issuperset(map(type, held)):
+        key = (key, *_kinds(f, args))
     plan = _plans.get(key)
     if (
         plan is None
         or plan.code is not code
         or plan.names is not f.__globals__
-        or not plan.is_current()
+        or plan.version != CHANGES[0]
+        or not all(map(_is, map(_of_module, plan.spaces, plan.keys), plan.found))
+        or (plan.functions or plan.classes)
+        and not plan.is_followed_right()
     ):
         if len(_plans) >= KEPT:
             _plans.clear()
@@ -148,7 +152,7 @@ def needed(f, args=()):
     if call is not None and call.f is f:
         return call
     call = Call(f, plan)
-    if f.__closure__ is None and f.__defaults__ is None:  # whatever f holds is not kept
+    if f.__closure__ is f.__defaults__ is f.__kwdefaults__ is None:  # what f holds is not kept
         plan.call = call
     return call
 

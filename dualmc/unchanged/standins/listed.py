@@ -171,6 +171,13 @@ def _of_ufunc(ufunc):
             (x,) = inputs
             kind = type(x)
             if kind is Dual:  # whom NumPy would ask, after a detour
+                signature = x._signature
+                if signature is not None:
+                    plan = signature.plans.get(ufunc)
+                    if plan is not None:
+                        y = plan(x)
+                        if y is not None:
+                            return y
                 y = record_unary(ufunc, x) if x.level.records else push_unary(ufunc, x)
                 return apply(ufunc, x) if y is None else y
             if kind is np.ndarray and x.dtype is not _OBJECT:

@@ -1,4 +1,4 @@
-"""What a saved program depends on besides f: the versions of what recorded it, and the machine."""
+"""What programs and times depend on besides f: the versions that are installed, and the machine."""
 
 import functools
 import hashlib
@@ -12,15 +12,12 @@ import numba
 import numpy as np
 from numba.core.codegen import JITCPUCodegen
 
-# Of the file: another one cannot be read.
-FORMAT = 1
-
 
 @functools.cache
 def of_dualmc():
     """A digest of dualmc's own code."""
     digest = hashlib.sha1()
-    for folder, inner, names in os.walk(pathlib.Path(__file__).parents[2]):
+    for folder, inner, names in os.walk(pathlib.Path(__file__).parent):
         inner.sort()
         for name in sorted(names):
             if name.endswith(".py"):

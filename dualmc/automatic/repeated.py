@@ -1,0 +1,312 @@
+"""Calls of one function that are made again and again, and when they are recorded.
+
+As with skis that one may rent or buy, machine code is made when fresh calls have cost as much as it
+is expected to: whatever comes, that is about twice what was best.  Functions are known by their
+code: calls are counted by the id of the code object, and once they are timed the object is kept.
+"""
+
+import contextlib
+import threading
+import time
+import types
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from dualmc import reverse
+from dualmc.automatic import exceptions, way
+from dualmc.automatic.closed import Closed, NotClosed
+from dualmc.calls import repeats, watch
+from dualmc.duals import levels
+from dualmc.duals.choices import meetings
+from dualmc.passes.jacobian import jacobian, usual
+from dualmc.unchanged.code.exchange import code_of
+
+# Codes that are counted, and calls of one that are not timed yet.
+MOST_COUNTED, UNTIMED = 4096, 2
+# Functions that have machine code, and ways of each.
+MOST_FUNCTIONS, MOST_WAYS = 64, 4
+# Seconds of fresh calls after which f is asked whether it is closed.
+ASKED_AFTER = 0.005
+# Replays that are compared with fresh calls, each way, before they count.
+COMPARED = 3
+# Calls that no way answers, beyond those that one did, after which f is given up.
+MISSES = 32
+# What the verbs call otherwise: without options, and with all of them.
+_FORWARD = (usual, jacobian)
+_REVERSE = (reverse._jacobian, reverse._jacobian)
+_GRADIENT = (reverse.gradient_of, reverse.gradient_of)
+FRESH = {
+    "jacobian_fwd": _FORWARD,
+    "value_and_jacobian_fwd": _FORWARD,
+    "derivative": _FORWARD,
+    "jacobian_rev": _REVERSE,
+    "value_and_jacobian_rev": _REVERSE,
+    "gradient": _GRADIENT,
+    "value_and_gradient": _GRADIENT,
+}
+
+
+class Call(NamedTuple):
+    """What `last_call` returns.
+
+    Attributes
+    ----------
+    is_replay : bool
+        Whether machine code answered.
+    reason : str
+        Why it did not, or how often it has.
+    """
+
+    is_replay: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"a replay, {self.reason}" if self.is_replay else f"a fresh call: {self.reason}"
+
+
+class _Thread(threading.local):
+    last = None  # what told how the latest call was answered: see `last_call`
+
+
+FIRST = "it is called for the first times"
+_thread = _Thread()
+# By id of a code: calls so far; a `Timed`; or (code, why it is never replayed).
+_known: dict = {}
+_lock = threading.Lock()
+_stack = levels.stack
+
+
+def answer(f):
+    """What takes the place of the verb's own function in a call of f; None: nothing."""
+    if _stack.levels or _stack.watchers:  # inside of another call
+        return None
+    if type(f) is not types.FunctionType:
+        _thread.last = "f is no function of Python's"
+        return None
+    code = f.__code__
+    found = _known.get(id(code), 0)
+    if type(found) is int:
+        _thread.last = FIRST
+        if found < UNTIMED:
+            _known[id(code)] = found + 1
+            return None
+        found = _timed(f, code)
+    elif type(found) is tuple:
+        _thread.last = found[1] if found[0] is code else FIRST
+        return None
+    return found.call if found is not None and found.code is code else None
+
+
+def last_call():
+    """The latest call of a verb in this thread that was not inside of another; or None."""
+    last = _thread.last
+    if type(last) is tuple:
+        return Call(last[1], last[0].told(last[1]))
+    return None if last is None else Call(False, last)
+
+
+def forget():
+    """Drop all that is known of functions, and their machine code."""
+    with _lock:
+        _known.clear()
+
+
+def _timed(f, code):
+    """A new `Timed`; None if the code of f is exchanged just now."""
+    if code_of(f) is not code:
+        return None
+    with _lock:
+        if len(_known) > MOST_COUNTED:
+            for other in [k for k, found in _known.items() if type(found) is not Timed]:
+                del _known[other]
+        timed = [k for k, found in _known.items() if type(found) is Timed]
+        for other in timed[: len(timed) - MOST_FUNCTIONS + 1]:  # the oldest
+            del _known[other]
+        _known.pop(id(code), None)
+        found = _known[id(code)] = Timed(code)
+    return found
+
+
+class Timed:
+    """The ways to ask for derivatives of a function, which is known by its code."""
+
+    __slots__ = ("code", "kinds")
+
+    def __init__(self, code):
+        self.code = code
+        self.kinds = {}
+
+    def call(self, caller, f, args, *options):
+        """What the verb's own function gives, which is called with the same."""
+        if not args or options and not _are_usual(*options) or watch.watched or meetings.split:
+            _thread.last = "it is asked for in a way that is not replayed"
+            return FRESH[caller][bool(options)](caller, f, args, *options)
+        key = (caller, *options[:1], *options[2:3]) if options else caller
+        kind = self.kinds.get(key)
+        if kind is None:
+            sparse = len(options) > 2 and options[2]
+            asked = way.Asked(caller, options[0] if options else 0, sparse)
+            kind = self.kinds.setdefault(key, Repeated(self, asked, FRESH[caller][bool(options)]))
+        return kind.call(f, args, options)
+
+
+def _are_usual(argnums, *options):
+    """Whether a call has no options but `argnums` and whether it is sparse."""
+    if type(argnums) is not int:
+        if type(argnums) is not tuple or any(type(i) is not int for i in argnums):
+            return False
+    if len(options) == 1:  # of a gradient: has_aux
+        return options[0] is False
+    chunk_size, sparse, layout, has_aux, *spread = options
+    return (
+        chunk_size is None and (sparse is False or sparse is True) and layout == "numerator"
+        and has_aux is False and (not spread or spread[0] is None)
+    )  # fmt: skip
+
+
+class Repeated:
+    """A function, and one way to ask for its derivative.
+
+    `reason` says why nothing is replayed, for good.
+    """
+
+    # Seconds that the fastest recording took; before any, what loading the compiler takes as well.
+    price = 1.0
+
+    __slots__ = ("function", "asked", "fresh", "ways", "reason", "spent", "least", "due", "replays",
+                 "misses", "is_asked", "lock")  # fmt: skip
+
+    def __init__(self, function, asked, fresh):
+        self.function, self.asked, self.fresh = function, asked, fresh
+        self.ways = ()  # the latest first
+        self.reason = None if exceptions.IS_KNOWN else "of this machine it is not known how"
+        self.spent, self.least, self.due = 0.0, None, None
+        self.replays = self.misses = 0
+        self.is_asked = False
+        self.lock = threading.Lock()
+
+    def told(self, is_replay):
+        if is_replay:
+            return f"one of {self.replays}"
+        if self.reason is not None:
+            return self.reason
+        if self.ways and self.ways[0].compared < COMPARED:
+            return "replays are compared with it"
+        if self.ways:
+            return "f goes another way, or what it reads has changed"
+        return f"fresh calls have taken {self.spent:.2g} s so far"
+
+    def call(self, f, args, options):
+        """The answer to a call: by a way, or by a fresh call that is timed."""
+        if self.reason is not None:
+            _thread.last = self, False
+            return self._fresh(f, args, options)
+        for one in self.ways:
+            found = one(f, args)
+            if found is None:
+                continue
+            if one.compared < COMPARED:
+                return self._compared(one, found, f, args, options)
+            self.replays += 1
+            _thread.last = self, True
+            return found
+        _thread.last = self, False
+        if self.ways:
+            self.misses += 1
+            if self.misses > MISSES + self.replays:
+                self._give_up(f"none of its ways answered {self.misses} calls")
+        start = time.perf_counter()
+        found = self._fresh(f, args, options)
+        self._note(time.perf_counter() - start)
+        if self.spent > (ASKED_AFTER if not self.is_asked else self.due):
+            self._look(f, args, found)
+        return found
+
+    def _fresh(self, f, args, options):
+        return self.fresh(self.asked.caller, f, args, *options)
+
+    def _note(self, seconds):
+        self.spent += seconds
+        self.least = seconds if self.least is None else min(self.least, seconds)
+
+    def _give_up(self, reason):
+        self.ways, self.reason = (), reason
+
+    def _compared(self, one, found, f, args, options):
+        """A fresh call, with which the replay `found` by the way `one` is compared."""
+        _thread.last = self, False
+        start = time.perf_counter()
+        fresh = self._fresh(f, args, options)
+        middle = time.perf_counter()
+        one(f, args)
+        seconds = time.perf_counter() - middle
+        self._note(middle - start)
+        one.least = min(one.least, seconds)
+        one.compared += 1
+        if not one.agrees(found, fresh):
+            self._give_up("a replay differs from a fresh call by more than rounding")
+        elif one.compared == COMPARED and self._is_slower(one):
+            self._give_up("a fresh call is faster")
+        return fresh
+
+    def _is_slower(self, one):
+        return one.least > self.least
+
+    def _look(self, f, args, found):
+        """See whether f is closed; when fresh calls have cost enough, record it."""
+        if not self.lock.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            if not self.is_asked:
+                self.is_asked, self.due = True, Repeated.price
+                Closed(f)
+            if self.spent < self.due or len(self.ways) >= MOST_WAYS:
+                return
+            self._record(f, args, found)
+        except NotClosed as problem:
+            self._give_up(f"f is not closed: {problem}")
+            _known[id(self.function.code)] = self.function.code, self.reason
+        except way.Refused as problem:
+            if "max_seconds" in str(problem):  # more may do, later
+                self.due = 2.0 * self.spent
+            elif not self.ways:
+                self._give_up(str(problem))
+            else:
+                self.due = float("inf")
+        except Exception as problem:  # the fresh call went well
+            self._give_up(f"recording it raised {type(problem).__name__}: {problem}")
+        finally:
+            self.lock.release()
+
+    def _record(self, f, args, found):
+        seconds = self.spent
+        self.due = 2.0 * seconds  # also where an interrupt comes
+        start = time.perf_counter()
+        with _silence(), np.errstate(all="ignore"):
+            one = way.recorded(f, args, self.asked, seconds)
+        Repeated.price = min(Repeated.price, time.perf_counter() - start)
+        self.due = self.spent + (1 + len(self.ways)) * Repeated.price
+        one.is_array = type(found[1][0] if self.asked.is_tuple else found[1]) is np.ndarray
+        if not one.agrees(one(f, args), found):
+            raise way.Refused("a replay differs from a fresh call by more than rounding")
+        self.ways = (one, *self.ways)
+
+
+@contextlib.contextmanager
+def _silence():
+    """No warnings while f is recorded, where no other thread would miss one."""
+    if threading.active_count() > 1:
+        yield
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+
+
+def switch(is_on):
+    """Answer calls from now on, or no longer."""
+    repeats.answer = answer if is_on else None
+    if not is_on:
+        forget()

@@ -1,0 +1,210 @@
+"""One recorded way through a closed function: its replays, and whether they are what f gives."""
+
+import math
+import warnings
+
+import numpy as np
+
+from dualmc.automatic import allowed, exceptions
+from dualmc.automatic.closed import Closed, NotClosed
+from dualmc.automatic.guard import guard
+from dualmc.calls.inputs import FLOAT64
+from dualmc.calls.outputs import as_output, scalar
+from dualmc.calls.request import Request
+from dualmc.calls.structures.trees import Structure
+from dualmc.graph.events import error_state, loud_errors, warning_action
+from dualmc.replay.fresh_calls import FRESH
+from dualmc.replay.guards.arguments import arguments_of, inputs_of
+from dualmc.replay.guards.snapshot import Book
+from dualmc.replay.paths import Paths
+from dualmc.unchanged.standins import table
+
+# Difference of an entry from a fresh one, relative to the largest of its row.
+TOLERANCE = 1e-12
+_ACTIVE = frozenset({np.ndarray, float, int, np.float64, list, tuple})
+
+
+class Refused(Exception):
+    """The call cannot be recorded; the message says why."""
+
+
+class Asked:
+    """A verb's call but for f and its arguments: which derivative, by which arguments."""
+
+    def __init__(self, caller, argnums, sparse):
+        self.caller = caller
+        self.of = "gradient" if "gradient" in caller else "jacobian"
+        self.has_value = caller.startswith("value_and")
+        self.argnums, self.sparse = argnums, sparse
+        self.is_tuple = type(argnums) is tuple
+        self.options = {"argnums": argnums, "sparse": sparse, "layout": "numerator"}
+
+
+def recorded(f, args, asked, seconds):
+    """The `Way` of f at `args`.
+
+    Raises
+    ------
+    NotClosed, Refused
+    """
+    try:
+        check = guard(Closed(f), f)
+    except RecursionError:
+        raise NotClosed("its functions are nested too deeply") from None
+    request = Request("prepare", f, args, asked.argnums, None, asked.sparse, "numerator", False)
+    for i, a in enumerate(args):
+        is_known = type(a) in _ACTIVE if i in request.numbers else (
+            allowed.is_constant(a) or allowed.is_array(a)
+        )  # fmt: skip
+        if not is_known:
+            raise NotClosed(f"argument {i} is a {type(a).__name__}")
+    is_direct = len(request.xs) == 1 and not request.is_tuple
+    if not is_direct and asked.sparse:
+        raise Refused("it has several sparse Jacobians")
+    fresh = _fresh(asked.of, f)
+    paths = Paths(request, asked.of, fresh, asked.options, seconds, is_direct)
+    try:
+        paths.add(args, paths.kept)
+    except Structure:
+        raise Refused("it returns a structure") from None
+    if not paths.kept:
+        raise Refused(paths.reason)
+    ((key, path),) = paths.kept
+    if not path.is_verified:
+        raise Refused("its replay could not be compared with a fresh call")
+    return Way(f, args, asked, key, path, check)
+
+
+def _fresh(of, f):
+    def fresh(args, with_value, **options):
+        return FRESH[of](f, args, with_value, **options)
+
+    return fresh
+
+
+class Way:
+    """A path through f, and what has to hold for it.
+
+    ``way(f, args)`` is (value or None, derivative, None), or None where a fresh call has to answer.
+    """
+
+    def __init__(self, f, args, asked, key, path, check):
+        self.asked, self.key, self.path, self.check = asked, key, path, check
+        self.code = path.code
+        # Whether all is machine code.  NumPy, which runs the other steps quietly, clears the marks
+        # of exceptions: f itself then says what there is to warn of.
+        self.is_pure = path._asked is None and len(path.code.parts) == 1
+        self.types = tuple(map(type, args))
+        self.fixed = [(i, Book().match(args[i])) for i, wanted in enumerate(key) if wanted is None]
+        self.is_vector = len(args) == 1 and type(args[0]) is np.ndarray and args[0].ndim == 1
+        self.least, self.compared = math.inf, 0  # seconds of a replay; how often it was right
+        self.version = table.version()
+        self.state = error_state()
+        self.filters = self.first = None
+        self.is_array = True  # whether a derivative of no axes is an array still, as told
+        path.check = path.outside = None  # which hold on to f and what it reads
+        path.fixed = {}
+        del path.witnesses[:]
+
+    def __call__(self, f, args):
+        x = args[0]
+        if self.is_vector and len(args) == 1 and type(x) is np.ndarray and x.dtype is FLOAT64 and (
+            x.shape == self.path.vector_shape and x.flags.carray
+        ):  # fmt: skip
+            inputs = args
+        else:
+            inputs = inputs_of(self.key, args) if tuple(map(type, args)) == self.types else None
+            if inputs is None:
+                return None
+        if not self.check(f, {}) or table.CHANGES[0] != self.version or not self._is_calm():
+            return None
+        for i, match in self.fixed:
+            if not match(args[i], {}):
+                return None
+        path, code = self.path, self.code
+        entries = path.run(code, inputs)
+        if self.is_pure and exceptions.noted(exceptions.MARKS):  # now, or before
+            exceptions.clear(exceptions.MARKS)
+            entries = path.run(code, inputs)
+            if exceptions.noted(exceptions.MARKS):
+                return None
+        if entries is None:
+            return None
+        J = self._shaped(entries)
+        if self.is_pure and not self.asked.has_value:
+            return None, J, None
+        y = self.value(f, args, inputs)
+        return None if y is None else (y, J, None)
+
+    def _is_calm(self):
+        """Whether no error of arithmetic and no warning is an exception."""
+        if error_state() is not self.state:
+            if loud_errors() is not None or np.geterr()["under"] != "ignore":
+                return False
+            self.state = error_state()
+        filters = warnings.filters
+        first = filters[0] if filters else None
+        if filters is not self.filters or first is not self.first:
+            if warning_action() == "error":
+                return False
+            self.filters, self.first = filters, first
+        return True
+
+    def _shaped(self, entries):
+        path, asked = self.path, self.asked
+        if asked.is_tuple:
+            return tuple(self._parts(path.matrix(entries)))
+        if path.is_sparse:
+            return path.matrix(entries)
+        J = entries.reshape(path.result_shape)
+        return J if self.is_array else scalar(J)
+
+    def _parts(self, J):
+        path, start = self.path, 0
+        for shape in path.input_shapes:
+            stop = start + math.prod(shape)
+            part = J[:, start:stop].reshape((*path.shape, *shape)).copy()
+            yield part if self.is_array else scalar(part)
+            start = stop
+
+    def value(self, f, args, inputs):
+        """What f itself gives, on floats in place of Duals; None where that is not known."""
+        given = arguments_of(self.key, args, [x.copy() for x in inputs])
+        for i, kind in enumerate(self.types):
+            if kind is float or kind is np.float64:
+                given[i] = args[i]
+        try:
+            y = as_output(f(*given), "prepare")
+            return scalar(np.array(y))
+        except Exception:  # which a fresh call raises, if it is f's
+            return None
+
+    def agrees(self, found, fresh):
+        """Whether a replay is what a fresh call gave, but for rounding."""
+        y, J = fresh[:2]
+        if found is None:
+            return False
+        if self.asked.has_value and not _are_same(y, found[0]):
+            return False
+        wanted = J if self.asked.is_tuple else (J,)
+        made = found[1] if self.asked.is_tuple else (found[1],)
+        return len(wanted) == len(made) and all(map(self._is_near, made, wanted))
+
+    def _is_near(self, a, b):
+        if type(a) is not type(b) or a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        if self.path.is_sparse:
+            if not np.array_equal(a.indptr, b.indptr) or not np.array_equal(a.indices, b.indices):
+                return False
+            a, b = a.toarray(), b.toarray()
+        a, b = (np.reshape(m, (self.path.rows, -1)) for m in (a, b))
+        size = np.abs(b).max(axis=1, keepdims=True, initial=0.0)
+        return bool((np.abs(a - b) <= TOLERANCE * size).all())
+
+
+def _are_same(a, b):
+    """Whether two values have the same type and bits."""
+    if type(a) is not type(b):
+        return False
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
