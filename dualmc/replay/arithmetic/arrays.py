@@ -128,6 +128,8 @@ class Array(NDArrayOperatorsMixin):
 def constant(values, shape=None):
     """A constant array."""
     values = np.asarray(values)
+    if values.dtype.kind not in "fbiu":
+        raise NotReplayable(f"a derivative rule has numbers of dtype {values.dtype}")
     shape = values.shape if shape is None else shape
     is_bool = values.dtype.kind == "b"
     data = np.ascontiguousarray(values, bool if is_bool else np.float64).reshape(-1)
