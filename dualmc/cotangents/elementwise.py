@@ -13,7 +13,7 @@ import numpy as np
 from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, is_finite, unbroadcast
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import FLOATS, strided, times, vector
+from dualmc.kernels.payload import FLOATS, line, strided, times, vector
 from dualmc.rules.table import chooses
 
 
@@ -35,7 +35,7 @@ def pull_unary(node, bar, owned, sweep):
         return
     rows = sweep.rows(sweep.full(bar, node))
     part = np.empty_like(rows) if rows.nbytes < buffers.LARGE else buffers.empty_like(rows)
-    _scaled_by(lambda r, out: rule.kernel(_vector(x), _vector(y), r, out), rows, part)
+    _scaled_by(lambda r, out: rule.kernel(line(x), line(y), r, out), rows, part)
     sweep.add(parent, part.reshape(sweep.lead + node.shape), True)
 
 
@@ -61,10 +61,6 @@ def _scaled_by(push, rows, out, chosen=False):
     ones = np.ones((1, rows.shape[1]), rows.dtype)
     push(ones, ones)
     (stamped.multiply_constant if chosen else stamped.multiply)(rows, ones[0], out)
-
-
-def _vector(a):
-    return a.reshape(-1) if a.ndim != 1 or not a.flags.c_contiguous else a
 
 
 def pull_multiplied(node, bar, owned, sweep):

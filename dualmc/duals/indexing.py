@@ -5,10 +5,11 @@ import operator
 import numpy as np
 
 from dualmc.cotangents.moves import pull_slice
-from dualmc.duals import choices
+from dualmc.duals import choices, move_plans
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
 from dualmc.duals.recorded import parts, recorded
+from dualmc.duals.signatures import signature_of
 from dualmc.duals.views import (
     InnerKeyView,
     KeyView,
@@ -32,8 +33,27 @@ _ONE = (1.0,)
 def get(dual, key):
     """``dual[key]``."""
     level = dual.level
-    if level.records and (type(key) is slice or type(key) is int) and level.open:
-        y = _recorded(dual, key, level)
+    kind = type(key)
+    if level.records:
+        if (kind is slice or kind is int) and level.open:
+            y = _recorded(dual, key, level)
+            if y is not None:
+                return y
+    elif kind is slice or kind is tuple:
+        s = dual._signature
+        if s is None and dual._view is None and not dual._owned:
+            s = signature_of(dual)  # not of what is being written to: that would cost it its array
+        if s is not None:
+            try:
+                plan = s.plans[key.start, key.stop, key.step]
+            except (KeyError, TypeError, AttributeError):
+                y = move_plans.part(dual, s, key)
+            else:
+                y = plan and plan(dual, (key,))
+            if y is not None:
+                return y
+    elif kind is ndarray:
+        y = move_plans.taken(dual, key)
         if y is not None:
             return y
     y = _part(dual, key)

@@ -29,6 +29,14 @@ from dualmc.functions.moving import (
     selection,
     sets,
 )
+from dualmc.functions.moving import planned as moving_planned
 from dualmc.functions.products import bilinear, einsum
-from dualmc.functions.summing import calculus, histograms, reductions, statistics, sums
+from dualmc.functions.summing import (
+    calculus,
+    histograms,
+    planned,
+    reductions,
+    statistics,
+    sums,
+)
 from dualmc.steps import flat, operators, protocols

@@ -131,8 +131,8 @@ def sum_rows(a, index, scale, segment, out):
 
 
 @on_first_call
-def sum_middle_rows(a, index, scale, length, after, factor, out):
-    """Row (i, l) of `out`: ``factor * sum_j a[index[e]] * scale[e]`` of the elements e = (i, j, l).
+def sum_middle_rows(a, index, scale, length, after, out):
+    """Row (i, l) of `out`: ``sum_j a[index[e]] * scale[e]`` of the elements e = (i, j, l).
 
     There are `length` of them, one every `after`; strong zeros, and no -0.
     """
@@ -141,7 +141,7 @@ def sum_middle_rows(a, index, scale, length, after, factor, out):
         for d in range(out.shape[1]):
             out[r, d] = 0.0
         for e in range(first, first + length * after, after):
-            f = factor * scale[e if scale.size > 1 else 0]
+            f = scale[e if scale.size > 1 else 0]
             j = index[e] if index.size else e
             if np.isfinite(f):
                 for d in range(out.shape[1]):

@@ -8,12 +8,13 @@ a result that is not finite.
 
 import numpy as np
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
 
 
 @on_first_call
-def sum_middle(block, scale, factor, out):
-    """``out[s, i, l] = factor * sum_j scale[i, j, l] * block[s, i, j, l]``."""
+def sum_middle(block, scale, out):
+    """``out[s, i, l] = sum_j scale[i, j, l] * block[s, i, j, l]``."""
     length = block.shape[2]
     for s in range(block.shape[0]):
         for i in range(block.shape[1]):
@@ -25,22 +26,20 @@ def sum_middle(block, scale, factor, out):
                     for j in range(start, min(start + 256, length)):
                         part += block[s, i, j, 0] * scale[i, j, 0]
                     total += part
-                out[s, i, 0] = total * factor
+                out[s, i, 0] = total
             else:
                 for n in range(block.shape[3]):
                     out[s, i, n] = 0.0
                 for j in range(length):
                     for n in range(block.shape[3]):
                         out[s, i, n] += block[s, i, j, n] * scale[i, j, n]
-                for n in range(block.shape[3]):
-                    out[s, i, n] *= factor
             for n in range(block.shape[3]):
                 if not np.isfinite(out[s, i, n]):  # some zero may have met an infinity
                     total = 0.0
                     for j in range(length):
                         c = block[s, i, j, n]
                         total += c if c == 0 else c * scale[i, j, n]
-                    out[s, i, n] = total * factor
+                    out[s, i, n] = total
 
 
 @on_first_call
@@ -116,15 +115,15 @@ def chosen_mean(x, y, block, scale, out):
 
 
 @on_first_call
-def scatter_middle(col, coef, factor, block):
-    """``block[col[s, i, j, l], i, l] += factor * coef[s, i, j, l]``, a sum over j."""
+def scatter_middle(col, coef, block):
+    """``block[col[s, i, j, l], i, l] += coef[s, i, j, l]``, a sum over j."""
     for s in range(col.shape[0]):
         for i in range(col.shape[1]):
             for j in range(col.shape[2]):
                 for n in range(col.shape[3]):
                     c = col[s, i, j, n]
                     if c >= 0:
-                        block[c, i, n] += factor * coef[s, i, j, n]
+                        block[c, i, n] += coef[s, i, j, n]
 
 
 @on_first_call
@@ -139,7 +138,7 @@ def running_slots(col, coef, rows):
 
 
 @on_first_call
-def compact_middle(coef, order, target, factor, out):
+def compact_middle(coef, order, target, out):
     """`slot_kernels.compact` for the slots (s, j) of a sum over j of ``coef[s, i, j, l]``."""
     length, after = coef.shape[2], coef.shape[3]
     for s in range(out.shape[0]):
@@ -153,7 +152,7 @@ def compact_middle(coef, order, target, factor, out):
                 t = target[r, e]
                 if t >= 0:
                     s, j = divmod(order[r, e], length)
-                    out[t, i, n] += factor * coef[s, i, j, n]
+                    out[t, i, n] += coef[s, i, j, n]
 
 
 @on_first_call
@@ -184,8 +183,21 @@ def chosen_index(x, y, index):
 def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3.
 
-    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q.
+    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q (i itself,
+    if these are empty).
     """
+    p, q, y, scale_p, scale_q = (
+        as_line(p),
+        as_line(q),
+        as_line(y),
+        as_line(scale_p),
+        as_line(scale_q),
+    )
+    block_p, block_q, out = as_rows(block_p), as_rows(block_q), as_rows(out)
+    if not at_p.size:
+        at_p = np.arange(y.size)
+    if not at_q.size:
+        at_q = np.arange(y.size)
     factor_p = np.ones(y.size)
     factor_q = np.ones(y.size)
     is_finite = True

@@ -26,6 +26,9 @@ FUNCTIONS: dict = {}
 UFUNCS: dict = {}
 REDUCTIONS: dict = {}
 METHODS: dict = {}
+# What finds the plan of a function: called with its arguments and options, as a tuple and a dict,
+# it gives the result, or None where the handler is to do it.
+PLANNERS: dict = {}
 # Called with a ufunc that is in no table: whether tables that were not needed so far have it.
 LATE: list = []
 # What makes a handler for a function that looks at values alone: `flat.py` sets it.
@@ -48,6 +51,17 @@ def handles(kind, *functions):
         for function in functions:
             register_one(kind, function, handler)
         return handler
+
+    return register
+
+
+def plans(*functions):
+    """Decorator: what is below, given one of these functions first, is its planner."""
+
+    def register(planner):
+        for function in functions:
+            PLANNERS[function] = functools.partial(planner, function)
+        return planner
 
     return register
 

@@ -8,11 +8,12 @@ block itself without a transposing copy.
 Elements that share their derivatives (broadcasting) share the rows too: `rows` finds them.
 """
 
+import functools
 import math
 
 import numpy as np
 
-from dualmc.kernels import block_kernels, buffers, slot_kernels
+from dualmc.kernels import block_kernels, buffers, short_kernels, slot_kernels
 from dualmc.kernels.payload import FLOATS
 
 # Directions up to which the basis axis is first in memory too: rows this short are not worth it.
@@ -167,17 +168,62 @@ def total_with_slots(block, scale, col, coef):
     return out
 
 
-def reduced(block, scale, axes):
-    """The sum of ``scale * block`` over `axes`, which count S from its end."""
-    shape = block.shape[1:]
-    here = [i - len(shape) in axes for i in range(len(shape))]
-    kept = tuple(n for n, is_summed in zip(shape, here, strict=True) if not is_summed)
-    wide = tuple(1 if is_summed else n for n, is_summed in zip(shape, here, strict=True))
-    segment = np.array(np.broadcast_to(np.arange(math.prod(kept)).reshape(wide), shape))
-    out = zeros(block.shape[0], kept, block.dtype)
-    base, index = rows(block)
-    factor = vector(scale, block.dtype)
-    block_kernels.sum_rows(base, index, factor, segment.reshape(-1), flat(out))
+@functools.lru_cache
+def middle(shape, axes):
+    """The numbers of elements before, along and after `axes`, which count from the end; or None.
+
+    None: other axes lie between them.
+    """
+    start = axes[0] if axes else 0
+    if axes != tuple(range(start, start + len(axes))):
+        return None
+    first, stop = len(shape) + start, len(shape) + start + len(axes)
+    return math.prod(shape[:first]), math.prod(shape[first:stop]), math.prod(shape[stop:])
+
+
+@functools.lru_cache
+def kept(shape, axes):
+    """`shape` without `axes`, which count from its end."""
+    return tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
+
+
+def in_the_middle(a, axes):
+    """(w, *S) as (w, before, length, after) of what is summed over `axes`, as kernels take it."""
+    w, shape = a.shape[0], a.shape[1:]
+    parts = middle(shape, axes)
+    if parts is None:
+        a = np.moveaxis(a, axes, tuple(range(-len(axes), 0)))
+        length = math.prod(shape[i] for i in axes)
+        parts = math.prod(shape) // length, length, 1
+    if not a.flags.carray:  # Numba takes a slower way into a kernel with what is read-only
+        a = a.copy() if a.nbytes < buffers.LARGE else buffers.copied(a)
+    return a.reshape((w, *parts))
+
+
+def reduced(stored, scale, axes):
+    """The sum of ``scale * block`` over `axes`, which count S from its end.
+
+    The block is `stored` as it is or as `Rows`; of few directions it is of float64 numbers.
+    """
+    shape, k = stored.shape[1:], stored.shape[0]
+    out = empty(k, kept(shape, axes), stored.dtype)
+    if not is_inner(k):
+        if scale is None:
+            scale = unit(shape, stored.dtype)
+        parts = in_the_middle(stored, axes)
+        after = parts.shape[1], parts.shape[3]
+        short_kernels.sum_middle(parts, in_the_middle(scale, axes)[0], out.reshape((k, *after)))
+        return out
+    factor, parts = vector(scale, stored.dtype), middle(shape, axes)
+    if parts is not None:
+        block_kernels.sum_middle_rows(*rows(stored), factor, *parts[1:], flat(out))
+        return out
+    wide = tuple(1 if i - len(shape) in axes else n for i, n in enumerate(shape))
+    segment = np.array(
+        np.broadcast_to(np.arange(math.prod(kept(shape, axes))).reshape(wide), shape)
+    )
+    out.fill(0)
+    block_kernels.sum_rows(*rows(stored), factor, segment.reshape(-1), flat(out))
     return out
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import align, gather_rows, is_plain, is_zero, scale_rows, values
+from dualmc.kernels.payload import FLOATS, align, gather_rows, is_plain, is_zero, scale_rows, values
 from dualmc.tangents import dense
 
 FLOAT64 = np.dtype(np.float64)
@@ -190,20 +190,23 @@ class DenseTangent:
         shape = self.shape
         if math.prod(shape) == 0:
             return None
-        if not self.has_factor():
-            return DenseTangent(self.level, self.block.sum(axis=axes))
-        if len(axes) == len(shape) and is_plain(self.block, self.scale):
-            k = self.block.shape[0]
-            with np.errstate(all="ignore"):
-                total = self.block.reshape(k, -1) @ self.scale.reshape(-1)
-            if np.isfinite(total).all():
-                return DenseTangent(self.level, total)
-        if dense.fits(self.block, self.scale):
-            return DenseTangent(self.level, dense.reduced(self.block, self.scale, axes))
+        stored, scale = self.stored(), self.scale
+        if _is_summed_by_kernel(stored, scale):
+            need_block(self.level, (stored.shape[0], *dense.kept(shape, axes)), stored.dtype)
+            return rows_tangent(self.level, dense.reduced(stored, scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
 
     def part(self, function):
         return DenseTangent(self.level, np.copy(function(self.dense())))
+
+
+def _is_summed_by_kernel(stored, scale):
+    """Whether the kernels that sum serve a block, stored in whatever way, and its factor."""
+    if type(stored) is not np.ndarray and type(stored) is not dense.Rows:
+        return False
+    if scale is not None and (type(scale) is not np.ndarray or scale.dtype != stored.dtype):
+        return False
+    return stored.dtype is FLOAT64 or stored.dtype in FLOATS and stored.shape[0] > dense.FEW
 
 
 def _scaled_few(block, scale):

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from dualmc.kernels import buffers, slot_kernels
+from dualmc.kernels import buffers, short_kernels, slot_kernels
 from dualmc.kernels.payload import (
     KERNEL_DTYPES,
     align,
@@ -20,8 +20,8 @@ from dualmc.kernels.payload import (
     scale_rows,
     take_slots,
 )
-from dualmc.tangents import dense_tangent
-from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
+from dualmc.tangents import dense, dense_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 
 # Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
@@ -151,31 +151,23 @@ class SparseTangent:
 
     def sum(self, axes):
         # Few slots per result stay sparse.
-        shape = self.shape
-        kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
-        length = math.prod(shape[a] for a in axes)
-        w = self.coef.shape[0]
-        if length == 0 or math.prod(kept) == 0:
+        shape, coef, level = self.shape, self.coef, self.level
+        if math.prod(shape) == 0:
             return None
-        if dense_tangent.is_wide(w * length, self.level.n):
-            return self._sum_dense(axes, kept)
-        compacted = summed_slots(self.level, self.col, axes)
-        return compacted.apply(self.level, _terms(self.coef, axes))
+        kept = dense.kept(shape, axes)
+        length = math.prod(shape) // math.prod(kept)
+        if not dense_tangent.is_wide(coef.shape[0] * length, level.n):
+            return summed_slots(level, self.col, axes).summed(level, coef, axes)
+        if not is_plain(coef):
+            return self.to_dense().sum(axes)
+        block = new_block(level, level.n, kept, self.dtype)
+        coef = dense.in_the_middle(coef, axes)
+        out = block.reshape((level.n, coef.shape[1], coef.shape[3]))
+        short_kernels.scatter_middle(dense.in_the_middle(self.col, axes), coef, out)
+        return rows_tangent(level, block)
 
     def part(self, function):
         return self.like(np.copy(function(self.coef)))
-
-    def _sum_dense(self, axes, kept):
-        if not is_plain(self.coef):
-            return self.to_dense().sum(axes)
-        segment = np.arange(math.prod(kept), dtype=np.int64).reshape(
-            tuple(1 if i - len(self.shape) in axes else n for i, n in enumerate(self.shape))
-        )
-        segment = np.ascontiguousarray(np.broadcast_to(segment, self.shape)).reshape(-1)
-        block = new_block(self.level, self.level.n, kept, self.dtype)
-        rows = block.reshape(self.level.n, math.prod(kept))
-        slot_kernels.scatter_sum(flat(self.col), flat(self.coef), segment, rows)
-        return DenseTangent(self.level, block)
 
 
 # --- Slots that repeat a column ------------------------------------------------------------------
@@ -231,6 +223,16 @@ class Compacted:
             out = self._of_duals(coef.reshape((slots, size)), width)
         found = SparseTangent(level, out.reshape(self.col.shape), self.col)
         return found.to_dense() if dense_tangent.is_wide(width, level.n) else found
+
+    def summed(self, level, coef, axes):
+        """The tangent of the sum over `axes`, whose terms the slots are, of `coef`, (w, *S)."""
+        if not is_plain(coef):
+            return self.apply(level, _terms(coef, axes))
+        coef = dense.in_the_middle(coef, axes)
+        out = buffers.empty((self.col.shape[0], coef.shape[1], coef.shape[3]), coef.dtype)
+        short_kernels.compact_middle(coef, self.order, self.target, out)
+        found = SparseTangent(level, out.reshape(self.col.shape), self.col)
+        return found.to_dense() if dense_tangent.is_wide(out.shape[0], level.n) else found
 
     def _of_duals(self, rows, width):
         out = np.zeros((width, rows.shape[1]), rows.dtype)

@@ -13,7 +13,6 @@ from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
 from dualmc.steps.recording import record_joined
-from dualmc.steps.short import moves as short_moves
 from dualmc.tangents import tape
 from dualmc.tangents.combining import are_sparse, chosen, placed, pool
 
@@ -62,7 +61,7 @@ def joined(function, arrays, *args, **kwargs):
     level = level_of(arrays)
     y = function([primal_at(a, level) for a in arrays], *args, **kwargs)
     y = y if type(y) is Dual else np.asarray(y)
-    way = _way(function, arrays, args[0] if args else kwargs.get("axis", 0))
+    way = way_of(function, arrays, args[0] if args else kwargs.get("axis", 0))
     if way is not None:
         tangents, keys = _parts(*way, arrays, y, level)
         if not tangents:
@@ -78,7 +77,7 @@ def joined(function, arrays, *args, **kwargs):
     return leaves.take(y, index)
 
 
-def _way(function, arrays, axis):
+def way_of(function, arrays, axis):
     """Whether a join is one of `np.stack` or of `np.concatenate`, and its axis; None if neither."""
     if function is np.concatenate or function is np.stack:
         return None if axis is None else (function is np.stack, axis)
@@ -95,17 +94,24 @@ _ONE_DIMENSIONAL = {np.hstack: (False, 0), np.vstack: (True, 0), np.column_stack
 
 def _parts(is_stack, axis, arrays, y, level):
     """The tangents of the active arrays, and which parts of the result they are."""
-    lead = (slice(None),) * (axis % y.ndim)
     tangents, keys = [], []
-    stop = 0
-    for a in arrays:
-        start = stop
-        stop += 1 if is_stack else np.shape(a)[axis]
+    for a, key in zip(arrays, keys_of_parts(is_stack, axis, arrays, y.ndim), strict=True):
         t = tangent_at(a, level)
         if t is not None:
             tangents.append(t)
-            keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
+            keys.append(key)
     return tangents, keys
+
+
+def keys_of_parts(is_stack, axis, arrays, ndim):
+    """Which parts of the result, of `ndim` axes, the arrays of a join are."""
+    lead = (slice(None),) * (axis % ndim)
+    keys, stop = [], 0
+    for a in arrays:
+        start = stop
+        stop += 1 if is_stack else np.shape(a)[axis]
+        keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
+    return keys
 
 
 def _register_joined(function):
@@ -117,9 +123,7 @@ def _register_joined(function):
         options = (*args, *kwargs)
         if out is None and (not options or has_axis and len(options) == 1):
             axis = args[0] if args else kwargs.get("axis", 0 if has_axis else None)
-            y = short_moves.joined(function, arrays, axis)
-            if y is None and axis is not None:
-                y = record_joined(arrays, axis, function is np.stack)
+            y = None if axis is None else record_joined(arrays, axis, function is np.stack)
             if y is not None:
                 return y
         return written(out, joined(function, arrays, *args, **kwargs))
@@ -170,12 +174,12 @@ def where(condition, x=None, y=None, /):
     x, y = as_operand(x), as_operand(y)
     if type(x) is not Dual and type(y) is not Dual:
         return np.where(condition, x, y)
-    short = short_moves.where(condition, x, y)
-    if short is not None:
-        return short
     level = level_of(x, y)
     value = np.where(condition, primal_at(x, level), primal_at(y, level))
     tangents = [tangent_at(a, level) for a in (x, y)]
+    if level.records and (tangents[0] is not None or tangents[1] is not None):
+        condition = tape.keep(np.asarray(condition, bool), level)
+        return make(value, tape.chosen(condition, *tangents, value), level)
     if not level.records and are_sparse([t for t in tangents if t is not None]):
         return make(value, chosen(level, condition, *tangents, value.shape, value.dtype), level)
     leaves = Leaves(level)

@@ -1,15 +1,18 @@
 """Reshapings: reshape, transpose, broadcast_to, ..., which act on the tangent's arrays as views."""
 
+import functools
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from dualmc.duals.dual import Dual, as_array, make
+from dualmc.duals.move_plans import viewed
 from dualmc.duals.operands import as_operand
 from dualmc.duals.views import PartView, view_of
 from dualmc.functions.moving.by_position import by_position, result
 from dualmc.kernels.payload import align, values
 from dualmc.rules.registry import handles, register_one
-from dualmc.tangents.tape import Reshape
+from dualmc.tangents.tape import Reshape, Transpose
 
 
 def memory_order(a, order):
@@ -41,13 +44,29 @@ def reshape(a, /, shape, order="C", *, copy=None):
 
 def _reshaped(a, shape):
     """``a.reshape(shape)`` where that is a view for certain; None elsewhere."""
+    y = viewed(a, np.reshape, shape, _path_of_reshape, _reshaped_view)
+    if y is not None:
+        return y
     p = a.primal
     if type(p) is not np.ndarray or not p.flags.c_contiguous or not p.size:
         return None
     y = p.reshape(shape)
-    shape = y.shape
-    view = view_of(a, lambda p: p.reshape(shape), Reshape(shape), None, ("reshape", shape))
-    return make(y, None, a.level, view)
+    return make(y, None, a.level, _reshaped_view(a, shape, y))
+
+
+def _reshaped_view(a, given, y):
+    return view_of(a, *_reshaping(y.shape))
+
+
+def _path_of_reshape(a, shape):
+    shape = a.primal.reshape(shape).shape
+    return (-1, *shape), ("reshape", shape)
+
+
+@functools.lru_cache
+def _reshaping(shape):
+    """What a reshape to `shape` is to a `View`."""
+    return lambda p: p.reshape(shape), Reshape(shape), None, ("reshape", shape)
 
 
 def _recorded_reshape(a, shape):
@@ -67,6 +86,8 @@ def _recorded_reshape(a, shape):
 @handles("selection", np.ravel)
 def ravel(a, order="C"):
     a = as_array(a)
+    if order == "C" and not a.level.records and (y := _reshaped(a, -1)) is not None:
+        return y
     order = memory_order(a, order)
     if order == "K":
         # Along the memory: in C order of the axes as NumPy's iterator sorts them.
@@ -74,8 +95,6 @@ def ravel(a, order="C"):
         return result(np.ravel(a.primal, "K"), a, lambda p: np.transpose(p, axes).reshape(-1))
     if order != "C":
         return by_position(np.ravel, a, order)
-    if not a.level.records and (y := _reshaped(a, -1)) is not None:
-        return y
     y = np.ravel(a.primal)
     n = y.shape[0]
     return result(y, a, lambda p: p.reshape(n), Reshape(y.shape), ("reshape", (n,)))
@@ -100,20 +119,40 @@ def _axes_along_memory(a):
 @handles("selection", np.transpose, np.permute_dims)
 def transpose(a, axes=None):
     a = as_operand(a)
-    axes = tuple(range(a.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
+    if not a.level.records:
+        y = viewed(a, np.transpose, axes, _path_of_transpose, _transposed_view)
+        if y is not None:
+            return y
+    axes = _permutation(a.ndim, axes)
     if not axes and a.is_number:
         return a
-    order = (0, *(i + 1 for i in axes))
     p = a.primal
     if type(p) is np.ndarray and p.size:
-        view = view_of(
-            a, lambda p: p.transpose(axes), lambda p: p.transpose(order), None, ("transpose", order)
-        )
-        return make(p.transpose(axes), None, a.level, view)
+        return make(p.transpose(axes), None, a.level, _transposed_view(a, axes))
     y = np.transpose(p, axes)
-    return result(
-        y, a, lambda p: p.transpose(axes), lambda p: np.transpose(p, order), ("transpose", order)
-    )
+    select, batched, _, name = _transposition(a.ndim, axes)
+    return result(y, a, select, batched, name)
+
+
+def _permutation(ndim, axes):
+    return tuple(range(ndim))[::-1] if axes is None else normalize_axis_tuple(axes, ndim)
+
+
+def _path_of_transpose(a, axes):
+    order = (0, *(i + 1 for i in _permutation(a.ndim, axes)))
+    return order, ("transpose", order)
+
+
+def _transposed_view(a, axes, y=None):
+    return view_of(a, *_transposition(a.ndim, axes))
+
+
+@functools.lru_cache
+def _transposition(ndim, axes):
+    """What a transposition is to a `View`."""
+    axes = _permutation(ndim, axes)
+    order = (0, *(i + 1 for i in axes))
+    return lambda p: p.transpose(axes), Transpose(axes), None, ("transpose", order)
 
 
 @handles("selection", np.matrix_transpose)

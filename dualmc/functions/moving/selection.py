@@ -12,19 +12,12 @@ from dualmc.functions.moving.by_position import by_position, gathered
 from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
-from dualmc.steps.short import moves as short_moves
-
-_COPIES = frozenset({np.roll, np.tile, np.repeat})
 
 
 def _register_by_position(function):
     first = next(iter(inspect.signature(function).parameters))
 
     def handler(*args, **kwargs):
-        if function in _COPIES and args and not kwargs:
-            y = short_moves.moved(function, *args)
-            if y is not None:
-                return y
         if not args:
             args = (kwargs.pop(first),)
         if "out" in kwargs:

@@ -17,7 +17,6 @@ from dualmc.functions.summing.sums import cumulative, need_axis
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import REDUCTIONS, handles, name_of
 from dualmc.steps.elementwise import apply
-from dualmc.steps.short import sums as short_sums
 
 # --- Products ------------------------------------------------------------------------------------
 
@@ -32,11 +31,6 @@ def _others(x):
 
 @handles("composite", np.prod)
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-    if dtype is None and out is None and initial is np._NoValue and where is True:
-        if type(a) is Dual and not a.level.records:
-            y = short_sums.product_along(a, axis, keepdims)
-            if y is not None:
-                return y
     where = values(where)
     if type(initial) is Dual:
         return written(out, prod(a, axis, dtype, None, keepdims, where=where) * initial)

@@ -16,7 +16,6 @@ from dualmc.functions.results import exact, valued, written
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import std_gap
 from dualmc.rules.registry import handles
-from dualmc.steps.short import sums as short_sums
 
 
 def _central(a, axis, ddof, keepdims, where):
@@ -55,10 +54,6 @@ def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=Tru
     ddof = ddof if correction is np._NoValue else correction
     where = values(where)
     a = as_operand(a)
-    if dtype is None and out is None and where is True and mean is np._NoValue:
-        y = short_sums.variance(a, axis, ddof, keepdims)
-        if y is not None:
-            return y
     a = a if dtype is None else a.astype(dtype)
     if mean is not np._NoValue:
         return written(out, _var_about(a, axis, ddof, keepdims, where, as_operand(mean)))
@@ -85,7 +80,11 @@ def _var_about(a, axis, ddof, keepdims, where, centre):
 @handles("composite", np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
         mean=np._NoValue, correction=np._NoValue):  # fmt: skip
-    v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    is_plain = dtype is None and where is True and mean is np._NoValue
+    if is_plain and correction is np._NoValue and type(a) is Dual:
+        v = np.var(a, axis, ddof=ddof, keepdims=keepdims)
+    else:
+        v = var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
     # NumPy's own std is the square root of its own var.
     return written(out, _root(v, a, axis, keepdims, values(where)))
 

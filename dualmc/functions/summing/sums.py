@@ -11,20 +11,13 @@ from dualmc.functions.results import applied, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_running_sum, record_sum
-from dualmc.steps.short import sums as short_sums
 
 
 @handles("linear", np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-    if (
-        dtype is None
-        and out is None
-        and initial is np._NoValue
-        and where is True
-        and type(a) is Dual
-    ):
-        short = record_sum if a.level.records else short_sums.total
-        y = short(a, axis, keepdims)
+    is_plain = dtype is None and out is None and initial is np._NoValue and where is True
+    if is_plain and type(a) is Dual and a.level.records:
+        y = record_sum(a, axis, keepdims)
         if y is not None:
             return y
     a = as_operand(a)
@@ -57,9 +50,8 @@ def add_reduce(
 
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
-    if dtype is None and out is None and where is True:
-        short = record_sum if a.level.records else short_sums.total
-        y = short(a, axis, keepdims, True)
+    if dtype is None and out is None and where is True and a.level.records:
+        y = record_sum(a, axis, keepdims, True)
         if y is not None:
             return y
     where = values(where)
@@ -98,9 +90,8 @@ def _running_sum(a, axis, y):
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
-    if dtype is None and out is None:
-        short = record_running_sum if a.level.records else short_sums.running_sum
-        y = short(a, axis)
+    if dtype is None and out is None and a.level.records:
+        y = record_running_sum(a, axis)
         if y is not None:
             return y
     y = np.cumsum(a.primal, axis, dtype)
