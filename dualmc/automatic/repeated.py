@@ -161,8 +161,8 @@ def _are_usual(argnums, *options):
         return options[0] is False
     chunk_size, sparse, layout, has_aux, *spread = options
     return (
-        chunk_size is None and (sparse is False or sparse is True) and layout == "numerator"
-        and has_aux is False and (not spread or spread[0] is None)
+        chunk_size is None and (sparse is False or sparse is True) and has_aux is False
+        and type(layout) is str and layout == "numerator" and (not spread or spread[0] is None)
     )  # fmt: skip
 
 

@@ -52,7 +52,10 @@ def recorded(f, args, asked, seconds):
         check = guard(Closed(f), f)
     except RecursionError:
         raise NotClosed("its functions are nested too deeply") from None
-    request = Request("prepare", f, args, asked.argnums, None, asked.sparse, "numerator", False)
+    try:
+        request = Request("prepare", f, args, asked.argnums, None, asked.sparse, "numerator", False)
+    except Structure:
+        raise Refused("it takes a structure") from None
     for i, a in enumerate(args):
         is_known = type(a) in _ACTIVE if i in request.numbers else (
             allowed.is_constant(a) or allowed.is_array(a)
