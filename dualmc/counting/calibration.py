@@ -3,8 +3,9 @@
 Measured once, in a few seconds, when `compare` or `crossover` first asks: both modes are timed on
 some functions (`probes`), and the costs fitted to the times.  The result is kept in a file of the
 user's cache folder, under a key of machine, threads, dualmc's settings, versions and the code of
-dualmc itself: what changes any of these measures anew.  ``DUALMC_COSTS`` in the environment names another folder, or
-``off``: then the costs are `predict.SECONDS`.  So they are while Python is traced or profiled.
+dualmc itself: what changes any of these measures anew.  ``DUALMC_COSTS`` in the environment names
+another folder, or ``off``: then the costs are `predict.SECONDS`.  So they are while Python is
+traced or profiled.
 """
 
 import hashlib
