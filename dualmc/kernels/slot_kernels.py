@@ -7,6 +7,7 @@ and CSR arrays.  `tangents/slots.py` says what a slot is.
 import numpy as np
 from numba.extending import register_jitable
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
 
 # Elements that are looked at together, in the nearest cache.
@@ -56,6 +57,7 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
     slots, element i takes ``each[:, r, i]``.
     """
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
@@ -77,6 +79,8 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
 def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
     """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
+    factor_a, factor_b = as_line(factor_a), as_line(factor_b)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]

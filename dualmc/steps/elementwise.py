@@ -25,7 +25,6 @@ from dualmc.rules import registry
 from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES, Rule
 from dualmc.steps import flat
-from dualmc.steps.short.spread import push_spread
 from dualmc.tangents.combining import add, is_same_slots
 from dualmc.tangents.tape import keep, snapshot, step
 from dualmc.tangents.unions import merged, merged_products
@@ -44,10 +43,6 @@ def apply(ufunc, *inputs):
         entry = registry.UFUNCS.get(ufunc)
         if entry is not None:
             return entry.handler(*inputs)
-        if len(inputs) == 2:
-            y = push_spread(ufunc, *inputs)
-            if y is not None:
-                return y
         rule = RULES.get(ufunc)
         if rule is None:
             if registry.learn(ufunc):

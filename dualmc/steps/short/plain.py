@@ -11,9 +11,9 @@ gets None and goes the general way; the derivatives are the same.
 import math
 
 import numpy as np
-from numpy import empty, ndarray
+from numpy import ndarray
 
-from dualmc.kernels import buffers, slot_kernels
+from dualmc.kernels import slot_kernels
 from dualmc.kernels.payload import flat
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import DenseTangent
@@ -57,34 +57,6 @@ def rows_of(t, is_large=False):
 def new(level, block):
     """The tangent of a block, (k, *S), that nothing else holds."""
     return DenseTangent(level, block, dense.unit(block.shape[1:], FLOAT64))
-
-
-def around(shape, axis):
-    """The numbers of elements before, along and after `axis` (None: all of them); or None."""
-    before = after = 1
-    if axis is None:
-        for n in shape:
-            before *= n
-        return (1, before, 1) if before else None
-    if type(axis) is not int:
-        return None
-    ndim = len(shape)
-    if axis < 0:
-        axis += ndim
-    if not 0 <= axis < ndim:
-        return None
-    for n in shape[:axis]:
-        before *= n
-    for n in shape[axis + 1 :]:
-        after *= n
-    length = shape[axis]
-    return (before, length, after) if before and length and after else None
-
-
-def room(shape):
-    """Numbers of `shape` not yet written to, from a kept buffer where they are many."""
-    size = math.prod(shape)
-    return empty(shape) if size < SMALL else buffers.empty(shape, FLOAT64)
 
 
 def flat_numbers(p):
