@@ -100,10 +100,10 @@ def main():
             )
     for is_replayed, found in ratios.items():
         if found:
-            print(
-                f"{'replayed' if is_replayed else 'not replayed'}: {len(found)} problems, geometric "
-                f"mean {np.exp(np.mean(np.log(found))):.2f} of jax.jit, most {max(found):.2f}"
-            )
+            what = "replayed" if is_replayed else "not replayed"
+            mean = np.exp(np.mean(np.log(found)))
+            print(f"{what}: {len(found)} problems, geometric mean {mean:.2f} of jax.jit", end="")
+            print(f", most {max(found):.2f}")
 
 
 if __name__ == "__main__":
