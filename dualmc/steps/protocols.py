@@ -37,7 +37,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
             elif len(inputs) == 2 and ufunc is not np.matmul:
                 y = push_binary(ufunc, *inputs)
             else:
-                y = None
+                planner = registry.PLANNERS.get(ufunc)
+                y = None if planner is None else planner(inputs, kwargs)
             if y is None:
                 for a in inputs:
                     if type(a) not in OPERANDS:

@@ -3,5 +3,5 @@
 Each function takes what a general handler takes and gives the Dual with the same numbers, or None
 where an operand is not what it serves.  To be read in this order: `plain.py` (which operands these
 are), `scalar_code.py` and `numbers.py` (numbers), `vectors.py` (arrays of one shape), `blocks.py`,
-`spread.py`; for NumPy's functions `sums.py`, `products.py`, `moves.py`.
+`spread.py`.
 """

@@ -11,7 +11,7 @@ from numpy import asarray, ndarray
 from dualmc.duals.dual import make
 from dualmc.kernels import block_kernels, buffers, stamped
 from dualmc.kernels.payload import flat, line
-from dualmc.steps.short.plain import FLOAT64, is_plain_sparse, places
+from dualmc.steps.short.plain import FLOAT64, places
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import DenseTangent, need_block, rows_tangent
 
@@ -110,22 +110,3 @@ def push_two(ufunc, a, t, rows, b, u, other):
             other = np.negative(other)
         stamped.scaled_sum(block, rows, block_other, other, table)
     return make(y, DenseTangent(level, out, dense.unit(shape[1:], FLOAT64)), level)
-
-
-def image_of_slots(matrix, x, t):
-    """``matrix @ x`` of a constant matrix and a vector whose tangent `t` is sparse."""
-    coef = t.coef
-    if not is_plain_sparse(t) or matrix.dtype is not FLOAT64:
-        return None
-    flags = matrix.flags
-    m, p = matrix.shape
-    k = t.level.n
-    if not (flags.c_contiguous or flags.f_contiguous) or not m * p or coef.shape[1] != p:
-        return None
-    need_block(t.level, (k, m), FLOAT64)
-    y = np.matmul(matrix, x._primal)
-    out = buffers.empty((1, m, k), FLOAT64)
-    wide = (coef.shape[0], 1, p)
-    col, coef = flat(t.col).reshape(wide), flat(coef).reshape(wide)
-    block_kernels.scatter_product(col, coef, matrix, out, True)
-    return make(y, rows_tangent(t.level, out[0].T), x.level)
