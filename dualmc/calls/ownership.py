@@ -113,8 +113,9 @@ def _checked_add(add):
 def _checked_put(put):
     def checked(sweep, var, bar, owned):
         put(sweep, var, bar, owned)
-        if var in sweep.own:
-            check_cotangent(var, sweep.known[var], list(sweep.known.values()), var.data)
+        if var.serial in sweep.own:
+            bars = sweep.known
+            check_cotangent(var, bars[var.serial], list(bars.values()), var.data)
 
     return checked
 
@@ -184,9 +185,9 @@ def install():
     from dualmc.kernels import buffers
     from dualmc.tangents import slots, tape
 
-    keep, kept, snapshot, empty = tape.keep, recorded.kept, tape.snapshot, buffers.empty
+    keep, snapshot, empty = tape.keep, tape.snapshot, buffers.empty
     _replace(keep, lambda a, level: note_kept(keep(a, level)))
-    _replace(kept, lambda dual, p: note_kept(kept(dual, p)))
+    _replace(recorded.recorded, _noting_data(recorded.recorded))
     _replace(snapshot, lambda dual: _noted(snapshot(dual)))
     _replace(empty, lambda shape, dtype: poisoned(empty(shape, dtype)))
     _replace(buffers.empty_like, lambda a: poisoned(empty(a.shape, a.dtype)))
@@ -197,6 +198,15 @@ def install():
     _replace(quick_sweep.pulled, _between_checks(quick_sweep.pulled))
     _replace(quick_sweep._put, _checked_put(quick_sweep._put))
     sweep.Sweep.add = _checked_add(sweep.Sweep.add)
+
+
+def _noting_data(recorded):
+    def checked(y, level, pull, parents, data, *options, **more):
+        for a in arrays_of(data, []):
+            note_kept(a)
+        return recorded(y, level, pull, parents, data, *options, **more)
+
+    return checked
 
 
 def _noted(dual):

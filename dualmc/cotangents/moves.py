@@ -56,6 +56,16 @@ def pull_reshaped(node, bar, owned, sweep):
     sweep.add(parent, bar if stands_for_many else sweep.shaped(bar, parent.shape), owned)
 
 
+def pull_transposed(node, bar, owned, sweep):
+    """The same elements, their axes in another order."""
+    if bar.ndim:
+        n = len(sweep.lead)
+        back = bar.transpose((*range(n), *(i + n for i in node.data)))
+        bar = buffers.contiguous(back) if type(back) is np.ndarray else back
+        owned = owned or bar is not back
+    sweep.add(node.parents[0], bar, owned)
+
+
 def is_same_memory(view, buffer):
     """Whether `view` shows elements of `buffer`, none of them twice."""
     return (
@@ -96,6 +106,18 @@ def pull_parts(node, bar, owned, sweep):
     lead = (slice(None),) * len(sweep.lead)
     for parent, key in zip(node.parents, node.data, strict=True):
         sweep.add(parent, bar[(*lead, *key)], owned)
+
+
+def pull_chosen(node, bar, owned, sweep):
+    """`np.where`: what was chosen has the cotangent, the other is exactly 0 there."""
+    t, u = node.parents
+    condition, zero = node.data, np.zeros((), bar.dtype)
+    if t is not None:
+        part = np.where(condition, bar, zero)
+        sweep.add(t, unbroadcast(part, t.shape, sweep.lead), True)
+    if u is not None:
+        part = np.where(condition, zero, bar)
+        sweep.add(u, unbroadcast(part, u.shape, sweep.lead), True)
 
 
 def pull_written(node, bar, owned, sweep):
@@ -139,4 +161,4 @@ def _pull_written_duals(node, bar, sweep):
         sweep.add(old, sweep.shaped(np.where(kept, flat, zero), old.shape), True)
 
 
-UNIFORM.update({pull_slice, pull_reshaped})
+UNIFORM.update({pull_slice, pull_reshaped, pull_transposed})

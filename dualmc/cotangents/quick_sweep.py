@@ -178,21 +178,21 @@ def _reduced(part, shape, parent):
 
 
 def _scaled(node, bar, sweep):
-    parents, data = node.parents, node.data
-    if len(data) == 1:
-        return _scaled_for(parents[0], data[0], bar, node.shape)
-    for parent, c in zip(parents, data):  # noqa: B905
-        _add(sweep, parent, _scaled_for(parent, c, bar, node.shape))
-
-
-def _scaled_for(parent, c, bar, shape):
-    part = bar if parent.shape == shape else _reduced(bar, shape, parent)
-    return part if c == 1.0 else -part if c == -1.0 else part * c
+    shape = node.shape
+    first = None
+    for parent, c in zip(node.parents, node.data):  # noqa: B905
+        part = bar if parent.shape == shape else _reduced(bar, shape, parent)
+        part = part if c == 1.0 else -part if c == -1.0 else part * c
+        if first is None:
+            first = part
+        else:
+            _add(sweep, parent, part)
+    return first
 
 
 def _multiplied(node, bar, sweep):
     b, a = node.data
-    if _is_large(bar, a):
+    if type(bar) is not ndarray and _is_large(bar, a):
         return _general(node, bar, sweep)
     _add(sweep, node.parents[1], a * bar)
     return b * bar
@@ -218,8 +218,8 @@ def _times(node, bar, sweep):
 
 def _unary(node, bar, sweep):
     rule, x, y = node.data
-    if rule.quick is not None and not _is_large(bar, y):
-        return rule.quick.small(bar, x, y)
+    if rule.small is not None and (type(bar) is ndarray or not _is_large(bar, y)):
+        return rule.small(bar, x, y)
     if type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
         part = np.empty((1, x.size))
         rule.kernel(x.reshape(-1), y.reshape(-1), bar.reshape(1, -1), part)
@@ -280,6 +280,20 @@ def _view(node, bar, sweep):
 
 def _reshaped(node, bar, sweep):
     return bar.reshape(node.parents[0].shape) if type(bar) is ndarray else bar
+
+
+def _transposed(node, bar, sweep):
+    return bar.transpose(node.data) if type(bar) is ndarray else bar
+
+
+def _chosen(node, bar, sweep):
+    t, u = node.parents
+    if type(bar) is not ndarray and 8 * math.prod(node.shape) >= LARGE:
+        return _general(node, bar, sweep)
+    if t is not None:
+        _add(sweep, t, unbroadcast(np.where(node.data, bar, 0.0), t.shape, ()))
+    if u is not None:
+        _add(sweep, u, unbroadcast(np.where(node.data, 0.0, bar), u.shape, ()))
 
 
 def _broadcast(node, bar, sweep):
@@ -343,6 +357,8 @@ _STEPS = {
     moves.pull_slice: _part,
     moves.pull_view: _view,
     moves.pull_reshaped: _reshaped,
+    moves.pull_transposed: _transposed,
+    moves.pull_chosen: _chosen,
     moves.pull_broadcast: _broadcast,
     moves.pull_parts: _parts,
     sums.pull_sum: _spread,

@@ -46,12 +46,12 @@ def pull_matmul(node, bar, owned, sweep):
     if bar is sweep.identity and t is None and len(shape_a) == 2 and len(shape_b) == 1:
         k = sweep.lead[0] if sweep.lead else 1
         rows = a[sweep.first : sweep.first + k]
-        sweep.add(u, np.reshape(rows, sweep.lead + shape_b), False)
+        sweep.add(u, rows.reshape(sweep.lead + shape_b), False)
         return
     if len(shape_b) == 1 and len(shape_a) <= 2 and not sweep.lead and not sweep.is_careful:
         is_row = len(shape_a) == 1
         if t is not None:
-            sweep.add(t, bar * b if is_row else np.multiply(np.reshape(bar, (-1, 1)), b), True)
+            sweep.add(t, bar * b if is_row else bar.reshape((-1, 1)) * b, True)
         if u is not None:
             sweep.add(u, bar * a if is_row else np.matmul(bar, a), True)
         return
@@ -68,12 +68,12 @@ def pull_matmul(node, bar, owned, sweep):
     batch = np.broadcast_shapes(rows[:-2], columns[:-2])
     bar = sweep.shaped(bar, (*batch, rows[-2], columns[-1]))
     if t is not None:
-        q = np.swapaxes(np.reshape(b, columns), -1, -2)
+        q = b.reshape(columns).swapaxes(-1, -2)
         part = product(bar, q, is_constant, sweep)
         sweep.add(t, sweep.shaped(unbroadcast(part, rows, sweep.lead), shape_a), True)
     if u is not None:
-        p = np.reshape(a, rows)
-        part = np.swapaxes(product(np.swapaxes(bar, -1, -2), p, is_constant, sweep), -1, -2)
+        p = a.reshape(rows)
+        part = product(bar.swapaxes(-1, -2), p, is_constant, sweep).swapaxes(-1, -2)
         sweep.add(u, sweep.shaped(unbroadcast(part, columns, sweep.lead), shape_b), True)
 
 
@@ -82,15 +82,15 @@ def pull_local(node, bar, owned, sweep):
     sweep.judge(bar)
     flat = sweep.shaped(bar, (1, math.prod(node.shape)))
     for parent, block in zip(node.parents, node.data, strict=True):
-        part = product(flat, np.swapaxes(block, 0, 1), False, sweep)
+        part = product(flat, block.swapaxes(0, 1), False, sweep)
         sweep.add(parent, sweep.shaped(part, parent.shape), True)
 
 
 def product(x, other, is_constant, sweep):
     """``x @ other`` where an exact zero of x stays zero beside an infinity."""
     if x.ndim > 2 and other.ndim == 2:  # one product for all rows
-        rows = np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
-        y = np.reshape(np.matmul(rows, other), (*x.shape[:-1], other.shape[-1]))
+        rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+        y = np.matmul(rows, other).reshape((*x.shape[:-1], other.shape[-1]))
     else:
         y = np.matmul(x, other)
     if not sweep.is_careful or np.isfinite(values(y)).all():

@@ -17,6 +17,7 @@ result has met none.  So cotangents are swept twice at most: quickly, in plain a
 more with care where the inputs' cotangents are not finite.
 """
 
+import functools
 import math
 import operator
 
@@ -25,6 +26,7 @@ import numpy as np
 from dualmc.errors import forget
 from dualmc.kernels import buffers, slot_kernels
 from dualmc.kernels.payload import values
+from dualmc.kernels.quiet import quiet
 
 # A cotangent that is not a Dual; 0-d ones are NumPy scalars where arithmetic made them.
 PLAIN = (np.ndarray, np.generic)
@@ -137,7 +139,7 @@ class Sweep:
             rows = self.rows(self.buffer(var, bar.dtype))
             scatter(rows, index, self.rows(bar.astype(rows.dtype, copy=False)))
         else:
-            flat = np.reshape(bar, (*self.lead, index.size))
+            flat = bar.reshape((*self.lead, index.size))
             self.pieces.setdefault(var.place, []).append((index.reshape(-1), flat))
 
     def take(self, var):
@@ -154,7 +156,7 @@ class Sweep:
         index = np.concatenate([i for i, _ in pieces])
         parts = [piece for _, piece in pieces]
         part = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-        part = np.reshape(scattered(part, index, math.prod(var.shape)), self.lead + var.shape)
+        part = self.shaped(scattered(part, index, math.prod(var.shape)), var.shape)
         return part if bar is None else bar + part, True
 
     def judge(self, bar):
@@ -169,10 +171,10 @@ class Sweep:
 
     def batched(self, bar):
         """`bar` with its leading axis, of length 1 for a single cotangent."""
-        return bar if self.lead else np.reshape(bar, (1, *bar.shape))
+        return bar if self.lead else bar.reshape((1, *bar.shape))
 
     def shaped(self, bar, shape):
-        return np.reshape(bar, self.lead + shape)
+        return bar.reshape(self.lead + shape)
 
 
 def pulled(order, bar, lead, inputs, first=None, is_careful=False, base=-1):
@@ -182,7 +184,7 @@ def pulled(order, bar, lead, inputs, first=None, is_careful=False, base=-1):
     cotangent that is 0 is None.  With `first`, `bar` is the rows of the identity from that one on.
     With `is_careful`, a quick sweep need not be tried.  The sweep ends at Vars older than `base`.
     """
-    with np.errstate(all="ignore"):
+    with quiet():
         if order[0].dtype.kind == "f" and not is_careful:
             try:
                 found = _taken(run(order, bar, lead, False, first, base), inputs)
@@ -281,16 +283,26 @@ def unbroadcast(bar, shape, lead):
     have = bar.shape[len(lead) :]
     if have == shape:
         return bar
+    axes, rows = _repeated(have, shape)
+    if not issubclass(type(bar), PLAIN):
+        return np.sum(bar, axis=axes).reshape(lead + shape)
+    if lead or not rows:
+        return np.add.reduce(bar, axes).reshape(lead + shape)
+    if rows == bar.size:
+        return np.add.reduce(bar, None).reshape(shape)
+    return np.ones(rows, bar.dtype).dot(bar.reshape(rows, -1)).reshape(shape)
+
+
+@functools.lru_cache(4096)
+def _repeated(have, shape):
+    """The axes along which `shape` is repeated in `have`; how often, if behind all of them."""
     extra = len(have) - len(shape)
-    if issubclass(type(bar), PLAIN) and not lead:
-        if math.prod(shape) == 1:
-            return np.reshape(np.add.reduce(bar, None), shape)
-        if have[extra:] == shape and bar.size:
-            rows = np.reshape(bar, (-1, math.prod(shape)))
-            return np.reshape(np.ones(rows.shape[0], bar.dtype).dot(rows), shape)
     axes = [i - len(have) for i in range(extra)]
     axes += [i - len(shape) for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1]
-    return np.reshape(np.sum(bar, axis=tuple(axes)), lead + shape)
+    size = math.prod(have)
+    if math.prod(shape) == 1:
+        return tuple(axes), size
+    return tuple(axes), math.prod(have[:extra]) if have[extra:] == shape and size else 0
 
 
 def scatter(rows, index, bar):

@@ -8,22 +8,22 @@ from dualmc.tangents.tape import Var, next_serial
 FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
 _new = Dual.__new__
-_new_var = Var.__new__
 _asarray = np.asarray
 
 
-def recorded(y, level, pull, parents, data, is_kept=False):
+def recorded(y, level, pull, parents, data, shape=None, is_kept=False):
     """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it.
 
     ``make(y, step(pull, parents, data, y.shape), level)``, written out: every operation comes here.
+    The `shape` of `y` may be one that a parent has already.
     """
     if type(y) is not ndarray:
         y = _asarray(y)
-    var = _new_var(Var)
+    var = Var()
     var.pull = pull
     var.parents = parents
     var.data = data
-    var.shape = y.shape
+    var.shape = y.shape if shape is None else shape
     var.dtype = FLOAT64
     var.serial = next_serial()
     out = _new(Dual)

@@ -79,7 +79,7 @@ class Signature:
 _all: weakref.WeakSet = weakref.WeakSet()
 # What plans do not serve.
 UNSERVED = Signature(None, (), 0)
-_NUMBER = Signature(NUMBER, (), 0)
+NUMBERS = Signature(NUMBER, (), 0)
 _dense: dict = {}
 
 
@@ -112,7 +112,7 @@ def _signature(x, p, t):
     kind = type(t)
     is_view = x._view is not None
     if kind is NumberTangent:
-        return UNSERVED if is_view else _NUMBER
+        return UNSERVED if is_view else NUMBERS
     is_c = p.flags.c_contiguous and p.flags.aligned
     if kind is SparseTangent:
         coef, structures = t.coef, t.level.structures

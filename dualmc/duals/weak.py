@@ -13,7 +13,7 @@ from dualmc.duals.dual import Dual, make
 from dualmc.kernels.payload import values
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
-from dualmc.tangents.tape import Var
+from dualmc.tangents.tape import step
 
 FLOAT64 = np.dtype(np.float64)
 WEAK = np.dtype(np.float64, metadata={"dualmc": "a Python float"})
@@ -48,7 +48,7 @@ def marked(y):
     primal = marked(inner) if type(inner) is Dual else np.asarray(inner).astype(WEAK)
     t = y.own_tangent()
     if t is not None and t.is_recorded:
-        t = Var(pull_scaled, (t,), (1.0,), (), WEAK)
+        t = step(pull_scaled, (t,), (1.0,), (), WEAK)
     return make(primal, _noted(t, WEAK), y.level)
 
 

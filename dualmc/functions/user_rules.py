@@ -97,7 +97,7 @@ def transposed(
 
     active = [tangents[i] for i in numbers]
     if level.records:
-        joined = tape.Var(pull_user, tuple(active), pull, (ends[-1],), dtype)
+        joined = tape.step(pull_user, tuple(active), pull, (ends[-1],), dtype)
     else:
         joined = _pushed(pull(np.eye(ends[-1], dtype=dtype)), active, level).astype(dtype)
     flat = np.concatenate([np.ravel(part) for part in outputs])

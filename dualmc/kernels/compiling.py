@@ -120,15 +120,18 @@ def on_first_call(function):
 def entry(kernel, *kinds):
     """`kernel` for arguments of certain `kinds` alone, without what Numba does to tell them.
 
-    A kind is the number of axes of a C-contiguous float64 array, or a NumPy dtype for a number.
-    Nothing is checked: an array of other axes, dtype or layout would be read as if it were such.
+    A kind is the number of axes of a C-contiguous float64 array, such a number and a dtype, or the
+    dtype of a number.  Nothing is checked: an array of other axes, dtype or layout would be read as
+    if it were such.
     """
     return _entry(kernel, tuple(map(_type_of, kinds)))
 
 
 def _type_of(kind):
     if type(kind) is int:
-        return numba.types.Array(numba.types.float64, kind, "C")
+        kind = kind, np.float64
+    if type(kind) is tuple:
+        return numba.types.Array(numba.from_dtype(np.dtype(kind[1])), kind[0], "C")
     return numba.from_dtype(np.dtype(kind))
 
 

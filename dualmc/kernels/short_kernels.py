@@ -8,6 +8,7 @@ a result that is not finite.
 
 import numpy as np
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
 
 
@@ -163,8 +164,21 @@ def chosen_index(x, y, index):
 def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
     """The derivatives of p + q, p - q, p * q or p / q, by `code` 0 to 3.
 
-    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q.
+    Element i of the result y is made of elements ``at_p[i]`` of p and ``at_q[i]`` of q (i itself,
+    if these are empty).
     """
+    p, q, y, scale_p, scale_q = (
+        as_line(p),
+        as_line(q),
+        as_line(y),
+        as_line(scale_p),
+        as_line(scale_q),
+    )
+    block_p, block_q, out = as_rows(block_p), as_rows(block_q), as_rows(out)
+    if not at_p.size:
+        at_p = np.arange(y.size)
+    if not at_q.size:
+        at_q = np.arange(y.size)
     factor_p = np.ones(y.size)
     factor_q = np.ones(y.size)
     is_finite = True

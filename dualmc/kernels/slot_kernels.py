@@ -5,8 +5,13 @@ and CSR arrays.  `tangents/slots.py` says what a slot is.
 """
 
 import numpy as np
+from numba.extending import register_jitable
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import on_first_call
+
+# Elements that are looked at together, in the nearest cache.
+BLOCK = 512
 
 
 @on_first_call
@@ -52,6 +57,7 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
     slots, element i takes ``each[:, r, i]``.
     """
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
@@ -73,6 +79,8 @@ def unite(coef_a, coef_b, slots, few, each, sign, out):
 def unite_products(coef_a, factor_a, coef_b, factor_b, slots, few, each, out):
     """The same for ``factor_a[i] * coef_a[s, i] + factor_b[i] * coef_b[t, i]``, strong zeros."""
     zero = coef_a.dtype.type(0)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
+    factor_a, factor_b = as_line(factor_a), as_line(factor_b)
     for r in range(slots.shape[1]):
         s = slots[0, r]
         t = slots[1, r]
@@ -108,8 +116,8 @@ def pattern_exceptions(a, b, from_a, from_b, exceptions):
     found = 0
     # Block by block and row by row, as fast as memory is read; a block that does not fit as a
     # whole is looked at element by element.
-    for start in range(0, a.shape[1], 512):
-        stop = min(start + 512, a.shape[1])
+    for start in range(0, a.shape[1], BLOCK):
+        stop = min(start + BLOCK, a.shape[1])
         wrong = 0
         for r in range(from_a.size):
             s = from_a[r]
@@ -269,25 +277,49 @@ def take_rows(rows, index, fill, out):
 @on_first_call
 def count_rows(col, indptr):
     """Row pointers of a CSR matrix whose row i holds the used slots of element i."""
-    for i in range(indptr.size):
-        indptr[i] = 0
-    for s in range(col.shape[0]):
-        for i in range(col.shape[1]):
-            indptr[i + 1] += col[s, i] >= 0
-    for i in range(col.shape[1]):
-        indptr[i + 1] += indptr[i]
+    w = col.shape[0]
+    indptr[0] = 0
+    for start in range(0, col.shape[1], BLOCK):
+        stop = min(start + BLOCK, col.shape[1])
+        at = indptr[start]
+        if w > 0 and _is_full(col, start, stop):
+            for i in range(start, stop):
+                indptr[i + 1] = at + (i + 1 - start) * w
+        else:
+            for i in range(start, stop):
+                for s in range(w):
+                    at += col[s, i] >= 0
+                indptr[i + 1] = at
+
+
+@register_jitable
+def _is_full(col, start, stop):
+    """Whether all slots of some elements are used: the last ones are."""
+    signs = 0
+    for i in range(start, stop):
+        signs |= col[col.shape[0] - 1, i]
+    return signs >= 0
 
 
 @on_first_call
-def fill_rows(col, indptr, indices, source):
-    """Column indices of that CSR matrix, ascending, and the flat positions of its entries."""
-    for i in range(col.shape[1]):
-        k = indptr[i]
-        for s in range(col.shape[0]):
-            if col[s, i] >= 0:
-                indices[k] = col[s, i]
-                source[k] = s * col.shape[1] + i
-                k += 1
+def fill_csr(col, rows, indptr, out):
+    """The used slots of `rows`, (w, size), which hold columns or entries, row after row of it."""
+    w = rows.shape[0]
+    for start in range(0, col.shape[1], BLOCK):
+        stop = min(start + BLOCK, col.shape[1])
+        at = indptr[start]
+        if indptr[stop] - at == (stop - start) * w:
+            every = rows[:, start:stop]
+            lines = out[at : indptr[stop]].reshape(stop - start, w)
+            for s in range(w):
+                for i in range(stop - start):
+                    lines[i, s] = every[s, i]
+        else:
+            for i in range(start, stop):
+                for s in range(w):
+                    if col[s, i] >= 0:
+                        out[at] = rows[s, i]
+                        at += 1
 
 
 @on_first_call
@@ -303,15 +335,3 @@ def fill_nonzeros(rows, indptr, indices, data):
                 data[at] = v
                 at += 1
         indptr[i + 1] = at
-
-
-@on_first_call
-def fill_csr(col, coef, indptr, indices, data):
-    """Column indices and entries of that matrix."""
-    for i in range(col.shape[1]):
-        k = indptr[i]
-        for s in range(col.shape[0]):
-            if col[s, i] >= 0:
-                indices[k] = col[s, i]
-                data[k] = coef[s, i]
-                k += 1

@@ -18,6 +18,7 @@ from types import FunctionType
 import numba
 from numba.extending import overload, register_jitable
 
+from dualmc.kernels.axes import as_line, as_rows
 from dualmc.kernels.compiling import OPTIONS, STAMPED, compiled, on_first_call
 from dualmc.rules import table
 from dualmc.rules.derived import text_of
@@ -45,8 +46,7 @@ for _name, _helper in list(vars(table).items()):
 
 def _one(x, y, coef, out):
     size, w = x.size, coef.shape[0]
-    x, y = x.reshape(size), y.reshape(size)
-    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    x, y, coef, out = as_line(x), as_line(y), as_rows(coef), as_rows(out)
     for i in range(size):
         d = p(x[i], y[i])  # noqa: F821
         for s in range(w):
@@ -64,8 +64,7 @@ def _number_of_two(a, b, y):
 
 def _two(a, step_a, b, step_b, y, coef, out):
     size, w = y.size, coef.shape[0]
-    a, b, y = a.reshape(a.size), b.reshape(b.size), y.reshape(size)
-    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    a, b, y, coef, out = as_line(a), as_line(b), as_line(y), as_rows(coef), as_rows(out)
     for i in range(size):
         d = p(a[i * step_a], b[i * step_b], y[i])  # noqa: F821
         for s in range(w):
@@ -77,8 +76,7 @@ def _two(a, step_a, b, step_b, y, coef, out):
 
 def _with_number(x, number, y, coef, out):
     size, w = y.size, coef.shape[0]
-    x, y = x.reshape(size), y.reshape(size)
-    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    x, y, coef, out = as_line(x), as_line(y), as_rows(coef), as_rows(out)
     for i in range(size):
         d = p(x[i], number, y[i])  # noqa: F821
         for s in range(w):
@@ -90,8 +88,7 @@ def _with_number(x, number, y, coef, out):
 
 def _number_with(number, x, y, coef, out):
     size, w = y.size, coef.shape[0]
-    x, y = x.reshape(size), y.reshape(size)
-    coef, out = coef.reshape((w, size)), out.reshape((w, size))
+    x, y, coef, out = as_line(x), as_line(y), as_rows(coef), as_rows(out)
     for i in range(size):
         d = p(number, x[i], y[i])  # noqa: F821
         for s in range(w):
@@ -103,9 +100,8 @@ def _number_with(number, x, y, coef, out):
 
 def _both(a, step_a, b, step_b, y, coef_a, coef_b, out):
     size, w = y.size, coef_a.shape[0]
-    a, b, y = a.reshape(a.size), b.reshape(b.size), y.reshape(size)
-    coef_a, coef_b = coef_a.reshape((w, size)), coef_b.reshape((w, size))
-    out = out.reshape((w, size))
+    a, b, y = as_line(a), as_line(b), as_line(y)
+    coef_a, coef_b, out = as_rows(coef_a), as_rows(coef_b), as_rows(out)
     for i in range(size):
         u = a[i * step_a]
         v = b[i * step_b]
@@ -125,7 +121,8 @@ def _stamp(template, name, chooses=False, **partials):
     jitted = {key: numba.njit(**OPTIONS)(text_of(p)) for key, p in partials.items()}
     name = f"{template.__name__}_{name}_{_DIGEST}"
     code = template.__code__.replace(co_name=name, co_qualname=name)
-    copy = FunctionType(code, {"range": range, "chooses": chooses, **jitted}, name)
+    scope = {"range": range, "as_line": as_line, "as_rows": as_rows, "chooses": chooses, **jitted}
+    copy = FunctionType(code, scope, name)
     copy.__module__ = __name__
     return compiled(copy)
 
@@ -207,10 +204,8 @@ def scaled_columns(block, factor, out):
 @on_first_call
 def multiply_constant(coef, factor, out):
     """The same for a constant factor, whose exact zeros give zeros too; whether it has any."""
-    w = coef.shape[0]
-    size = 0 if w == 0 else coef.size // w
-    coef, out = coef.reshape((w, size)), out.reshape((w, size))
-    factor = factor.reshape(factor.size)
+    coef, out, factor = as_rows(coef), as_rows(out), as_line(factor)
+    w, size = coef.shape
     step = 1 if factor.size > 1 else 0
     has_zero = False
     for s in range(w):
@@ -225,7 +220,7 @@ def multiply_constant(coef, factor, out):
 @on_first_call
 def multiply_number(coef, number, out):
     """``out[i] = coef[i] * number`` likewise, for one constant number."""
-    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
+    coef, out = as_line(coef), as_line(out)
     for i in range(coef.size):
         c = coef[i]
         out[i] = 0 if c == 0 or number == 0 else c * number
@@ -234,7 +229,7 @@ def multiply_number(coef, number, out):
 @on_first_call
 def divide_by_number(coef, number, out):
     """``out[i] = coef[i] * (1 / number)`` with the strong zero."""
-    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
+    coef, out = as_line(coef), as_line(out)
     factor = 1.0 / number
     for i in range(coef.size):
         c = coef[i]
@@ -244,17 +239,31 @@ def divide_by_number(coef, number, out):
 @on_first_call
 def times_number(coef, number, out):
     """``out[i] = coef[i] * number`` with the strong zero, for a partial."""
-    coef, out = coef.reshape(coef.size), out.reshape(coef.size)
+    coef, out = as_line(coef), as_line(out)
     for i in range(coef.size):
         c = coef[i]
         out[i] = c if c == 0 else c * number
 
 
 @on_first_call
+def quotient_factors(divisor, quotient, first, second):
+    """Both partials of a quotient, for the dividend and for the divisor."""
+    size = divisor.size
+    divisor, quotient, first, second = (
+        as_line(divisor),
+        as_line(quotient),
+        as_line(first),
+        as_line(second),
+    )
+    for i in range(size):
+        first[i] = 1.0 / divisor[i]
+        second[i] = -(quotient[i] / divisor[i])
+
+
+@on_first_call
 def total(coef, other, sign, out):
     """``out[i] = coef[i] + sign * other[i]``."""
-    coef, other = coef.reshape(coef.size), other.reshape(coef.size)
-    out = out.reshape(coef.size)
+    coef, other, out = as_line(coef), as_line(other), as_line(out)
     for i in range(coef.size):
         g = other[i]
         out[i] = coef[i] + (g if g == 0 else sign * g)
@@ -272,43 +281,3 @@ def scaled_sum(a, scale_a, b, scale_b, out):
             if g != 0:
                 g = g * scale_b[i]
             out[s, i] = c + g
-
-
-@on_first_call
-def scaled_products(a, scale_a, factor_a, b, scale_b, factor_b, out):
-    """``a * (scale_a * factor_a) + b * (scale_b * factor_b)`` with strong zeros."""
-    for i in range(out.shape[1]):
-        s = scale_a[i]
-        if s != 0:
-            s = s * factor_a[i]
-        t = scale_b[i]
-        if t != 0:
-            t = t * factor_b[i]
-        for r in range(out.shape[0]):
-            c = a[r, i]
-            if c != 0:
-                c = c * s
-            g = b[r, i]
-            if g != 0:
-                g = g * t
-            out[r, i] = c + g
-
-
-@on_first_call
-def scaled_quotients(a, scale_a, divisor, b, scale_b, quotient, out):
-    """``a * (scale_a / divisor) - b * (scale_b * quotient / divisor)`` with strong zeros."""
-    for i in range(out.shape[1]):
-        s = scale_a[i]
-        if s != 0:
-            s = s * (1.0 / divisor[i])
-        t = scale_b[i]
-        if t != 0:
-            t = t * -(quotient[i] / divisor[i])
-        for r in range(out.shape[0]):
-            c = a[r, i]
-            if c != 0:
-                c = c * s
-            g = b[r, i]
-            if g != 0:
-                g = g * t
-            out[r, i] = c + g

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dualmc.graph.nodes import Recorder, called
-from dualmc.replay.arithmetic.arrays import given, needed_leaves
+from dualmc.replay.arithmetic.arrays import given
 from dualmc.replay.arithmetic.derivatives import PRODUCTS, derived
+from dualmc.replay.arithmetic.least import Least
 from dualmc.replay.arithmetic.rounding import machine
 from dualmc.replay.decisions import asked_by_code, asked_by_numpy
 from dualmc.replay.machine.alone import Way
@@ -31,10 +32,6 @@ from dualmc.unchanged import adapt
 GUARDED = ("by the code", "by its rounding", "by NumPy")
 # Multiplications in matrix products beyond which BLAS, in a fresh call, may be faster.
 MANY_PRODUCTS = 10**6
-# Elements of a program beyond which it is asked, before it is compiled, whether a replay can be as
-# fast as a fresh call, and the least seconds that an element and one looked up in a table take.
-MANY_ELEMENTS, PER_ELEMENT, PER_LOOKUP = 10**6, 1e-10, 5e-10
-TOO_SLOW = "a fresh call is faster"
 # What a file does not have of a path, or has apart.
 NOT_KEPT = frozenset(
     "code _with_value _kept_value _arithmetic _lock matrix begin check outside fixed packed".split()
@@ -71,7 +68,7 @@ class Path:
         catches=True, slowest=lambda: math.inf,
     ):  # fmt: skip
         """``slowest()``: the seconds that a replay may take."""
-        budget = self._budget = Budget(seconds)
+        budget = self._budget = Budget(seconds, slowest)
         self._count_of_inputs, vector = len(traced), None
         if of in PRODUCTS:  # the last argument is not f's, but multiplies
             if traced[-1] != len(args) - 1:
@@ -109,9 +106,10 @@ class Path:
         expected = asked_by_code(guards, asked, ties, asking, is_doubted)
         self._arithmetic = Arithmetic(output, entries, asking, expected)
         is_large = result.is_wide or guarded == GUARDED[-1]
-        _check_elements([*entries, *asking], slowest)
+        least = Least(budget.slowest)
+        least.check([a for a, *_ in (*entries, *asking)])
         made = plan([*entries, *asking])
-        self.is_mixed = is_large or _is_mixed(made)
+        self.is_mixed = is_large or least.is_near or _is_mixed(made)
         self.code = self._compiled(made)
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._kept_value = None  # a function that gives these, of a path from a file
@@ -253,16 +251,6 @@ class Path:
             self.held = not state & 1
             return None
         return out
-
-
-def _check_elements(sinks, slowest):
-    """Refuse what would take long to compile, and could not be as fast as it has to be."""
-    leaves = needed_leaves([a for a, *_ in sinks])
-    count = sum(leaf.size for leaf in leaves)
-    if count > MANY_ELEMENTS:
-        looked_up = sum(a.size for leaf in leaves for a in leaf.arrays if a.which is not None)
-        if count * PER_ELEMENT + looked_up * PER_LOOKUP > slowest():
-            raise NotReplayable(TOO_SLOW)
 
 
 def _is_mixed(made):

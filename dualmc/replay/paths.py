@@ -5,6 +5,7 @@ refused with a reason.
 """
 
 import functools
+import importlib.util
 import math
 import threading
 import time
@@ -15,13 +16,15 @@ from dualmc.calls.request import Request
 from dualmc.calls.structures.trees import Structure
 from dualmc.kernels.compiling import HAS_COMPILER
 from dualmc.replay import copying
+from dualmc.replay.arithmetic.least import TOO_SLOW
 from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_memory
 from dualmc.replay.guards.outside import made_within
-from dualmc.replay.path import GUARDED, TOO_SLOW, Path
+from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.recording import derivatives
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.replay.verify import verify
 
+HAS_SCIPY = importlib.util.find_spec("scipy") is not None
 # Ways through f that are kept as machine code.
 MOST = 8
 # How many times each a replay and a fresh call are timed, where either may be faster, and how many
@@ -241,7 +244,8 @@ class Paths:
 
     def _verify(self, path: Path, key: tuple, args: tuple) -> None:
         options = {**self._options, "layout": "numerator", "argnums": tuple(self.active)}
-        options["sparse"] = self._request.sparse  # in rows, whatever the format
+        is_hollow = self._of == "jacobian" and path.result.is_hollow and HAS_SCIPY
+        options["sparse"] = is_hollow or self._request.sparse  # in rows, whatever the format
         if self._of == "hessian":  # by one argument, or it was refused
             options["argnums"] = self.active[0]
         verify(path, lambda at: self._fresh(at, True, **options), key, args)

@@ -13,6 +13,8 @@ COPIED = 2**14
 # Entries of a Jacobian, and per row of it, beyond which its blocks no longer stay in the cache.
 MANY_ENTRIES = 2**14
 WIDE = 16
+# Numbers of a dense Jacobian, for each that is not 0, beyond which it is compared without these.
+HOLLOW = 16
 
 
 class Result:
@@ -22,6 +24,8 @@ class Result:
     ----------
     count : int
         Numbers that are stored: all, or those of a sparse matrix in the order of its rows.
+    is_hollow : bool
+        Whether it is dense, and large, and nearly all of it is 0.
     is_wide : bool
         Whether it has so many entries that its blocks do not stay in the cache.
     begin : callable
@@ -34,8 +38,10 @@ class Result:
         row, col, self._parts = _entries(tangent, rows)
         self.is_wide = row.size > max(MANY_ENTRIES, WIDE * rows)
         self.count = rows * columns
-        if is_sparse:
+        self.is_hollow = not is_sparse and self.count > max(COPIED, HOLLOW * row.size)
+        if is_sparse or self.is_hollow:
             self._keys = np.unique(self._key(row, col))
+        if is_sparse:
             self.count = self._keys.size
             self._make_pattern()
             self._make_template()
@@ -71,31 +77,35 @@ class Result:
     def sinks(self, out):
         """What the code puts into the memory `out`: see `schedule.plan`; the rest is constant."""
         placed = []
-        counts = np.zeros(self.count, np.int64)
-        start = np.zeros(self.count)
+        keys = self._keys if self.is_sparse or self.is_hollow else None
+        size = self.count if keys is None else keys.size
+        counts = np.zeros(size, np.int64)
+        start = np.zeros(size)
         for array, row, col in self._parts:
             used = row >= 0
             place = self._key(row[used], col[used])
             target = np.full(array.size, -1)
-            target[used] = np.searchsorted(self._keys, place) if self.is_sparse else place
+            target[used] = place if keys is None else np.searchsorted(keys, place)
             np.add.at(counts, target[used], 1)
             add_constants(array, target, "add", start)
             placed.append((array, target))
-        self._set_begin(start)
+        self._set_begin(start, None if self.is_sparse else keys)
         sinks = []
         for array, target in placed:
             alone = counts[np.maximum(target, 0)] == 1
+            place = target if self.is_sparse or keys is None else keys[np.maximum(target, 0)]
             for op, is_here in (("set", alone), ("add", ~alone)):
-                goal = np.where(is_here & (target >= 0), target, -1)
+                goal = np.where(is_here & (target >= 0), place, -1)
                 if (goal >= 0).any():
                     sinks.append((array, out, goal, op))
         return sinks
 
-    def _set_begin(self, start):
+    def _set_begin(self, start, keys):
+        """`start`: the constant entries; of a dense matrix those at `keys`, if not None."""
         self._start = start
         if not self.is_sparse and self.count > COPIED:
             fixed = np.flatnonzero(start)
-            self._start = fixed, start[fixed]
+            self._start = fixed if keys is None else keys[fixed], start[fixed]
         self._make_begin()
 
     def _make_begin(self):

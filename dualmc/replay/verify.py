@@ -24,7 +24,8 @@ ROUNDINGS, ROUNDED = 3, 32.0
 def verify(path, fresh, key, args):
     """Compare `path` with fresh calls at `args` and near by, and note whether that could be done.
 
-    ``fresh(args)`` is the value and the Jacobian, by each of the arguments differentiated.
+    ``fresh(args)`` is the value and the Jacobian, by each of the arguments differentiated: sparse
+    where the path's is, or has hardly an entry.
 
     Raises
     ------
@@ -35,11 +36,11 @@ def verify(path, fresh, key, args):
     def rows(inputs):
         y, parts = fresh(arguments_of(key, args, inputs))
         parts = parts if type(parts) is tuple else (parts,)
-        if path.is_sparse:
+        if not issubclass(type(parts[0]), np.ndarray | float):
             return y, options.import_sparse("prepare").hstack(parts, format="csr")
         columns = [math.prod(shape) for shape in path.input_shapes]
         blocks = [np.reshape(J, (path.rows, n)) for J, n in zip(parts, columns, strict=True)]
-        return y, np.concatenate(blocks, axis=1)
+        return y, blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
     path.is_verified = _is_verified(path, rows, inputs_of(key, args))
 
@@ -86,7 +87,7 @@ def _agrees(path, fresh, inputs, where):
         return False
     y, J = _called(fresh, inputs, where)
     rows = _row_maxima(J)
-    error = _row_maxima(path.matrix(found) - J)
+    error = _row_maxima(_difference(path.matrix(found), J))
     size = max((np.abs(x).max(initial=0.0) for x in inputs), default=0.0)
     if not (error <= TOLERANCE * rows).all():
         noise = _noise(fresh, inputs, J, where)
@@ -118,10 +119,24 @@ def _noise(fresh, inputs, J, where):
     return found
 
 
+def _difference(found, J):
+    """``found - J``; where only J is sparse, and `found` is 0 elsewhere, so is the difference."""
+    if issubclass(type(found), np.ndarray) and not issubclass(type(J), np.ndarray):
+        J.sum_duplicates()
+        row = np.repeat(np.arange(J.shape[0]), np.diff(J.indptr))
+        at = found[row, J.indices]
+        if np.count_nonzero(found) == np.count_nonzero(at):
+            out = J.copy()
+            out.data = at - J.data
+            return out
+        J = J.toarray()
+    return found - J
+
+
 def _row_maxima(J):
     """The largest absolute entry of each row; NaN where a row has one."""
     if issubclass(type(J), np.ndarray):
-        return np.abs(J).max(axis=1, initial=0.0)
+        return np.maximum(J.max(axis=1, initial=0.0), -J.min(axis=1, initial=0.0))
     out = np.zeros(J.shape[0])
     starts = J.indptr[:-1][np.diff(J.indptr) > 0]
     if starts.size:

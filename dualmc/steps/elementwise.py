@@ -25,9 +25,8 @@ from dualmc.rules import registry
 from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES, Rule
 from dualmc.steps import flat
-from dualmc.steps.short.spread import push_spread
 from dualmc.tangents.combining import add, is_same_slots
-from dualmc.tangents.tape import Var, keep, snapshot
+from dualmc.tangents.tape import keep, snapshot, step
 from dualmc.tangents.unions import merged, merged_products
 
 FLOAT64 = np.dtype(np.float64)
@@ -44,10 +43,6 @@ def apply(ufunc, *inputs):
         entry = registry.UFUNCS.get(ufunc)
         if entry is not None:
             return entry.handler(*inputs)
-        if len(inputs) == 2:
-            y = push_spread(ufunc, *inputs)
-            if y is not None:
-                return y
         rule = RULES.get(ufunc)
         if rule is None:
             if registry.learn(ufunc):
@@ -239,17 +234,17 @@ def _recorded(rule, function, args, primals, y, active, level):
         return make(y, None, level)
     if not any(callable(partials[i]) for i, _ in active):
         data = tuple(partials[i] for i, _ in active)
-        return make(y, Var(pull_scaled, parents, data, y.shape, y.dtype), level)
+        return make(y, step(pull_scaled, parents, data, y.shape, y.dtype), level)
     if function is np.multiply:
         data = (tuple(_factor(args[1 - i], y, level) for i, _ in active), alone)
-        return make(y, Var(pull_times, parents, data, y.shape, y.dtype), level)
+        return make(y, step(pull_times, parents, data, y.shape, y.dtype), level)
     kept = tuple(keep(a, level) for a in args)
     variant = ("alone" if alone and rule.alone is not None else "") if _fits(rule, kept) else None
     out = make(y, None, level)
     out._kept = True
     argnums = tuple(i for i, _ in active)
     data = (function, partials, variant, kept, snapshot(y), argnums)
-    out._tangent = Var(pull_elementwise, parents, data, y.shape, y.dtype)
+    out._tangent = step(pull_elementwise, parents, data, y.shape, y.dtype)
     return out
 
 

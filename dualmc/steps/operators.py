@@ -1,4 +1,4 @@
-"""The operators of a Dual: the short way where there is one, else the ufunc.
+"""The operators of a Dual: by a plan where there is one, else the ufunc.
 
 Numbers are rounded as NumPy's scalars are, whose operators are not the ufuncs everywhere.
 """
@@ -8,20 +8,17 @@ import operator
 import numpy as np
 
 from dualmc.duals import beside, choices, ended, equalities, halving, subclasses, writing
-from dualmc.duals.dual import Dual, make
+from dualmc.duals.dual import Dual
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import PLANNERS
 from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
+from dualmc.steps.plans import finding, numbers
 from dualmc.steps.recording import record_binary, record_unary
-from dualmc.steps.short import scalar_code
-from dualmc.steps.short.plain import tangent_of
-from dualmc.steps.short.vectors import push_binary, push_unary
 from dualmc.tangents.number_tangent import NumberTangent
 
-FLOAT64 = np.dtype(np.float64)
 ndarray = np.ndarray
 BINARY = {
     "add": np.add,
@@ -45,11 +42,17 @@ _OUTCOMES = frozenset({bool, np.bool_, np.ndarray})
 SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
 
 
+def planned(ufunc, *operands):
+    """`ufunc` by a plan; None: not here."""
+    find = finding.of_one if len(operands) == 1 else finding.of_two
+    return find(ufunc, *operands)(*operands)
+
+
 def _unary(ufunc):
     def method(self):
         if self.level.floats and hasattr(self, "pythons"):
             return floats.noted(apply(ufunc, self), self)
-        y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+        y = record_unary(ufunc, self) if self.level.records else planned(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
     return method
@@ -63,18 +66,20 @@ def _binary(ufunc, function):
 
     def method(self, other):
         signature = self._signature
-        if signature is not None:
-            kind = type(other)
-            if kind is Dual:
-                kind = other._signature
-            elif kind is ndarray:
-                kind = other.shape
-            plan = signature.plans.get((ufunc, kind))
-            if plan is not None:
-                y = plan(self, other)
-                if y is not None:
-                    return y
-        short = record_binary if self.level.records else push_binary
+        if signature is None:
+            return rest(self, other, None)
+        kind = type(other)
+        if kind is Dual:
+            kind = other._signature
+        elif kind is ndarray:
+            kind = other.shape
+        plan = signature.plans.get((ufunc, kind))
+        y = None if plan is None else plan(self, other)
+        return rest(self, other, plan) if y is None else y
+
+    def rest(self, other, plan):
+        """The same where a `plan` does not serve, or is not found yet."""
+        short = record_binary if self.level.records else planned
         if self.level.floats and hasattr(self, "pythons"):
             kind = type(other)
             if kind is float or kind is int or kind is Dual and hasattr(other, "pythons"):
@@ -84,7 +89,7 @@ def _binary(ufunc, function):
                 if y is None:
                     y = general(ufunc, self, other)
                 return floats.noted(y, self, other)
-        y = short(ufunc, self, other)
+        y = short(ufunc, self, other) if plan is None else None
         if y is None:
             if type(other) in OPERANDS:
                 return general(ufunc, self, other)
@@ -100,7 +105,7 @@ def _binary(ufunc, function):
                 y = plan(other, self)
                 if y is not None:
                     return y
-        short = record_binary if self.level.records else push_binary
+        short = record_binary if self.level.records else planned
         if self.level.floats and hasattr(self, "pythons"):
             if type(other) is float or type(other) is int:
                 if raises:
@@ -124,7 +129,7 @@ def _binary(ufunc, function):
             other = as_operand(other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
-        short = record_binary if self.level.records else push_binary
+        short = record_binary if self.level.records else planned
         y = short(ufunc, self, other)
         return writing.assign(self, apply(ufunc, self, other) if y is None else y)
 
@@ -188,25 +193,11 @@ def _attach():
     Dual.__imatmul__ = _product_in_place
     Dual.__divmod__, Dual.__rdivmod__ = _general(np.divmod, divmod)
     Dual.__pow__, Dual.__rpow__, Dual.__ipow__ = _power, _reflected_power, _power_in_place
-    Dual.__neg__, Dual.__pos__, Dual.__abs__ = _negated, _unary(np.positive), _abs
-
-
-def _negated(self):
-    """``-x``, the short way where its rows are plain."""
-    if self.level.floats and hasattr(self, "pythons"):
-        return floats.noted(apply(np.negative, self), self)
-    if type(self._tangent) is NumberTangent:
-        y = scalar_code.push_unary(np.negative, self, self._tangent)
-        if y is not None:
-            return y
-    t = None if self.level.records or not self.level.open else tangent_of(self)
-    if t is None:
-        y = record_unary(np.negative, self) if self.level.records else None
-        return apply(np.negative, self) if y is None else y
-    rows = t.coef if t.is_sparse else t.scale
-    if type(rows) is not np.ndarray or rows.dtype is not FLOAT64:
-        return apply(np.negative, self)
-    return make(np.negative(self._primal), t.like(np.subtract(0.0, rows)), self.level)  # no -0
+    Dual.__neg__, Dual.__pos__, Dual.__abs__ = (
+        _unary(np.negative),
+        _unary(np.positive),
+        _abs,
+    )
 
 
 def _abs(self):
@@ -258,7 +249,7 @@ def _power(self, other):
     y = None
     if type(other) is int or type(other) is float:
         if type(self._tangent) is NumberTangent:
-            y = scalar_code.push_power(self, self._tangent, other)
+            y = numbers.power(self, other)
             if y is not None:
                 return y
         ufunc = SHORTCUTS.get(other)
@@ -268,11 +259,12 @@ def _power(self, other):
                 if y is not None:
                     return y
             else:
-                y = push_unary(ufunc, self)
+                y = planned(ufunc, self)
             if y is None:
                 y = apply(ufunc, self)
     if y is None:
-        y = push_binary(np.power, self, other)
+        short = record_binary if self.level.records else planned
+        y = short(np.power, self, other)
     if y is None:
         if type(other) not in OPERANDS:
             other, y = beside.operator_beside(operator.pow, self, other, from_objects)
@@ -285,7 +277,8 @@ def _power(self, other):
 def _reflected_power(self, other):
     if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
         return floats.power(other, self)
-    y = push_binary(np.power, other, self)
+    short = record_binary if self.level.records else planned
+    y = short(np.power, other, self)
     if y is None:
         if type(other) not in OPERANDS:
             other, y = beside.reflected_beside(operator.pow, other, self, from_objects)

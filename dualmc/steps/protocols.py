@@ -6,6 +6,7 @@ handlers in `registry.py`.
 
 import numpy as np
 
+import dualmc.steps.lists  # noqa: F401  (joins lists of numbers)
 from dualmc.duals import beside, ended, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
@@ -15,9 +16,8 @@ from dualmc.rules import registry
 from dualmc.rules.table import RULES
 from dualmc.steps import flat
 from dualmc.steps.elementwise import apply, push
-from dualmc.steps.operators import SCALAR_OPERATORS, rounded
+from dualmc.steps.operators import SCALAR_OPERATORS, planned, rounded
 from dualmc.steps.recording import record_binary, record_unary
-from dualmc.steps.short.vectors import push_binary, push_unary
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
@@ -31,11 +31,11 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                         y = plan(self)
                         if y is not None:
                             return y
-                y = record_unary(ufunc, self) if self.level.records else push_unary(ufunc, self)
+                y = record_unary(ufunc, self) if self.level.records else planned(ufunc, self)
             elif len(inputs) == 2 and self.level.records:
                 y = record_binary(ufunc, *inputs)
             elif len(inputs) == 2 and ufunc is not np.matmul:
-                y = push_binary(ufunc, *inputs)
+                y = planned(ufunc, *inputs)
             else:
                 planner = registry.PLANNERS.get(ufunc)
                 y = None if planner is None else planner(inputs, kwargs)
@@ -168,16 +168,14 @@ _OF_VALUES = frozenset({"linear", "bilinear", "composite"})
 
 def _without_blanks(function, args):
     """`args` with plain arrays for Duals without tangent beside others that have one."""
-    if sum(type(a) is Dual for a in args) < 2:
+    duals = [i for i, a in enumerate(args) if type(a) is Dual]
+    if len(duals) < 2:
         return args
-    is_blank = [type(a) is Dual and a.own_tangent() is None for a in args]
-    if not any(is_blank) or sum(type(a) is Dual for a in args) == sum(is_blank):
+    blank = [i for i in duals if args[i].own_tangent() is None]
+    if not blank or len(blank) == len(duals):
         return args
     out = registry.position_of_out(function)
-    return tuple(
-        a.primal if blank and i != out else a
-        for i, (a, blank) in enumerate(zip(args, is_blank, strict=True))
-    )
+    return tuple(a.primal if i in blank and i != out else a for i, a in enumerate(args))
 
 
 def _created_like(dual, function, args, kwargs):

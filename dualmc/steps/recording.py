@@ -75,8 +75,12 @@ def record_unary(ufunc, x, exponent=None):
     else:
         y = ufunc(p) if exponent is None or p.ndim else p[()] ** exponent
     if type(row) is tuple:
-        return recorded(y, level, pull_scaled, (t,), row)
-    return recorded(y, level, pull_unary, (t,), (row, kept(x, p), y), True)
+        return recorded(y, level, pull_scaled, (t,), row, t.shape)
+    if x._view is None and p.ndim:
+        x._kept = True
+    else:
+        p = kept(x, p)
+    return recorded(y, level, pull_unary, (t,), (row, p, y), t.shape, True)
 
 
 def _unary_row(ufunc):
@@ -118,17 +122,21 @@ def record_binary(ufunc, a, b):
     if type(p) is not ndarray or type(q) is not ndarray:
         return None
     y = ufunc(p, q) if p.nbytes < LARGE or row is np.matmul else computed(ufunc, p, q)
+    shape = t.shape if t.shape == u.shape else None
     if type(row) is tuple:
-        return recorded(y, level, pull_scaled, (t, u), row)
+        return recorded(y, level, pull_scaled, (t, u), row, shape)
+    if a._view is None is b._view and shape:
+        a._kept = b._kept = True
+    else:
+        p, q = kept(a, p), kept(b, q)
     if ufunc is np.multiply:
-        data = (kept(b, q), kept(a, p))
-        if p.shape == q.shape:
-            return recorded(y, level, pull_multiplied, (t, u), data)
-        return recorded(y, level, pull_times, (t, u), (data, False))
+        if shape is not None:
+            return recorded(y, level, pull_multiplied, (t, u), (q, p), shape)
+        return recorded(y, level, pull_times, (t, u), ((q, p), False))
     if row is np.matmul:
-        return _matmul(y, t, u, kept(a, p), kept(b, q), level)
-    data = (ufunc, row.partials, "", (kept(a, p), kept(b, q)), y, (0, 1))
-    return recorded(y, level, pull_elementwise, (t, u), data, True)
+        return _matmul(y, t, u, p, q, level)
+    data = (ufunc, row.partials, "", (p, q), y, (0, 1))
+    return recorded(y, level, pull_elementwise, (t, u), data, shape, True)
 
 
 def _binary_row(ufunc):
@@ -166,15 +174,15 @@ def _with_constant(ufunc, row, x, c, argnum):
         scale = row[argnum]
         if scale == 1.0 and (is_number or t.shape == y.shape):
             return make(y, t, level)
-        return recorded(y, level, pull_scaled, (t,), (scale,))
+        return recorded(y, level, pull_scaled, (t,), (scale,), t.shape if is_number else None)
     if ufunc is np.multiply:
         if is_number:
-            return recorded(y, level, pull_scaled, (t,), (float(c),))
+            return recorded(y, level, pull_scaled, (t,), (float(c),), t.shape)
         return recorded(y, level, pull_times, (t,), ((keep(c, level),), True))
     if ufunc is np.divide and is_number and argnum == 0:
         scale = 1.0 / c if c else math.inf
         if scale and math.isfinite(scale):
-            return recorded(y, level, pull_scaled, (t,), (scale,))
+            return recorded(y, level, pull_scaled, (t,), (scale,), t.shape)
     if row is np.matmul:
         c = keep(c, level)
         if argnum == 0:
@@ -183,7 +191,7 @@ def _with_constant(ufunc, row, x, c, argnum):
     partials, variant = (row.partials, "") if row.alone is None else (row.alone, "alone")
     operands = (kept(x, p), c if is_number else keep(c, level))
     data = (ufunc, partials, variant, operands if argnum == 0 else operands[::-1], y, (argnum,))
-    return recorded(y, level, pull_elementwise, (t,), data, True)
+    return recorded(y, level, pull_elementwise, (t,), data, None, True)
 
 
 def _matmul(y, t, u, p, q, level):

@@ -16,22 +16,22 @@ def matrix_of(t, m, n, kind):
     structures, key = t.level.structures, (id(t.col), "csr")
     coef = flat(t.coef)
     buffers.yield_to(t.col.nbytes + coef.nbytes)
+    col = flat(t.col)
     found = structures.found.get(key)
-    if found is None and id(t.col) not in structures.held:
-        return matrix(kind, (m, n), *_filled(flat(t.col), coef))
-    if found is None:
-        rows = _sources(flat(t.col))
-        structures.keep(key, rows, (t.col,), *rows)
+    if found is not None:
+        # What is remembered stays here: the matrix gets its own.
+        indptr, indices = (a.copy() for a in found[0])
     else:
-        rows = found[0]
-    # What is remembered stays here: the matrix gets its own.
-    indptr, indices, source = rows
-    if coef.shape[0] == 1 and source.size == m:
+        indptr, indices = _pattern(col)
+        if id(t.col) in structures.held and indptr.nbytes + indices.nbytes < structures.room:
+            kept = indptr.copy(), indices.copy()
+            structures.keep(key, kept, (t.col,), *kept)
+    if coef.shape[0] == 1 and indices.size == m:
         data = coef[0].copy()
     else:
-        data = np.empty(source.size, coef.dtype)
-        slot_kernels.take_rows(coef.reshape(1, coef.size), source, 0, data.reshape(1, data.size))
-    return matrix(kind, (m, n), indptr.copy(), indices.copy(), data)
+        data = np.empty(indices.size, coef.dtype)
+        slot_kernels.fill_csr(col, coef, indptr, data)
+    return matrix(kind, (m, n), indptr, indices, data)
 
 
 def matrix_of_rows(rows, kind):
@@ -52,28 +52,13 @@ def storable(dtype):
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
-def _filled(col, coef):
-    """Row pointers, column indices and entries."""
-    indptr = _pointers(col)
-    indices = np.empty(int(indptr[-1]), indptr.dtype)
-    data = np.empty(int(indptr[-1]), coef.dtype)
-    slot_kernels.fill_csr(col, coef, indptr, indices, data)
-    return indptr, indices, data
-
-
-def _sources(col):
-    """Row pointers, column indices, and where in (w, size) the entries are."""
-    indptr = _pointers(col)
-    indices = np.empty(int(indptr[-1]), indptr.dtype)
-    source = np.empty(int(indptr[-1]), indptr.dtype)
-    slot_kernels.fill_rows(col, indptr, indices, source)
-    return indptr, indices, source
-
-
-def _pointers(col):
+def _pattern(col):
+    """Row pointers and column indices."""
     indptr = np.empty(col.shape[1] + 1, np.int64 if col.size > INT32 else np.int32)
     slot_kernels.count_rows(col, indptr)
-    return indptr
+    indices = np.empty(int(indptr[-1]), indptr.dtype)
+    slot_kernels.fill_csr(col, col, indptr, indices)
+    return indptr, indices
 
 
 def matrix(kind, shape, indptr, indices, data):

@@ -7,8 +7,11 @@ code computes coefficients alone.
 
 Arrays kept here are shared and never written.  A pass that needs more than the budget will not be
 served by what it leaves: it forgets what it has kept, and keeps little from there on.  Only where
-the same is asked for again and again, as solvers do, one pass gets a larger budget.
+the same is asked for again and again, as solvers do, passes get a larger budget; what is larger
+still keeps what it meets first, and finds the rest anew.
 """
+
+import math
 
 import numpy as np
 
@@ -17,6 +20,8 @@ import numpy as np
 BUDGET = 2**24
 AGAIN = 2
 LARGE = 2**26
+# Passes in a row that needed more, after which what the large one holds is let go, as stale.
+STALE = 50
 TOTAL = 2**26 + 2**25
 # The part of the budget that is left to a pass which has been found to need more than all of it.
 REST = 1 / 8
@@ -49,24 +54,35 @@ class Structures:
 
     def keep(self, key, value, owners, *arrays):
         """Remember `value`, made of new `arrays`, for as long as `owners` may be met."""
-        if not all(a is None or id(a) in self.held or a.nbytes > PASSING for a in owners):
+        # What is made anew in every pass is not met again.
+        is_closed = self.spent > AGAIN or self.spent == AGAIN and self.is_full
+        least = math.inf if is_closed else PASSING
+        if not all(a is None or id(a) in self.held or a.nbytes > least for a in owners):
             return value
-        need = ENTRY + sum(a.nbytes for a in arrays) + _contents(key)
-        for a in owners:
-            if a is not None and id(a) not in self.held and id(a) not in self.named:
-                self.named.add(id(a))
-                need += a.nbytes
+        need = ENTRY + sum(_own(a, owners) for a in arrays) + _contents(key)
+        named = {
+            id(a): a.nbytes
+            for a in owners
+            if a is not None and id(a) not in self.held and id(a) not in self.named
+        }
+        need += sum(named.values())
         if need > self.room:
             self._forget()
             return value
         self.room -= need
+        self.named.update(named)
         self.held.update(map(id, arrays))
         self.found[key] = (value, owners, arrays)
         return value
 
     def _forget(self):
-        """Let go of all results; the arrays, which others may share, are still not written."""
+        """Let go of all results, but of none of a large budget.
+
+        The arrays, which others may share, are still not written.
+        """
         self.is_full = True
+        if self.spent >= AGAIN:
+            return
         self.found.clear()
         self.named.clear()
         self.let_go()
@@ -85,7 +101,8 @@ class Structures:
         if found is not None:
             return found[0]
         new = function(col)
-        if new.nbytes + ENTRY > self.room:
+        is_view = new.flags.c_contiguous and not _own(new, (col,))
+        if not is_view and new.nbytes + ENTRY > self.room:
             return new
         if 0 not in new.strides or new.nbytes <= REST * self.budget:
             new = np.ascontiguousarray(new)  # else its elements go on sharing their columns
@@ -116,11 +133,15 @@ def of(n):
     found = _recent.get(n)
     if found is not None and not found.is_full:
         return found
+    spent = 0 if found is None else found.spent + 1
+    if AGAIN < spent < STALE:
+        found.spent, found.is_full = spent, False
+        return found
     _recent.pop(n, None)
     if found is not None:
         found.let_go()
-    spent = 0 if found is None else found.spent + 1
-    budget = LARGE if spent == AGAIN else BUDGET  # once: what is larger still is not served
+    spent = 0 if spent == STALE else spent
+    budget = LARGE if spent == AGAIN else BUDGET
     _make_room(budget)
     found = _recent[n] = Structures(budget, spent)
     return found
@@ -133,6 +154,18 @@ def _make_room(budget):
         n, oldest = kept.pop(0)
         oldest.let_go()
         _recent.pop(n, None)
+
+
+def _own(a, owners):
+    """Bytes that keeping an array takes beside its `owners`: none if it is a view of one."""
+    root = _root(a)
+    return 0 if any(o is not None and _root(o) is root for o in owners) else a.nbytes
+
+
+def _root(a):
+    while type(a.base) is np.ndarray:
+        a = a.base
+    return a
 
 
 def _need(structures):

@@ -32,14 +32,6 @@ class Var:
     is_sparse = False
     is_recorded = True
 
-    def __init__(self, pull, parents, data, shape, dtype):
-        self.pull = pull  # None for an input
-        self.parents = parents
-        self.data = data
-        self.shape = shape
-        self.dtype = dtype
-        self.serial = next_serial()
-
     def is_zero(self):
         """Nowhere: what depends on an input is not a structural zero."""
         return np.zeros(self.shape, bool)
@@ -49,10 +41,13 @@ class Var:
 
     def map(self, function, key=None, shape=None):
         if type(function) is Reshape:
-            return Var(moves.pull_reshaped, (self,), None, function.shape, self.dtype)
+            return step(moves.pull_reshaped, (self,), None, function.shape, self.dtype)
+        if type(function) is Transpose:
+            shape = tuple(self.shape[i] for i in function.axes)
+            return step(moves.pull_transposed, (self,), function.back, shape, self.dtype)
         if shape is None:
             shape = function(np.broadcast_to(_PLACEHOLDER, (1, *self.shape))).shape[1:]
-        return Var(moves.pull_view, (self,), function, shape, self.dtype)
+        return step(moves.pull_view, (self,), function, shape, self.dtype)
 
     def copied(self, function, key):
         return self.map(function)
@@ -64,72 +59,69 @@ class Var:
         """A part by basic indices."""
         if Ellipsis not in key:
             key = (*key, Ellipsis)
-        if self.dtype is FLOAT64:
-            return step(moves.pull_slice, (self,), key, shape)
-        return Var(moves.pull_slice, (self,), key, shape, self.dtype)
+        return step(moves.pull_slice, (self,), key, shape, self.dtype)
 
     def broadcast(self, shape):
         if self.shape == shape:
             return self
-        return Var(moves.pull_broadcast, (self,), None, shape, self.dtype)
+        return step(moves.pull_broadcast, (self,), None, shape, self.dtype)
 
     def times(self, factor, is_constant=False):
         if issubclass(type(factor), (float, int)):
-            return Var(elementwise.pull_scaled, (self,), (factor,), self.shape, self.dtype)
+            return step(elementwise.pull_scaled, (self,), (factor,), self.shape, self.dtype)
         shape = np.broadcast_shapes(self.shape, factor.shape)
         dtype = np.result_type(self.dtype, factor.dtype)
-        return Var(elementwise.pull_times, (self,), ((factor,), is_constant), shape, dtype)
+        return step(elementwise.pull_times, (self,), ((factor,), is_constant), shape, dtype)
 
     def plus(self, other):
         dtype = np.result_type(self.dtype, other.dtype)
-        return Var(elementwise.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
+        return step(elementwise.pull_scaled, (self, other), (1.0, 1.0), self.shape, dtype)
 
     def take_by(self, key, find):
         return self.take(find())
 
     def take(self, index):
-        return Var(moves.pull_gather, (self,), index, index.shape, self.dtype)
+        return step(moves.pull_gather, (self,), index, index.shape, self.dtype)
 
     def astype(self, dtype):
         dtype = np.dtype(dtype)
         if self.dtype == dtype:
             return self
-        return Var(elementwise.pull_cast, (self,), None, self.shape, dtype)
+        return step(elementwise.pull_cast, (self,), None, self.shape, dtype)
 
     def sum(self, axes):
         shape = self.shape
         if math.prod(shape) == 0:
             return None
         kept = tuple(n for i, n in enumerate(shape) if i - len(shape) not in axes)
-        return Var(sums.pull_sum, (self,), axes, kept, self.dtype)
+        return step(sums.pull_sum, (self,), axes, kept, self.dtype)
 
     def running_sum(self, axis):
-        return Var(sums.pull_running_sum, (self,), axis, self.shape, self.dtype)
+        return step(sums.pull_running_sum, (self,), axis, self.shape, self.dtype)
 
     def linear(self, transposed, y):
         """The tangent of `y`, a linear function of the whole array, by its transpose."""
-        return Var(sums.pull_linear, (self,), transposed, y.shape, y.dtype)
+        return step(sums.pull_linear, (self,), transposed, y.shape, y.dtype)
 
     def part(self, function):
         dtype = self.dtype if function is np.conj else np.empty(0, self.dtype).real.dtype
-        return Var(elementwise.pull_part, (self,), function, self.shape, dtype)
+        return step(elementwise.pull_part, (self,), function, self.shape, dtype)
 
 
 FLOAT64 = np.dtype(np.float64)
 # Bytes from which a constant is compared with the copy at hand: a copy for every step that uses it
 # would cost more, in page faults above all.
 SHARED = 2**16
-_new = Var.__new__
 
 
-def step(pull, parents, data, shape):
-    """``Var(pull, parents, data, shape, float64)``, without the call of a constructor."""
-    var = _new(Var)
-    var.pull = pull
+def step(pull, parents, data, shape, dtype=FLOAT64):
+    """A Var that `pull` takes back to its `parents`; without a constructor, which would cost."""
+    var = Var()
+    var.pull = pull  # None for an input
     var.parents = parents
     var.data = data
     var.shape = shape
-    var.dtype = FLOAT64
+    var.dtype = dtype
     var.serial = next_serial()
     return var
 
@@ -146,9 +138,22 @@ class Reshape:
         return a.reshape((a.shape[0], *self.shape))
 
 
+class Transpose:
+    """Arrays with their axes behind a leading one in the order `axes`."""
+
+    __slots__ = ("axes", "back")
+
+    def __init__(self, axes):
+        self.axes = axes
+        self.back = sorted(range(len(axes)), key=axes.__getitem__)
+
+    def __call__(self, a):
+        return a.transpose((0, *(i + 1 for i in self.axes)))
+
+
 def leaf(x):
     """The Var of an input."""
-    var = Var(None, (), None, x.shape, x.dtype)
+    var = step(None, (), None, x.shape, x.dtype)
     var.place = None  # in the order of the sweep, if that reaches it
     return var
 
@@ -163,17 +168,22 @@ class Pool:
     def take(self, index):
         total = sum(size for _, size in self.parts)
         parents = tuple(t for t, _ in self.parts)
-        return Var(moves.pull_joined, parents, (index, total), index.shape, self.dtype)
+        return step(moves.pull_joined, parents, (index, total), index.shape, self.dtype)
 
 
 def joined(parents, keys, y):
     """The tangent of `y`, of which `parents` are the parts at `keys`."""
-    return Var(moves.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
+    return step(moves.pull_parts, tuple(parents), tuple(keys), y.shape, y.dtype)
+
+
+def chosen(condition, t, u, y):
+    """The tangent of ``y = np.where(condition, ...)`` of tangents `t` and `u`, None for zero."""
+    return step(moves.pull_chosen, (t, u), condition, y.shape, y.dtype)
 
 
 def written(t, shape, place, u, dtype):
     """`t` with the elements at `place` replaced by those of `u`; see `combining.put`."""
-    return Var(moves.pull_written, (t, u), place, shape, dtype)
+    return step(moves.pull_written, (t, u), place, shape, dtype)
 
 
 def matmul(t, u, a, b, y):
@@ -181,12 +191,12 @@ def matmul(t, u, a, b, y):
     p = None if u is None else a
     q = None if t is None else b
     data = (p, q, np.shape(a), np.shape(b), t is None or u is None)
-    return Var(sums.pull_matmul, (t, u), data, y.shape, y.dtype)
+    return step(sums.pull_matmul, (t, u), data, y.shape, y.dtype)
 
 
 def local(tangents, blocks, y):
     """The tangent of `y` by its Jacobian, one block (x.size, y.size) per tangent."""
-    return Var(sums.pull_local, tuple(tangents), tuple(blocks), y.shape, y.dtype)
+    return step(sums.pull_local, tuple(tangents), tuple(blocks), y.shape, y.dtype)
 
 
 # --- What is kept of operands --------------------------------------------------------------------

@@ -474,15 +474,33 @@ def test_take_rows(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_count_rows_and_fill_rows(seed):
+def test_count_rows_and_fill_csr(seed):
     _, _, (elements, col, coef), _ = _two_structures(seed)
     indptr = np.zeros(len(elements) + 1, np.int64)
     slot_kernels.count_rows(col, indptr)
     assert indptr.tolist() == [0, *np.cumsum([len(element) for element in elements]).tolist()]
-    indices, source = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], 99, np.int64)
-    slot_kernels.fill_rows(col, indptr, indices, source)
+    indices, data = np.full(indptr[-1], 99, np.int64), np.full(indptr[-1], np.nan)
+    slot_kernels.fill_csr(col, col, indptr, indices)
+    slot_kernels.fill_csr(col, coef, indptr, data)
     assert indices.tolist() == [c for element in elements for c in element]
-    data = np.full(indptr[-1], np.nan)
-    slot_kernels.fill_csr(col, coef, indptr, np.zeros_like(indices), data)
-    assert np.array_equal(data, coef.reshape(-1)[source])
     assert data.tolist() == [value for element in elements for value in element.values()]
+
+
+@pytest.mark.parametrize("width", [0, 1, 3])
+@pytest.mark.parametrize("size", [0, 1, slot_kernels.BLOCK, 3 * slot_kernels.BLOCK + 7])
+@pytest.mark.parametrize("missing", [0, 1, 5])
+def test_rows_of_blocks_that_are_full_and_of_others(rng, width, size, missing):
+    """By SciPy's rules: row i holds the used slots of element i, in their order."""
+    col = np.tile(np.arange(width, dtype=np.int32)[:, None], (1, size))
+    coef = rng.standard_normal((width, size))
+    for i in rng.integers(0, size, missing) if size else ():
+        col[rng.integers(0, width + 1) :, i] = -1
+    indptr = np.full(size + 1, 77, np.int32)
+    slot_kernels.count_rows(col, indptr)
+    used = col.T >= 0
+    assert np.array_equal(indptr, [0, *np.cumsum(used.sum(axis=1))])
+    indices, data = np.full(indptr[-1], 99, np.int32), np.full(indptr[-1], np.nan)
+    slot_kernels.fill_csr(col, col, indptr, indices)
+    slot_kernels.fill_csr(col, coef, indptr, data)
+    assert np.array_equal(indices, col.T[used])
+    assert np.array_equal(data, coef.T[used])

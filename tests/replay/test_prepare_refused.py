@@ -11,7 +11,7 @@ from oracles import assert_close, differences
 
 import dualmc as dm
 from dualmc.replay import path as replay_path
-from dualmc.replay.arithmetic import scalars
+from dualmc.replay.arithmetic import least, scalars
 
 A = np.random.default_rng(7).normal(size=(4, 4))
 
@@ -82,7 +82,8 @@ def test_what_cannot_be_as_fast_is_not_compiled(monkeypatch, seconds, is_compile
     made = []
     coded = replay_path.coded
     monkeypatch.setattr(replay_path, "coded", lambda *args: made.append(args) or coded(*args))
-    monkeypatch.setattr(replay_path, "MANY_ELEMENTS", 100)
+    monkeypatch.setattr(least, "ENOUGH", 0.0)
+    monkeypatch.setattr("dualmc.replay.paths._is_faster", lambda *_: True)
     monkeypatch.setattr("dualmc.replay.paths._least", lambda fresh: seconds)
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("always")

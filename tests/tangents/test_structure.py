@@ -250,16 +250,31 @@ def test_what_is_asked_for_again_and_again_is_remembered_in_full(monkeypatch):
     assert structure._recent[n] is kept and len(kept.found) == count
 
 
-def test_what_is_larger_than_that_is_tried_once(monkeypatch):
-    n = 60
+def test_what_is_larger_than_that_keeps_what_it_meets_first(monkeypatch):
+    n, found = 60, []
+    x, expected = np.linspace(0.5, 1.5, n), dm.jacobian_fwd(doubled, np.ones(n))
     monkeypatch.setattr(structure, "BUDGET", 8000)
-    monkeypatch.setattr(structure, "LARGE", 9000)
+    monkeypatch.setattr(structure, "LARGE", 12000)
+    monkeypatch.setattr(structure, "STALE", structure.AGAIN + 4)
     structure.forget()
-    budgets = []
-    for _ in range(8):
-        dm.jacobian_fwd(doubled, np.ones(n), sparse=True)
-        budgets.append(structure._recent[n].budget)
-    assert budgets == [8000] * structure.AGAIN + [9000] + [8000] * (7 - structure.AGAIN)
+    united = []
+    monkeypatch.setattr(
+        unions, "_united", lambda a, b, unite=unions._united: united.append(a) or unite(a, b)
+    )
+    budgets, counts = [], []
+    for _ in range(2 * structure.STALE):
+        united.clear()
+        np.testing.assert_array_equal(dm.jacobian_fwd(doubled, x, sparse=True).toarray(), expected)
+        kept = structure._recent[n]
+        assert bytes_alive(kept) <= kept.budget
+        budgets.append(kept.budget)
+        counts.append(len(united))
+        found.append(len(kept.found))
+    once = [8000] * structure.AGAIN + [12000] * 4
+    assert budgets == once * 2  # what is there now may be another function
+    first, again = counts[structure.AGAIN], counts[structure.AGAIN + 1 : structure.STALE]
+    assert all(0 < count < first for count in again)
+    assert len(set(found[structure.AGAIN + 1 : structure.STALE])) == 1  # nothing piles up
 
 
 def test_all_that_is_kept_is_bounded(monkeypatch):
@@ -329,8 +344,7 @@ def test_the_second_call_finds_all_structure(monkeypatch):
 
     monkeypatch.setattr(unions, "_united", refuse)
     monkeypatch.setattr(slots, "Compacted", refuse)
-    monkeypatch.setattr(csr, "_sources", refuse)
-    monkeypatch.setattr(csr, "_filled", refuse)
+    monkeypatch.setattr(csr, "_pattern", refuse)
     second = dm.jacobian_fwd(f, x, sparse=True)
     assert np.array_equal(first.toarray(), second.toarray())
 

@@ -48,7 +48,7 @@ def record_solve(a, b):
         return None
     x = np.linalg.solve(p, q)
     data = (kept(a, p) if type(a) is Dual else keep(p, level), x)
-    return recorded(x, level, pull_solved, (t, u), data, True)
+    return recorded(x, level, pull_solved, (t, u), data, is_kept=True)
 
 
 def pull_solved(node, bar, owned, sweep):
@@ -77,7 +77,7 @@ def record_cholesky(a):
         return None
     p, t = found
     y = np.linalg.cholesky(p)
-    return recorded(y, a.level, pull_cholesky, (t,), y, True)
+    return recorded(y, a.level, pull_cholesky, (t,), y, is_kept=True)
 
 
 @functools.lru_cache(maxsize=16)
@@ -95,7 +95,7 @@ def pull_cholesky(node, bar, owned, sweep):
     w = np.linalg.inv(low)
     inner = np.matmul(low.T, bar) * half
     part = np.matmul(np.matmul(w.T, inner), w)
-    sweep.add(node.parents[0], (part + np.swapaxes(part, -1, -2)) * half, True)
+    sweep.add(node.parents[0], (part + part.swapaxes(-1, -2)) * half, True)
 
 
 # --- Determinants --------------------------------------------------------------------------------

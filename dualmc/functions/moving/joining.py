@@ -177,6 +177,9 @@ def where(condition, x=None, y=None, /):
     level = level_of(x, y)
     value = np.where(condition, primal_at(x, level), primal_at(y, level))
     tangents = [tangent_at(a, level) for a in (x, y)]
+    if level.records and (tangents[0] is not None or tangents[1] is not None):
+        condition = tape.keep(np.asarray(condition, bool), level)
+        return make(value, tape.chosen(condition, *tangents, value), level)
     if not level.records and are_sparse([t for t in tangents if t is not None]):
         return make(value, chosen(level, condition, *tangents, value.shape, value.dtype), level)
     leaves = Leaves(level)

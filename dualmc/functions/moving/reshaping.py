@@ -12,7 +12,7 @@ from dualmc.duals.views import PartView, view_of
 from dualmc.functions.moving.by_position import by_position, result
 from dualmc.kernels.payload import align, values
 from dualmc.rules.registry import handles, register_one
-from dualmc.tangents.tape import Reshape
+from dualmc.tangents.tape import Reshape, Transpose
 
 
 def memory_order(a, order):
@@ -152,7 +152,7 @@ def _transposition(ndim, axes):
     """What a transposition is to a `View`."""
     axes = _permutation(ndim, axes)
     order = (0, *(i + 1 for i in axes))
-    return lambda p: p.transpose(axes), lambda p: p.transpose(order), None, ("transpose", order)
+    return lambda p: p.transpose(axes), Transpose(axes), None, ("transpose", order)
 
 
 @handles("selection", np.matrix_transpose)

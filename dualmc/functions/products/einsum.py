@@ -32,7 +32,7 @@ def einsum(*operands, out=None, optimize=False, **kwargs):
     if len(arrays) == 1 and np.may_share_memory(values(y), values(arrays[0].primal)):
         # A transpose or a diagonal: a view, as NumPy's.
         return written(out, result(y, arrays[0], lambda p: np.einsum(*_rebuilt(operands, [p]))))
-    terms, target = _einsum_terms(subscripts, [np.ndim(a) for a in arrays])
+    terms, target = _einsum_terms(subscripts, tuple(getattr(a, "ndim", 0) for a in arrays))
     found = record_einsum(y, arrays, terms, target, level)
     if found is not None:
         return written(out, found)
@@ -90,6 +90,7 @@ def _rebuilt(operands, arrays):
     return out
 
 
+@functools.lru_cache(maxsize=256)
 def _einsum_terms(subscripts, ndims):
     """Labels of every operand and of the result, ellipses spelled out as unused letters."""
     inputs, _, target = subscripts.partition("->")
@@ -109,7 +110,7 @@ def _einsum_terms(subscripts, ndims):
         target = ellipsis + "".join(
             sorted(c for c in set(every) if every.count(c) == 1 and c not in spare)
         )
-    return terms, target
+    return tuple(terms), target
 
 
 def _diagonalised(a, term):

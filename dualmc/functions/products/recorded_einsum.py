@@ -31,10 +31,7 @@ def record_einsum(y, arrays, terms, target, level):
     q, u = parts_at(b, level)
     if not is_float64(p) or not is_float64(q) or t is None and u is None:
         return None
-    labels = left + right
-    if any(labels.count(c) < 2 and c not in target for c in labels):
-        return None
-    if any(len(term) != len(frozenset(term)) for term in (left, right, target)):
+    if not _is_product(left, right, target):
         return None
     size = dict(zip(left, p.shape, strict=True))
     if any(size.get(c, n) != n for c, n in zip(right, q.shape, strict=True)):
@@ -45,6 +42,15 @@ def record_einsum(y, arrays, terms, target, level):
     )
     data = (left, right, target, *held, t is None or u is None)
     return recorded(y, level, pull_einsum, (t, u), data)
+
+
+@functools.lru_cache(maxsize=256)
+def _is_product(left, right, target):
+    """Whether no label is alone in an operand, or twice in a term."""
+    labels = left + right
+    if any(labels.count(c) < 2 and c not in target for c in labels):
+        return False
+    return all(len(term) == len(frozenset(term)) for term in (left, right, target))
 
 
 def pull_einsum(node, bar, owned, sweep):
@@ -89,19 +95,18 @@ def _layout(left, right, target):
 def _contracted(a, left, b, right, target):
     """``einsum(left,right->target)`` as a batched matrix product."""
     layout = _layout(left, right, target)
-    size = dict(zip(left + right, np.shape(a) + np.shape(b), strict=True))
+    size = dict(zip(left + right, a.shape + b.shape, strict=True))
     batch, rows, summed, columns = ([size[c] for c in group] for group in layout[:4])
     m, k, n = math.prod(rows), math.prod(summed), math.prod(columns)
-    x = np.reshape(_contiguous(np.transpose(a, layout.left)), (*batch, m, k))
-    y = np.reshape(_contiguous(np.transpose(b, layout.right)), (*batch, k, n))
+    x = _contiguous(a.transpose(layout.left)).reshape((*batch, m, k))
+    y = _contiguous(b.transpose(layout.right)).reshape((*batch, k, n))
     if not summed:
         z = x * y
     elif type(x) is type(y) is np.ndarray:
         z = np.matmul(x, y, buffers.empty((*batch, m, n), x.dtype))
     else:
         z = np.matmul(x, y)
-    z = np.reshape(z, (*batch, *rows, *columns))
-    return _contiguous(np.transpose(z, layout.target))
+    return _contiguous(z.reshape((*batch, *rows, *columns)).transpose(layout.target))
 
 
 def _contiguous(x):

@@ -5,5 +5,6 @@ leaves that loops can compute.  It uses `recording/`, and `forward` for what has
 
 In reading order: `scalars`, `arrays`, `slots` (tangents of arrays), `pairs` (both); steps by kind:
 `elementwise`, `sums`, `products`, `linear`, `writes`, `calls` (by NumPy); `steps` has them all;
-`second` differentiates once more, `derivatives` chooses; `rounding` records as the code rounds.
+`least` says how fast a replay can be; `second` differentiates once more, `derivatives` chooses;
+`rounding` records as the code rounds.
 """

@@ -160,17 +160,25 @@ def each(op, *operands):
     operands = [_typed(a, kind) for a, kind in zip(operands, scalar.takes, strict=True)]
     if all(a.const is not None for a in operands):
         with np.errstate(all="ignore"):
-            shape = np.broadcast_shapes(*(a.shape for a in operands))
+            shape = common_shape(operands)
             values = scalar.numpy(*(a.const.reshape(a.shape) for a in operands))
         return constant(np.broadcast_to(values, shape))
     found = _simplified(op, *operands)
     if found is not None:
         return found
-    shape = np.broadcast_shapes(*(a.shape for a in operands))
+    shape = common_shape(operands)
     operands = tuple(broadcast(a, shape) for a in operands)
     size = math.prod(shape)
     leaf = Leaf("each", size, op, operands, is_bool=scalar.gives == "b")
     return Array(shape, (leaf,))
+
+
+def common_shape(arrays):
+    """The shape to which `arrays` are broadcast."""
+    shape = arrays[0].shape
+    if all(a.shape == shape for a in arrays):
+        return shape
+    return np.broadcast_shapes(*(a.shape for a in arrays))
 
 
 def _typed(a, kind):
@@ -183,7 +191,8 @@ def _typed(a, kind):
 
 
 def _all(a, value):
-    return a.const is not None and a.size > 0 and bool((a.const == value).all())
+    const = a.const
+    return const is not None and a.size > 0 and const[0] == value and bool((const == value).all())
 
 
 def by_partial(partial, args, y):
@@ -203,7 +212,7 @@ def strong(op, *operands):
     Not so for values: 0 * inf is NaN, which f may see.
     """
     a, b = map(as_array, operands[:2])
-    shape = np.broadcast_shapes(a.shape, b.shape)
+    shape = common_shape((a, b))
     if op == "multiply" and (_all(a, 0.0) or _all(b, 0.0)):
         return constant(np.zeros(shape))
     if op == "add" and (_all(a, 0.0) or _all(b, 0.0)):
@@ -213,23 +222,27 @@ def strong(op, *operands):
 
 def _simplified(op, a, b=None, c=None):
     """What `op` comes to with constants such as 0 and 1, to the bit; None: nothing simpler."""
+
+    def whole(x):
+        return broadcast(x, common_shape((a, b)))
+
     if op == "multiply":
         for one, other in ((a, b), (b, a)):
             if _all(one, 1.0):
-                return broadcast(other, np.broadcast_shapes(a.shape, b.shape))
+                return whole(other)
             if _all(one, -1.0):
-                return each("negative", broadcast(other, np.broadcast_shapes(a.shape, b.shape)))
+                return each("negative", whole(other))
     elif op in ("add", "subtract"):  # -0 + 0 is 0
         if _all(b, 0.0) and (np.signbit(b.const) == (op == "add")).all():
-            return broadcast(a, np.broadcast_shapes(a.shape, b.shape))
+            return whole(a)
         if op == "add" and _all(a, 0.0) and np.signbit(a.const).all():
-            return broadcast(b, np.broadcast_shapes(a.shape, b.shape))
+            return whole(b)
     elif op == "divide" and _all(b, 1.0):
-        return broadcast(a, np.broadcast_shapes(a.shape, b.shape))
+        return whole(a)
     elif op == "power" and b.const is not None and b.size and (b.const == b.const[0]).all():
         p = float(b.const[0])
         if is_whole_or_half(p):  # products and roots; the machine code rounds them so
-            return broadcast(whole_or_half(a, p), np.broadcast_shapes(a.shape, b.shape))
+            return whole(whole_or_half(a, p))
     elif op == "negative" and a.which is None and a.index is None and a.leaves[0].op == "negative":
         return a.leaves[0].operands[0].reshape(a.shape)
     return None
@@ -267,8 +280,12 @@ def routed(arrays, source, shape, constants=None):
     Where the source is -1, it is ``constants[e]`` (0 without constants).
     """
     size = math.prod(shape)
-    if len(arrays) == 1 and size == arrays[0].size and _is_count(source):
-        return arrays[0].reshape(shape)
+    if len(arrays) == 1:
+        (a,) = arrays
+        if size == a.size and _is_count(source):
+            return a.reshape(shape)
+        if size and a.which is None and source.min() >= 0:
+            return _of_leaf(shape, a.leaves[0], source if a.index is None else a.index[source])
     leaves, which, index = [], [], []
     for a in arrays:
         w, i = a.wires()
@@ -302,15 +319,18 @@ def _wired(shape, leaves, which, index):
     which = number[which]
     used = np.flatnonzero(np.bincount(which, minlength=len(leaves)))
     if used.size == 1:
-        leaf = leaves[used[0]]
-        whole = leaf.size == index.size and _is_count(index)
-        return Array(shape, (leaf,), None, None if whole else index)
+        return _of_leaf(shape, leaves[used[0]], index)
     if used.size == 0:
         return constant(np.zeros(shape))
     rank = np.zeros(len(leaves), np.int64)
     rank[used] = np.arange(used.size)
     kept = tuple(step_of(leaves[k]) for k in used)
     return Array(shape, kept, rank[which], index)
+
+
+def _of_leaf(shape, leaf, index):
+    whole = leaf.size == index.size and _is_count(index)
+    return Array(shape, (leaf,), None, None if whole else index)
 
 
 def step_of(leaf):

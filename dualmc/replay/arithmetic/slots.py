@@ -53,8 +53,18 @@ def seeded(size, first):
 def columns_of(t):
     if type(t) is Block:
         return t.cols
-    found = np.unique(np.concatenate([col for col, _ in t.slots]))
-    return found[found >= 0]
+    return _distinct([col for col, _ in t.slots], max(int(c.max(initial=-1)) for c, _ in t.slots))
+
+
+def _distinct(arrays, largest):
+    """The numbers from 0 to `largest` that `arrays` hold, in order; what is negative counts not."""
+    if largest > 4 * sum(a.size for a in arrays):
+        found = np.unique(np.concatenate(arrays))
+        return found[found >= 0]
+    is_there = np.zeros(largest + 2, bool)
+    for a in arrays:
+        is_there[a] = True  # -1 is the last
+    return np.flatnonzero(is_there[:-1]).astype(arrays[0].dtype)
 
 
 def size_of(t):
@@ -266,14 +276,13 @@ def summed(t, target, count):
         return Block(t.cols, reduced("add", [(t.coef, at)], count * k))
     n = int(max(col.max(initial=-1) for col, _ in t.slots)) + 1
     keys = [np.where((c >= 0) & (target >= 0), target * n + c, -1) for c, _ in t.slots]
-    pairs = np.unique(np.concatenate(keys))
-    pairs = pairs[pairs >= 0]
+    pairs = _distinct(keys, n * count - 1)
     if not pairs.size:
         return None
     row, col = pairs // n, pairs % n
     per_row = np.bincount(row, minlength=count)
     width = int(per_row.max())
-    cols = np.unique(col)
+    cols = _distinct([col], n - 1)
 
     def total(place, size):
         parts = []

@@ -14,6 +14,7 @@ from dualmc.graph.nodes import name_of_function
 from dualmc.replay.arithmetic import elementwise, linear, products, slots, sums
 from dualmc.replay.arithmetic.arrays import given, taken
 from dualmc.replay.arithmetic.calls import as_call, check_of
+from dualmc.replay.arithmetic.least import Least
 from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair, filled
 from dualmc.replay.arithmetic.writes import Written, operand_of, written_or_read
 from dualmc.replay.recording.program import NotReplayable, needed
@@ -35,6 +36,7 @@ def lower(program, active, budget, seed=slots.seeded):
         pairs[node].tangent = seed(node.size, first)
         first += node.size
     left = _uses(program)
+    least = Least(budget.slowest)
     for node in program.nodes:
         budget.check()
         if any(operand in pairs and pairs[operand] is None for operand in node.operands):
@@ -49,6 +51,8 @@ def lower(program, active, budget, seed=slots.seeded):
             if node in needed([program.output]):
                 raise
             pairs[node] = None  # only guards need it, which can be looked at by NumPy
+        if type(pairs[node]) is Pair:
+            least.add(pairs[node])
         for operand in node.operands:
             left[operand] -= 1
             if not left[operand]:  # what nobody else needs may be large

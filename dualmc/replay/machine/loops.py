@@ -11,6 +11,8 @@ from dualmc.replay.machine.function import integer, not_finite
 from dualmc.replay.machine.operations import DOUBLE, operation
 
 BIT = ir.IntType(1)
+# Terms of a matrix product that are added to an entry while it is in a register.
+TOGETHER = 4
 
 
 def start_sum(function, memory):
@@ -38,19 +40,26 @@ def product(function, memory, leaf, reads):
     def clear(e):
         builder.store(ir.Constant(DOUBLE, 0.0), function.place(memory, e))
 
+    def terms(i, first, count):
+        """Add the terms `first`, ..., in this order, to every entry of row `i`."""
+        rows = [builder.add(first, integer(k)) for k in range(count)]
+        left = [element(a, i, p, j) for j in rows]
+
+        def entry(r):
+            place = function.place(memory, builder.add(builder.mul(i, integer(q)), r))
+            total = builder.load(place)
+            for j, factor in zip(rows, left, strict=True):
+                total = builder.fadd(total, builder.fmul(factor, element(b, j, q, r)))
+            builder.store(total, place)
+
+        function.repeat(q, entry)
+
     def row(i):
-        def term(j):
-            left = element(a, i, p, j)
-
-            def entry(r):
-                right = element(b, j, q, r)
-                at = builder.add(builder.mul(i, integer(q)), r)
-                place = function.place(memory, at)
-                builder.store(builder.fadd(builder.load(place), builder.fmul(left, right)), place)
-
-            function.repeat(q, entry)
-
-        function.repeat(p, term)
+        whole = p - p % TOGETHER
+        function.repeat(
+            whole // TOGETHER, lambda k: terms(i, builder.mul(k, integer(TOGETHER)), TOGETHER)
+        )
+        function.repeat(p - whole, lambda k: terms(i, builder.add(k, integer(whole)), 1))
 
     function.repeat(m * q, clear)
     function.repeat(m, row)

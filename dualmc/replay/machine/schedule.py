@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc.replay.arithmetic.arrays import Array, as_steps, needed_leaves, step_of
+from dualmc.replay.arithmetic.arrays import Array, Leaf, as_steps, needed_leaves, step_of
 
 # Leaves that one loop computes, and so one function of machine code: the time to compile it grows
 # faster than its length.
 LONGEST = 300
+# Places that an element of a leaf is put at by the loop that computes it.
+MOST_PLACES = 16
 
 
 class Send(NamedTuple):
@@ -248,13 +250,38 @@ def _send(a, memory, target, op, out):
             continue
         here = np.flatnonzero((which == number) & (target >= 0))
         source, goal = index[here], target[here]
-        # An element may go to several places, one after the other.
-        while source.size:
-            _, first = np.unique(source, return_index=True)
+        if op == "set" and _is_scattered(source):
+            leaf, source = _spread(leaf, source, out), np.arange(source.size)
+        for turn, at in _in_turns(source, goal):
             table = np.full(leaf.size, -1)
-            table[source[first]] = goal[first]
+            table[turn] = at
             out.sends.setdefault(leaf.serial, []).append(Send(memory, table, op))
-            rest = np.ones(source.size, bool)
-            rest[first] = False
-            source, goal = source[rest], goal[rest]
         memory.done = max(memory.done, out.phase[leaf.serial])
+
+
+def _is_scattered(source):
+    """Whether an element goes to more places than are written one after the other."""
+    return source.size > MOST_PLACES and np.bincount(source).max() > MOST_PLACES
+
+
+def _spread(leaf, source, out):
+    """The elements `source` of `leaf`, side by side in a leaf of their own."""
+    copy = Leaf("each", source.size, "copy", (Array((source.size,), (leaf,), None, source),))
+    _place(copy, out)
+    out.added.append(copy)
+    return copy
+
+
+def _in_turns(source, goal):
+    """Pairs of positions and goals in which no position comes twice: first goals first."""
+    if (np.diff(source) > 0).all():
+        if source.size:
+            yield source, goal
+        return
+    order = np.argsort(source, kind="stable")
+    found = source[order]
+    first = np.flatnonzero(np.diff(found, prepend=-1))
+    turn = np.arange(found.size) - np.repeat(first, np.diff(first, append=found.size))
+    order = order[np.argsort(turn, kind="stable")]
+    for here in np.split(order, np.cumsum(np.bincount(turn))[:-1]):
+        yield source[here], goal[here]

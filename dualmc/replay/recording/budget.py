@@ -1,5 +1,7 @@
 """How much of a function is recorded and compiled: so many steps and, if asked, seconds."""
 
+import functools
+import math
 import time
 
 from dualmc.replay.recording.program import NotReplayable
@@ -20,12 +22,16 @@ class Stopped(BaseException):
 
 
 class Budget:
-    """What is left for one recording; `seconds` may be None."""
+    """What is left for one recording; `seconds` may be None.
+
+    ``slowest()``: the seconds that a replay may take.
+    """
 
     pace = PACE
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, slowest=lambda: math.inf):
         self.seconds = seconds
+        self.slowest = functools.cache(slowest)
         self.steps = 0
         self.bytes = 0
         self.reason = None

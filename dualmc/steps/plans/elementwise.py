@@ -7,13 +7,12 @@ tangent change alike, whether they are slots' or the factor of a block.
 import numpy as np
 from numpy import asarray, ascontiguousarray
 
-from dualmc.duals.signatures import FLOAT64, NUMBER, SLOTS, made
+from dualmc.duals.signatures import FLOAT64, SLOTS, made
 from dualmc.kernels import stamped
 from dualmc.kernels.compiling import entry
 from dualmc.rules.table import RULES
 from dualmc.steps.plans.results import FINISH, room_for
 
-_NUMBERS = frozenset({float, int, np.float64})
 _NO_NUMBER = ()
 
 
@@ -49,7 +48,7 @@ class Way:
 
 def of_one(ufunc, signature):
     rule = rule_of(ufunc, 1)
-    if rule is None or signature.kind is NUMBER:
+    if rule is None:
         return None
     (partial,) = rule.partials
     way = Way(signature)
@@ -115,19 +114,14 @@ def _linear(ufunc, way, factor, argnum=0, kind=_NO_NUMBER):
 
 
 def beside_constant(ufunc, argnum, signature, kind):
-    """The Dual is argument `argnum`; `kind` is the type of a number, or the shape of an array."""
+    """The Dual is argument `argnum`, beside a number of type `kind`."""
     rule = rule_of(ufunc, 2)
-    if rule is None or signature.kind is NUMBER:
+    if rule is None:
         return None
-    partials = rule.partials if rule.alone is None else rule.alone
-    partial = partials[argnum]
-    if kind in _NUMBERS:
-        if not callable(partial):
-            return _linear(ufunc, Way(signature), float(partial), argnum, kind)
-        return _beside_number(ufunc, argnum, Way(signature), kind, rule, partial)
-    if kind == signature.shape and signature.shape:
-        return _beside_array(ufunc, argnum, Way(signature), rule, partial)
-    return None
+    partial = (rule.partials if rule.alone is None else rule.alone)[argnum]
+    if not callable(partial):
+        return _linear(ufunc, Way(signature), float(partial), argnum, kind)
+    return _beside_number(ufunc, argnum, Way(signature), kind, rule, partial)
 
 
 def _beside_number(ufunc, argnum, way, kind, rule, partial):
@@ -176,7 +170,13 @@ def _beside_number(ufunc, argnum, way, kind, rule, partial):
     return plan
 
 
-def _beside_array(ufunc, argnum, way, rule, partial):
+def beside_array(ufunc, argnum, signature):
+    """The same beside an array of the same shape."""
+    rule = rule_of(ufunc, 2)
+    if rule is None:
+        return None
+    partial = (rule.partials if rule.alone is None else rule.alone)[argnum]
+    way = Way(signature)
     is_slots, own = way.is_slots, way.own
     shape, room, finish, ndim = way.shape, way.room, way.finish, way.ndim
     is_product = ufunc is np.multiply
@@ -233,10 +233,11 @@ def _beside_array(ufunc, argnum, way, rule, partial):
 # --- Two Duals of the same columns ---------------------------------------------------------------
 
 
-def of_two(ufunc, first, second):
+def of_two(ufunc, first, second, other):
+    """Of equal signatures; `other` is the plan for different blocks, or None."""
     rule = rule_of(ufunc, 2)
-    if rule is None or first.own is not second.own or first.kind is NUMBER:
-        return None
+    if rule is None:
+        return other
     way = Way(first)
     is_slots, is_number, ndim = way.is_slots, way.is_number, way.ndim
     shape, room, finish = way.shape, way.room, way.finish
@@ -251,7 +252,7 @@ def of_two(ufunc, first, second):
         kinds = (ndim, np.int64, ndim, np.int64, ndim, ndim + 1, ndim + 1, ndim + 1)
         kernel = entry(kernel, *kinds)
     else:
-        return None
+        return other
 
     def plan(a, b):
         level = a.level
@@ -259,11 +260,11 @@ def of_two(ufunc, first, second):
             return None
         t, u = a._tangent, b._tangent
         if is_slots:
-            rows, other = t.coef, u.coef
+            rows, beside = t.coef, u.coef
         elif t.block is u.block:
-            rows, other = t.scale, u.scale
+            rows, beside = t.scale, u.scale
         else:
-            return None
+            return None if other is None else other(a, b)
         if may_hide and not t.is_finite():
             return None
         p, q = a._primal, b._primal
@@ -272,12 +273,12 @@ def of_two(ufunc, first, second):
             y = asarray(y)
         out = room(shape)
         if sign is not None:
-            kernel(rows, other, sign, out)
+            kernel(rows, beside, sign, out)
         elif is_c:
-            kernel(p, 1, q, 1, y, rows, other, out)
+            kernel(p, 1, q, 1, y, rows, beside, out)
         else:
             p, q, line = ascontiguousarray(p), ascontiguousarray(q), ascontiguousarray(y)
-            kernel(p, 1, q, 1, line, rows, other, out)
+            kernel(p, 1, q, 1, line, rows, beside, out)
         return finish(y, t, out, level, own)
 
     return plan

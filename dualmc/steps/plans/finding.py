@@ -1,15 +1,24 @@
 """How the plan of an operation is found where its operands' signatures have not led to it yet."""
 
+import numpy as np
 from numpy import ndarray
 
 from dualmc.duals.dual import Dual
-from dualmc.duals.signatures import UNSERVED, is_fresh, signature_of
-from dualmc.steps.plans import elementwise
+from dualmc.duals.signatures import NUMBER, SLOTS, UNSERVED, is_fresh, signature_of
+from dualmc.steps.plans import elementwise, forms, numbers, pairs
+
+_NUMBERS = frozenset({float, int, np.float64})
 
 
 def unserved(*operands):
     """The plan of what no plan serves."""
     return None
+
+
+def looked_at(x):
+    """The signature of a Dual as it is now."""
+    found = x._signature
+    return signature_of(x) if found is None or found.is_view and not is_fresh(x) else found
 
 
 def of_one(ufunc, x):
@@ -19,8 +28,11 @@ def of_one(ufunc, x):
         return unserved
     plan = signature.plans.get(ufunc)
     if plan is None:
-        plan = elementwise.of_one(ufunc, signature)
-        plan = signature.keep(ufunc, checked(plan, of_one, ufunc, signature.is_view))
+        if signature.kind is NUMBER:
+            plan = numbers.of_one(ufunc)
+        else:
+            plan = elementwise.of_one(ufunc, signature)
+        plan = signature.keep(ufunc, _checked(plan, of_one, ufunc, signature.is_view))
     return plan
 
 
@@ -34,9 +46,28 @@ def of_two(ufunc, a, b):
     key = ufunc, second
     plan = first.plans.get(key)
     if plan is None:
-        plan = elementwise.of_two(ufunc, first, second)
-        plan = first.keep(key, checked(plan, of_two, ufunc, first.is_view or second.is_view))
+        plan = _of_two(ufunc, first, second, a.level)
+        plan = first.keep(key, _checked(plan, of_two, ufunc, first.is_view or second.is_view))
     return plan
+
+
+def _of_two(ufunc, first, second, level):
+    kinds = first.kind, second.kind
+    if kinds == (NUMBER, NUMBER):
+        return numbers.of_two(ufunc)
+    if kinds == (NUMBER, SLOTS) or kinds == (SLOTS, NUMBER):
+        return _anew(ufunc, forms.as_array)
+    if kinds == (SLOTS, SLOTS) and first.shape != second.shape:
+        shape = _common(ufunc, first, second.shape) if second.is_c else None
+        if shape is None:
+            return None
+        return _anew(ufunc, forms.spread, shape)
+    if first.own is not second.own:
+        return pairs.of_two(ufunc, first, second, level)
+    if first.kind is SLOTS:
+        return elementwise.of_two(ufunc, first, second, None)
+    other = pairs.of_two(ufunc, first, second, level)
+    return elementwise.of_two(ufunc, first, second, other)
 
 
 def _beside_constant(ufunc, a, b):
@@ -49,18 +80,30 @@ def _beside_constant(ufunc, a, b):
     key = (kind, ufunc) if argnum else (ufunc, kind)
     plan = signature.plans.get(key)
     if plan is None:
-        plan = elementwise.beside_constant(ufunc, argnum, signature, kind)
-        plan = signature.keep(key, checked(plan, of_two, ufunc, signature.is_view))
+        plan = _of_constant(ufunc, argnum, signature, kind)
+        plan = signature.keep(key, _checked(plan, of_two, ufunc, signature.is_view))
     return plan
 
 
-def looked_at(x):
-    """The signature of a Dual as it is now."""
-    found = x._signature
-    return signature_of(x) if found is None or found.is_view and not is_fresh(x) else found
+def _of_constant(ufunc, argnum, signature, kind):
+    if kind in _NUMBERS:
+        makes = numbers if signature.kind is NUMBER else elementwise
+        return makes.beside_constant(ufunc, argnum, signature, kind)
+    if type(kind) is not tuple:
+        return None
+    if kind == ():
+        return _anew(ufunc, forms.as_number)
+    if signature.kind is NUMBER:
+        return _anew(ufunc, forms.as_array)
+    if kind == signature.shape:
+        return elementwise.beside_array(ufunc, argnum, signature)
+    shape = _common(ufunc, signature, kind)
+    if shape is None:
+        return None
+    return _anew(ufunc, forms.spread, shape)
 
 
-def checked(plan, find, ufunc, has_view):
+def _checked(plan, find, ufunc, has_view):
     """`plan`, or what `find` gives anew where a view among its operands has changed since."""
     if plan is None:
         return unserved
@@ -74,3 +117,26 @@ def checked(plan, find, ufunc, has_view):
         return plan(*operands)
 
     return run
+
+
+# --- Operands in another form --------------------------------------------------------------------
+
+
+def _anew(ufunc, change, *options):
+    """The plan that is found for the operands as `change` has them, None among them: not here."""
+
+    def plan(a, b):
+        a, b = change(a, *options), change(b, *options)
+        return None if a is None or b is None else of_two(ufunc, a, b)(a, b)
+
+    return plan
+
+
+def _common(ufunc, signature, other):
+    """The shape that a function's operands are spread to, or None.
+
+    NumPy's results are those of the operands as they are only where one rounding makes them.
+    """
+    if ufunc not in pairs.CODES or not signature.is_c:
+        return None
+    return pairs.broadcast(signature.shape, other)

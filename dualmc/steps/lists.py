@@ -1,14 +1,7 @@
-"""The shortest way: float64 numbers (0-d Duals) whose tangent is a dense row, as in scalar code.
-
-On one number the rule table's kernels cost more to launch than to run, so sums, products and
-quotients are Python's arithmetic on the lazy factor and NumPy's on the row.  Whatever is not finite
-goes the general way, which has the strong zeros.
-"""
-
-from math import isfinite
+"""Lists of numbers, Duals of no dimensions among them, as vectors: what ``np.array(items)`` is."""
 
 import numpy as np
-from numpy import asarray, ndarray
+from numpy import ndarray
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import SHORT_JOINS
@@ -19,7 +12,6 @@ from dualmc.tangents.slots import SparseTangent
 
 FLOAT64 = np.dtype(np.float64)
 UNIT = dense.unit((), FLOAT64)
-_add, _subtract, _multiply, _divide = np.add, np.subtract, np.multiply, np.divide
 
 
 def _row(t):
@@ -32,99 +24,6 @@ def _row(t):
     if type(scale) is not ndarray:
         return None
     return block, scale.item()
-
-
-def push_two(ufunc, a, t, b, u):
-    """A sum, difference, product or quotient of two numbers with dense tangents; None: not here."""
-    row, other = _row(t), _row(u)
-    if row is None or other is None:
-        return None
-    (block, s), (block_other, r) = row, other
-    p, q = a._primal, b._primal
-    y = ufunc(p, q)
-    if ufunc is _multiply:
-        s, r = s * q.item(), r * p.item()
-    elif ufunc is _subtract:
-        r = -r
-    elif ufunc is _divide:
-        divisor = q.item()
-        if divisor == 0.0:
-            return None
-        s, r = s * (1.0 / divisor), r * -(y.item() / divisor)
-    elif ufunc is not _add:
-        return None
-    if not (isfinite(s) and isfinite(r)):
-        return None
-    if block is block_other:
-        return make(asarray(y), _scaled(t, block, s + r), a.level)
-    total = block if s == 1.0 else block * s
-    total = total + (block_other if r == 1.0 else block_other * r)
-    if s < 0.0 and r < 0.0:
-        total += 0.0  # no -0
-    return make(asarray(y), DenseTangent(a.level, total, dense.unit((), FLOAT64)), a.level)
-
-
-def _scaled(t, block, s):
-    scale = np.empty(1)
-    scale[0] = s
-    return DenseTangent(t.level, block, scale, t.finite)
-
-
-def push_constant(ufunc, argnum, x, t, c):
-    """The same for a number and a plain number `c`, argument `argnum` the Dual."""
-    row = _row(t)
-    if row is None:
-        return None
-    block, s = row
-    p = x._primal
-    y = ufunc(p, c) if argnum == 0 else ufunc(c, p)
-    if ufunc is _multiply:
-        if c == 0:
-            return None
-        s *= c
-    elif ufunc is _add or ufunc is _subtract and argnum == 0:
-        return make(asarray(y), t, x.level)
-    elif ufunc is _subtract:
-        s = -s
-    elif ufunc is _divide:
-        if argnum == 0:
-            if c == 0:
-                return None
-            s *= 1.0 / c
-        else:
-            divisor = p.item()
-            if divisor == 0.0:
-                return None
-            s *= -(y.item() / divisor)
-    else:
-        return None
-    if not isfinite(s):
-        return None
-    return make(asarray(y), _scaled(t, block, s), x.level)
-
-
-def spread(x, t, shape):
-    """A number as an array of `shape` whose elements share its row, and that array's tangent.
-
-    None, None for what this does not serve.
-    """
-    row = _row(t)
-    if row is None or not 0 < row[0].shape[0] <= dense.FEW:
-        return None, None
-    block, s = row
-    if not block.flags.c_contiguous:
-        block = block.copy()
-    primal = np.empty(shape)
-    primal.fill(x._primal)
-    if s == 1.0:
-        scale = dense.unit(shape, FLOAT64)
-    else:
-        scale = np.empty((1, *shape))
-        scale.fill(s)
-    strides = (block.strides[0],) + (0,) * len(shape)
-    shared = ndarray((block.shape[0], *shape), FLOAT64, block, 0, strides)
-    tangent = DenseTangent(t.level, shared, scale, t.finite)
-    return make(primal, tangent, x.level), tangent
 
 
 def joined(items):
