@@ -1,10 +1,14 @@
 """`auto_prepare`: plain calls answered by machine code where f is closed; `last_call` says how."""
 
-import os
+from __future__ import annotations
 
-from dualmc.automatic import repeated
-from dualmc.automatic.repeated import Call
+import os
+from typing import TYPE_CHECKING
+
 from dualmc.calls import repeats
+
+if TYPE_CHECKING:
+    from dualmc.automatic.repeated import Call
 
 
 class auto_prepare:
@@ -48,16 +52,16 @@ class auto_prepare:
             raise TypeError(f"auto_prepare: is_on must be True or False, got {is_on!r}.")
         self.is_on = is_on
         self._before = repeats.answer is not None
-        repeated.switch(is_on)
+        _switch(is_on)
 
     def __repr__(self) -> str:
         return f"auto_prepare({self.is_on})"
 
-    def __enter__(self) -> "auto_prepare":
+    def __enter__(self) -> auto_prepare:
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        repeated.switch(self._before)
+        _switch(self._before)
 
 
 def last_call() -> Call | None:
@@ -77,8 +81,16 @@ def last_call() -> Call | None:
     ...     dm.last_call().is_replay
     False
     """
+    from dualmc.automatic import repeated
+
     return repeated.last_call()
 
 
+def _switch(is_on: bool) -> None:
+    from dualmc.automatic import repeated
+
+    repeated.switch(is_on)
+
+
 if os.environ.get("DUALMC_AUTO_PREPARE", "0") not in ("", "0"):
-    repeated.switch(True)
+    _switch(True)

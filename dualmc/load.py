@@ -1,11 +1,13 @@
 """`load`: prepared functions from files."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dualmc.prepare import Prepared
-from dualmc.replay.saved import contents, files, methods
-from dualmc.replay.saved.sentences import Unusable
+if TYPE_CHECKING:
+    from dualmc.replay.prepared import Prepared
 
 
 def load(path: str | os.PathLike, f: Callable | None = None) -> Prepared:
@@ -60,6 +62,10 @@ def load(path: str | os.PathLike, f: Callable | None = None) -> Prepared:
         )
     if f is not None and not callable(f):
         raise TypeError(f"load: f must be the function that was prepared, got {type(f).__name__}.")
+    from dualmc.replay.prepared import Prepared
+    from dualmc.replay.saved import contents, files, methods
+    from dualmc.replay.saved.sentences import Unusable
+
     try:
         return contents.opened(files.read(path), methods.maker(Prepared), f)
     except Unusable as problem:

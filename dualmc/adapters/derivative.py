@@ -10,8 +10,8 @@ import time
 from typing import ClassVar
 
 from dualmc.forward import jacobian_of
-from dualmc.prepare import Prepared
 from dualmc.replay.fresh_calls import FRESH
+from dualmc.replay.prepared import Prepared
 from dualmc.reverse import gradient_of
 
 # Replays that are timed before it is said which is faster.

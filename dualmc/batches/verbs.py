@@ -9,12 +9,11 @@ from dualmc.batches import one_pass, tasks
 from dualmc.calls import options, watch
 from dualmc.calls.inputs import as_read
 from dualmc.calls.request import check_callable
-from dualmc.calls.structures import points
 from dualmc.calls.structures.points import BROADCAST, Points, denominator, one_by_one
 from dualmc.duals import levels
 from dualmc.forward import jacobian_fwd, value_and_jacobian_fwd
-from dualmc.prepare import Prepared
 from dualmc.replay import at_points
+from dualmc.replay.prepared import Prepared
 from dualmc.reverse import (
     gradient,
     jacobian_rev,
@@ -146,6 +145,3 @@ def _compiled(f, found, of, has_value, given, y_0, J_0):
     if given.get("layout") == "denominator":
         parts = [denominator(J, np.ndim(y_0)) for J in parts]
     return y, tuple(parts) if is_tuple else parts[0]
-
-
-points.answer[:] = [answered]

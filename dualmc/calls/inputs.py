@@ -84,7 +84,8 @@ def as_input(x, caller, name, is_complex=False):
 def is_sparse_matrix(a):
     """Whether `a` is a sparse matrix or array of SciPy, which need not be imported."""
     sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and sparse.issparse(a)
+    is_one = getattr(sparse, "issparse", None)  # not there yet while another thread imports it
+    return is_one is not None and is_one(a)
 
 
 def _no_array(caller, name, x):

@@ -4,5 +4,5 @@ In come the steps of a tape and its inputs; out go multiplications, additions an
 measured ones, and tables of them.  It may use `passes` and the rooms below it.  In reading order:
 `work`, `elements`, `products`, `kinds` (one table of all steps), `costs` (the whole graph),
 `predict`, `calibration` (what its units cost here, measured on `probes`); `report`, `comparison`
-(what is found), `chain`, `measuring`.
+(what is found), `chain`, `measuring`, `compared` (all of it for one call).
 """

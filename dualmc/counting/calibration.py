@@ -2,9 +2,10 @@
 
 Measured once, in a few seconds, when `compare` or `crossover` first asks: both modes are timed on
 some functions (`probes`), and the costs fitted to the times.  The result is kept in a file of the
-user's cache folder, under a key of machine, threads, versions and the code of dualmc itself: what
-changes any of these measures anew.  ``DUALMC_COSTS`` in the environment names another folder, or
-``off``: then the costs are `predict.SECONDS`.  So they are while Python is traced or profiled.
+user's cache folder, under a key of machine, threads, dualmc's settings, versions and the code of
+dualmc itself: what changes any of these measures anew.  ``DUALMC_COSTS`` in the environment names
+another folder, or ``off``: then the costs are `predict.SECONDS`.  So they are while Python is
+traced or profiled.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ ROUNDS = 3
 # How strongly a unit is held to its share of the costs known before, in errors of one time.
 HOLD = 0.3
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+OWN = "DUALMC_"  # how the names of dualmc's own variables begin
 
 
 # --- Once per machine and version ----------------------------------------------------------------
@@ -61,8 +63,12 @@ def default_folder():
 
 def key():
     """A digest of all that the times depend on."""
-    threads = [os.environ.get(name) for name in THREADS]
-    parts = [versions.of_recording(), versions.of_machine(), os.cpu_count(), threads]
+    settings = sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name in THREADS or name.startswith(OWN) and name != VARIABLE
+    )
+    parts = [versions.of_recording(), versions.of_machine(), os.cpu_count(), settings]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -5,5 +5,5 @@ orders, as numbers and as formulas, and the blocks of an explanation, which `not
 may use the verbs of forward mode and the rooms below.  In reading order: `surroundings`, `trace`
 (the graph), `partials`, `chain_rule` (numbers), `factors`, `forms`, `textbook`, `matrix_forms`,
 `formulas`, `substitution`, `transposing` (formulas); then what is shown: `steps`, `pieces`,
-`combination`, `content`.
+`combination`, `content`; `explanation` is what the user gets.
 """

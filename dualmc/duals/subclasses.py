@@ -70,7 +70,9 @@ def is_foreign(a):
 def is_masked(a):
     """Whether `a` is a masked array, of NumPy's or of dualmc's."""
     ma = sys.modules.get("numpy.ma")
-    return ma is not None and (isinstance(a, ma.MaskedArray) or type(a) in MASKED)
+    # While another thread imports it, it may have no classes yet, and nobody masked arrays.
+    known = getattr(ma, "MaskedArray", ())
+    return isinstance(a, known) or type(a) in MASKED
 
 
 # The class of masked arrays with derivatives; `unchanged/masked/array.py` adds it.

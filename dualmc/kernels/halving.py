@@ -6,8 +6,6 @@ was compared is remembered in a row of floats, a site, whose numbers have the pl
 
 import math
 
-from dualmc.kernels.compiling import compiled
-
 # Comparisons of one place before derivatives are looked at; where one value is compared with plain
 # numbers, which may be a search in a table, more than tables have entries.
 LEAST, LEAST_IN_TABLE = 5, 24
@@ -30,7 +28,6 @@ BOUND, LAST, BELOW, ABOVE, OPERAND, IS_TABLE, FOUND = 2, 3, 7, 8, 9, 10, 11
 GAPS, NORMS, COSINES, SLOPES = 12, 12 + CONFIRMED, 12 + 2 * CONFIRMED, 12 + 3 * CONFIRMED
 
 
-@compiled
 def is_closer(size, is_above, operand, is_plain, site):
     """Add a difference; whether its derivative is to be looked at."""
     if site[COUNT] == 0:
@@ -55,7 +52,6 @@ def is_closer(size, is_above, operand, is_plain, site):
     return True
 
 
-@compiled
 def is_halving(size, n, site):
     """Note the `n` partials of the latest difference; whether the latest tell of halving."""
     square = 0.0

@@ -272,6 +272,8 @@ def total(coef, other, sign, out):
 @on_first_call
 def scaled_sum(a, scale_a, b, scale_b, out):
     """``out[s, i] = a[s, i] * scale_a[i] + b[s, i] * scale_b[i]`` with strong zeros."""
+    a, b, out = as_rows(a), as_rows(b), as_rows(out)
+    scale_a, scale_b = as_line(scale_a), as_line(scale_b)
     for s in range(out.shape[0]):
         for i in range(out.shape[1]):
             c = a[s, i]

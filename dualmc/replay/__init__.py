@@ -9,7 +9,7 @@ f reads elsewhere are what they were; `arithmetic/` turns the program into array
 would decide as it did; `verify` compares with fresh calls; `path` is one way through f, `paths` all
 of them; `structures` is around these where x is a dict, say; `export/` hands machine code to those
 who call without Python, `saved/` keeps it in files; `fresh_calls` and `copying` are for calls
-without machine code, and copies.
+without machine code, and copies; `prepared` is what the user gets.
 
 It may use `forward`, `reverse` and `second`, and all below these.
 """

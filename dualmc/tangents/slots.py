@@ -23,6 +23,8 @@ from dualmc.kernels.payload import (
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 
+# Elements that int32 can number.
+INT32 = np.iinfo(np.int32).max
 # Slots, few enough for int8, beyond which merging by insertion costs more than sorting once.
 INSERTION_SLOTS = 48
 
@@ -116,7 +118,7 @@ class SparseTangent:
 
     def take(self, index):
         if is_plain(self.coef):
-            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            i = _positions(index, math.prod(self.shape))
             return self._taken(i, index.shape, _rows_at(self.col, i, -1, index.shape))
         shape = (self.col.shape[0], *index.shape)
         size = math.prod(self.shape)
@@ -134,7 +136,7 @@ class SparseTangent:
         found = structures.found.get((id(self.col), key))
         if found is None:
             index = np.asarray(find())
-            i = np.ascontiguousarray(index.reshape(-1), np.int64)
+            i = _positions(index, math.prod(self.shape))
             col = _rows_at(self.col, i, -1, index.shape)
             found = (i, index.shape, col)
             structures.keep((id(self.col), key), found, (self.col,), i, col)
@@ -252,6 +254,11 @@ def _sorted_slots(columns):
     first[1:] = ranked[1:] != ranked[:-1]
     target = np.where(ranked >= 0, np.cumsum(first, axis=0) - 1, -1).astype(np.int32)
     return order, target, int(target.max(initial=-1)) + 1
+
+
+def _positions(index, size):
+    """Flat positions in an array of `size` elements as a vector, half as long as NumPy's."""
+    return np.ascontiguousarray(index.reshape(-1), np.int32 if size <= INT32 else np.int64)
 
 
 def _rows_at(a, i, fill, shape):

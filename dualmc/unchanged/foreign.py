@@ -1,10 +1,12 @@
 """Stand-ins for functions of SciPy and numpy.ma, which convert arguments before a Dual could speak.
 
-Registered when their modules have been imported by somebody: dualmc itself never imports them.
+Registered when their modules have been imported by somebody: dualmc itself imports none of them,
+but numpy.ma, which Numba needs.
 """
 
 import importlib.util
 import sys
+import threading
 import types
 
 from dualmc.duals import beside
@@ -40,6 +42,7 @@ SOURCES = {
 OF_ARRAYS = frozenset({"scipy.special", "scipy.linalg", "scipy.spatial.distance"})
 _waiting = dict(SOURCES)  # of which the modules have not been imported yet
 _rows: dict = {}
+_lock = threading.RLock()
 known = 0  # how many modules there were when looked at last
 
 
@@ -49,33 +52,46 @@ def register():
     count = len(sys.modules)
     if count == known:
         return
-    for module, source in list(_waiting.items()):
-        found = sys.modules.get(module)
-        if found is None:
-            continue
-        spec = getattr(found, "__spec__", None)
-        if getattr(spec, "_initializing", False):  # another thread is importing it
-            count = 0
-            continue
-        if _waiting.pop(module, None) is None:
-            continue
-        if importlib.util.find_spec(source) is None:
-            continue
-        found = importlib.import_module(source)
-        handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
-        for name, handler in handlers.items():
-            owner, _, function = name.rpartition(".")
-            original = getattr(sys.modules.get(owner), function, None)
-            if original is None:
+    with _lock:  # no call runs f before what another thread registers is there
+        # Numba imports it as soon as it tells arrays apart: in many threads, of which some would
+        # meet half of it.
+        import numpy.ma  # noqa: F401
+
+        for module, source in list(_waiting.items()):
+            found = sys.modules.get(module)
+            if found is None:
                 continue
-            if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
-                handler = listed.looking(handler, original)
-            STANDINS[original] = handler
-            PATCHED.add(owner)
-        PATCHED.update({"scipy", module, module.rpartition(".")[0]})
-        _rows.update(getattr(found, "ROWS", {}))
-        table.changed()
-    known = count
+            spec = getattr(found, "__spec__", None)
+            if getattr(spec, "_initializing", False):  # another thread is importing it
+                count = 0
+                continue
+            if _waiting.pop(module, None) is None:  # registered while something was imported here
+                continue
+            try:
+                _register(module, source)
+            except BaseException:  # an interrupt
+                _waiting[module] = source
+                raise
+        known = count
+
+
+def _register(module, source):
+    if importlib.util.find_spec(source) is None:
+        return
+    found = importlib.import_module(source)
+    handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+    for name, handler in handlers.items():
+        owner, _, function = name.rpartition(".")
+        original = getattr(sys.modules.get(owner), function, None)
+        if original is None:
+            continue
+        if module in OF_ARRAYS and isinstance(handler, types.FunctionType):
+            handler = listed.looking(handler, original)
+        STANDINS[original] = handler
+        PATCHED.add(owner)
+    PATCHED.update({"scipy", module, module.rpartition(".")[0]})
+    _rows.update(getattr(found, "ROWS", {}))
+    table.changed()
 
 
 def learn(ufunc):

@@ -102,9 +102,10 @@ class TestKept:
         another_process()
         assert len(fits) == 2
 
-    def test_other_threads_measure_anew(self, fits, monkeypatch):
+    @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "DUALMC_SOMETHING"])
+    def test_other_settings_measure_anew(self, fits, monkeypatch, name):
         predict.measured_costs()
-        monkeypatch.setenv("OMP_NUM_THREADS", "77")
+        monkeypatch.setenv(name, "77")
         predict.measured_costs()
         assert len(fits) == 2
 

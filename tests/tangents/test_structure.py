@@ -114,9 +114,10 @@ def test_keys_tell_indices_apart():
     assert structure.content_of(a) != structure.content_of(a[None])
 
 
-def test_masks_and_indices_that_change_between_calls():
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8])
+def test_masks_and_indices_that_change_between_calls(dtype):
     x, i = np.linspace(0.5, 1.5, 20), np.eye(20)
-    index, mask = np.arange(20), np.zeros(20, bool)
+    index, mask = np.arange(20, dtype=dtype), np.zeros(20, bool)
     for _ in range(3):
         index[:] = np.roll(index, 1)  # the same arrays, other contents
         mask[:] = index % 3 == 0

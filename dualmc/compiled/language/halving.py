@@ -23,8 +23,11 @@ from dualmc.compiled.scalars.dual_type import is_dual, is_scalar, promoted
 from dualmc.compiled.scalars.intrinsics import factor_of, partial_of
 from dualmc.duals.halving import told
 from dualmc.errors import TangentLostError
-from dualmc.kernels.halving import COUNT, SLOPES, TOP, is_closer, is_halving
+from dualmc.kernels import halving
+from dualmc.kernels.compiling import compiled
+from dualmc.kernels.halving import COUNT, SLOPES, TOP
 
+is_closer, is_halving = compiled(halving.is_closer), compiled(halving.is_halving)
 ORDERS = (operator.lt, operator.le, operator.gt, operator.ge)
 UFUNCS = (np.less, np.less_equal, np.greater, np.greater_equal)
 CAUGHT = (

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from dualmc.prepare import Prepared
+from dualmc.replay.prepared import Prepared
 from dualmc.solvers.odes.lifting import Lifted
 from dualmc.solvers.odes.plain import right_hand_side
 

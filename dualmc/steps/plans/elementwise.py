@@ -244,9 +244,11 @@ def of_two(ufunc, first, second, other):
     is_c = first.is_c and second.is_c
     own = first.own if is_c else None
     may_hide = not is_slots and rule.chooses
-    sign = {np.add: 1.0, np.subtract: -1.0}.get(ufunc)
+    sign, is_product = {np.add: 1.0, np.subtract: -1.0}.get(ufunc), ufunc is np.multiply
     if sign is not None:
         kernel = entry(stamped.total, ndim + 1, ndim + 1, FLOAT64, ndim + 1)
+    elif ufunc is np.multiply:
+        kernel = entry(stamped.scaled_sum, ndim + 1, ndim, ndim + 1, ndim, ndim + 1)
     elif any(map(callable, rule.partials)):
         kernel = stamped.push_both(ufunc, rule.partials)
         kinds = (ndim, np.int64, ndim, np.int64, ndim, ndim + 1, ndim + 1, ndim + 1)
@@ -274,6 +276,10 @@ def of_two(ufunc, first, second, other):
         out = room(shape)
         if sign is not None:
             kernel(rows, beside, sign, out)
+        elif is_product:
+            if not is_c:
+                p, q = ascontiguousarray(p), ascontiguousarray(q)
+            kernel(rows, q, beside, p, out)
         elif is_c:
             kernel(p, 1, q, 1, y, rows, beside, out)
         else:

@@ -61,13 +61,25 @@ def _of_two(ufunc, first, second, level):
         shape = _common(ufunc, first, second.shape) if second.is_c else None
         if shape is None:
             return None
-        return _anew(ufunc, forms.spread, shape)
+        return _of_spread(ufunc, first, second, shape, level)
     if first.own is not second.own:
         return pairs.of_two(ufunc, first, second, level)
     if first.kind is SLOTS:
         return elementwise.of_two(ufunc, first, second, None)
     other = pairs.of_two(ufunc, first, second, level)
     return elementwise.of_two(ufunc, first, second, other)
+
+
+def _of_spread(ufunc, first, second, shape, level):
+    """The plan for two with slots that are spread to `shape`."""
+    spreaders = [forms.spreader(signature, level, shape) for signature in (first, second)]
+    if None in spreaders:
+        return _anew(ufunc, forms.spread, shape)
+    (change, one), (change_other, other) = spreaders
+    plan = _of_two(ufunc, one.own, other.own, level)
+    if plan is None:
+        return None
+    return lambda a, b: plan(change(a), change_other(b)) if a.level is b.level else None
 
 
 def _beside_constant(ufunc, a, b):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from dualmc.duals.dual import Dual, make
-from dualmc.duals.signatures import FLOAT64
+from dualmc.duals.signatures import FLOAT64, made, slots_signature
 from dualmc.kernels import slot_kernels
 from dualmc.kernels.payload import align, flat
 from dualmc.steps.plans.results import room_for
@@ -38,7 +38,8 @@ def as_array(x):
     t, level = x._tangent, x.level
     if not level.open:
         return None
-    return make(x._primal, SparseTangent(level, t.coef, t.col), level)
+    signature = slots_signature(level.structures, t.col)
+    return made(x._primal, SparseTangent(level, t.coef, t.col), level, signature)
 
 
 def spread(x, shape):
@@ -52,6 +53,27 @@ def spread(x, shape):
     wide = room_for(shape)(shape)
     wide[...] = p
     return make(wide, spread_tangent(x._tangent, shape), x.level) if is_dual else wide
+
+
+def spreader(signature, level, shape):
+    """What makes of a Dual with slots one of `shape`, and its signature; None: nothing is kept."""
+    if signature.shape == shape:
+        return (lambda x: x), signature
+    structures, w = level.structures, signature.width
+    col = structures.moved(signature.column(), lambda a: align(a, shape), ("broadcast", shape))
+    if id(col) not in structures.held:
+        return None
+    wide = (w, *(1,) * (len(shape) - len(signature.shape)), *signature.shape)
+    room, rows = room_for((w, *shape)), (w, *shape)
+    result = slots_signature(structures, col)
+
+    def spread(x):
+        p, coef = room(shape), room(rows)
+        p[...] = x._primal
+        coef[...] = x._tangent.coef.reshape(wide)
+        return made(p, SparseTangent(x.level, coef, col), x.level, result)
+
+    return spread, result
 
 
 def spread_tangent(t, shape):

@@ -1,5 +1,7 @@
 """What plans make: a Dual that goes on with an operand's tangent, with other coefficients."""
 
+import math
+
 import numpy as np
 
 from dualmc.duals.dual import Dual
@@ -51,7 +53,7 @@ FINISH = {SLOTS: with_slots, DENSE: with_factor}
 
 def room_for(shape):
     """What makes arrays of `shape`, not yet written to: from kept buffers where they are large."""
-    if 8 * np.prod(shape, dtype=np.int64) < buffers.LARGE:
+    if 8 * math.prod(shape) < buffers.LARGE:
         return np.empty
     return _from_buffers
 
