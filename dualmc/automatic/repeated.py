@@ -140,7 +140,7 @@ class Timed:
 
     def call(self, caller, f, args, *options):
         """What the verb's own function gives, which is called with the same."""
-        if not args or options and not _are_usual(*options) or watch.watched or meetings.split:
+        if watch.watched or meetings.split or not args or options and not _are_usual(*options):
             _thread.last = "it is asked for in a way that is not replayed"
             return FRESH[caller][bool(options)](caller, f, args, *options)
         key = (caller, *options[:1], *options[2:3]) if options else caller
@@ -161,8 +161,8 @@ def _are_usual(argnums, *options):
         return options[0] is False
     chunk_size, sparse, layout, has_aux, *spread = options
     return (
-        chunk_size is None and (sparse is False or sparse is True) and layout == "numerator"
-        and has_aux is False and (not spread or spread[0] is None)
+        chunk_size is None and (sparse is False or sparse is True) and has_aux is False
+        and type(layout) is str and layout == "numerator" and (not spread or spread[0] is None)
     )  # fmt: skip
 
 
@@ -284,8 +284,10 @@ class Repeated:
         seconds = self.spent
         self.due = 2.0 * seconds  # also where an interrupt comes
         start = time.perf_counter()
-        with _silence(), np.errstate(all="ignore"):
+        with _silence() as told, np.errstate(all="ignore"):
             one = way.recorded(f, args, self.asked, seconds)
+        if told:
+            raise way.Refused(f"it warns: {told[0].message}")
         Repeated.price = min(Repeated.price, time.perf_counter() - start)
         self.due = self.spent + (1 + len(self.ways)) * Repeated.price
         one.is_array = type(found[1][0] if self.asked.is_tuple else found[1]) is np.ndarray
@@ -296,13 +298,16 @@ class Repeated:
 
 @contextlib.contextmanager
 def _silence():
-    """No warnings while f is recorded, where no other thread would miss one."""
+    """A list of the warnings of f while it is recorded, which nobody else hears.
+
+    Python's filters belong to all threads: where others run, they are left alone.
+    """
     if threading.active_count() > 1:
-        yield
+        yield []
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            yield told
 
 
 def switch(is_on):

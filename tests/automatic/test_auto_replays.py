@@ -10,7 +10,7 @@ import weakref
 
 import numpy as np
 import pytest
-from automatic_judge import fresh_calls, same
+from automatic_judge import fresh_calls, outcome, same
 
 import dualmc as dm
 from dualmc.automatic import repeated
@@ -336,6 +336,29 @@ def test_ways_that_no_call_takes_are_given_up(monkeypatch):
     for k in range(40):
         same(dm.jacobian_fwd, lambda x, k=k: x * k, np.ones(2))
     assert "calls" in dm.last_call().reason
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"layout": np.ones(2)}, {"layout": "denominator"}, {"chunk_size": 1}, {"has_aux": 0},
+        {"argnums": True}, {"argnums": [0]}, {"argnums": 0.0}, {"argnums": -1}, {"argnums": 1},
+        {"sparse": 1}, {"sparse": "csc"}, {"sparse": 0}, {"sparse": np.False_}, {"batch": True},
+        {"out": np.zeros((3, 3))}, {"has_aux": True}, {"unknown": 1},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_odd_options_are_as_they_are_afresh(options):
+    f = lambda x: x * x  # noqa: E731
+    assert is_replayed(dm.jacobian_fwd, f, (3,))
+    assert is_replayed(dm.jacobian_fwd, f, (3,), argnums=0)
+    for _ in range(2):
+        with fresh_calls():
+            expected = repr(outcome(dm.jacobian_fwd, f, (VALUES,), options))
+        assert repr(outcome(dm.jacobian_fwd, f, (VALUES,), options)) == expected
+    with pytest.raises(TypeError):
+        dm.jacobian_fwd(f)
+    assert not same(dm.jacobian_fwd, lambda p: p["a"] * 2.0, {"a": 1.0})
 
 
 def test_switch():

@@ -126,6 +126,15 @@ class Function:
             return self._load(self.inputs[read.source], at)
         return self.builder.load(self.place(read.source, at))
 
+    def address(self, read):
+        """Where the first number of a `Read` without index is; the others follow."""
+        if read.kind == "table":
+            first = self.numbers.add(read.source)
+            return self.builder.gep(self._number_table, [integer(first)])
+        if read.kind == "input":
+            return self.inputs[read.source]
+        return self.place(read.source, integer(0))
+
     def place(self, memory, at):
         """The address of element `at` of a `Memory`."""
         at = self.plus(at, memory.offset) if memory.name == "work" else at

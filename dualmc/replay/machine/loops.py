@@ -4,6 +4,7 @@ Every number that goes into the result is tested to be finite: the general way h
 that silence an infinite derivative, so a call that meets one goes that way.
 """
 
+import numpy as np
 from llvmlite import ir
 
 from dualmc.replay.machine.engine import INT64
@@ -63,6 +64,62 @@ def product(function, memory, leaf, reads):
 
     function.repeat(m * q, clear)
     function.repeat(m, row)
+
+
+BYTES = ir.IntType(8).as_pointer()
+
+
+def launch(function, memory, leaf, reads):
+    """The outputs of a ufunc's loop, one after the other in `memory`."""
+    call, builder = leaf.op, function.builder
+    steps = list(call.steps)
+    pointers = []
+    for number, read in enumerate(reads):
+        if len(call.dimensions) == 1 and read.kind == "table" and _is_uniform(read.source):
+            read, steps[number] = read._replace(source=read.source[:1]), 0
+        pointers.append(function.address(read))
+    first = 0
+    for size in call.sizes:
+        pointers.append(function.place(memory, integer(first)))
+        first += size
+    with builder.goto_entry_block():
+        tables = [
+            builder.alloca(kind, max(1, count))
+            for kind, count in (
+                (BYTES, len(pointers)), (INT64, len(call.dimensions)), (INT64, len(steps)),
+            )
+        ]  # fmt: skip
+    rows = [builder.bitcast(p, BYTES) for p in pointers], call.dimensions, steps
+    for table, values in zip(tables, rows, strict=True):
+        for k, v in enumerate(values):
+            v = integer(int(v)) if table.type.pointee == INT64 else v
+            builder.store(v, builder.gep(table, [integer(k)]))
+    builder.call(*_linked(builder.module, call.loop, tables))
+    if call.is_checked:
+
+        def check(e):
+            v = builder.load(function.place(memory, e))
+            function.note(function.failed, not_finite(builder, v))
+
+        function.repeat(sum(call.sizes), check)
+
+
+def _is_uniform(values):
+    return values.size > 0 and bool((values.view(np.int64) == values.view(np.int64)[0]).all())
+
+
+def _linked(module, loop, tables):
+    """The function and the arguments of a call of `loop`; the linker knows both by name."""
+    data = module.globals.get(f"{loop.symbol}_data")
+    if not loop.addresses()[1]:
+        data = BYTES(None)
+    elif data is None:
+        data = ir.GlobalVariable(module, ir.IntType(8), f"{loop.symbol}_data")
+    function = module.globals.get(loop.symbol)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [*(table.type for table in tables), BYTES])
+        function = ir.Function(module, kind, loop.symbol)
+    return function, [*tables, data]
 
 
 def loop(function, plan, guards, size, leaves):

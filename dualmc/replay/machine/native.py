@@ -67,6 +67,17 @@ class Written:
         plan = self.plan
         return sorted({-1, *plan.loops, *plan.products, *plan.calls})
 
+    @property
+    def launches(self):
+        """The calls of ufuncs' loops."""
+        leaves = (leaf for found in self.plan.products.values() for leaf, _ in found)
+        return [leaf.op for leaf in leaves if leaf.kind == "launch"]
+
+    @property
+    def linked(self):
+        """The loops that the code calls."""
+        return sorted({launch.loop for launch in self.launches})
+
     def tables(self, builder):
         """The addresses of the tables, once all functions that look into them are written."""
         for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
@@ -105,7 +116,8 @@ class Written:
                     yield 3, (loops.start_sum, memory)
         for phase in phases:
             for leaf, reads in plan.products.get(phase, ()):
-                yield 20, (loops.product, plan.kept[leaf.serial], leaf, reads)
+                write = loops.product if leaf.kind == "product" else loops.launch
+                yield 20, (write, plan.kept[leaf.serial], leaf, reads)
             for size, leaves in plan.loops.get(phase, ()):
                 yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
 
@@ -142,10 +154,13 @@ class Code:
         of the tables: so there are none in the code, which can be kept in a file.
     free : list of array
         Copies of it that no call uses.
+    linked : list of Loop
+        The loops of ufuncs that it calls.
     """
 
-    def __init__(self, parts, work, numbers, positions):
+    def __init__(self, parts, work, numbers, positions, linked=()):
         self.parts = parts
+        self.linked = linked
         self.work = work
         self.numbers, self.positions = numbers, positions
         addresses = work[-TABLES:].view(np.int64)
@@ -166,14 +181,17 @@ class Code:
         parts = [p if type(p) is Called else p.machine.text for p in self.parts]
         work = self.work.copy()
         work[-TABLES:] = 0.0
-        return parts, work, self.numbers, self.positions
+        return parts, work, self.numbers, self.positions, self.linked
 
     @classmethod
     def of_state(cls, state, count):
         """The `Code` of `count` inputs that had this state."""
-        parts, *memory = state
+        parts, *memory, linked = state
+        engine.link(linked)
         return cls(
-            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts], *memory
+            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts],
+            *memory,
+            linked,
         )
 
 
@@ -184,6 +202,7 @@ TABLES = 2
 def coded(plan, guards, count):
     """The `Code` of a plan: see `Written`."""
     written = Written(plan, guards, count)
+    engine.link(written.linked)
     parts = []
     phases = []
     for phase in written.phases:
@@ -195,7 +214,7 @@ def coded(plan, guards, count):
     if phases:
         parts.append(_compiled(written, phases))
     work = np.concatenate([written.work, np.zeros(TABLES)])
-    return Code(parts, work, written.numbers.array(), written.positions.array())
+    return Code(parts, work, written.numbers.array(), written.positions.array(), written.linked)
 
 
 def _caller(written, leaf, reads):
