@@ -38,7 +38,7 @@ QUICK_PROBLEMS = (
     "gaussian_mixture", "softmax", "neuron_loss",
 )  # fmt: skip
 QUICK_PEERS = ("jax.jit jacfwd", "asdex", "casadi nonzeros", "autograd", "autograd grad",
-               "num-dual", "hyperjet")  # fmt: skip
+               "num-dual", "hyperjet", "fastdual")  # fmt: skip
 # Seconds: a way whose call is expected to take longer is left out; what JAX compiles never is.
 PATIENCE = 1.0
 # Seconds: calls that take longer are timed in five rounds, whatever --rounds says.

@@ -253,6 +253,18 @@ def hyperjet(case):
     return jacobian
 
 
+def fastdual(case):
+    import fastdual as fd
+
+    def jacobian():
+        fd.reset()
+        x = fd.DualArray(case.x.tolist())
+        y = np.ravel(np.asarray(case.f(x), dtype=object))
+        return np.asarray(fd.jac(list(y), list(x)), float)
+
+    return jacobian
+
+
 def differences(case):
     from scipy.optimize._numdiff import approx_derivative
 
@@ -280,6 +292,7 @@ WAYS = {
         Way("torch jacfwd", torch_forward, "torch", swaps=True),
         Way("num-dual", num_dual, "num_dual", few_entries),
         Way("hyperjet", hyperjet, "hyperjet", few_entries),
+        Way("fastdual", fastdual, "fastdual", few_entries),
         Way("scipy 3-point", differences, "scipy", tolerance=1e-4),
     )
 }

@@ -11,8 +11,10 @@ import types
 import numpy as np
 
 from dualmc.automatic import allowed
+from dualmc.custom import REGISTERED_RULES
 from dualmc.unchanged.as_is import is_foreign
 from dualmc.unchanged.code.exchange import code_of
+from dualmc.unchanged.registered import REGISTERED_STANDINS
 
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _CONSTANT = frozenset({"LOAD_CONST", "RETURN_CONST", "LOAD_CONST_IMMORTAL", "LOAD_CONST_MORTAL"})
@@ -57,6 +59,10 @@ class Closed:
             return
         if is_foreign(f.__globals__.get("__name__"), ""):
             raise NotClosed(f"it calls {f.__qualname__}, which is a library's")
+        if f in REGISTERED_STANDINS:
+            raise NotClosed(f"{f.__qualname__} has a stand-in")
+        if type(f.__globals__) is not dict or type(f.__builtins__) is not dict:
+            raise NotClosed(f"the global names of {f.__qualname__} are no dict")
         if f.__dict__:
             raise NotClosed(f"{f.__qualname__} has attributes")
         defaults = (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values())
@@ -136,7 +142,8 @@ class Closed:
             if value not in allowed.MODULES:
                 raise NotClosed(f"{label} is the module {value.__name__}")
         elif allowed.is_function(value):
-            pass
+            if type(value) is np.ufunc and value in REGISTERED_RULES:
+                raise NotClosed(f"{label} has a rule of the user's")
         elif type(value) is types.FunctionType:
             self._function(value)
         elif not (allowed.is_constant(value) or allowed.is_array(value)):

@@ -74,6 +74,7 @@ FIRST = "it is called for the first times"
 _thread = _Thread()
 # By id of a code: calls so far; a `Timed`; or (code, why it is never replayed).
 _known: dict = {}
+_order: list = []  # the ids of those that are timed, the oldest first
 _lock = threading.Lock()
 _stack = levels.stack
 
@@ -111,6 +112,7 @@ def forget():
     """Drop all that is known of functions, and their machine code."""
     with _lock:
         _known.clear()
+        _order.clear()
 
 
 def _timed(f, code):
@@ -119,13 +121,13 @@ def _timed(f, code):
         return None
     with _lock:
         if len(_known) > MOST_COUNTED:
-            for other in [k for k, found in _known.items() if type(found) is not Timed]:
-                del _known[other]
-        timed = [k for k, found in _known.items() if type(found) is Timed]
-        for other in timed[: len(timed) - MOST_FUNCTIONS + 1]:  # the oldest
-            del _known[other]
-        _known.pop(id(code), None)
+            for other, found in tuple(_known.items()):  # at once: others count meanwhile
+                if type(found) is not Timed:
+                    _known.pop(other, None)
+        while len(_order) >= MOST_FUNCTIONS:
+            _known.pop(_order.pop(0), None)
         found = _known[id(code)] = Timed(code)
+        _order.append(id(code))
     return found
 
 
@@ -140,7 +142,7 @@ class Timed:
 
     def call(self, caller, f, args, *options):
         """What the verb's own function gives, which is called with the same."""
-        if not args or options and not _are_usual(*options) or watch.watched or meetings.split:
+        if watch.watched or meetings.split or not args or options and not _are_usual(*options):
             _thread.last = "it is asked for in a way that is not replayed"
             return FRESH[caller][bool(options)](caller, f, args, *options)
         key = (caller, *options[:1], *options[2:3]) if options else caller
@@ -161,8 +163,8 @@ def _are_usual(argnums, *options):
         return options[0] is False
     chunk_size, sparse, layout, has_aux, *spread = options
     return (
-        chunk_size is None and (sparse is False or sparse is True) and layout == "numerator"
-        and has_aux is False and (not spread or spread[0] is None)
+        chunk_size is None and (sparse is False or sparse is True) and has_aux is False
+        and type(layout) is str and layout == "numerator" and (not spread or spread[0] is None)
     )  # fmt: skip
 
 
@@ -284,8 +286,10 @@ class Repeated:
         seconds = self.spent
         self.due = 2.0 * seconds  # also where an interrupt comes
         start = time.perf_counter()
-        with _silence(), np.errstate(all="ignore"):
+        with _silence() as told, np.errstate(all="ignore"):
             one = way.recorded(f, args, self.asked, seconds)
+        if told:
+            raise way.Refused(f"it warns: {told[0].message}")
         Repeated.price = min(Repeated.price, time.perf_counter() - start)
         self.due = self.spent + (1 + len(self.ways)) * Repeated.price
         one.is_array = type(found[1][0] if self.asked.is_tuple else found[1]) is np.ndarray
@@ -296,13 +300,16 @@ class Repeated:
 
 @contextlib.contextmanager
 def _silence():
-    """No warnings while f is recorded, where no other thread would miss one."""
+    """A list of the warnings of f while it is recorded, which nobody else hears.
+
+    Python's filters belong to all threads: where others run, they are left alone.
+    """
     if threading.active_count() > 1:
-        yield
+        yield []
     else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            yield told
 
 
 def switch(is_on):

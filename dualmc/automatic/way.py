@@ -17,6 +17,7 @@ from dualmc.replay.fresh_calls import FRESH
 from dualmc.replay.guards.arguments import arguments_of, inputs_of
 from dualmc.replay.guards.snapshot import Book
 from dualmc.replay.paths import Paths
+from dualmc.unchanged import registered
 from dualmc.unchanged.standins import table
 
 # Difference of an entry from a fresh one, relative to the largest of its row.
@@ -51,7 +52,10 @@ def recorded(f, args, asked, seconds):
         check = guard(Closed(f), f)
     except RecursionError:
         raise NotClosed("its functions are nested too deeply") from None
-    request = Request("prepare", f, args, asked.argnums, None, asked.sparse, "numerator", False)
+    try:
+        request = Request("prepare", f, args, asked.argnums, None, asked.sparse, "numerator", False)
+    except Structure:
+        raise Refused("it takes a structure") from None
     for i, a in enumerate(args):
         is_known = type(a) in _ACTIVE if i in request.numbers else (
             allowed.is_constant(a) or allowed.is_array(a)
@@ -96,9 +100,9 @@ class Way:
         self.is_pure = path._asked is None and len(path.code.parts) == 1
         self.types = tuple(map(type, args))
         self.fixed = [(i, Book().match(args[i])) for i, wanted in enumerate(key) if wanted is None]
-        self.is_vector = len(args) == 1 and type(args[0]) is np.ndarray and args[0].ndim == 1
+        self.is_one = len(args) == 1 and type(args[0]) in (float, np.ndarray)
         self.least, self.compared = math.inf, 0  # seconds of a replay; how often it was right
-        self.version = table.version()
+        self.version, self.standins = table.version(), dict(registered.REGISTERED_STANDINS)
         self.state = error_state()
         self.filters = self.first = None
         self.is_array = True  # whether a derivative of no axes is an array still, as told
@@ -108,15 +112,17 @@ class Way:
 
     def __call__(self, f, args):
         x = args[0]
-        if self.is_vector and len(args) == 1 and type(x) is np.ndarray and x.dtype is FLOAT64 and (
-            x.shape == self.path.vector_shape and x.flags.carray
-        ):  # fmt: skip
-            inputs = args
+        kind = type(x)
+        if self.is_one and len(args) == 1 and kind is self.types[0]:  # in few steps
+            if kind is float:
+                inputs = (np.array((x,)),)
+            elif x.dtype is FLOAT64 and x.shape == self.path.vector_shape and x.flags.carray:
+                inputs = args
+            else:
+                inputs = inputs_of(self.key, args)
         else:
             inputs = inputs_of(self.key, args) if tuple(map(type, args)) == self.types else None
-            if inputs is None:
-                return None
-        if not self.check(f, {}) or table.CHANGES[0] != self.version or not self._is_calm():
+        if inputs is None or not self.check(f, {}) or not self._is_calm():
             return None
         for i, match in self.fixed:
             if not match(args[i], {}):
@@ -128,7 +134,9 @@ class Way:
             entries = path.run(code, inputs)
             if exceptions.noted(exceptions.MARKS):
                 return None
-        if entries is None:
+        if (
+            entries is None or self.asked.sparse and not entries.all()
+        ):  # a fresh one may be left out
             return None
         J = self._shaped(entries)
         if self.is_pure and not self.asked.has_value:
@@ -137,7 +145,11 @@ class Way:
         return None if y is None else (y, J, None)
 
     def _is_calm(self):
-        """Whether no error of arithmetic and no warning is an exception."""
+        """Whether no error of arithmetic and no warning is an exception, and rules are the same."""
+        if table.CHANGES[0] != self.version:
+            if registered.REGISTERED_STANDINS != self.standins:
+                return False
+            self.version = table.CHANGES[0]  # the stand-ins of a library that was imported
         if error_state() is not self.state:
             if loud_errors() is not None or np.geterr()["under"] != "ignore":
                 return False
@@ -169,13 +181,16 @@ class Way:
 
     def value(self, f, args, inputs):
         """What f itself gives, on floats in place of Duals; None where that is not known."""
-        given = arguments_of(self.key, args, [x.copy() for x in inputs])
-        for i, kind in enumerate(self.types):
-            if kind is float or kind is np.float64:
-                given[i] = args[i]
         try:
-            y = as_output(f(*given), "prepare")
-            return scalar(np.array(y))
+            if inputs is args:
+                given = [args[0].copy()]
+            else:
+                given = arguments_of(self.key, args, [x.copy() for x in inputs])
+            for i, kind in enumerate(self.types):
+                if kind is float or kind is np.float64:
+                    given[i] = args[i]
+            y = f(*given)
+            return y if type(y) is np.float64 else scalar(np.array(as_output(y, "prepare")))
         except Exception:  # which a fresh call raises, if it is f's
             return None
 
@@ -197,6 +212,8 @@ class Way:
             if not np.array_equal(a.indptr, b.indptr) or not np.array_equal(a.indices, b.indices):
                 return False
             a, b = a.toarray(), b.toarray()
+        if not a.size:
+            return True
         a, b = (np.reshape(m, (self.path.rows, -1)) for m in (a, b))
         size = np.abs(b).max(axis=1, keepdims=True, initial=0.0)
         return bool((np.abs(a - b) <= TOLERANCE * size).all())

@@ -97,7 +97,9 @@ def note_result(recorder: Recorder, node: Node, y: Any) -> None:
     if recorder.numbers:
         _note_number(recorder, node, y)
     is_array = issubclass(type(y), (np.ndarray, np.generic)) or type(y) in (bool, int)
-    is_list = issubclass(type(y), (tuple, list)) and all(issubclass(type(a), np.ndarray) for a in y)
+    is_list = issubclass(type(y), (tuple, list)) and all(
+        issubclass(type(a), (np.ndarray, np.generic)) for a in y
+    )
     if (is_array or is_list) and is_certain(node.function, node.args, node.options, node.operands):
         return
     try:
@@ -227,8 +229,8 @@ def _are_at(positions: tuple | None, args: tuple, options: dict) -> bool:
 
 
 def _is_certain_ufunc(ufunc: np.ufunc) -> bool:
-    special = sys.modules.get("scipy.special")
-    return ufunc in _UFUNCS or getattr(special, ufunc.__name__, None) is ufunc
+    modules = map(sys.modules.get, ("scipy.special", "scipy.special._ufuncs"))
+    return ufunc in _UFUNCS or any(getattr(m, ufunc.__name__, None) is ufunc for m in modules)
 
 
 def _is_certain_norm(args: tuple, options: dict) -> bool:
@@ -274,6 +276,16 @@ def loud_errors() -> str | None:
     return None
 
 
+def loud_special() -> str | None:
+    """Which errors of scipy.special raise, as a phrase; None: none."""
+    special = sys.modules.get("scipy.special")
+    found = special.geterr().items() if hasattr(special, "geterr") else ()
+    for name, mode in found:
+        if mode == "raise" and name != "memory":  # as SciPy has it anyway
+            return f'scipy.special.errstate({name}="{mode}")'
+    return None
+
+
 def warning_action() -> str:
     """What Python does with the RuntimeWarning of a step: "ignore", "error", ..."""
     for action, message, category, module, line in warnings.filters:
@@ -289,10 +301,11 @@ class Handling:
     """How errors of arithmetic and warnings are dealt with, as f began; `changed` says what f
     did to it."""
 
-    __slots__ = ("state", "filters", "show", "action")
+    __slots__ = ("state", "special", "filters", "show", "action")
 
     def __init__(self) -> None:
         self.state: Any = error_state()
+        self.special = loud_special()
         self.filters = warnings.filters
         self.show = warnings.showwarning, getattr(warnings, "_showwarnmsg_impl", None)
         self.action = warning_action()
@@ -303,6 +316,8 @@ class Handling:
             loud = loud_errors()
             if loud is not None:
                 return f"f runs a step under {loud}, where values decide whether it raises"
+        if self.special is None and (loud := loud_special()) is not None:
+            return f"f runs a step under {loud}, where values decide whether it raises"
         action = self.action
         if warnings.filters is not self.filters:
             action = warning_action()

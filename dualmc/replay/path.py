@@ -243,7 +243,11 @@ class Path:
         except IndexError:
             work = code.work.copy()
         out = self.begin()
-        state = code.run(*inputs, work, out)
+        try:
+            state = code.run(*inputs, work, out)
+        except SystemError:  # a loop of scipy.special raised, under its errstate
+            self.held = False
+            return None
         if value is not None and not state:
             out = (work[value.offset : value.offset + value.size].copy(), out)
         code.free.append(work)
@@ -255,5 +259,13 @@ class Path:
 
 def _is_mixed(made):
     """Whether a fresh call might be faster: large products, or steps that NumPy runs."""
-    products = [leaf.op for leaves in made.products.values() for leaf, _ in leaves]
-    return bool(made.calls) or sum(m * p * q for m, p, q in products) > MANY_PRODUCTS
+    products = [leaf for leaves in made.products.values() for leaf, _ in leaves]
+    return bool(made.calls) or sum(map(_multiplications, products)) > MANY_PRODUCTS
+
+
+def _multiplications(leaf):
+    """How many a product takes, or the loop of a ufunc on matrices."""
+    if leaf.kind == "product":
+        return math.prod(leaf.op)
+    count, *sizes = leaf.op.dimensions
+    return count * (sizes[0] ** 2 * sum(sizes) if sizes else 1)

@@ -17,6 +17,8 @@ from automatic_judge import same
 import dualmc as dm
 from dualmc.automatic import allowed, repeated
 from dualmc.automatic.closed import Closed, NotClosed
+from dualmc.custom import REGISTERED_RULES
+from dualmc.unchanged.standins import table
 
 pytestmark = [
     pytest.mark.filterwarnings("default::RuntimeWarning"), pytest.mark.usefixtures("at_once"),
@@ -491,6 +493,54 @@ def test_an_array_that_f_writes_is_no_constant():
         same(dm.jacobian_fwd, f, x)
         dm.jacobian_fwd(f, x)
         assert kept[0] == (x[0] > 1.0)
+
+
+class Names(dict):
+    """Global names of which every one is there."""
+
+    def __missing__(self, name):
+        return 2.0
+
+
+def test_global_names_must_be_a_dict():
+    scope = Names(a=2.0)
+    exec(CODE, scope)
+    with pytest.raises(NotClosed, match="no dict"):
+        Closed(scope["f"])
+
+
+def test_a_rule_of_the_user(monkeypatch):
+    monkeypatch.setitem(REGISTERED_RULES, np.spacing, (1.0,))
+    with pytest.raises(NotClosed, match="rule of the user's"):
+        Closed(lambda x: np.spacing(x))
+
+
+def test_a_stand_in_for_a_helper(module):
+    f = replayed(module.called)
+    dm.register_standin(module.helper, lambda x, power=2: x * 7.0)
+    try:
+        assert not same(dm.jacobian_fwd, f, X)
+        assert dm.jacobian_fwd(f, X).tolist() == (7.0 * np.eye(3)).tolist()
+        with pytest.raises(NotClosed, match="stand-in"):
+            Closed(f)
+    finally:
+        dm.unregister_standin(module.helper)
+
+
+def test_stand_ins_of_a_library_that_is_imported_change_nothing(module):
+    f = replayed(module.called)
+    table.changed()
+    assert same(dm.value_and_jacobian_fwd, f, X)
+
+
+def test_what_warns_is_not_recorded():
+    def f(x):
+        return x * 2.0 + np.nan_to_num(np.mean(x[:0]))
+
+    for _ in range(CALLS):
+        with np.errstate(invalid="ignore"), pytest.warns(RuntimeWarning, match="empty slice"):
+            dm.jacobian_fwd(f, X)
+    assert "it warns: " in dm.last_call().reason
 
 
 def test_unknown_operations_are_not_closed(monkeypatch):

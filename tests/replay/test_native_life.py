@@ -179,9 +179,9 @@ def test_a_prepared_function_with_arrays_beside_x_is_replayed_once_unpickled():
 @pytest.mark.filterwarnings("ignore:prepare. f is not replayed")
 def test_refusals_say_why(always_replayed):
     generator = np.random.default_rng(0)
-    solving = dm.prepare(lambda x: np.linalg.solve(np.eye(2) + np.outer(x, x), x), X)
+    sorting = dm.prepare(lambda x: np.sort(x) * x, X)
     for prepared, why in (
-        (solving, "steps of it have no compiled form .solve."),
+        (sorting, "steps of it have no compiled form .sort."),
         (dm.prepare(lambda x: x * generator.normal(), X), "random"),
         (dm.prepare(lambda x: x["a"] * 2.0, {"a": X}), "structures"),
         (dm.prepare(np.sin, X, layout="denominator"), "layout"),

@@ -231,7 +231,7 @@ def test_at_a_kink_a_fresh_call_decides(name):
 
 
 REASONS = {
-    "of solve": lambda x: np.sum(np.linalg.solve(A + np.diag(x), x)),
+    "of sort": lambda x: np.sum(np.sort(x) * x),
     "of prod": lambda x: np.prod(x),
     "not a number": lambda x: x**2,
 }

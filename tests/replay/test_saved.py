@@ -44,6 +44,16 @@ def solved(x):
     return np.linalg.solve(np.diag(1.0 + x**2), np.sort(x)) * x
 
 
+def factored(x):
+    L = np.linalg.cholesky(np.eye(x.size) + np.outer(x, x))
+    return np.linalg.solve(L, x) * np.linalg.slogdet(L)[1]
+
+
+def special(x):
+    scipy_special = pytest.importorskip("scipy.special")
+    return scipy_special.ndtr(x) * scipy_special.xlogy(2.0, x * x)
+
+
 def of_dict(p):
     return {"a": p["a"] * np.sum(p["b"]), "b": p["b"] ** 2}
 
@@ -73,6 +83,8 @@ CASES = {
     "vjp": (stencil, (X, V), (X + 1, V[::-1].copy()), {"of": "vjp"}),
     "hvp": (number, (X, V), (X + 1, V[::-1].copy()), {"of": "hvp"}),
     "by-numpy": (solved, (X,), (X * 2,), {}),
+    "factored": (factored, (X,), (X * 2,), {}),
+    "special": (special, (X,), (X * 2,), {}),
     "product": (np.prod, (1.0 + 0.1 * X,), (1.1 - 0.3 * X,), {}),
     "dict": (of_dict, (P,), (Q,), {}),
     "branches": (loop, (X,), (-X,), {}),

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from dualmc.replay.arithmetic.launches import by_element, special_loop
 from dualmc.replay.arithmetic.scalars import SCALARS, UFUNCS, is_whole_or_half, whole_or_half
 from dualmc.replay.recording.program import NotReplayable
 
@@ -23,8 +24,9 @@ class Leaf:
 
     kind: "input" (number `op`), "const" (`data`), "each" (`op` of `operands`, element by element),
     "reduce" (`op` in add, maximum, minimum; `operands` are pairs of an Array and the position of
-    each of its elements in the result), "product" (a matrix product of two Arrays), "call" (what
-    the `Call` `op` makes of `operands`, run by NumPy).  `derived`: the `Derived` partial that made
+    each of its elements in the result), "product" (a matrix product of two Arrays), "launch" (what
+    the loop of a ufunc makes of `operands`, as the `Launch` `op` says), "call" (what the `Call`
+    `op` makes of them, run by NumPy).  `derived`: the `Derived` partial that made
     it, its arguments and the output: it knows its derivatives better than its arithmetic does.
     """
 
@@ -105,8 +107,10 @@ class Array(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         name = UFUNCS.get(ufunc)
-        if method != "__call__" or options or name is None:
+        if method != "__call__" or options:
             raise NotReplayable(f"{ufunc.__name__} has no replayed form")
+        if name is None:
+            return launched(ufunc, inputs)
         return name(*inputs) if callable(name) else each(name, *inputs)
 
     def __array_function__(self, function, types, args, options):
@@ -117,10 +121,15 @@ class Array(NDArrayOperatorsMixin):
     def __bool__(self):
         raise NotReplayable("a derivative rule decides by a value")
 
+    def __array__(self, dtype=None, copy=None):
+        raise NotReplayable("a derivative rule asks for numbers")
+
 
 def constant(values, shape=None):
     """A constant array."""
     values = np.asarray(values)
+    if values.dtype.kind not in "fbiu":
+        raise NotReplayable(f"a derivative rule has numbers of dtype {values.dtype}")
     shape = values.shape if shape is None else shape
     is_bool = values.dtype.kind == "b"
     data = np.ascontiguousarray(values, bool if is_bool else np.float64).reshape(-1)
@@ -195,13 +204,35 @@ def _all(a, value):
     return const is not None and a.size > 0 and const[0] == value and bool((const == value).all())
 
 
+def launched(ufunc, operands):
+    """A ufunc of scipy.special element by element, operands broadcast, by its own loop."""
+    kinds = [np.dtype(float) if type(a) is Array else _kind(a) for a in operands]
+    loop = special_loop(ufunc, kinds)
+    if loop is None:
+        raise NotReplayable(f"{ufunc.__name__} has no replayed form")
+    operands = [_typed(as_array(a), "f") for a in operands]
+    shape = np.broadcast_shapes(*(a.shape for a in operands))
+    if all(a.const is not None for a in operands):
+        with np.errstate(all="ignore"):
+            values = ufunc(*(a.const.reshape(a.shape) for a in operands))
+        return constant(np.broadcast_to(values, shape))
+    size = math.prod(shape)
+    operands = tuple(broadcast(a, shape) for a in operands)
+    return Array(shape, (Leaf("launch", size, by_element(loop, size), operands),))
+
+
+def _kind(a):
+    return type(a) if type(a) in (int, float) else np.asarray(a).dtype
+
+
 def by_partial(partial, args, y):
     """``partial(*args, y)``, a `Derived` partial of y = f(args), which its leaf remembers."""
     whole = [broadcast(a, y.shape) for a in args]
     last = next(_serials)
     found = as_array(partial(*args, y))
     leaf = found.leaves[0]
-    if found.which is None and found.index is None and leaf.kind == "each" and leaf.serial > last:
+    is_own = leaf.kind in ("each", "launch") and leaf.serial > last
+    if found.which is None and found.index is None and is_own:
         leaf.derived = partial, whole, y
     return found
 

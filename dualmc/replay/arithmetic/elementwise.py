@@ -1,26 +1,40 @@
 """Steps that compute element by element, by the rule table."""
 
+import sys
+
 import numpy as np
 
+from dualmc.custom import REGISTERED_RULES
 from dualmc.graph.events import has_slot
-from dualmc.replay.arithmetic import slots
+from dualmc.replay.arithmetic import launches, slots
 from dualmc.replay.arithmetic.arrays import as_array, broadcast, by_partial, each
 from dualmc.replay.arithmetic.pairs import Pair, filled
 from dualmc.replay.arithmetic.scalars import UFUNCS
 from dualmc.replay.recording.program import NotReplayable
+from dualmc.rules import registry
 from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES
 
 
 def elementwise(ufunc, args, is_flat=False):
     """`ufunc` by its rule."""
-    if ufunc not in UFUNCS:
+    is_special = ufunc not in UFUNCS
+    if is_special and not launches.is_special(ufunc):
         raise NotReplayable(f"{ufunc.__name__} has no replayed form")
     arrays = [a.array for a in args]
     y = ufunc(*arrays)
-    active = [i for i, a in enumerate(args) if a.tangent is not None]
-    if is_flat or not active or ufunc not in RULES:
+    if is_flat or all(a.tangent is None for a in args) or not (is_special or ufunc in RULES):
         return Pair(y)
+    active = [i for i, a in enumerate(args) if a.tangent is not None]
+    tangents = [a.spread(y.shape) for a in args]
+    return Pair(y, by_rule(ufunc, arrays, y, active, tangents))
+
+
+def by_rule(ufunc, arrays, y, active, tangents):
+    """The tangent of y = ufunc(*arrays), by its arguments that are `active`, whose `tangents` are
+    spread to its shape."""
+    if ufunc not in RULES and not (registry.learn(ufunc) and ufunc in RULES):
+        raise NotReplayable(f"{ufunc.__name__} has no rule of partials")
     rule = RULES[ufunc]
     partials = rule.alone if len(active) == 1 and rule.alone is not None else rule.partials
     total = None
@@ -31,15 +45,31 @@ def elementwise(ufunc, args, is_flat=False):
         if not callable(partial) and type(partial) is float and partial == 0.0:
             continue
         factor = broadcast(as_array(partial), y.shape)
-        total = slots.added(total, slots.scaled(args[i].spread(y.shape), factor))
-    return Pair(y, total)
+        total = slots.added(total, slots.scaled(tangents[i], factor))
+    return total
 
 
 def partial_of(ufunc, i, partial, arrays, y):
     """The partial of y = ufunc(*arrays) by argument `i`, which `partial` of the rule gives."""
     if ufunc in (np.power, np.float_power):
         partial = _POWER[i]
+    elif ufunc not in UFUNCS:
+        return _special_partial(ufunc, partial, arrays, y)
     return by_partial(partial, arrays, y) if type(partial) is Derived else partial(*arrays, y)
+
+
+def _special_partial(ufunc, partial, arrays, y):
+    """That of a function of scipy.special, whose rule may be no formula, but a series by NumPy."""
+    special = sys.modules["scipy.special"]
+    try:
+        if ufunc is special.psi and ufunc not in REGISTERED_RULES:
+            return special._ufuncs._zeta(2.0, arrays[0])  # polygamma(1, x)
+        with np.errstate(all="ignore"):
+            if type(partial) is Derived:
+                return by_partial(partial, arrays, y)
+            return as_array(partial(*arrays, y))
+    except (TypeError, AttributeError, NotImplementedError, ValueError, IndexError) as problem:
+        raise NotReplayable(f"the derivative of {ufunc.__name__} is no formula") from problem
 
 
 # Where a power has kept its digits; elsewhere NaN, which sends the call the general way.

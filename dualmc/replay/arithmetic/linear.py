@@ -30,10 +30,19 @@ _MOVEMENTS = frozenset(
 ) | {written, stacked, same, returning(np.fill_diagonal), returning(np.copyto), returning(np.put)}
 
 
-def is_movement(function):
-    if isinstance(function, Output):
-        return is_movement(function.function)
+def is_movement(node):
+    function = node.function
+    while isinstance(function, Output):
+        function = function.function
+    if function is np.pad:
+        return _is_moving_pad(*node.args[2:], **node.options)
     return getattr(function, "__name__", "") == "getitem" or function in _MOVEMENTS
+
+
+def _is_moving_pad(mode="constant", *, reflect_type="even", **options):
+    """Whether what `np.pad` puts around an array is constant, or found in it."""
+    moves = type(mode) is str and mode in ("constant", "edge", "wrap", "symmetric", "reflect")
+    return moves and type(reflect_type) is str and reflect_type == "even"
 
 
 def moved(node, operands):

@@ -13,7 +13,8 @@ LARGEST_STEP = 2**21
 
 
 class Pair:
-    """An array and its tangent (None: without derivative); `call` if NumPy makes it (else None)."""
+    """An array and its tangent (None: without derivative); `call`, if there is one, is the Array of
+    a step that may fail, and that the code makes whether or not its result is needed."""
 
     __slots__ = ("array", "tangent", "call")
 
@@ -27,7 +28,7 @@ class Pair:
         return self.array.shape
 
     def reshape(self, shape):
-        return Pair(self.array.reshape(shape), self.tangent)
+        return Pair(self.array.reshape(shape), self.tangent, self.call)
 
     def taken(self, index):
         """The elements at flat positions `index`."""

@@ -20,12 +20,12 @@ from dualmc.replay.arithmetic.arrays import (
     reduced,
     taken,
 )
-from dualmc.replay.arithmetic.elementwise import partial_of
+from dualmc.replay.arithmetic.elementwise import by_rule
+from dualmc.replay.arithmetic.matrices import launched_tangent
 from dualmc.replay.arithmetic.pairs import Pair
 from dualmc.replay.arithmetic.products import contracted
 from dualmc.replay.arithmetic.scalars import COMPARISONS
 from dualmc.replay.recording.program import NotReplayable
-from dualmc.rules.table import RULES
 
 _FLAT = frozenset(
     "number truth signbit not and or xor isnan isinf isfinite floor ceil trunc rint sign".split()
@@ -92,6 +92,8 @@ class Differentiated:
         if leaf.kind == "product":
             a, b = (Pair(*pair) for pair in zip(leaf.operands, tangents, strict=True))
             return contracted(a, b, *leaf.op).tangent
+        if leaf.kind == "launch":
+            return launched_tangent(leaf, tangents)
         name = name_of_function(leaf.op.node.function) if leaf.kind == "call" else leaf.op
         raise NotReplayable(f"second derivatives of {name} are not replayed")
 
@@ -140,7 +142,9 @@ class Differentiated:
             return slots.chosen(is_first, *tangents)
         if op not in _SMOOTH:
             raise NotReplayable(f"second derivatives of {op} are not replayed")
-        return _by_rule(getattr(np, op), leaf, tangents)
+        y = Array(leaf.operands[0].shape, (leaf,))
+        active = [i for i, t in enumerate(tangents) if t is not None]
+        return by_rule(getattr(np, op), leaf.operands, y, active, tangents)
 
     def _note_ties(self, op, operands):
         """NaN where `op` has a kink, 0 elsewhere."""
@@ -174,19 +178,3 @@ def _behind(leaf):
 
 def _is_same(a, b):
     return a is b or a.leaves == b.leaves and a.which is b.which and a.index is b.index
-
-
-def _by_rule(ufunc, leaf, tangents):
-    rule = RULES[ufunc]
-    shape = leaf.operands[0].shape
-    y = Array(shape, (leaf,))
-    total = None
-    active = [i for i, t in enumerate(tangents) if t is not None]
-    partials = rule.alone if len(active) == 1 and rule.alone is not None else rule.partials
-    for i in active:
-        partial = partials[i]
-        if callable(partial):
-            partial = partial_of(ufunc, i, partial, leaf.operands, y)
-        factor = broadcast(as_array(partial), shape)
-        total = slots.added(total, slots.scaled(tangents[i], factor))
-    return total

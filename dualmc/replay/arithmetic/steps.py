@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 
 from dualmc.graph.nodes import name_of_function
-from dualmc.replay.arithmetic import elementwise, linear, products, slots, sums
+from dualmc.replay.arithmetic import elementwise, linear, matrices, products, slots, sums
 from dualmc.replay.arithmetic.arrays import given, taken
 from dualmc.replay.arithmetic.calls import as_call, check_of
 from dualmc.replay.arithmetic.least import Least
@@ -110,10 +110,10 @@ def _as_loops(node, operands, is_flat):
             raise NotReplayable(f"{function.__name__} has options")
         args = [filled(a, operands) for a in node.args]
         return elementwise.elementwise(function, args, is_flat)
-    handler = STEPS.get(function)
-    if handler is None and linear.is_movement(function):
+    handler = STEPS.get(function) or matrices.handler_of(function)
+    if handler is None and linear.is_movement(node):
         return linear.moved(node, operands)
     out = (handler or linear.by_matrix)(node, operands)
     if out.shape != y.shape:
         out = out.reshape(y.shape)
-    return Pair(out.array) if is_flat else out
+    return Pair(out.array, None, out.call) if is_flat else out

@@ -7,6 +7,7 @@ import numpy as np
 
 from dualmc.replay.machine.c_text import Text, table
 from dualmc.replay.machine.operations import FUNCTIONS
+from dualmc.replay.recording.program import NotReplayable
 
 # Numbers of a result, or of working memory, beyond which it is filled by a loop, or allocated.
 MANY = 4096
@@ -65,6 +66,9 @@ def source(name, label, inputs, fitting, has_value, has_derivative):
     """The text of the function `name` of the ways `fitting`, pairs of a key and a path."""
     path = fitting[0][1]
     ways = [path.way(has_value, has_derivative) for _, path in fitting]
+    names = {launch.name for way in ways for launch in way.written.launches}
+    if names:
+        raise NotReplayable(f"steps of it have no compiled form ({', '.join(sorted(names))}) in C")
     texts = [Text(way.written, f"{name}_way{k}") for k, way in enumerate(ways)]
     names = _arguments(inputs)
     results = ["value"] * has_value + ["derivative"] * has_derivative

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from dualmc.graph.events import error_state, loud_errors, warning_action
+from dualmc.graph.events import error_state, loud_errors, loud_special, warning_action
 from dualmc.replay.guards.values import SMALL
 from dualmc.unchanged.as_is import is_foreign
 from dualmc.unchanged.code.exchange import code_of
@@ -55,7 +55,9 @@ def _errors_stay(scope, recorded):
     scope["filters"] = warnings.filters if recorded == warning_action() else None
     scope["first"] = [*warnings.filters, None][0]
     scope["quiet"] = lambda: recorded == "error" or warning_action() != "error"
+    scope["special"] = loud_special
     yield "(state() is calm or loud() is None)"
+    yield "special() is None"
     yield "(w.filters is filters and [*filters, None][0] is first or quiet())"
 
 

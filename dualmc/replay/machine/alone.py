@@ -57,6 +57,8 @@ class Alone:
         self.has = first.value is not None, first.start is not None
         self._ways = ways  # whose tables the code looks into
         module = engine.module()
+        for way in ways:
+            engine.link(way.written.linked)
         _write(module, ways, sizes, self.results)
         self.machine = engine.Machine(module)
         self.address = self.machine.address

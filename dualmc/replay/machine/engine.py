@@ -36,6 +36,24 @@ def entry(module, count):
     return ir.Function(module, ir.FunctionType(INT64, [POINTER] * count), ENTRY)
 
 
+@global_compiler_lock
+def link(loops):
+    """Let code find the loops of ufuncs, and their data, by their names.
+
+    Raises
+    ------
+    LookupError
+        Where there is no such loop.
+    """
+    for loop in loops:
+        found = loop.addresses()
+        if found is None:
+            raise LookupError(f"{loop.name} has no loop for {loop.types}")
+        for name, address in zip((loop.symbol, f"{loop.symbol}_data"), found, strict=True):
+            if address:
+                llvm.add_symbol(name, address)
+
+
 class Machine:
     """The compiled code of one module, or of an object file, and where its entry is.
 

@@ -4,6 +4,9 @@ They read and write plain memory: the arguments, a working memory, tables of con
 positions, the result.
 """
 
+import itertools
+import math
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +17,10 @@ from dualmc.replay.machine.engine import INT64
 from dualmc.replay.machine.function import INT32, Function, declared, integer
 from dualmc.replay.machine.operations import DOUBLE
 from dualmc.replay.machine.schedule import LONGEST
+
+# Pieces of one kind from which on they share a function, and the turns of a loop, or terms of a
+# product, beside which it takes no time to look up where it reads and writes.
+ALIKE, TURNS = 4, 32
 
 
 class Tables:
@@ -67,6 +74,17 @@ class Written:
         plan = self.plan
         return sorted({-1, *plan.loops, *plan.products, *plan.calls})
 
+    @property
+    def launches(self):
+        """The calls of ufuncs' loops."""
+        leaves = (leaf for found in self.plan.products.values() for leaf, _ in found)
+        return [leaf.op for leaf in leaves if leaf.kind == "launch"]
+
+    @property
+    def linked(self):
+        """The loops that the code calls."""
+        return sorted({launch.loop for launch in self.launches})
+
     def tables(self, builder):
         """The addresses of the tables, once all functions that look into them are written."""
         for table, element in ((self.numbers, DOUBLE), (self.positions, INT32)):
@@ -76,19 +94,31 @@ class Written:
 
     def function(self, module, phases, name="dualmc_replay"):
         """One function, or one that calls several of bounded size in turn."""
-        functions = [
-            self._written(module, f"{name}_{i}", group)
-            for i, group in enumerate(grouped(self.pieces(phases)))
-        ]
-        if len(functions) == 1:
-            return functions[0]
+        calls = [*self._calls(module, name, [*self.pieces(phases)])]
+        if len(calls) == 1 and not calls[0][1]:
+            return calls[0][0]
         function = declared(module, name, self.count)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         state = integer(0)
-        for inner in functions:
-            state = builder.or_(state, builder.call(inner, function.args))
+        for inner, offsets in calls:
+            state = builder.or_(state, builder.call(inner, [*function.args, *offsets]))
         builder.ret(state)
         return function
+
+    def _calls(self, module, name, pieces):
+        """Functions, with the arguments that they take beside the pointers, in turn."""
+        kinds = [_kind(piece) for _, piece in pieces]
+        count = Counter(kind for kind in kinds if kind is not None)
+        shared = Shared(self, module, name)
+        for is_alike, group in itertools.groupby(
+            zip(kinds, pieces, strict=True), lambda found: count[found[0]] >= ALIKE
+        ):
+            group = [piece for _, piece in group]
+            if is_alike:
+                yield from (shared.call(piece) for _, piece in group)
+                continue
+            for inner in grouped(group):
+                yield self._written(module, module.get_unique_name(f"{name}_part"), inner), []
 
     def _written(self, module, name, pieces):
         function = Function(module, name, self.count, self.numbers, self.positions)
@@ -105,9 +135,54 @@ class Written:
                     yield 3, (loops.start_sum, memory)
         for phase in phases:
             for leaf, reads in plan.products.get(phase, ()):
-                yield 20, (loops.product, plan.kept[leaf.serial], leaf, reads)
+                write = loops.product if leaf.kind == "product" else loops.launch
+                yield 20, (write, plan.kept[leaf.serial], leaf, reads)
             for size, leaves in plan.loops.get(phase, ()):
                 yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
+
+
+def _kind(piece):
+    """What pieces have in common that may come to the same code; None: too short to be shared."""
+    write, *args = piece
+    if write is loops.product:
+        shape = args[1].op
+        size = math.prod(shape)
+    elif write is loops.start_sum:
+        size = shape = args[0].size
+    else:
+        plan, _, size, leaves = args
+        shape = size, *(
+            (a.op, len(plan.sends.get(a.serial, ())), *(r.kind for r in plan.reads[a.serial]))
+            for a in leaves
+        )  # fmt: skip
+    return (write, shape) if size >= TURNS else None
+
+
+class Shared:
+    """Functions for pieces that are the same but for where in memory they read and write.
+
+    Steps of an integrator, turns of a loop: f repeats itself, so that the compiler need not.
+    """
+
+    def __init__(self, written, module, name):
+        self._written, self._module, self._name = written, module, name
+        self._known = {}  # by their text
+
+    def call(self, piece):
+        """The function for `piece`, and its arguments: where its offsets lie."""
+        written, module = self._written, self._module
+        name = module.get_unique_name(f"{self._name}_shared")
+        function = Function(
+            module, name, written.count, written.numbers, written.positions, is_shared=True
+        )
+        write, *args = piece
+        write(function, *args)
+        made = function.end()
+        text = str(made).replace(made.name, "", 1)
+        known = self._known.setdefault(text, made)
+        if known is not made:
+            del module.globals[made.name]
+        return known, [integer(written.positions.add(function.offsets))]
 
 
 class Called(NamedTuple):
@@ -142,10 +217,13 @@ class Code:
         of the tables: so there are none in the code, which can be kept in a file.
     free : list of array
         Copies of it that no call uses.
+    linked : list of Loop
+        The loops of ufuncs that it calls.
     """
 
-    def __init__(self, parts, work, numbers, positions):
+    def __init__(self, parts, work, numbers, positions, linked=()):
         self.parts = parts
+        self.linked = linked
         self.work = work
         self.numbers, self.positions = numbers, positions
         addresses = work[-TABLES:].view(np.int64)
@@ -166,14 +244,17 @@ class Code:
         parts = [p if type(p) is Called else p.machine.text for p in self.parts]
         work = self.work.copy()
         work[-TABLES:] = 0.0
-        return parts, work, self.numbers, self.positions
+        return parts, work, self.numbers, self.positions, self.linked
 
     @classmethod
     def of_state(cls, state, count):
         """The `Code` of `count` inputs that had this state."""
-        parts, *memory = state
+        parts, *memory, linked = state
+        engine.link(linked)
         return cls(
-            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts], *memory
+            [p if type(p) is Called else engine.compiled(count + 2, text=p) for p in parts],
+            *memory,
+            linked,
         )
 
 
@@ -184,6 +265,7 @@ TABLES = 2
 def coded(plan, guards, count):
     """The `Code` of a plan: see `Written`."""
     written = Written(plan, guards, count)
+    engine.link(written.linked)
     parts = []
     phases = []
     for phase in written.phases:
@@ -195,7 +277,7 @@ def coded(plan, guards, count):
     if phases:
         parts.append(_compiled(written, phases))
     work = np.concatenate([written.work, np.zeros(TABLES)])
-    return Code(parts, work, written.numbers.array(), written.positions.array())
+    return Code(parts, work, written.numbers.array(), written.positions.array(), written.linked)
 
 
 def _caller(written, leaf, reads):

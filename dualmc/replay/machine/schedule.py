@@ -53,8 +53,8 @@ class Read(NamedTuple):
 class Plan:
     """Everything that `native.py` needs to know.
 
-    loops: by phase, pairs (size, leaves), in order; products and calls: by phase; reads by serial
-    of a leaf; sends likewise.
+    loops: by phase, pairs (size, leaves), in order; products (launches among them) and calls: by
+    phase; reads by serial of a leaf; sends likewise.
     """
 
     def __init__(self):
@@ -133,14 +133,14 @@ def _place(leaf, out):
         for a, target in leaf.operands:
             _send(a, memory, target, leaf.op, out)
         out.phase[leaf.serial] = memory.done
-    elif leaf.kind in ("product", "call"):
-        is_call = leaf.kind == "call"
-        reads = [_read_whole(a, out) if is_call else _read_all(a, out) for a in leaf.operands]
+    elif leaf.kind in ("product", "launch", "call"):
+        read = _read_all if leaf.kind == "product" else _read_whole
+        reads = [read(a, out) for a in leaf.operands]
         phase = max((_phase_of(r) for r in reads), default=-1) + 1
         memory = out.kept[leaf.serial] = Memory(leaf.size)
         memory.done = phase
         out.memories.append(memory)
-        found = out.calls if is_call else out.products
+        found = out.calls if leaf.kind == "call" else out.products
         found.setdefault(phase, []).append((leaf, reads))
         out.phase[leaf.serial] = phase
     elif leaf.kind == "each":

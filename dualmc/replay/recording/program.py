@@ -16,7 +16,7 @@ from dualmc.calls.calling import call_f
 from dualmc.calls.structures import trees
 from dualmc.duals.levels import guarded, running
 from dualmc.graph import methods, operators, protocols  # noqa: F401  (what a Traced can do)
-from dualmc.graph.events import Handling, loud_errors, note_finite
+from dualmc.graph.events import Handling, loud_errors, loud_special, note_finite
 from dualmc.graph.nodes import Node, Recorder
 from dualmc.graph.record import as_operand
 from dualmc.graph.traced import Traced
@@ -75,7 +75,7 @@ def trace_program(
     """
     recorder.handling = Handling()
     recorder.careful = catches and recorder.handling.action == "error"
-    loud = loud_errors()
+    loud = loud_errors() or (loud_special() if catches else None)
     if loud is not None:
         raise NotReplayable(f"it is prepared under {loud}, where values decide whether it raises")
     inputs, call = _inputs(args, traced, active, recorder)
