@@ -3,6 +3,7 @@
 import numpy as np
 
 from dualmc.duals.dual import Dual
+from dualmc.duals.signatures import TAPE
 from dualmc.tangents.tape import Var, next_serial
 
 FLOAT64 = np.dtype(np.float64)
@@ -34,7 +35,7 @@ def recorded(y, level, pull, parents, data, shape=None, is_kept=False, signature
     out._writes = 0
     out._owned = False
     out._kept = is_kept
-    out._signature = signature
+    out._signature = TAPE.get((var.shape, False)) if signature is None else signature
     return out
 
 

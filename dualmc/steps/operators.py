@@ -11,6 +11,7 @@ from dualmc.duals import beside, choices, ended, equalities, halving, subclasses
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
+from dualmc.rules.registry import PLANNERS
 from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
@@ -34,6 +35,7 @@ COMPARISONS = {
     "eq": np.equal,
     "ne": np.not_equal,
 }
+_NO_OPTIONS: dict = {}
 _OUTCOMES = frozenset({bool, np.bool_, np.ndarray})
 # NumPy's own for ``x ** p``.
 SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
@@ -142,7 +144,11 @@ def _general(ufunc, function):
     def method(self, other):
         if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
             floats.check(function, self, other)
-        y = planned(ufunc, self, other) if is_product and self.level.records else None
+        y = None
+        if is_product and self.level.records:
+            y = planned(ufunc, self, other)
+        elif is_product:
+            y = PLANNERS[ufunc]((self, other), _NO_OPTIONS)
         if y is None:
             if type(other) not in OPERANDS:
                 other, y = beside.operator_beside(function, self, other, from_objects)

@@ -6,7 +6,7 @@ handlers in `registry.py`.
 
 import numpy as np
 
-import dualmc.steps.short.numbers  # noqa: F401  (joins lists of numbers)
+import dualmc.steps.lists  # noqa: F401  (joins lists of numbers)
 from dualmc.duals import beside, ended, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
@@ -41,7 +41,8 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                             return y
                 y = planned(ufunc, *inputs)
             else:
-                y = None
+                planner = registry.PLANNERS.get(ufunc)
+                y = None if planner is None else planner(inputs, kwargs)
             if y is None:
                 for a in inputs:
                     if type(a) not in OPERANDS:

@@ -20,7 +20,6 @@ from dualmc.cotangents.elementwise import (
 )
 from dualmc.cotangents.quick_partials import Unary
 from dualmc.cotangents.sums import pull_matmul
-from dualmc.duals.dual import make
 from dualmc.duals.recorded import kept, recorded
 from dualmc.duals.signatures import FLOAT64, made, tape_signature
 from dualmc.kernels import buffers
@@ -203,7 +202,7 @@ def _beside_number(ufunc, argnum, signature, compute, rule):
 
 def _beside_array(ufunc, argnum, signature, compute, rule):
     scale = None if callable(rule.partials[argnum]) else rule.partials[argnum]
-    is_times = ufunc is np.multiply
+    is_times, own = ufunc is np.multiply, signature.own
     partials, variant = (rule.partials, "") if rule.alone is None else (rule.alone, "alone")
 
     def plan(x, c):
@@ -216,7 +215,7 @@ def _beside_array(ufunc, argnum, signature, compute, rule):
         y = compute(c, p) if argnum else compute(p, c)
         if scale is not None:
             if scale == 1.0 and t.shape == y.shape:
-                return make(y, t, level)
+                return made(y if type(y) is ndarray else np.asarray(y), t, level, own)
             return recorded(y, level, pull_scaled, (t,), (scale,))
         if is_times:
             return recorded(y, level, pull_times, (t,), ((keep(c, level),), True))
