@@ -29,8 +29,8 @@ from dualmc.automatic import repeated
 SMALL = ("rosenbrock", "rosenbrock_loop", "robertson", "hires", "lorenz96")
 PEERS = ("num-dual", "hyperjet", "fastdual")
 MANY = 100_000
-# Calls at the end of which one is timed.
-LAST = 200
+# So many calls are made, of which the last tell what one costs from then on.
+MADE, LAST = 4000, 200
 
 
 def points(x, count):
@@ -39,7 +39,7 @@ def points(x, count):
 
 
 class Solver:
-    """Calls of one way at points in turn: `seconds` of all, and of one of the last."""
+    """Calls of one way at points in turn."""
 
     def __init__(self, case, name):
         self.case = replace(case, x=case.x.copy())
@@ -47,8 +47,8 @@ class Solver:
         way = "dense" if name == "auto" else name
         self.call = WAYS[way].setup(self.case)
 
-    def run(self, xs):
-        """Seconds of all calls, and of one of the last."""
+    def run(self, xs, count):
+        """Seconds of the first `count` calls, and of one of the last; what auto_prepare says."""
         x, call = self.case.x, self.call
         is_auto = self.name == "auto"
         before = dm.auto_prepare(is_auto)
@@ -60,7 +60,7 @@ class Solver:
         marks.append(time.perf_counter())
         said = dm.last_call() if is_auto else None
         before.__exit__(None, None, None)
-        return marks[-1] - marks[0], float(np.median(np.diff(marks[-LAST:]))), said
+        return marks[count] - marks[0], float(np.median(np.diff(marks[-LAST:]))), said
 
 
 def measured(problem, names, count, rounds):
@@ -76,11 +76,11 @@ def measured(problem, names, count, rounds):
         if not error < 1e-9:
             sys.exit(f"{problem.name}: {name} is wrong, relative error {error:.0e}")
         solvers.append(solver)
-    xs = points(case.x, count)
+    xs = points(case.x, max(MADE, count))
     found = {solver.name: [] for solver in solvers}
     for _ in range(rounds):
         for solver in solvers:
-            found[solver.name].append(solver.run(xs))
+            found[solver.name].append(solver.run(xs, count))
     return {name: min(runs, key=lambda run: run[0]) for name, runs in found.items()}, notes
 
 

@@ -74,6 +74,7 @@ FIRST = "it is called for the first times"
 _thread = _Thread()
 # By id of a code: calls so far; a `Timed`; or (code, why it is never replayed).
 _known: dict = {}
+_order: list = []  # the ids of those that are timed, the oldest first
 _lock = threading.Lock()
 _stack = levels.stack
 
@@ -111,6 +112,7 @@ def forget():
     """Drop all that is known of functions, and their machine code."""
     with _lock:
         _known.clear()
+        _order.clear()
 
 
 def _timed(f, code):
@@ -119,13 +121,13 @@ def _timed(f, code):
         return None
     with _lock:
         if len(_known) > MOST_COUNTED:
-            for other in [k for k, found in _known.items() if type(found) is not Timed]:
-                del _known[other]
-        timed = [k for k, found in _known.items() if type(found) is Timed]
-        for other in timed[: len(timed) - MOST_FUNCTIONS + 1]:  # the oldest
-            del _known[other]
-        _known.pop(id(code), None)
+            for other, found in tuple(_known.items()):  # at once: others count meanwhile
+                if type(found) is not Timed:
+                    _known.pop(other, None)
+        while len(_order) >= MOST_FUNCTIONS:
+            _known.pop(_order.pop(0), None)
         found = _known[id(code)] = Timed(code)
+        _order.append(id(code))
     return found
 
 

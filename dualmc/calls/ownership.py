@@ -180,7 +180,7 @@ def _replace(original, checked):
 
 def install():
     """Put the checks in place."""
-    from dualmc.cotangents import quick_sweep, sweep
+    from dualmc.cotangents import quick_sweep, single, sweep
     from dualmc.duals import recorded
     from dualmc.kernels import buffers
     from dualmc.tangents import slots, tape
@@ -196,7 +196,7 @@ def install():
     _replace(sweep.scatter, _checked_scatter(sweep.scatter))
     _replace(sweep.pulled, _between_checks(sweep.pulled))
     _replace(quick_sweep.pulled, _between_checks(quick_sweep.pulled))
-    _replace(quick_sweep._put, _checked_put(quick_sweep._put))
+    _replace(single.put, _checked_put(single.put))
     sweep.Sweep.add = _checked_add(sweep.Sweep.add)
 
 

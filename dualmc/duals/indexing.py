@@ -9,7 +9,7 @@ from dualmc.duals import choices, move_plans
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand
 from dualmc.duals.recorded import parts, recorded
-from dualmc.duals.signatures import signature_of
+from dualmc.duals.signatures import TAPE, signature_of, tape_signature
 from dualmc.duals.views import (
     InnerKeyView,
     KeyView,
@@ -75,6 +75,8 @@ def _recorded(dual, key, level):
         return None
     y = p[key]
     out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
+    which = out._tangent.shape, type(y) is ndarray
+    out._signature = TAPE.get(which) or tape_signature(*which)
     if type(y) is ndarray:  # else a number, which is a copy
         if view is None:
             out._view = new = KeyView(dual, (key,))

@@ -40,7 +40,7 @@ def has_dual(a):
     return type(a) is elements.Number and type(a.carrier) is Dual
 
 
-# Functions that join a list if they can, and else return None: `steps/short/numbers.py` has one.
+# Functions that join a list if they can, and else return None: `steps/lists.py` has one.
 SHORT_JOINS: list = []
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dualmc.duals.dual import Dual
+from dualmc.duals.signatures import TAPE
 from dualmc.tangents.tape import Var, next_serial
 
 FLOAT64 = np.dtype(np.float64)
@@ -11,11 +12,11 @@ _new = Dual.__new__
 _asarray = np.asarray
 
 
-def recorded(y, level, pull, parents, data, shape=None, is_kept=False):
+def recorded(y, level, pull, parents, data, shape=None, is_kept=False, signature=None):
     """The Dual of a float64 `y` that a step of the tape makes; `is_kept` if the step keeps it.
 
     ``make(y, step(pull, parents, data, y.shape), level)``, written out: every operation comes here.
-    The `shape` of `y` may be one that a parent has already.
+    What makes it may know its `shape` and its signature.
     """
     if type(y) is not ndarray:
         y = _asarray(y)
@@ -34,7 +35,7 @@ def recorded(y, level, pull, parents, data, shape=None, is_kept=False):
     out._writes = 0
     out._owned = False
     out._kept = is_kept
-    out._signature = None
+    out._signature = TAPE.get((var.shape, False)) if signature is None else signature
     return out
 
 

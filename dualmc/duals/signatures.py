@@ -1,7 +1,7 @@
 """Signatures: what an operation need know of a Dual to choose its plan, looked at once.
 
 A `Signature` stands for the kind of tangent, the shape and the layout of a Dual of plain float64
-numbers in forward mode, and holds the plans of operations on such (`steps/plans/`).  Signatures are
+numbers, and holds the plans of operations on such (`steps/plans/`).  Signatures are
 interned: equal ones are the same object as long as both are alive, so that plans are found by
 identity.
 
@@ -81,6 +81,7 @@ _all: weakref.WeakSet = weakref.WeakSet()
 UNSERVED = Signature(None, (), 0)
 NUMBERS = Signature(NUMBER, (), 0)
 _dense: dict = {}
+TAPE: dict = {}
 
 
 class _Plans:
@@ -99,9 +100,11 @@ ENTERED.append(PLANS)
 def signature_of(x):
     """The signature of a Dual, looked at now."""
     level = x.level
-    if level.records or not level.open or not State.enabled:
+    if not level.open or not (State.enabled or level.records):
         return UNSERVED
     p, t = x.primal, x.own_tangent()
+    if level.records:
+        return _of_recorded(x, p, t)
     x._signature = found = _signature(x, p, t)
     return found
 
@@ -135,6 +138,26 @@ def _signature(x, p, t):
     k = block.shape[0]
     is_first = k <= dense.FEW and block.flags.carray
     return dense_signature(p.shape, k, is_first, is_c, is_view)
+
+
+def _of_recorded(x, p, t):
+    if type(p) is not ndarray or p.dtype is not FLOAT64 or t is None or t.dtype is not FLOAT64:
+        return UNSERVED
+    found = tape_signature(p.shape, x._view is not None)
+    if not hasattr(x, "pythons"):
+        x._signature = found
+    return found
+
+
+def tape_signature(shape, is_view=False):
+    """That of a Dual on a tape, of whose kind no other plans are made."""
+    found = TAPE.get((shape, is_view))
+    if found is None:
+        if len(TAPE) >= MOST:
+            TAPE.clear()
+        found = tape_signature(shape).variant(True, True) if is_view else Signature(None, shape, 0)
+        TAPE[shape, is_view] = found
+    return found
 
 
 def dense_signature(shape, k, is_first, is_c=True, is_view=False):

@@ -56,59 +56,40 @@ def running_sum(block, scale, out):
 
 
 @on_first_call
-def product(p, block_p, scale_p, q, block_q, scale_q, out):
+def product(p, block_p, scale_p, q, block_q, scale_q, is_constant, out):
     """``out[s] = (scale_p * block_p[s]) @ q + p @ (scale_q * block_q[s])``.
 
-    An empty block is that of a constant, whose exact zeros give zeros too.
+    An empty block is that of an operand whose tangent is not asked for; with `is_constant` it is
+    one, whose exact zeros give zeros too.
     """
     has_p = block_p.shape[0] > 0
     has_q = block_q.shape[0] > 0
     for s in range(out.shape[0]):
         for i in range(out.shape[1]):
             for n in range(out.shape[2]):
-                total = 0.0
+                left = 0.0
                 if has_p:
                     for j in range(q.shape[0]):
-                        total += block_p[s, i, j] * scale_p[i, j] * q[j, n]
-                if has_q:
-                    for j in range(q.shape[0]):
-                        total += p[i, j] * (block_q[s, j, n] * scale_q[j, n])
-                if not np.isfinite(total):  # some zero may have met an infinity
-                    total = 0.0
-                    for j in range(q.shape[0]):
-                        if has_p:
+                        left += block_p[s, i, j] * scale_p[i, j] * q[j, n]
+                    if not np.isfinite(left):  # some zero may have met an infinity
+                        left = 0.0
+                        for j in range(q.shape[0]):
                             c = block_p[s, i, j]
                             c = c if c == 0 else c * scale_p[i, j]
-                            if c != 0 and (has_q or q[j, n] != 0):
-                                total += c * q[j, n]
-                        if has_q:
+                            if c != 0 and (q[j, n] != 0 or not is_constant):
+                                left += c * q[j, n]
+                right = 0.0
+                if has_q:
+                    for j in range(q.shape[0]):
+                        right += p[i, j] * (block_q[s, j, n] * scale_q[j, n])
+                    if not np.isfinite(right):
+                        right = 0.0
+                        for j in range(q.shape[0]):
                             c = block_q[s, j, n]
                             c = c if c == 0 else c * scale_q[j, n]
-                            if c != 0 and (has_p or p[i, j] != 0):
-                                total += p[i, j] * c
-                out[s, i, n] = total
-
-
-@on_first_call
-def chosen_mean(x, y, block, scale, out):
-    """Of the elements ``x[i, j, l]`` that equal ``y[i, l]``, or are NaN with it: their mean."""
-    for i in range(x.shape[0]):
-        for n in range(x.shape[2]):
-            top = y[i, n]
-            count = 0
-            for s in range(block.shape[0]):
-                out[s, i, n] = 0.0
-            for j in range(x.shape[1]):
-                v = x[i, j, n]
-                if v == top or (v != v and top != top):
-                    count += 1
-                    f = scale[i, j, n]
-                    for s in range(block.shape[0]):
-                        c = block[s, i, j, n]
-                        out[s, i, n] += c if c == 0 else c * f
-            if count > 1:
-                for s in range(block.shape[0]):
-                    out[s, i, n] /= count
+                            if c != 0 and (p[i, j] != 0 or not is_constant):
+                                right += p[i, j] * c
+                out[s, i, n] = left + right
 
 
 # --- Slots ---------------------------------------------------------------------------------------

@@ -4,5 +4,5 @@ In come the operands of one ufunc or operator, at least one of them a Dual; out 
 result.  This room uses `duals/`, `tangents/`, `kernels/` and `rules/`.  To be read in this order:
 `protocols.py`, `operators.py`, `elementwise.py` (the general way, which defines what is right),
 `flat.py`, `accumulating.py`; then what is decided once for common operands, with the same results:
-on a tape `recording.py`, else `plans/` and, for products, `short/`.
+on a tape `recording.py`, else `plans/`, and `lists.py` (lists of numbers).
 """

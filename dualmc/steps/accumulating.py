@@ -9,7 +9,7 @@ import numpy as np
 from dualmc.duals.dual import Dual
 from dualmc.duals.views import PartView
 from dualmc.duals.writing import Place
-from dualmc.steps.short.plain import FLOAT64, is_plain_tangent
+from dualmc.steps.plans.forms import FLOAT64, is_plain_tangent
 from dualmc.tangents import dense
 from dualmc.tangents.dense_tangent import DenseTangent, need_block
 from dualmc.tangents.slots import SparseTangent

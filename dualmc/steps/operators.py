@@ -11,11 +11,11 @@ from dualmc.duals import beside, choices, ended, equalities, halving, subclasses
 from dualmc.duals.dual import Dual
 from dualmc.duals.operands import OPERANDS, as_operand, from_objects
 from dualmc.kernels.payload import values
+from dualmc.rules.registry import PLANNERS
 from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
 from dualmc.steps.plans import finding, numbers
-from dualmc.steps.recording import record_binary, record_unary
 from dualmc.tangents.number_tangent import NumberTangent
 
 ndarray = np.ndarray
@@ -35,6 +35,7 @@ COMPARISONS = {
     "eq": np.equal,
     "ne": np.not_equal,
 }
+_NO_OPTIONS: dict = {}
 _OUTCOMES = frozenset({bool, np.bool_, np.ndarray})
 # NumPy's own for ``x ** p``.
 SHORTCUTS = {2: np.square, 0.5: np.sqrt, 1: np.positive, -1: np.reciprocal}
@@ -50,7 +51,7 @@ def _unary(ufunc):
     def method(self):
         if self.level.floats and hasattr(self, "pythons"):
             return floats.noted(apply(ufunc, self), self)
-        y = record_unary(ufunc, self) if self.level.records else planned(ufunc, self)
+        y = planned(ufunc, self)
         return apply(ufunc, self) if y is None else y
 
     return method
@@ -77,17 +78,16 @@ def _binary(ufunc, function):
 
     def rest(self, other, plan):
         """The same where a `plan` does not serve, or is not found yet."""
-        short = record_binary if self.level.records else planned
         if self.level.floats and hasattr(self, "pythons"):
             kind = type(other)
             if kind is float or kind is int or kind is Dual and hasattr(other, "pythons"):
                 if raises:
                     floats.check(function, self, other)
-                y = short(ufunc, self, other)
+                y = planned(ufunc, self, other)
                 if y is None:
                     y = general(ufunc, self, other)
                 return floats.noted(y, self, other)
-        y = short(ufunc, self, other) if plan is None else None
+        y = planned(ufunc, self, other) if plan is None else None
         if y is None:
             if type(other) in OPERANDS:
                 return general(ufunc, self, other)
@@ -103,16 +103,15 @@ def _binary(ufunc, function):
                 y = plan(other, self)
                 if y is not None:
                     return y
-        short = record_binary if self.level.records else planned
         if self.level.floats and hasattr(self, "pythons"):
             if type(other) is float or type(other) is int:
                 if raises:
                     floats.check(function, other, self)
-                y = short(ufunc, other, self)
+                y = planned(ufunc, other, self)
                 if y is None:
                     y = general(ufunc, other, self)
                 return floats.noted(y, self, other)
-        y = short(ufunc, other, self)
+        y = planned(ufunc, other, self)
         if y is None:
             if type(other) in OPERANDS:
                 return general(ufunc, other, self)
@@ -127,8 +126,7 @@ def _binary(ufunc, function):
             other = as_operand(other)
         if sign and self._view is not None and accumulated(self, other, sign):
             return self
-        short = record_binary if self.level.records else planned
-        y = short(ufunc, self, other)
+        y = planned(ufunc, self, other)
         return writing.assign(self, apply(ufunc, self, other) if y is None else y)
 
     return method, reflected, in_place
@@ -146,7 +144,11 @@ def _general(ufunc, function):
     def method(self, other):
         if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
             floats.check(function, self, other)
-        y = record_binary(ufunc, self, other) if is_product and self.level.records else None
+        y = None
+        if is_product and self.level.records:
+            y = planned(ufunc, self, other)
+        elif is_product:
+            y = PLANNERS[ufunc]((self, other), _NO_OPTIONS)
         if y is None:
             if type(other) not in OPERANDS:
                 other, y = beside.operator_beside(function, self, other, from_objects)
@@ -249,7 +251,7 @@ def _power(self, other):
         ufunc = SHORTCUTS.get(other)
         if ufunc is not None:
             if self.level.records:
-                y = record_unary(ufunc, self, other)
+                y = finding.of_one(ufunc, self, other)(self)
                 if y is not None:
                     return y
             else:
@@ -257,8 +259,7 @@ def _power(self, other):
             if y is None:
                 y = apply(ufunc, self)
     if y is None:
-        short = record_binary if self.level.records else planned
-        y = short(np.power, self, other)
+        y = planned(np.power, self, other)
     if y is None:
         if type(other) not in OPERANDS:
             other, y = beside.operator_beside(operator.pow, self, other, from_objects)
@@ -271,8 +272,7 @@ def _power(self, other):
 def _reflected_power(self, other):
     if self.level.floats and hasattr(self, "pythons") and floats.is_float(other):
         return floats.power(other, self)
-    short = record_binary if self.level.records else planned
-    y = short(np.power, other, self)
+    y = planned(np.power, other, self)
     if y is None:
         if type(other) not in OPERANDS:
             other, y = beside.reflected_beside(operator.pow, other, self, from_objects)

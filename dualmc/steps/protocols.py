@@ -6,7 +6,7 @@ handlers in `registry.py`.
 
 import numpy as np
 
-import dualmc.steps.short.numbers  # noqa: F401  (joins lists of numbers)
+import dualmc.steps.lists  # noqa: F401  (joins lists of numbers)
 from dualmc.duals import beside, ended, writing
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import OPERANDS, from_objects, from_sequence, has_dual, has_tangent
@@ -17,7 +17,6 @@ from dualmc.rules.table import RULES
 from dualmc.steps import flat
 from dualmc.steps.elementwise import apply, push
 from dualmc.steps.operators import SCALAR_OPERATORS, planned, rounded
-from dualmc.steps.recording import record_binary, record_unary
 
 
 def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
@@ -31,13 +30,19 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                         y = plan(self)
                         if y is not None:
                             return y
-                y = record_unary(ufunc, self) if self.level.records else planned(ufunc, self)
-            elif len(inputs) == 2 and self.level.records:
-                y = record_binary(ufunc, *inputs)
-            elif len(inputs) == 2 and ufunc is not np.matmul:
+                y = planned(ufunc, self)
+            elif len(inputs) == 2 and (self.level.records or ufunc is not np.matmul):
+                c, signature = inputs[0], self._signature
+                if type(c) is np.ndarray and signature is not None:
+                    plan = signature.plans.get((c.shape, ufunc))
+                    if plan is not None:
+                        y = plan(c, self)
+                        if y is not None:
+                            return y
                 y = planned(ufunc, *inputs)
             else:
-                y = None
+                planner = registry.PLANNERS.get(ufunc)
+                y = None if planner is None else planner(inputs, kwargs)
             if y is None:
                 for a in inputs:
                     if type(a) not in OPERANDS:

@@ -4,6 +4,9 @@ import contextlib
 import gc
 import itertools
 import math
+import os
+import subprocess
+import sys
 import threading
 import warnings
 import weakref
@@ -329,6 +332,51 @@ def test_functions_beyond_the_limit_are_forgotten(monkeypatch):
             dm.jacobian_fwd(scope["f"], np.ones(2))
     assert len(repeated._known) <= 60
     assert sum(type(v) is repeated.Timed for v in repeated._known.values()) <= 3
+
+
+def test_many_functions_in_many_threads(monkeypatch):
+    monkeypatch.setattr(repeated, "MOST_FUNCTIONS", 2)
+    monkeypatch.setattr(repeated, "MOST_COUNTED", 8)
+    monkeypatch.setattr(repeated, "ASKED_AFTER", 1e9)
+    wrong = []
+
+    def work(number):
+        for k in range(150):
+            scope = {}
+            exec(f"def f(x): return x * {k}.0", scope)
+            for _ in range(4):
+                try:
+                    J = dm.jacobian_fwd(scope["f"], np.ones(1))
+                except Exception as error:
+                    wrong.append(error)
+                else:
+                    wrong.extend([] if J[0, 0] == k else [k])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_an_argument_that_f_reads_elsewhere_too():
+    w = np.array([1.0, 2.0, 0.5])
+    f = lambda x: x * w  # noqa: E731
+    for _ in range(CALLS):
+        is_replay = same(dm.value_and_jacobian_fwd, f, w)
+    assert is_replay
+    w[0] = 3.0
+    assert not same(dm.value_and_jacobian_fwd, f, w)
+
+
+@pytest.mark.parametrize(("value", "is_on"), [("1", True), ("0", False), ("", False)])
+def test_the_environment_switches_it_on(value, is_on):
+    code = "import dualmc, dualmc.calls.repeats as r; print(r.answer is not None)"
+    environment = {**os.environ, "DUALMC_AUTO_PREPARE": value}
+    run = [sys.executable, "-c", code]
+    out = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    assert out.stdout == f"{is_on}\n"
 
 
 def test_ways_that_no_call_takes_are_given_up(monkeypatch):

@@ -311,3 +311,85 @@ def test_the_second_call_runs_plans_and_no_handlers(n, monkeypatch):
     monkeypatch.setattr(signatures.State, "enabled", False)
     dm.jacobian_fwd(f, x)
     assert len(calls) == 4
+
+
+# --- Sums and products ---------------------------------------------------------------------------
+
+A = np.cos(np.arange(400.0)).reshape(20, 20)
+
+
+def matrix(x):
+    side = int(x.size**0.5)
+    return np.reshape(x[: side * side], (side, side))
+
+
+REDUCTIONS = {
+    "sum": lambda x, X: np.sum(X, axis=0),
+    "sum-all": lambda x, X: np.sum(np.exp(X)),
+    "sum-keepdims": lambda x, X: X * X.sum(axis=-1, keepdims=True),
+    "sum-transposed": lambda x, X: np.sum(X.T, axis=0) * np.sin(X.T).sum(1),
+    "mean": lambda x, X: np.exp(X).mean(axis=1) * np.mean(x),
+    "mean-of-products": lambda x, X: np.sin(np.mean(X * X, axis=0)),
+    "prod": lambda x, X: np.prod(1.0 + 0.1 * X, axis=1),
+    "var": lambda x, X: np.var(X, axis=0) + X.var(ddof=1) + np.std(np.sin(x)),
+    "norm": lambda x, X: np.linalg.norm(X, axis=1) * np.linalg.norm(np.exp(x)),
+    "max": lambda x, X: np.max(np.sin(7.0 * X), axis=1) * np.min(np.cos(5.0 * x)),
+    "cumsum": lambda x, X: np.cumsum(np.exp(x))[::2] * np.cumsum(x)[::2],
+    "cumsum-axis": lambda x, X: np.cumsum(X * X, axis=0),
+    "sum-three-axes": lambda x, X: np.sum(X[:, :, None] * A[:2, 0], axis=1),
+    "sums-of-sums": lambda x, X: np.sum(np.sum(X * x[0], axis=0, keepdims=True), axis=1),
+}
+PRODUCTS = {
+    "image": lambda x, X: A[:5, : x.size] @ np.sin(x) if x.size <= 20 else A @ x[:20],
+    "image-seeds": lambda x, X: A[: len(X), : len(X)] @ X[0],
+    "dot": lambda x, X: x @ x + x[::2] @ np.exp(x[::2]) * np.dot(C[: x.size], x),
+    "rows": lambda x, X: np.concatenate([X[0] @ X, X @ X[1], np.dot(np.sin(X), X[1])]),
+    "matrices": lambda x, X: X @ X.T @ A[: len(X), : len(X)],
+    "constants": lambda x, X: A[: len(X), : len(X)] @ np.exp(X) @ A[: len(X), : len(X)],
+    "einsum": lambda x, X: np.einsum("ij,jk->ik", X, np.exp(X)) + np.einsum("i,i->", x, x),
+    "einsum-constant": lambda x, X: np.einsum("ij,j->i", A[: len(X), : len(X)], np.exp(X[0])),
+    "few-slots": lambda x, X: (X[:, :2] @ A[:2, :3]) @ A[:3, :4],
+    "fortran": lambda x, X: np.asfortranarray(A)[: len(X), : len(X)] @ X @ X.T,
+}
+
+
+@pytest.mark.parametrize("name", [*REDUCTIONS, *PRODUCTS])
+@pytest.mark.parametrize(
+    "n, options",
+    [(9, {}), (16, {}), (25, {}), (64, {}), (25, {"chunk_size": 7}), (36, {"sparse": False})],
+)
+def test_reductions_and_products_have_the_same_bits_without_plans(name, n, options):
+    f = {**REDUCTIONS, **PRODUCTS}[name]
+    J = compared(lambda x: f(x, matrix(x)), np.linspace(0.2, 0.9, n), **options)
+    assert np.isfinite(J).all() and J.any()
+
+
+@pytest.mark.parametrize("name", [*REDUCTIONS, *PRODUCTS])
+@pytest.mark.parametrize("n", [9, 64])
+def test_infinite_derivatives_are_those_without_plans(name, n):
+    f = {**REDUCTIONS, **PRODUCTS}[name]
+    x = np.linspace(0.2, 0.9, n)
+    x[[0, 3]] = 0.0  # where the square root has an infinite derivative, and 0 a factor of it
+    with np.errstate(all="ignore"):
+        J = compared(lambda x: f(np.sqrt(x), matrix(np.sqrt(x))), x)
+    assert J.any()
+
+
+@pytest.mark.parametrize("n", [9, 64])
+def test_sums_and_products_run_plans_the_second_time(n, monkeypatch):
+    def f(x):
+        X = matrix(x)
+        return np.sum(X, axis=0) * np.mean(x) + x @ x + np.linalg.norm(x) + np.prod(x)
+
+    x = np.linspace(0.2, 0.9, n)
+    dm.jacobian_fwd(f, x)
+    calls = []
+    for function in (np.sum, np.mean, np.prod, np.linalg.norm):
+        entry = registry.FUNCTIONS[function]
+        handler = lambda *args, function=function, **kwargs: calls.append(function)  # noqa: E731
+        monkeypatch.setitem(registry.FUNCTIONS, function, entry._replace(handler=handler))
+    entry = registry.UFUNCS[np.matmul]
+    handler = lambda *args, **kwargs: calls.append(np.matmul)  # noqa: E731
+    monkeypatch.setitem(registry.UFUNCS, np.matmul, entry._replace(handler=handler))
+    dm.jacobian_fwd(f, x)
+    assert not calls

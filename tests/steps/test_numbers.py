@@ -12,7 +12,7 @@ from oracles import complex_step
 
 import dualmc as dm
 from dualmc.kernels import compiling
-from dualmc.steps.short import numbers
+from dualmc.steps import lists
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
 
@@ -243,9 +243,9 @@ def test_lists_that_are_not_joined_the_short_way():
 
     def f(x):
         plain = [1.0, 2.0]
-        seen.append(numbers.joined(plain))
-        seen.append(numbers.joined([x, x[0]]))
-        seen.append(numbers.joined([x[0], "text"]))
+        seen.append(lists.joined(plain))
+        seen.append(lists.joined([x, x[0]]))
+        seen.append(lists.joined([x[0], "text"]))
         return np.array([x[0], 1, x[1]])
 
     close(np.array([[1.0, 0], [0, 0], [0, 1]]), dm.jacobian_fwd(f, [1.0, 2.0]))

@@ -500,7 +500,7 @@ def test_images_of_slots(order):
 @pytest.mark.parametrize("f, launches", [
     (lambda X: np.sum(X, axis=1), {"sum_middle": 1}),
     (lambda X: np.mean(X), {"sum_middle": 1}),
-    (lambda X: np.max(X, axis=0), {"chosen_mean": 1}),
+    (lambda X: np.max(X, axis=0), {"chosen_index": 1}),
     (lambda X: X @ X, {"product": 1}),
     (lambda X: A[:4, :4] @ X, {"product": 1}),
     (lambda X: X * X[:1], {"pair": 1}),

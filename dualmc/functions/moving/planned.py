@@ -24,7 +24,7 @@ _NUMBERS = frozenset({float, int, np.float64})
 CONDITION = 2**11
 CONDITIONS = 64
 # Elements up to which a function is run on their positions for a plan.
-PLACED = 2**14
+PLACED = 2**12
 
 
 def _numbers_of(a):
@@ -76,7 +76,7 @@ def join(function, args, kwargs):
     for a in arrays:
         if type(a) is Dual:
             s = a._signature
-            if s is None or s.is_view or not s.is_c:
+            if s is None or s.own is not s or s.kind is not SLOTS and s.kind is not DENSE:
                 s = _signed(a)
             if s is None:
                 return None

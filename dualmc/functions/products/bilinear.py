@@ -7,11 +7,18 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.operands import as_operand, level_of, primal_at, tangent_at
-from dualmc.functions.products.contraction import added_by_rows, contracted, image, swapped
+from dualmc.functions.products.contraction import (
+    PRODUCTS,
+    added_by_rows,
+    contracted,
+    dot_of_slots,
+    image,
+    is_dot_of_slots,
+    swapped,
+)
 from dualmc.functions.results import exact, with_primal, written
 from dualmc.rules.registry import handles
 from dualmc.steps.recording import record_dot
-from dualmc.steps.short.products import product
 from dualmc.tangents import dense, tape
 from dualmc.tangents.combining import add
 from dualmc.tangents.packed import packed
@@ -20,11 +27,9 @@ from dualmc.tangents.packed import packed
 @handles("bilinear", np.matmul)
 def matmul(a, b, /):
     """``a @ b`` with NumPy's rules: 1-D operands are rows or columns, leading axes broadcast."""
-    short = (product,)
     if type(a) is np.ndarray and type(b) is Dual and b.ndim == 1:
-        short = (image, product) if b.level.n > dense.FEW else (product, image)
-    for way in short:
-        y = way(a, b)
+        n = b.level.n
+        y = image(a, b) if n > dense.FEW or n * a.size > PRODUCTS else None
         if y is not None:
             return y
     a, b = as_operand(a), as_operand(b)
@@ -37,6 +42,8 @@ def matmul(a, b, /):
         if t is not None or u is not None:
             t = tape.matmul(t, u, tape.keep(a, level), tape.keep(b, level), y)
         return make(y, t, level)
+    if (t is not None or u is not None) and is_dot_of_slots(p, t, q, u):
+        return make(y, dot_of_slots(p, t, q, u), level)
     p, q = _as_row(p), _as_column(q)
     total = None
     if t is not None:
@@ -91,8 +98,6 @@ def _as_array(a):
 def dot(a, b, out=None):
     a, b = _as_array(a), _as_array(b)
     if out is None and (y := record_dot(a, b)) is not None:
-        return y
-    if out is None and (y := product(a, b, np.dot)) is not None:
         return y
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return written(out, np.multiply(a, b))

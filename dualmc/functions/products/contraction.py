@@ -10,12 +10,17 @@ import math
 import numpy as np
 
 from dualmc.duals.dual import make
-from dualmc.kernels import block_kernels, buffers, slot_kernels
-from dualmc.kernels.payload import FLOATS, is_plain, is_zero, values
-from dualmc.steps.short import blocks as short_blocks
+from dualmc.kernels import block_kernels, buffers, short_kernels, slot_kernels
+from dualmc.kernels.payload import FLOATS, align, flat, is_plain, is_zero, values
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
 from dualmc.tangents.packed import PackedTangent
+from dualmc.tangents.slots import SparseTangent, summed_slots
+
+FLOAT64 = np.dtype(np.float64)
+# Multiplications beyond which BLAS is faster.
+PRODUCTS = 2**13
+_NO_BLOCK, _NO_SCALE = np.empty((0, 0, 0)), np.empty((0, 0))
 
 
 def contracted(t, other, is_constant):
@@ -24,6 +29,9 @@ def contracted(t, other, is_constant):
         if 0 in t.shape or 0 in other.shape:
             pass
         elif _is_narrow(t, other):
+            if _is_matrix(t, other) and math.prod(t.shape) * other.shape[1] <= PRODUCTS:
+                parts = *t.shape, other.shape[1]
+                return half_of_slots(t, other, parts, True, is_constant, parts[::2])
             return _contracted_slots(t, other, is_constant)
         elif (
             len(t.shape) == 2 and type(other) is np.ndarray and other.ndim == 2 and is_plain(t.coef)
@@ -32,6 +40,8 @@ def contracted(t, other, is_constant):
     if type(t) is PackedTangent:
         t, other = t.contracted(other)
     t = t.to_dense()
+    if _is_small(t, other):
+        return _contracted_few(t, other, is_constant)
     if dense.fits(t.block, t.scale):
         factor = _alike(other, t.dtype)
         if factor is not None:
@@ -56,6 +66,36 @@ def contracted(t, other, is_constant):
     return DenseTangent(t.level, out)
 
 
+def _is_matrix(t, other):
+    """Whether both are those of matrices of plain float64 numbers."""
+    if type(other) is not np.ndarray or other.dtype is not FLOAT64:
+        return False
+    rows = t.coef if t.is_sparse else t.block
+    is_plain = type(rows) is np.ndarray and rows.dtype is FLOAT64
+    return is_plain and len(t.shape) == other.ndim == 2
+
+
+def _is_small(t, other):
+    """Whether a loop serves a block of few directions better than BLAS."""
+    k, scale = t.block.shape[0], t.scale
+    return (
+        0 < k <= dense.FEW
+        and _is_matrix(t, other)
+        and 0 < k * math.prod(t.shape) * other.shape[1] <= PRODUCTS
+        and (scale is None or type(scale) is np.ndarray and scale.dtype is FLOAT64)
+    )
+
+
+def _contracted_few(t, other, is_constant):
+    (m, p), q, k = t.shape, other.shape[1], t.block.shape[0]
+    need_block(t.level, (k, m, q), FLOAT64)
+    scale = dense.unit((m, p), FLOAT64) if t.scale is None else t.scale
+    out = np.empty((k, m, q))
+    block, scale, other = (np.array(a, order="C") for a in (t.block, scale[0], other))
+    short_kernels.product(_NO_SCALE, block, scale, other, _NO_BLOCK, _NO_SCALE, is_constant, out)
+    return rows_tangent(t.level, out)
+
+
 def _is_narrow(t, other):
     """Whether the elements of ``x @ other`` depend on so few inputs that they stay sparse."""
     if not t.is_sparse or 0 in t.shape or 0 in other.shape:
@@ -70,6 +110,65 @@ def _contracted_slots(t, other, is_constant):
     t = t.reshaped((*t.shape, 1)).broadcast((*batch, m, p, q))
     factor = np.broadcast_to(other.reshape((*other.shape[:-2], 1, p, q)), t.shape)
     return t.times(factor, is_constant).sum((-2,))
+
+
+def halves_of_slots(p, t, q, u, parts, shape):
+    """What the tangents of both factors of ``p @ q`` contribute (None: nothing), in `shape`."""
+    rows, length, columns = parts
+    half = other = None
+    if t is not None:
+        half = half_of_slots(t, q.reshape(length, columns), parts, True, u is None, shape)
+    if u is not None:
+        other = half_of_slots(u, p.reshape(rows, length), parts, False, t is None, shape)
+    return half, other
+
+
+def half_of_slots(t, other, parts, is_left, is_constant, shape):
+    """What the slots `t` of the left or the right factor contribute, where they stay few."""
+    level, coef = t.level, t.coef
+    moved = level.structures.moved
+    rows, length, columns = parts
+    # The columns of the terms of every sum, found by the same steps as those of the general way.
+    own = (rows, length, 1) if is_left else (1, length, columns)
+    col = moved(t.col, lambda a: a.reshape((a.shape[0], *own)), ("reshape", own))
+    col = moved(col, lambda a: align(a, parts), ("broadcast", parts))
+    compacted = summed_slots(level, col, (-2,))
+    out = np.empty((compacted.col.shape[0], rows, columns))
+    if not other.flags.carray:
+        other = other.copy()
+    short_kernels.compact_product(
+        flat(coef).reshape((coef.shape[0], *own)), other, compacted.order, compacted.target,
+        is_left, is_constant, out,
+    )  # fmt: skip
+    t = SparseTangent(level, out, compacted.col)
+    if t.shape != shape:
+        t = t.reshaped(shape)
+    return t.to_dense() if dense_tangent.is_wide(out.shape[0], level.n) else t
+
+
+def dot_of_slots(p, t, q, u):
+    """The tangent of the product of two vectors, one or both with slots that become many."""
+    level = (u if t is None else t).level
+    block = np.zeros(level.n)
+    for x, other in ((t, q), (u, p)):
+        if x is not None:
+            other = other if other.flags.carray else other.copy()
+            is_constant = t is None or u is None
+            short_kernels.scatter_dot(flat(x.col), flat(x.coef), other, is_constant, block)
+    return DenseTangent(level, block, dense.unit((), FLOAT64))
+
+
+def is_dot_of_slots(p, t, q, u):
+    """Whether `dot_of_slots` serves."""
+    tangents = [x for x in (t, u) if x is not None]
+    return (
+        is_plain(p, q)
+        and p.ndim == q.ndim == 1
+        and p.dtype is q.dtype is FLOAT64
+        and p.shape == q.shape
+        and all(x.is_sparse and is_plain(x.coef) and x.dtype is FLOAT64 for x in tangents)
+        and any(dense_tangent.is_wide(x.coef.shape[0] * p.size, x.level.n) for x in tangents)
+    )
 
 
 def _contracted_columns(t, other, is_constant):
@@ -133,7 +232,7 @@ def image(matrix, x):
         is_few = t.level.n <= dense.FEW or not dense_tangent.is_wide(
             t.coef.shape[0] * x.size, t.level.n
         )
-        return None if is_few else short_blocks.image_of_slots(matrix, x, t)
+        return None if is_few else image_of_slots(matrix, x, t)
     if type(t.block) is not np.ndarray or t.dtype not in FLOATS:
         return None
     factor = _alike(matrix, t.dtype)
@@ -155,6 +254,25 @@ def image(matrix, x):
         return make(y, rows_tangent(t.level, block, True), x.level)
     block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
     return make(y, DenseTangent(t.level, block), x.level)
+
+
+def image_of_slots(matrix, x, t):
+    """The same of a vector whose tangent `t` has slots; None: not here."""
+    coef = t.coef
+    if type(coef) is not np.ndarray or coef.dtype is not FLOAT64 or matrix.dtype is not FLOAT64:
+        return None
+    flags = matrix.flags
+    m, p = matrix.shape
+    k = t.level.n
+    if not (flags.c_contiguous or flags.f_contiguous) or not m * p or coef.shape[1] != p:
+        return None
+    need_block(t.level, (k, m), FLOAT64)
+    y = np.matmul(matrix, x._primal)
+    out = buffers.empty((1, m, k), FLOAT64)
+    wide = (coef.shape[0], 1, p)
+    col, coef = flat(t.col).reshape(wide), flat(coef).reshape(wide)
+    block_kernels.scatter_product(col, coef, matrix, out, True)
+    return make(y, rows_tangent(t.level, out[0].T), x.level)
 
 
 def _alike(a, dtype):

@@ -7,20 +7,23 @@ import numpy as np
 
 from dualmc.duals.operands import as_operand, level_of, primal_at
 from dualmc.functions.moving.by_position import result
+from dualmc.functions.products.planned import product
 from dualmc.functions.products.recorded_einsum import record_einsum
-from dualmc.functions.results import with_primal, written
+from dualmc.functions.results import exact, with_primal, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
-from dualmc.steps.short.products import product
 
 
 @handles("bilinear", np.einsum)
 def einsum(*operands, out=None, optimize=False, **kwargs):
     """Any subscripts NumPy takes, operand by operand, each pair as one matrix product."""
     if out is None and optimize is False and not kwargs and _is_product(operands):
-        y = product(*operands[1:], functools.partial(np.einsum, operands[0]))
+        call = functools.partial(np.einsum, operands[0])
+        y = product(operands[0], call, *operands[1:])
         if y is not None:
             return y
+        if not level_of(list(operands[1:])).records:
+            return exact(call, np.matmul, *operands[1:])
     subscripts, arrays = _einsum_arguments(operands)
     arrays = [as_operand(a) for a in arrays]
     level = level_of(arrays)

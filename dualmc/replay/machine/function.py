@@ -13,13 +13,17 @@ from dualmc.replay.machine.operations import DOUBLE
 INT32 = ir.IntType(32)
 
 
-def declared(module, name, count):
-    """A function of the pointers to `count` inputs, to working memory, result and tables."""
+def declared(module, name, count, is_shared=False):
+    """A function of the pointers to `count` inputs, to working memory, result and tables.
+
+    One that is shared is told too where in the table of positions its offsets begin.
+    """
     kinds = [DOUBLE.as_pointer()] * (count + 3) + [INT32.as_pointer()]
+    kinds += [INT64] * is_shared
     function = ir.Function(module, ir.FunctionType(INT64, kinds), name)
     function.linkage = "internal"
     function.attributes.add("noinline")  # so that its pointers stay apart
-    for argument in function.args:
+    for argument in function.args[: count + 4]:
         argument.add_attribute("noalias")
     return function
 
@@ -60,14 +64,24 @@ class Function:
 
     What is noted in `failed` and `strange`, bits that are 0 where all is well, is what it returns:
     the sum of 1 and 2.
+
+    Attributes
+    ----------
+    offsets : list of int or None
+        Of a function that is shared: where the memories and tables begin that it uses, which are no
+        part of its code.
+    scopes : Scopes or None
+        Of one whose reads of the working memory are apart from its writes.
     """
 
-    def __init__(self, module, name, count, numbers, positions):
-        self.function = declared(module, name, count)
+    def __init__(self, module, name, count, numbers, positions, is_shared=False):
+        self.function = declared(module, name, count, is_shared)
         self.numbers, self.positions = numbers, positions
         self.inputs = self.function.args[:count]
-        work, out, self._number_table, self._position_table = self.function.args[count:]
+        work, out, self._number_table, self._position_table = self.function.args[count : count + 4]
         self._memories = {"work": work, "out": out}
+        self.offsets = [] if is_shared else None
+        self.scopes = None
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.failed = self.builder.alloca(INT64)
         self.strange = self.builder.alloca(INT64)
@@ -95,6 +109,17 @@ class Function:
     def plus(self, i, number):
         return i if number == 0 else self.builder.add(i, integer(number))
 
+    def begun(self, i, offset):
+        """Position `i` of what begins at `offset`."""
+        if self.offsets is None:
+            return self.plus(i, offset)
+        builder = self.builder
+        with builder.goto_entry_block():
+            at = self.plus(self.function.args[-1], len(self.offsets))
+            first = builder.sext(self._load(self._position_table, at), INT64)
+        self.offsets.append(offset)
+        return builder.add(i, first)
+
     def position(self, index, i):
         """``index[i]`` (None: i), computed where it advances in equal steps."""
         if index is None:
@@ -106,7 +131,7 @@ class Function:
                 return integer(first)
             scaled = i if step == 1 else self.builder.mul(i, integer(step))
             return self.plus(scaled, first)
-        found = self._load(self._position_table, self.plus(i, self.positions.add(index)))
+        found = self._load(self._position_table, self.begun(i, self.positions.add(index)))
         return self.builder.sext(found, INT64)
 
     # --- Memory ----------------------------------------------------------------------------------
@@ -116,7 +141,7 @@ class Function:
 
     def constant(self, values, i):
         """``values[i]``."""
-        return self._load(self._number_table, self.plus(i, self.numbers.add(values)))
+        return self._load(self._number_table, self.begun(i, self.numbers.add(values)))
 
     def element(self, read, at):
         """What a `Read` finds at the position `at` of its source."""
@@ -124,7 +149,7 @@ class Function:
             return self.constant(read.source, at)
         if read.kind == "input":
             return self._load(self.inputs[read.source], at)
-        return self.builder.load(self.place(read.source, at))
+        return self.scoped(self.builder.load(self.place(read.source, at)))
 
     def address(self, read):
         """Where the first number of a `Read` without index is; the others follow."""
@@ -137,5 +162,37 @@ class Function:
 
     def place(self, memory, at):
         """The address of element `at` of a `Memory`."""
-        at = self.plus(at, memory.offset) if memory.name == "work" else at
+        at = self.begun(at, memory.offset) if memory.name == "work" else at
         return self.builder.gep(self._memories[memory.name], [at])
+
+    def apart(self, count):
+        """From here on reads are apart from writes, which go to `count` stretches of memory."""
+        if self.offsets is not None:
+            self.scopes = Scopes(self.function.module, count)
+
+    def scoped(self, access, written=None):
+        """`access`, known to be apart from others: a read, or one of what is `written`."""
+        if self.scopes is not None:
+            own, others = self.scopes.of(written)
+            access.set_metadata("alias.scope", own)
+            access.set_metadata("noalias", others)
+        return access
+
+
+class Scopes:
+    """What a function reads of the working memory, and each stretch that it writes, apart.
+
+    With offsets that are no part of the code the compiler could not tell.
+    """
+
+    def __init__(self, module, count):
+        """`count` stretches are written."""
+        self._module = module
+        domain = module.add_metadata(["dualmc"])
+        self._scopes = [module.add_metadata([f"dualmc {k}", domain]) for k in range(count + 1)]
+
+    def of(self, written):
+        """Two lists: the scope of reads (None) or of a stretch by its number, and all others."""
+        own = 0 if written is None else written + 1
+        others = [scope for k, scope in enumerate(self._scopes) if k != own]
+        return self._module.add_metadata([self._scopes[own]]), self._module.add_metadata(others)

@@ -12,8 +12,9 @@ from dualmc.replay.machine.function import integer, not_finite
 from dualmc.replay.machine.operations import DOUBLE, operation
 
 BIT = ir.IntType(1)
-# Terms of a matrix product that are added to an entry while it is in a register.
-TOGETHER = 4
+# Terms of a matrix product that are added to an entry while it is in a register: of many, and of
+# so few that their factors stay in registers too.
+TOGETHER, FEW = 4, 12
 
 
 def start_sum(function, memory):
@@ -33,13 +34,14 @@ def product(function, memory, leaf, reads):
     m, p, q = leaf.op
     a, b = reads
     builder = function.builder
+    function.apart(1)
 
     def element(read, row, length, col):
         at = builder.add(builder.mul(row, integer(length)), col)
         return function.element(read, function.position(read.index, at))
 
     def clear(e):
-        builder.store(ir.Constant(DOUBLE, 0.0), function.place(memory, e))
+        function.scoped(builder.store(ir.Constant(DOUBLE, 0.0), function.place(memory, e)), 0)
 
     def terms(i, first, count):
         """Add the terms `first`, ..., in this order, to every entry of row `i`."""
@@ -48,17 +50,18 @@ def product(function, memory, leaf, reads):
 
         def entry(r):
             place = function.place(memory, builder.add(builder.mul(i, integer(q)), r))
-            total = builder.load(place)
+            total = function.scoped(builder.load(place), 0)
             for j, factor in zip(rows, left, strict=True):
                 total = builder.fadd(total, builder.fmul(factor, element(b, j, q, r)))
-            builder.store(total, place)
+            function.scoped(builder.store(total, place), 0)
 
         function.repeat(q, entry)
 
     def row(i):
-        whole = p - p % TOGETHER
+        count = p if p <= FEW else TOGETHER
+        whole = p - p % count if count else 0
         function.repeat(
-            whole // TOGETHER, lambda k: terms(i, builder.mul(k, integer(TOGETHER)), TOGETHER)
+            whole // max(1, count), lambda k: terms(i, builder.mul(k, integer(count)), count)
         )
         function.repeat(p - whole, lambda k: terms(i, builder.add(k, integer(whole)), 1))
 
@@ -124,6 +127,10 @@ def _linked(module, loop, tables):
 
 def loop(function, plan, guards, size, leaves):
     """The leaves of one loop, element by element, and where they go."""
+    sends = [send for leaf in leaves for send in plan.sends.get(leaf.serial, ())]
+    if all(send.op == "set" for send in sends):  # nothing is read that the loop has written
+        function.apart(len(sends))
+    numbers = {id(send): number for number, send in enumerate(sends)}
     uniform = _read_once(function, plan, leaves) if size > 1 else {}
 
     def body(i):
@@ -138,7 +145,7 @@ def loop(function, plan, guards, size, leaves):
             v = values[leaf.serial] = operation(function.builder, leaf.op, operands)
             number = function.builder.uitofp(v, DOUBLE) if leaf.is_bool else v
             for send in plan.sends.get(leaf.serial, ()):
-                _send(function, send, i, number)
+                _send(function, send, numbers[id(send)], i, number)
             for expected in guards.get(leaf.serial, ()):
                 _check(function, expected, i, number)
 
@@ -169,25 +176,30 @@ def _operand(function, read, i, values, is_bool, v):
     return operation(function.builder, "truth", [v]) if is_bool else v
 
 
-def _send(function, send, i, v):
+def _send(function, send, number, i, v):
     memory, target = send.memory, send.target
     if memory.name == "guard":
         return
     at = function.position(target, i)
     if (target >= 0).all():
-        _put(function, memory, send.op, at, v)
+        _put(function, send, number, at, v)
         return
     builder = function.builder
     with builder.if_then(builder.icmp_signed(">=", at, integer(0))):
-        _put(function, memory, send.op, at, v)
+        _put(function, send, number, at, v)
 
 
-def _put(function, memory, op, at, v):
+def _put(function, send, number, at, v):
     builder = function.builder
+    memory, op = send.memory, send.op
     if memory.name != "work":
         function.note(function.strange, not_finite(builder, v))
     place = function.place(memory, at)
-    builder.store(v if op == "set" else operation(builder, op, [builder.load(place), v]), place)
+    if op != "set":
+        v = operation(builder, op, [builder.load(place), v])
+    stored = builder.store(v, place)
+    if memory.name == "work":
+        function.scoped(stored, number)
 
 
 def _check(function, expected, i, v):

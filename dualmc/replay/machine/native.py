@@ -4,6 +4,9 @@ They read and write plain memory: the arguments, a working memory, tables of con
 positions, the result.
 """
 
+import itertools
+import math
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +17,10 @@ from dualmc.replay.machine.engine import INT64
 from dualmc.replay.machine.function import INT32, Function, declared, integer
 from dualmc.replay.machine.operations import DOUBLE
 from dualmc.replay.machine.schedule import LONGEST
+
+# Pieces of one kind from which on they share a function, and the turns of a loop, or terms of a
+# product, beside which it takes no time to look up where it reads and writes.
+ALIKE, TURNS = 4, 32
 
 
 class Tables:
@@ -87,19 +94,31 @@ class Written:
 
     def function(self, module, phases, name="dualmc_replay"):
         """One function, or one that calls several of bounded size in turn."""
-        functions = [
-            self._written(module, f"{name}_{i}", group)
-            for i, group in enumerate(grouped(self.pieces(phases)))
-        ]
-        if len(functions) == 1:
-            return functions[0]
+        calls = [*self._calls(module, name, [*self.pieces(phases)])]
+        if len(calls) == 1 and not calls[0][1]:
+            return calls[0][0]
         function = declared(module, name, self.count)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         state = integer(0)
-        for inner in functions:
-            state = builder.or_(state, builder.call(inner, function.args))
+        for inner, offsets in calls:
+            state = builder.or_(state, builder.call(inner, [*function.args, *offsets]))
         builder.ret(state)
         return function
+
+    def _calls(self, module, name, pieces):
+        """Functions, with the arguments that they take beside the pointers, in turn."""
+        kinds = [_kind(piece) for _, piece in pieces]
+        count = Counter(kind for kind in kinds if kind is not None)
+        shared = Shared(self, module, name)
+        for is_alike, group in itertools.groupby(
+            zip(kinds, pieces, strict=True), lambda found: count[found[0]] >= ALIKE
+        ):
+            group = [piece for _, piece in group]
+            if is_alike:
+                yield from (shared.call(piece) for _, piece in group)
+                continue
+            for inner in grouped(group):
+                yield self._written(module, module.get_unique_name(f"{name}_part"), inner), []
 
     def _written(self, module, name, pieces):
         function = Function(module, name, self.count, self.numbers, self.positions)
@@ -120,6 +139,50 @@ class Written:
                 yield 20, (write, plan.kept[leaf.serial], leaf, reads)
             for size, leaves in plan.loops.get(phase, ()):
                 yield len(leaves), (loops.loop, plan, self.guards, size, leaves)
+
+
+def _kind(piece):
+    """What pieces have in common that may come to the same code; None: too short to be shared."""
+    write, *args = piece
+    if write is loops.product:
+        shape = args[1].op
+        size = math.prod(shape)
+    elif write is loops.start_sum:
+        size = shape = args[0].size
+    else:
+        plan, _, size, leaves = args
+        shape = size, *(
+            (a.op, len(plan.sends.get(a.serial, ())), *(r.kind for r in plan.reads[a.serial]))
+            for a in leaves
+        )  # fmt: skip
+    return (write, shape) if size >= TURNS else None
+
+
+class Shared:
+    """Functions for pieces that are the same but for where in memory they read and write.
+
+    Steps of an integrator, turns of a loop: f repeats itself, so that the compiler need not.
+    """
+
+    def __init__(self, written, module, name):
+        self._written, self._module, self._name = written, module, name
+        self._known = {}  # by their text
+
+    def call(self, piece):
+        """The function for `piece`, and its arguments: where its offsets lie."""
+        written, module = self._written, self._module
+        name = module.get_unique_name(f"{self._name}_shared")
+        function = Function(
+            module, name, written.count, written.numbers, written.positions, is_shared=True
+        )
+        write, *args = piece
+        write(function, *args)
+        made = function.end()
+        text = str(made).replace(made.name, "", 1)
+        known = self._known.setdefault(text, made)
+        if known is not made:
+            del module.globals[made.name]
+        return known, [integer(written.positions.add(function.offsets))]
 
 
 class Called(NamedTuple):

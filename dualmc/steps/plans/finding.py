@@ -1,11 +1,13 @@
 """How the plan of an operation is found where its operands' signatures have not led to it yet."""
 
+import functools
+
 import numpy as np
 from numpy import ndarray
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.signatures import NUMBER, SLOTS, UNSERVED, is_fresh, signature_of
-from dualmc.steps.plans import elementwise, forms, numbers, pairs
+from dualmc.steps.plans import elementwise, forms, numbers, pairs, recorded
 
 _NUMBERS = frozenset({float, int, np.float64})
 
@@ -21,19 +23,30 @@ def looked_at(x):
     return signature_of(x) if found is None or found.is_view and not is_fresh(x) else found
 
 
-def of_one(ufunc, x):
-    """The plan of `ufunc` for a Dual, kept where its signature finds it."""
+def of_one(ufunc, x, exponent=None):
+    """The plan of `ufunc` for a Dual, kept where its signature finds it.
+
+    Given the `exponent` that `ufunc` stands for, a tape raises numbers as NumPy's scalars are.
+    """
     signature = looked_at(x)
     if signature is UNSERVED:
         return unserved
-    plan = signature.plans.get(ufunc)
+    key = ufunc if exponent is None else (ufunc, exponent)
+    plan = signature.plans.get(key)
     if plan is None:
-        if signature.kind is NUMBER:
+        if signature.kind is None:
+            plan = recorded.of_one(ufunc, signature, exponent)
+        elif signature.kind is NUMBER:
             plan = numbers.of_one(ufunc)
         else:
             plan = elementwise.of_one(ufunc, signature)
-        plan = signature.keep(ufunc, _checked(plan, of_one, ufunc, signature.is_view))
+        find = of_one if exponent is None else functools.partial(_of_power, exponent)
+        plan = signature.keep(key, _checked(plan, find, ufunc, signature.is_view))
     return plan
+
+
+def _of_power(exponent, ufunc, x):
+    return of_one(ufunc, x, exponent)
 
 
 def of_two(ufunc, a, b):
@@ -53,6 +66,8 @@ def of_two(ufunc, a, b):
 
 def _of_two(ufunc, first, second, level):
     kinds = first.kind, second.kind
+    if None in kinds:
+        return recorded.of_two(ufunc, first, second) if kinds == (None, None) else None
     if kinds == (NUMBER, NUMBER):
         return numbers.of_two(ufunc)
     if kinds == (NUMBER, SLOTS) or kinds == (SLOTS, NUMBER):
@@ -98,6 +113,8 @@ def _beside_constant(ufunc, a, b):
 
 
 def _of_constant(ufunc, argnum, signature, kind):
+    if signature.kind is None:
+        return recorded.beside_constant(ufunc, argnum, signature, kind, kind in _NUMBERS)
     if kind in _NUMBERS:
         makes = numbers if signature.kind is NUMBER else elementwise
         return makes.beside_constant(ufunc, argnum, signature, kind)

@@ -5,17 +5,23 @@ None: not here, but in the general handler.
 
 import math
 
+import numpy as np
 from numpy import ndarray
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.signatures import FLOAT64, made, slots_signature
-from dualmc.kernels.payload import align
+from dualmc.kernels import slot_kernels
+from dualmc.kernels.payload import align, flat
 from dualmc.steps.plans.results import room_for
-from dualmc.steps.short.plain import SMALL, rows_of
 from dualmc.tangents import dense
-from dualmc.tangents.dense_tangent import DenseTangent
+from dualmc.tangents.dense_tangent import DenseTangent, rows_tangent
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.slots import SparseTangent
+
+# Entries of a block beyond which the general way is as fast or faster.
+SMALL = 2**15
+# Elements of a result up to which it is remembered where they come from.
+KEPT = 2**14
 
 
 def as_number(a):
@@ -90,3 +96,58 @@ def _filled(a, shape):
     out = room_for((a.shape[0], *shape))((a.shape[0], *shape))
     out[...] = align(a, shape)
     return out
+
+
+# --- Tangents ------------------------------------------------------------------------------------
+
+
+def is_plain_tangent(t):
+    """Whether a tangent is of plain float64 numbers."""
+    rows = t.coef if t.is_sparse else t.block
+    return type(rows) is ndarray and rows.dtype is FLOAT64
+
+
+def rows_of(t):
+    """The block of a dense tangent of few directions and its factor, contiguous; or None, None."""
+    if t.level.n > dense.FEW:  # before the block is read, which may have to be unpacked
+        return None, None
+    block, scale = t.block, t.scale
+    if type(block) is not ndarray or block.dtype is not FLOAT64:
+        return None, None
+    if scale is None:
+        scale = dense.unit(block.shape[1:], FLOAT64)
+    elif type(scale) is not ndarray or scale.dtype is not FLOAT64:
+        return None, None
+    if block.size > SMALL:
+        return None, None
+    if not block.flags.carray:  # Numba takes a slower way into a kernel with what is read-only
+        block = block.copy()
+    return block, scale if scale.flags.carray else scale.copy()
+
+
+def rows_of_slots(t):
+    """A sparse tangent of few directions as a dense one."""
+    k, shape = t.level.n, t.coef.shape[1:]
+    coef = flat(t.coef)
+    block = np.zeros((k, coef.shape[1]))
+    slot_kernels.scatter_dense(flat(t.col), coef, block)
+    return rows_tangent(t.level, block.reshape((k, *shape)))
+
+
+_PLACES: dict = {}
+
+
+def places(shape, wide):
+    """Where every element of an array of shape `wide` comes from in one of `shape`, flat.
+
+    None where that is not kept: the elements are too many.
+    """
+    found = _PLACES.get((shape, wide))
+    if found is None:
+        if math.prod(wide) > KEPT:
+            return None
+        if len(_PLACES) > 64:
+            _PLACES.clear()
+        place = np.arange(math.prod(shape)).reshape(shape)
+        found = _PLACES[shape, wide] = np.array(np.broadcast_to(place, wide)).reshape(-1)
+    return found

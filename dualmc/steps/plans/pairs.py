@@ -14,8 +14,8 @@ from dualmc.duals.signatures import FLOAT64, SLOTS, dense_signature, made, slots
 from dualmc.kernels import block_kernels, buffers, short_kernels, slot_kernels, stamped
 from dualmc.kernels.compiling import entry
 from dualmc.kernels.payload import flat, line
+from dualmc.steps.plans.forms import places, rows_of_slots
 from dualmc.steps.plans.results import room_for
-from dualmc.steps.short.plain import places, rows_of_slots
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import is_wide, need_block, rows_tangent
 from dualmc.tangents.slots import SparseTangent

@@ -18,7 +18,6 @@ from dualmc.graph.record import has_traced
 from dualmc.rules import registry
 from dualmc.steps.elementwise import apply
 from dualmc.steps.operators import planned
-from dualmc.steps.recording import record_unary
 
 # What is no list, and defers to no other library.
 _PLAIN = frozenset(
@@ -178,7 +177,7 @@ def _of_ufunc(ufunc):
                         y = plan(x)
                         if y is not None:
                             return y
-                y = record_unary(ufunc, x) if x.level.records else planned(ufunc, x)
+                y = planned(ufunc, x)
                 return apply(ufunc, x) if y is None else y
             if kind is np.ndarray and x.dtype is not _OBJECT:
                 return ufunc(x)
