@@ -33,6 +33,7 @@ KEPT = 20  # keys in the file, the latest ones
 # Of the measurements, beside what the first calls compile; and what they take if that is too short.
 SECONDS = 3.0
 ROUNDS = 3
+BURST = 5
 # How strongly a unit is held to its share of the costs known before, in errors of one time.
 HOLD = 0.3
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -111,7 +112,8 @@ def write(path, known):
 def times(functions, seconds):
     """The units of both modes on each of `functions`, (f, x), and what these took.
 
-    The least of interleaved rounds, so that all meet the same machine.
+    The least of interleaved rounds, so that all meet the same machine; in each, both modes are
+    called some times in turn, since columns and plans are remembered for a few sizes alone.
     """
     units, calls = [], []
     for f, x in functions:
@@ -129,10 +131,11 @@ def times(functions, seconds):
     least = [math.inf] * len(calls)
     end, rounds = time.perf_counter() + seconds, 0
     while rounds < ROUNDS or time.perf_counter() < end:
-        for i, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            least[i] = min(least[i], time.perf_counter() - start)
+        for i in range(0, len(calls), 2):
+            for j in BURST * (i, i + 1):
+                start = time.perf_counter()
+                calls[j]()
+                least[j] = min(least[j], time.perf_counter() - start)
         rounds += 1
     return units, least
 

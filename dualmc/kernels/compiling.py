@@ -4,6 +4,7 @@ Machine code comes from Numba's on-disk cache, checked by `cached_code.py`, or i
 """
 
 import functools
+import os
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 HAS_COMPILER = not numba.config.DISABLE_JIT
 # Kernels made of a rule, by function and argument: see `stamped.py`.
 STAMPED: dict = {}
+# Whether kernels entered by `entry` look at their arguments all the same.
+IS_CHECKED = os.environ.get("DUALMC_DEBUG", "") not in ("", "0")
 # What holds kernels entered by `entry`, to be cleared where launches are counted.
 ENTERED: list = []
 
@@ -140,4 +143,25 @@ def _entry(kernel, types):
         return kernel
     if not hasattr(kernel, "compile"):
         return kernel.entry(types)
-    return unwatched(kernel.compile)(types)
+    launch = unwatched(kernel.compile)(types)
+    return checked(launch, types) if IS_CHECKED else launch
+
+
+def checked(launch, types):
+    """`launch`, which raises for arguments that it would misread."""
+
+    def run(*args):
+        for a, kind in zip(args, types, strict=True):
+            if issubclass(type(kind), numba.types.Array):
+                is_right = (
+                    type(a) is np.ndarray
+                    and a.dtype == numba.np.numpy_support.as_dtype(kind.dtype)
+                    and a.ndim == kind.ndim
+                    and a.flags.c_contiguous
+                    and a.flags.aligned
+                )
+                if not is_right:
+                    raise AssertionError(f"a kernel of {types} met {type(a)}: {a!r}")
+        return launch(*args)
+
+    return run

@@ -165,8 +165,10 @@ def _of_function(function):
 
 
 def _of_ufunc(ufunc):
+    is_unary = ufunc.nin == 1
+
     def standin(*inputs, **kwargs):
-        if len(inputs) == 1 and not kwargs and ufunc.nin == 1:
+        if is_unary and len(inputs) == 1 and not kwargs:
             (x,) = inputs
             kind = type(x)
             if kind is Dual:  # whom NumPy would ask, after a detour
