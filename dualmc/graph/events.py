@@ -210,12 +210,26 @@ def is_certain(function: Any, args: tuple, options: dict, operands: tuple = ()) 
         return _is_certain_ufunc(function.ufunc) and _are_at(places, args, options)
     if function is np.where:
         return len(args) == 3
+    if getattr(function, "is_write", False) and is_by_mask(args, operands):
+        return True
     if function is np.linalg.norm:
         return _is_certain_norm(args, options)
     if function is np.average and "weights" in options:  # which may sum up to 0
         return not has_slot(options["weights"]) and _are_at((0,), args, options)
     positions = CERTAIN.get(function, ()) if _is_hashable(function) else ()
     return _are_at(positions, args, options)
+
+
+def is_by_mask(args: tuple, operands: tuple) -> bool:
+    """Whether ``a[mask] = number`` is written, for truth values in the shape of a, which vary."""
+    a, mask, value = (operands[x].value if isinstance(x, Slot) else x for x in args)
+    return (
+        isinstance(args[1], Slot)
+        and mask.dtype == bool
+        and np.shape(a) == mask.shape
+        and not issubclass(type(value), (list, tuple))
+        and np.shape(value) == ()
+    )
 
 
 def _are_at(positions: tuple | None, args: tuple, options: dict) -> bool:

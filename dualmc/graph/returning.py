@@ -31,6 +31,9 @@ def written(a: Any, key: Any, value: Any) -> Any:
     return out
 
 
+written.is_write = True  # type: ignore[attr-defined]
+
+
 @functools.cache
 def returning(function: Callable) -> Callable:
     """A function that writes into its first argument, as one that returns the result."""

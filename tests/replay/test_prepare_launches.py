@@ -432,3 +432,54 @@ def test_pad_with_what_varies():
 
     prepared = dm.prepare(f, X)
     np.testing.assert_array_equal(prepared(SECOND), dm.jacobian_fwd(f, SECOND))
+
+
+# --- What scipy.special writes in Python ---------------------------------------------------------
+
+
+def masked(x):
+    y = x * 2.0
+    y[x > 0.6] = x[0]
+    y[y < 0.7] = -1.0
+    return y * np.sum(x, dtype=np.float64)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: sc.logsumexp(x),
+        lambda x: sc.logsumexp(np.outer(x, x), axis=1),
+        lambda x: sc.softmax(x),
+        lambda x: sc.log_softmax(x),
+        masked,
+    ],
+)
+def test_sums_of_exponentials_and_masks(f):
+    prepared = dm.prepare(f, X)
+    assert (prepared.reason, parts(prepared)) == (None, 1)
+    for x in (X, SECOND, X[::-1].copy()):
+        value, J = prepared.value_and_jacobian(x)
+        np.testing.assert_allclose(value, f(x), rtol=1e-14)
+        np.testing.assert_allclose(J, dm.jacobian_fwd(f, x), rtol=1e-13, atol=1e-15)
+    assert prepared.fresh_calls == 0
+    for bad in (-np.inf, np.inf, np.nan):
+        x = np.array([0.3, bad, 0.7, 1.2, 0.4])
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(prepared(x), dm.jacobian_fwd(f, x), rtol=1e-13, atol=1e-15)
+
+
+def test_masks_of_another_shape():
+    def f(x):
+        y = np.outer(x, x)
+        y[x > 0.6] = x
+        return y
+
+    def several(x):
+        y = x * 1.0
+        y[x > 0.6] = x[x > 0.6] ** 2
+        return y
+
+    for g in (f, several):
+        prepared = dm.prepare(g, X)
+        for x in (X, SECOND, X[::-1].copy()):
+            np.testing.assert_allclose(prepared(x), dm.jacobian_fwd(g, x), rtol=1e-14)

@@ -7,13 +7,13 @@ functions on a basis, which gives their matrix; what depends on shapes alone is 
 import numpy as np
 
 from dualmc.forward import jacobian_fwd
-from dualmc.graph.events import has_slot, is_certain
+from dualmc.graph.events import has_slot, is_by_mask, is_certain
 from dualmc.graph.nodes import Output, UfuncMethod, name_of_function
 from dualmc.graph.returning import returning, same, stacked, written
 from dualmc.replay.arithmetic import slots
 from dualmc.replay.arithmetic.arrays import constant, each, reduced, routed
 from dualmc.replay.arithmetic.elementwise import elementwise
-from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair
+from dualmc.replay.arithmetic.pairs import LARGEST_STEP, Pair, filled
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.rules import registry
 
@@ -51,6 +51,8 @@ def moved(node, operands):
     Elements numbered from 1 up and from -1 down: what changes with the numbers came from there,
     what does not is a constant of the function's own.
     """
+    if node.function is written and is_by_mask(node.args, node.operands):
+        return _masked(node, operands)
     if not is_certain(node.function, node.args, node.options, node.operands):
         raise NotReplayable("a position depends on the inputs")
     if has_slot(tuple(node.options.values())):
@@ -76,6 +78,15 @@ def moved(node, operands):
     y = routed(arrays, source, shape, np.where(is_moved, 0.0, up))
     sizes = [a.size for a in arrays]
     return Pair(y, slots.moved([operand.tangent for operand in operands], sizes, source))
+
+
+def _masked(node, operands):
+    """``a[mask] = number``: a choice."""
+    a, mask, value = (filled(x, operands) for x in node.args)
+    y = each("select", mask.array, value.array, a.array)
+    if a.tangent is None and value.tangent is None:
+        return Pair(y)
+    return Pair(y, slots.chosen(mask.array, value.spread(y.shape), a.tangent))
 
 
 def _fixed(node, operands):

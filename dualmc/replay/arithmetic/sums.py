@@ -41,7 +41,8 @@ def _options(node, operands, *names, **known):
     given = dict(zip(names, args[1:], strict=False)) | node.options
     for name, value in given.items():
         if name not in known and value is not None and value is not np._NoValue:
-            if not (name == "where" and value is True):
+            is_plain = name == "where" and value is True or name == "dtype" and value == np.float64
+            if not is_plain:
                 raise NotReplayable(f"{name_of_function(node.function)} with {name}")
     out = {name: given.get(name, default) for name, default in known.items()}
     a = args[0]

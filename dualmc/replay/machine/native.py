@@ -144,6 +144,8 @@ class Written:
 def _kind(piece):
     """What pieces have in common that may come to the same code; None: too short to be shared."""
     write, *args = piece
+    if write is loops.launch:  # a call is short
+        return None
     if write is loops.product:
         shape = args[1].op
         size = math.prod(shape)
