@@ -57,6 +57,8 @@ def name_of(key):
             parts.append((k.start, k.stop, k.step))
         elif kind is int or k is None or k is Ellipsis:
             parts.append(k)
+        elif issubclass(kind, np.integer):
+            parts.append(int(k))
         else:
             return None
     return tuple(parts)

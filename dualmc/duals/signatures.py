@@ -119,6 +119,8 @@ def _signature(x, p, t):
     is_c = p.flags.c_contiguous and p.flags.aligned
     if kind is SparseTangent:
         coef, structures = t.coef, t.level.structures
+        if id(t.col) not in structures.held:
+            return UNSERVED  # columns made in passing, whose plans would not be met again
         if type(coef) is not ndarray or coef.dtype is not FLOAT64 or not structures.budget:
             return UNSERVED
         if not coef.flags.carray:

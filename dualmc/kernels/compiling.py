@@ -127,7 +127,14 @@ def entry(kernel, *kinds):
     dtype of a number.  Nothing is checked: an array of other axes, dtype or layout would be read as
     if it were such.
     """
-    return _entry(kernel, tuple(map(_type_of, kinds)))
+    found = _entries.get((kernel, kinds))
+    if found is None:
+        found = _entries[kernel, kinds] = _entry(kernel, tuple(map(_type_of, kinds)))
+    return found
+
+
+_entries: dict = {}
+ENTERED.append(_entries)
 
 
 def _type_of(kind):

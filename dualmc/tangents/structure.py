@@ -199,6 +199,8 @@ def key_of(index):
             parts.append(part)
         elif type(k) is int or k is None or k is Ellipsis:
             parts.append(k)
+        elif issubclass(type(k), np.integer):
+            parts.append(int(k))
         else:
             return None
     return tuple(parts)

@@ -32,7 +32,8 @@ def watched(loader, new):
     note(running.pop())
 
 SourceFileLoader.exec_module = watched
-import dualmc, dualmc.numpy, numpy.ma, scipy.linalg, scipy.optimize, scipy.special
+import dualmc, dualmc.explain, dualmc.numpy, numpy.ma, scipy.linalg, scipy.optimize, scipy.special
+import dualmc.derivation.trace, dualmc.replay.recording
 assert kind is getattr(sys.modules[module], name)
 note("nobody")
 print(json.dumps({{file: sorted(names) for file, names in found.items()}}))

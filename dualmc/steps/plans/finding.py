@@ -72,6 +72,9 @@ def _of_two(ufunc, first, second, level):
         return numbers.of_two(ufunc)
     if kinds == (NUMBER, SLOTS) or kinds == (SLOTS, NUMBER):
         return _anew(ufunc, forms.as_array)
+    if first.shape != second.shape and ufunc in pairs.CODES:
+        if forms.is_line(first) or forms.is_line(second):
+            return _anew(ufunc, forms.in_order)
     if kinds == (SLOTS, SLOTS) and first.shape != second.shape:
         shape = _common(ufunc, first, second.shape) if second.is_c else None
         if shape is None:

@@ -42,6 +42,21 @@ def as_array(x):
     return made(x._primal, SparseTangent(level, t.coef, t.col), level, signature)
 
 
+def is_line(signature):
+    """Whether the elements are those of one axis, and not side by side: a column, say.
+
+    Such an array has no order of axes that NumPy would give the result.
+    """
+    return not signature.is_c and sum(n > 1 for n in signature.shape) < 2
+
+
+def in_order(x):
+    """A Dual whose elements are not side by side as one where they are."""
+    if type(x) is not Dual or x._primal.flags.c_contiguous:
+        return x
+    return make(np.ascontiguousarray(x._primal), x.own_tangent(), x.level)
+
+
 def spread(x, shape):
     """An operand as a contiguous array of `shape`."""
     is_dual = type(x) is Dual
