@@ -127,9 +127,10 @@ def view_plan(x, s, take, key, path, name, view_of=None):
     if copies and rows.nbytes > COPIED:
         return None
     is_c = y.flags.c_contiguous and y.flags.aligned
-    make = _slots_plan if is_sparse else _block_plan
     view_of = view_of or (_inner_view if s.is_view else _key_view)
-    return make(x, s, y.shape, take, path, name, copies, is_c, view_of)
+    if is_sparse:
+        return _slots_plan(x, s, take, path, name, copies, is_c, view_of)
+    return _block_plan(s, y.shape, take, path, is_c, view_of)
 
 
 def _key_view(x, key, y):
@@ -148,7 +149,7 @@ def _inner_view(x, key, y):
     return InnerKeyView(x, key)
 
 
-def _slots_plan(x, s, shape, take, path, name, copies, is_c, view_of):
+def _slots_plan(x, s, take, path, name, copies, is_c, view_of):
     structures, col = x.level.structures, s.column()
     if col is None:
         return None
@@ -183,9 +184,10 @@ def _slots_plan(x, s, shape, take, path, name, copies, is_c, view_of):
     return plan
 
 
-def _block_plan(x, s, shape, take, path, name, copies, is_c, view_of):
+def _block_plan(s, shape, take, path, is_c, view_of):
     k, is_view = s.width, s.is_view
-    signature = dense_signature(shape, k, k <= dense.FEW, is_c, True)
+    is_few = k <= dense.FEW  # then the signature says that the block is contiguous
+    signature = dense_signature(shape, k, is_few, is_c, True)
     one, other_one = dense.unit(s.shape, FLOAT64), dense.unit(shape, FLOAT64)
 
     def plan(x, key):
@@ -201,7 +203,7 @@ def _block_plan(x, s, shape, take, path, name, copies, is_c, view_of):
                 scale = scale.copy()
         t = _new_block(DenseTangent)
         t.level = level
-        t.block = block.copy() if copies else block
+        t.block = block.copy() if is_few and not block.flags.c_contiguous else block
         t.scale = scale
         t.finite = finite
         out = _new_dual(Dual)

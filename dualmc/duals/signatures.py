@@ -203,7 +203,12 @@ _new = Dual.__new__
 
 
 def made(y, tangent, level, signature):
-    """The Dual of the ndarray `y`, which is no view, with its signature."""
+    """The Dual of the ndarray `y`, no view, with its signature where `y` lies as that says.
+
+    NumPy chooses the memory order of a result, of operands in C order too: so of running sums.
+    """
+    if signature is not None and not y.flags.c_contiguous:
+        signature = None
     out = _new(Dual)
     out._primal = y
     out.level = level

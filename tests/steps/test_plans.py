@@ -1,7 +1,7 @@
 """Plans are an optimisation: with them and without, every bit of the results is the same.
 
-A lazy factor may be applied to its block earlier on one way than on the other, which is another
-rounding: about one in a hundred random programs has a last digit that differs.  Those here do not.
+Of random programs beyond those here some, one in a hundred or so, differ by a last digit of the
+derivative, which is not understood yet; the values never do.
 """
 
 import contextlib
