@@ -105,7 +105,8 @@ def test_keys_tell_indices_apart():
     ]
     assert len(set(keys)) == len(keys)
     assert structure.key_of([0]) is None
-    assert structure.key_of(np.int64(0)) is None
+    assert structure.key_of(np.int64(0)) == structure.key_of(0)
+    assert structure.key_of(np.True_) is None
     assert structure.key_of(True) is None
     a, b = np.array([0, 1]), np.array([0, 1], bool)
     assert structure.content_of(a) != structure.content_of(b)
