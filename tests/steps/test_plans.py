@@ -78,6 +78,7 @@ def assert_same(f, x):
                 assert expected == outcome(derive), name
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_idiom(case):
     assert_same(case.f, np.array(case.x))

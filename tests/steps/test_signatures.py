@@ -71,6 +71,7 @@ def differentiate(f, x):
                 pass  # of a program that refuses its arguments
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_of_every_idiom(case, untrue):
     differentiate(case.f, case.x)
