@@ -111,6 +111,7 @@ class Path:
         made = plan([*entries, *asking])
         self.is_mixed = is_large or least.is_near or _is_mixed(made)
         self.code = self._compiled(made)
+        budget.release()
         self._with_value = None  # (code, where it puts the value), once somebody asks
         self._kept_value = None  # a function that gives these, of a path from a file
         self.packed = None  # its arithmetic as a file has it, once it is in one

@@ -311,14 +311,15 @@ ONE = np.ones(1)
 @pytest.mark.parametrize(
     ("verb", "x", "most"),
     [
-        (dm.jacobian_fwd, X, 20),
-        (dm.value_and_jacobian_fwd, X, 20),
-        (dm.derivative, 1.3, 26),
+        (dm.jacobian_fwd, X, 23),
+        (dm.value_and_jacobian_fwd, X, 23),
+        (dm.derivative, 1.3, 29),
         (dm.gradient, ONE, 33),
         (dm.value_and_gradient, ONE, 33),
     ],
 )
 def test_the_python_calls_of_a_call(verb, x, most):
+    """Two more than of a new process are counted in one that has run other tests."""
     assert python_calls(lambda: verb(identity, x)) <= most
 
 

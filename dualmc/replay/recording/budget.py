@@ -21,6 +21,10 @@ class Stopped(BaseException):
     """Ends f in the middle of a recording; not an Exception, so that f does not catch it."""
 
 
+def _no_bound():
+    return math.inf
+
+
 class Budget:
     """What is left for one recording; `seconds` may be None.
 
@@ -29,13 +33,17 @@ class Budget:
 
     pace = PACE
 
-    def __init__(self, seconds, slowest=lambda: math.inf):
+    def __init__(self, seconds, slowest=_no_bound):
         self.seconds = seconds
         self.slowest = functools.cache(slowest)
         self.steps = 0
         self.bytes = 0
         self.reason = None
         self.begin()
+
+    def release(self):
+        """Let go of `slowest`, which holds f and its arguments, once the program is chosen."""
+        self.slowest = _no_bound
 
     def begin(self):
         """The time starts now."""
