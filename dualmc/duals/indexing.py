@@ -45,7 +45,7 @@ def get(dual, key):
             s = signature_of(dual)  # not of what is being written to: that would cost it its array
         if s is not None:
             try:
-                plan = s.plans[key.start, key.stop, key.step]
+                plan = s.plans[((key.start, key.stop, key.step),)]
             except (KeyError, TypeError, AttributeError):
                 y = move_plans.part(dual, s, key)
             else:

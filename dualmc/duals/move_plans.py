@@ -67,7 +67,7 @@ def name_of(key):
 def part(x, s, key):
     """``x[key]``, a slice or a tuple, of a Dual with the signature `s`; None: not served."""
     if type(key) is slice:
-        name, key = (key.start, key.stop, key.step), (key,)
+        name, key = ((key.start, key.stop, key.step),), (key,)
     else:
         name = name_of(key)
         if name is None:
