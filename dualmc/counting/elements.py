@@ -5,11 +5,13 @@ import numpy as np
 from dualmc.cotangents.elementwise import pull_cast, pull_elementwise, pull_part, pull_scaled
 from dualmc.cotangents.moves import (
     pull_broadcast,
+    pull_chosen,
     pull_gather,
     pull_joined,
     pull_parts,
     pull_reshaped,
     pull_slice,
+    pull_transposed,
     pull_written,
 )
 from dualmc.counting.work import Work, nonzeros, size_of, united
@@ -79,17 +81,30 @@ def sources(node):
         from_old[where] = -1
         from_new[where] = np.arange(where.size)
         return [i for p, i in ((old, from_old), (new, from_new)) if p is not None]
+    if node.pull is pull_chosen:
+        condition, found = np.broadcast_to(node.data, node.shape), []
+        for parent, is_first in zip(node.parents, (True, False), strict=True):
+            if parent is not None:
+                index = np.broadcast_to(_positions(parent), node.shape)
+                found.append(np.where(condition == is_first, index, -1).reshape(-1))
+        return found
     (parent,) = node.parents
-    positions = np.arange(size_of(parent)).reshape(parent.shape)
+    positions = _positions(parent)
     if node.pull is pull_gather:
         return [node.data.reshape(-1)]
     if node.pull is pull_reshaped:
         return [positions.reshape(-1)]
+    if node.pull is pull_transposed:
+        return [positions.transpose(np.argsort(node.data)).reshape(-1)]
     if node.pull is pull_slice:
         return [positions[node.data].reshape(-1)]
     if node.pull is pull_broadcast:
         return [np.broadcast_to(positions, node.shape).reshape(-1)]
     return [node.data(positions[None])[0].reshape(-1)]
+
+
+def _positions(parent):
+    return np.arange(size_of(parent)).reshape(parent.shape)
 
 
 def moved(node):

@@ -7,6 +7,7 @@ from dualmc.cotangents import elementwise, moves, sums
 from dualmc.counting import elements, products
 from dualmc.functions.matrices.recorded_matrices import pull_cholesky, pull_solved
 from dualmc.functions.products.recorded_einsum import pull_einsum
+from dualmc.functions.user_rules import pull_user
 
 
 class Kind(NamedTuple):
@@ -44,17 +45,20 @@ KINDS = {
     elementwise.pull_cast: _elementwise("astype"),
     moves.pull_view: _moved("view"),
     moves.pull_reshaped: _moved("view"),
+    moves.pull_transposed: _moved("view"),
     moves.pull_slice: _moved("index"),
     moves.pull_gather: _moved("take"),
     moves.pull_joined: _moved("join"),
     moves.pull_parts: _moved("join"),
     moves.pull_written: _moved("assign"),
+    moves.pull_chosen: _moved("where"),
     moves.pull_broadcast: _moved("broadcast"),
     sums.pull_sum: Kind("sum", products.summed, products.summed_structured),
     sums.pull_running_sum: Kind("cumsum", products.running, products.running_structured),
     sums.pull_linear: Kind("transform", products.whole, products.whole_structured),
     sums.pull_matmul: Kind("matmul", products.product, products.product_structured),
     sums.pull_local: Kind("custom", products.whole, products.whole_structured),
+    pull_user: Kind("custom", products.whole, products.whole_structured),
     pull_einsum: Kind("einsum", products.product, products.product_structured),
     pull_solved: Kind("solve", products.solved, products.matrix_structured),
     pull_cholesky: Kind("cholesky", products.factored, products.matrix_structured),

@@ -11,7 +11,13 @@ import math
 from collections import Counter
 
 from dualmc.cotangents.elementwise import pull_elementwise, pull_unary
-from dualmc.cotangents.moves import pull_broadcast, pull_reshaped, pull_slice, pull_view
+from dualmc.cotangents.moves import (
+    pull_broadcast,
+    pull_reshaped,
+    pull_slice,
+    pull_transposed,
+    pull_view,
+)
 from dualmc.cotangents.sums import pull_matmul
 from dualmc.counting import costs
 from dualmc.counting.kinds import KINDS, is_elementwise
@@ -63,7 +69,7 @@ def cost(units, costs=SECONDS):
 
 # Steps that show the elements of an array elsewhere.
 VIEWS = (
-    pull_view, pull_reshaped, pull_slice, pull_broadcast
+    pull_view, pull_reshaped, pull_transposed, pull_slice, pull_broadcast
 )  # fmt: skip
 
 

@@ -116,7 +116,9 @@ def view_plan(x, s, take, key, path, name, view_of=None):
     index.  A plan gives None where it does not apply.
     """
     p, t = x._primal, x._tangent
-    if not s.is_c or x._signature is not s or s.is_view and not is_fresh(x) or name is None:
+    if s.kind not in (SLOTS, DENSE) or not s.is_c or x._signature is not s or name is None:
+        return None
+    if s.is_view and not is_fresh(x):
         return None
     y = take(p, key)
     if type(y) is not ndarray or not y.ndim or not y.size:
@@ -262,12 +264,12 @@ def gather_plan(x, s, name, place):
     column, is_view = signature.column, s.is_view
     index = np.ascontiguousarray(place.reshape(-1))
     one, other_one = dense.unit(s.shape, FLOAT64), dense.unit(shape, FLOAT64)
-    is_flat = len(s.shape) == len(shape) == 1
+    is_flat, size = len(s.shape) == len(shape) == 1, s.size
 
     def gathered(rows, width):
         if is_flat:
             return rows.take(index, 1)
-        return rows.reshape((width, -1)).take(index, 1).reshape((width, *shape))
+        return rows.reshape((width, size)).take(index, 1).reshape((width, *shape))
 
     def plan(x):
         level, t, p = x.level, x._tangent, x._primal

@@ -12,8 +12,9 @@ import pytest
 
 import dualmc as dm
 from dualmc.calls.request import Request
-from dualmc.counting import costs
+from dualmc.counting import costs, kinds
 from dualmc.counting.chain import cuts_of
+from dualmc.counting.elements import sources
 from dualmc.passes.reverse_pass import Tape
 
 
@@ -236,7 +237,7 @@ def test_compare_writes_the_chain_rule_in_both_orders():
 @pytest.fixture
 def timed(monkeypatch):
     """Give the modes that `compare` measures these seconds: `timed(forward=..., reverse=...)`."""
-    module = sys.modules["dualmc.compare"]
+    module = sys.modules["dualmc.counting.compared"]
     measured_modes = module.measured_modes
 
     def timed(**seconds):
@@ -315,3 +316,54 @@ def test_a_comparison_is_named_in_a_line():
     found = dm.compare(np.sin, np.ones(3), seconds=0.02)
     assert repr(found).startswith("<Comparison of sin: 3 inputs, 3 outputs; predicted ")
     assert "\n" not in repr(found) and "\n" in str(found)
+
+
+def test_every_kind_of_step_is_counted():
+    """A step of the tape that no kind names would stop `compare` at functions that take it."""
+    pullbacks = set()
+    for module in [m for name, m in sys.modules.items() if name.startswith("dualmc.")]:
+        for name, function in vars(module).items():
+            if name.startswith("pull_") and callable(function):
+                pullbacks.add(function)
+    assert len(pullbacks) > 20
+    assert pullbacks <= set(kinds.KINDS)
+
+
+def test_chosen_elements():
+    """Reverse mode adds where an element receives more than one cotangent: 3 of 8 are chosen."""
+    c = np.arange(8) % 3 == 0
+    # Every x receives one of x[::-1], and the 5 that c leaves one more.
+    assert [(0, 0), (0, 5), (0, 0)] == counted(lambda x: np.where(c, x[::-1], x), X)
+    # x[0] receives 5, which takes 4 additions, and is one of x[::-1] too.
+    assert [(0, 0), (0, 5), (0, 0)] == counted(lambda x: np.where(c, x[::-1], x[0]), X)
+    assert [(0, 0), (0, 0), (0, 0)] == counted(lambda x: np.where(c, x[::-1], 3.0), X)
+    found = dm.compare(lambda x: np.where(c, x[::-1], x), X, seconds=0.01)
+    assert "8 of 64 entries not zero" in str(found)
+
+
+def test_a_function_with_a_vjp_of_its_own_is_counted_as_its_matrix():
+    @dm.custom_jvp
+    def f(x):
+        return np.asarray(x)[:2] * np.asarray(x)[2:4]
+
+    @f.def_vjp
+    def f_vjp(primals, bar):
+        (x,) = primals
+        return (np.concatenate([bar * x[2:4], bar * x[:2], np.zeros(4)]),)
+
+    # All 2 x 8 partials times x_dot; times the two cotangents; times the 8 entries of dx/dx.
+    assert [(16, 14), (16, 8), (16, 0)] == counted(f, X)
+
+
+def test_transposed_elements_are_where_they_came_from():
+    """The structured pass of ``x.reshape(2, 3, 4).transpose(2, 0, 1)`` finds J, a permutation."""
+    x = np.arange(1.0, 25.0)
+    f = lambda x: x.reshape(2, 3, 4).transpose(2, 0, 1).reshape(-1)  # noqa: E731
+    request = Request("compare", f, (x,), 0, None, False, "numerator", False)
+    tape = Tape(request)
+    order = np.arange(24)
+    for node in tape.order:
+        if node.pull:
+            (places,) = sources(node)
+            order = order[places]
+    assert np.array_equal(f(x) - 1, order)

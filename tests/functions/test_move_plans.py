@@ -393,3 +393,60 @@ def test_sums_and_products_run_plans_the_second_time(n, monkeypatch):
     monkeypatch.setitem(registry.UFUNCS, np.matmul, entry._replace(handler=handler))
     dm.jacobian_fwd(f, x)
     assert not calls
+
+
+# --- Names of plans ------------------------------------------------------------------------------
+
+ALIKE = [  # keys of which one could be taken for the other
+    ((12, 3, 4), np.s_[0::2], np.s_[0, None, 2]),
+    ((12, 3, 4), np.s_[1:2:3], np.s_[1, 2, 3]),
+    ((4, 3, 4, 5), np.s_[1:2:3], np.s_[1, 2, 3]),
+    ((4, 3, 4, 5), np.s_[1:3:1], np.s_[1, 2, 1]),
+    ((5, 4), np.s_[:], np.s_[None, None, None]),
+    ((5, 4), np.s_[0:2:1], np.s_[[0, 2, 1]]),
+    ((5, 4), np.s_[1:2], np.s_[1, 2, None]),
+    ((3, 4), np.s_[1, :2], np.s_[1, None, 2]),
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"sparse": True}, {"chunk_size": 3}], ids=str)
+@pytest.mark.parametrize(("shape", "one", "other"), ALIKE, ids=str)
+def test_keys_that_look_alike(shape, one, other, options):
+    """The parts of x * x by both keys, in both orders: their derivative is 2 x where x is read."""
+    x = np.linspace(0.5, 1.5, np.prod(shape))
+    places = np.arange(x.size).reshape(shape)
+    for keys in ((one, other), (other, one)):
+
+        def f(x, keys=keys):
+            y = (x * x).reshape(shape)
+            return np.concatenate([np.ravel(y[key]) for key in keys])
+
+        read = np.concatenate([np.ravel(places[key]) for key in keys])
+        J = np.zeros((read.size, x.size))
+        J[np.arange(read.size), read] = 2 * x[read]
+        found = dm.jacobian_fwd(f, x, **options)
+        assert np.array_equal(J, found.toarray() if options.get("sparse") else found)
+
+
+@pytest.mark.parametrize("call", ["jacobian_fwd", "gradient", "hessian"])
+def test_views_of_a_number(call):
+    """A number that was computed as one, seen as arrays."""
+
+    def f(x):
+        number = np.float64(x[0] * 1.0) * x[1]
+        parts = number[..., None], number[None], number[()], np.reshape(number, (1, 1))
+        return sum(np.sum(part) * (i + 1.0) for i, part in enumerate(parts))
+
+    x = np.array([2.0, 3.0, 5.0])
+    expected = {
+        "jacobian_fwd": [30.0, 20.0, 0.0],
+        "gradient": [30.0, 20.0, 0.0],
+        "hessian": [[0.0, 10.0, 0.0], [10.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+    }
+    assert np.array_equal(getattr(dm, call)(f, x), expected[call])
+
+
+def test_gathers_of_an_array_without_tangents():
+    """No column is there at all."""
+    f = lambda x: np.sum((0.0 * np.ones((3, 3)) + np.zeros(9).reshape(3, 3) * 1.0)[[0, 1]]) + x[0]  # noqa: E731
+    assert np.array_equal([1.0, 0.0], dm.jacobian_fwd(f, np.array([1.0, 2.0])))

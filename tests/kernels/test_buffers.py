@@ -57,7 +57,7 @@ def test_the_next_call_finds_the_buffers_of_the_last(pool, call, monkeypatch):
     allocated = []
     make_room = buffers._make_room
     monkeypatch.setattr(
-        buffers, "_make_room", lambda *args: allocated.append(args) or make_room(*args)
+        buffers, "_make_room", lambda *args: allocated.append(args[1]) or make_room(*args)
     )
     for _ in range(3):
         result = call(f, x)
