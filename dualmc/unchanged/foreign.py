@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import threading
 import types
+import warnings
 
 from dualmc.duals import beside
 from dualmc.rules import registry
@@ -78,8 +79,17 @@ def register():
 def _register(module, source):
     if importlib.util.find_spec(source) is None:
         return
-    found = importlib.import_module(source)
-    handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+    before = dict(STANDINS)
+    try:
+        found = importlib.import_module(source)
+        handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+    except (ImportError, AttributeError, LookupError, TypeError) as problem:
+        # Another SciPy than those it was written for.  No part of it stays: what has no stand-in
+        # refuses Duals by itself.
+        STANDINS.clear()
+        STANDINS.update(before)
+        _warn(module, problem)
+        return
     for name, handler in handlers.items():
         owner, _, function = name.rpartition(".")
         original = getattr(sys.modules.get(owner), function, None)
@@ -92,6 +102,16 @@ def _register(module, source):
     PATCHED.update({"scipy", module, module.rpartition(".")[0]})
     _rows.update(getattr(found, "ROWS", {}))
     table.changed()
+
+
+def _warn(module, problem):
+    package = module.partition(".")[0]
+    version = getattr(sys.modules.get(package), "__version__", "")
+    text = (
+        f"dualmc cannot take derivatives by {module} of {package} {version}, which differs from the "
+        f"versions that it knows ({type(problem).__name__}: {problem}); its functions refuse them."
+    )
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def learn(ufunc):
