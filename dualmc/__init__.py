@@ -47,6 +47,10 @@ try:
     # isort: on
 finally:
     if _was_collecting:
+        if not gc.get_freeze_count():
+            # To the oldest generation, unseen: the next collection need not look through it.
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
 
 if TYPE_CHECKING:

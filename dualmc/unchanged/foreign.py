@@ -19,6 +19,7 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
+    "decimal": "dualmc.unchanged.standins.decimal_module",
     "cmath": "dualmc.unchanged.standins.cmath_module",
     "statistics": "dualmc.unchanged.standins.statistics_module",
     "numpy.ma": "dualmc.unchanged.masked.functions",
@@ -108,8 +109,9 @@ def _warn(module, problem):
     package = module.partition(".")[0]
     version = getattr(sys.modules.get(package), "__version__", "")
     text = (
-        f"dualmc cannot take derivatives by {module} of {package} {version}, which differs from the "
-        f"versions that it knows ({type(problem).__name__}: {problem}); its functions refuse them."
+        f"dualmc takes no derivatives by {module} of {package} {version}, which differs from the "
+        f"versions that it knows ({type(problem).__name__}: {problem}): its functions refuse them. "
+        f"pip install dualmc[sparse] brings a SciPy that it knows."
     )
     warnings.warn(text, RuntimeWarning, stacklevel=2)
 
