@@ -1,4 +1,4 @@
-"""A SciPy that differs from those dualmc was written for: what it has no stand-ins for, it refuses."""
+"""A SciPy that differs from those dualmc was written for: what has no stand-in is refused."""
 
 import subprocess
 import sys
