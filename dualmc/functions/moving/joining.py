@@ -117,7 +117,8 @@ def keys_of_parts(is_stack, axis, arrays, ndim):
 def _register_joined(function):
     has_axis = function is np.concatenate or function is np.stack
 
-    def handler(arrays, *args, out=None, **kwargs):
+    def handler(*args, out=None, **kwargs):
+        arrays, *args = args or [kwargs.pop("arrays" if has_axis else "tup")]
         if type(arrays) is Dual:
             arrays = list(arrays)
         options = (*args, *kwargs)
