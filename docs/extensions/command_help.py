@@ -1,4 +1,4 @@
-"""`{command-help} NAME`: what `dualmc NAME --help` prints, of the version that the site is made of."""
+"""`{command-help} NAME`: what `dualmc NAME --help` prints, as of the checkout."""
 
 import contextlib
 import io
