@@ -14,7 +14,7 @@ import dualmc
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 NAMES = ("README.md", "CONTRIBUTING.md", "tests/README.md", "bench/README.md")
-PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").rglob("*.md"))]
 WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
 MODULES = [
     name
