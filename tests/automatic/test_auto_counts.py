@@ -1,4 +1,4 @@
-"""Which call is the first replay is a matter of counts: every run of a program has the same bits."""
+"""Which call is the first replay is a matter of counts: every run has the same bits."""
 
 import gc
 import os
