@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "command_help",
     "drawn_mathematics",
     "links_out",
 ]
@@ -28,12 +29,15 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["extensions"]
 
 # Pages
-myst_enableextensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
 # The reference
 autosummary_generate = True
+templates_path = ["_templates"]
+default_role = "py:obj"  # of a name in single backticks; what is none stays code
+add_module_names = False
 autodoc_typehints = "none"  # the docstrings give shapes, which annotations cannot
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -63,6 +67,15 @@ html_theme_options = {
 
 def _is_about_more_than_an_empty_folder(record):
     return "glob pattern" not in str(record.msg)
+
+
+def public_signature(app, what, name, obj, options, signature, returned):
+    """Without what is there to name options that a call has not."""
+    return (signature or "").replace(", **unknown", "") or None, returned
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", public_signature)
 
 
 logging.getLogger("sphinx.sphinx.directives.other").addFilter(_is_about_more_than_an_empty_folder)
