@@ -17,8 +17,8 @@ class auto_prepare:
     It is off where dualmc is imported, unless ``DUALMC_AUTO_PREPARE=1`` stands in the environment.
     It holds from now on, in all threads; as a block (``with dm.auto_prepare():``) until that ends.
 
-    While it is on, calls of `jacobian_fwd`, `jacobian_rev`, `gradient`, `derivative` and the verbs
-    that give the value too are counted by the code of f: functions made anew by the same lines
+    While it is on, calls of `jacobian_fwd`, `jacobian_rev`, `gradient`, `derivative`, `hessian` and
+    the verbs that give the value too are counted by the code of f: functions made anew by the same lines
     count.  When fresh calls have cost as much as recording and compiling f does, by a fixed model
     of the steps that f takes, and f is closed, that is done, as by `prepare`, and later calls are
     replays: the same calls in every run of a program.  f is closed if its code,
