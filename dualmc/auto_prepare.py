@@ -19,8 +19,9 @@ class auto_prepare:
 
     While it is on, calls of `jacobian_fwd`, `jacobian_rev`, `gradient`, `derivative` and the verbs
     that give the value too are counted by the code of f: functions made anew by the same lines
-    count.  When fresh calls have taken as long as recording and compiling f is expected to, and f
-    is closed, that is done, as by `prepare`, and later calls are replays.  f is closed if its code,
+    count.  When fresh calls have cost as much as recording and compiling f does, by a fixed model
+    of the steps that f takes, and f is closed, that is done, as by `prepare`, and later calls are
+    replays: the same calls in every run of a program.  f is closed if its code,
     with all functions that it calls, reads nothing but its arguments, constants, functions of NumPy
     and `math`, and numbers, texts and arrays in global names and in the functions around it: these
     are compared at every call.  Attributes of objects, items of lists and dicts from outside,

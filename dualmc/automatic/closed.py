@@ -54,6 +54,11 @@ class Closed:
         self.functions, self.attributes = {}, {}
         self._function(f)
 
+    def arrays(self):
+        """The arrays that they read."""
+        for read in self.functions.values():
+            yield from filter(allowed.is_array, (*read.cells.values(), *read.globals.values()))
+
     def _function(self, f):
         if id(f) in self.functions:
             return

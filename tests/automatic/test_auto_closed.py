@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default::RuntimeWarning"), pytest.mark.usefixtures("at_once"),
 ]  # fmt: skip
 
-CALLS = repeated.UNTIMED + 4 + repeated.COMPARED
+CALLS = repeated.FIRST_CALLS + 4 + repeated.COMPARED
 X = np.array([0.5, 1.0, 2.0])
 
 SOURCE = """

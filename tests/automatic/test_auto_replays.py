@@ -23,7 +23,7 @@ pytestmark = [
 ]  # fmt: skip
 
 # Calls until a function is replayed: counted, timed and recorded, compared.
-CALLS = repeated.UNTIMED + 3 + repeated.COMPARED
+CALLS = repeated.FIRST_CALLS + 3 + repeated.COMPARED
 VALUES = np.array([1.0, 2.0, 0.5])
 FACTOR = 3.0
 ALIKE = np.array([1, 2, 3])
@@ -41,7 +41,7 @@ def is_replayed(verb, f, *shapes, **options):
     found = [
         same(verb, f, *args, **options) for args in itertools.islice(points(*shapes), CALLS + 3)
     ]
-    assert not any(found[: repeated.UNTIMED + 1])
+    assert not any(found[: repeated.FIRST_CALLS + 1])
     return all(found[CALLS:])
 
 
@@ -331,7 +331,7 @@ def test_functions_beyond_the_limit_are_forgotten(monkeypatch):
         for _ in range(4 if k % 10 == 0 else 1):
             dm.jacobian_fwd(scope["f"], np.ones(2))
     assert len(repeated._known) <= 60
-    assert sum(type(v) is repeated.Timed for v in repeated._known.values()) <= 3
+    assert sum(type(v) is repeated.Repeats for v in repeated._known.values()) <= 3
 
 
 def test_many_functions_in_many_threads(monkeypatch):
