@@ -1,0 +1,47 @@
+"""Figures that pages quote are those of the files that their scripts wrote; translations run."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def rows(page, columns):
+    """Rows of numbers and names of the page's table with so many columns."""
+    lines = re.findall(r"^\| (.*) \|$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    cells = [line.split(" | ") for line in lines]
+    return [row for row in cells if len(row) == columns and re.match(r"[\d.]", row[-2])]
+
+
+def read(name):
+    with (DOCS / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_map_of_modes():
+    measured = {(r["function"], r["n"], r["m"]): r for r in read("forward_vs_reverse.csv")}
+    quoted = rows("forward_or_reverse.md", 6)
+    assert len(quoted) > 5
+    for function, n, m, *times in quoted:
+        row = measured[function, n, m]
+        expected = [1e3 * float(row[mode]) for mode in ("structured", "dense", "reverse")]
+        assert [float(time) for time in times] == pytest.approx(expected, rel=1e-9)
+
+
+def test_times_beside_peers():
+    columns = (
+        *("dense", "sparse", "prepared dense", "prepared sparse"),
+        *("jax.jit jacfwd", "autograd"),
+    )
+    measured = {(r["problem"], r["m"], r["n"], r["way"]): r["over_f"] for r in read("peers.csv")}
+    quoted = rows("performance.md", 9)
+    assert len(quoted) > 5
+    for problem, shape, f, *ratios in quoted:
+        m, n = shape.split(" x ")
+        assert f.endswith(" us")
+        for way, ratio in zip(columns, ratios, strict=True):
+            row = measured[problem, m, n, way] or "-"
+            assert ratio == row or float(ratio) == pytest.approx(float(row), rel=6e-3)
