@@ -93,7 +93,7 @@ def main():
     names = ("dense", "auto", *(name for name in PEERS if WAYS[name].is_present))
     chosen = [PROBLEMS[name] for name in asked.problems]
     dm.prepare(lambda x: x * x, np.ones(2))  # loads the compiler
-    repeated.Repeated.price = 0.1
+    repeated.Repeated.is_loaded = True
     for problem in chosen:
         found, notes = measured(problem, names, asked.calls, asked.rounds)
         print(f"{problem.name}:{problem.sizes[0]}  auto: {found['auto'][2]}", *notes, sep="  ")

@@ -1,8 +1,8 @@
 """What several test files share; `--sample N`, every Nth test, and `--tables N`, of tables alone.
 
-A table, marked so, is every case of `tests/oracles/` in every mode and order.  A plain run takes a
-quarter of its entries, always the same ones, by a hash of their names: each case in a quarter of
-the ways, each way with a quarter of the cases.  `--tables 1` takes all.
+A table, marked so, is every case of many in every one of several ways.  A plain run takes a part of
+its entries, always the same ones: each case in some way, each way with some cases, as
+`tests/oracles/entries.py` chooses them.  `--tables 1` takes all.
 """
 
 import os
@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+from entries import entries
 
 # Pictures are drawn to memory, wherever the tests run; matplotlib reads it when it is imported.
 os.environ["MPLBACKEND"] = "Agg"
@@ -28,7 +29,7 @@ def pytest_addoption(parser):
         "--sample", type=int, default=1, metavar="N", help="run every Nth test, by its name's hash"
     )
     parser.addoption(
-        "--tables", type=int, default=4, metavar="N", help="run every Nth entry of tables alone"
+        "--tables", type=int, default=16, metavar="N", help="run every Nth entry of tables alone"
     )
 
 
@@ -40,20 +41,15 @@ def is_sampled(name, config):
     return zlib.crc32(name.encode()) % config.getoption("--sample") == 0
 
 
-def is_entry(name, config):
-    """The same for `--tables`, by a hash that has nothing to do with that of `--sample`."""
-    return zlib.crc32(name[::-1].encode()) % config.getoption("--tables") == 0
-
-
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_generate_tests(metafunc):
     """Drops cases before they are made into items, which is most of what collecting takes."""
     yield
-    calls = getattr(metafunc, "_calls", [])
+    calls = kept = getattr(metafunc, "_calls", [])
+    if metafunc.definition.get_closest_marker("table") and calls:
+        kept = entries(metafunc, metafunc.config.getoption("--tables"))
     name = f"{metafunc.definition.nodeid}[%s]"
-    kept = [call for call in calls if is_sampled(name % call.id, metafunc.config)]
-    if metafunc.definition.get_closest_marker("table"):
-        kept = [call for call in kept if is_entry(name % call.id, metafunc.config)]
+    kept = [call for call in kept if is_sampled(name % call.id, metafunc.config)]
     calls[:] = kept or calls[:1]  # without any, pytest would take f for a test of no parameters
 
 

@@ -1,34 +1,36 @@
 """Calls of one function that are made again and again, and when they are recorded.
 
 As with skis that one may rent or buy, machine code is made when fresh calls have cost as much as it
-is expected to: whatever comes, that is about twice what was best.  Functions are known by their
-code: calls are counted by the id of the code object, and once they are timed the object is kept.
+is expected to: whatever comes, that is about twice what was best.  What calls cost is not measured
+but counted, see `cost.py`: every run of a program makes the same calls fresh.  Functions are known
+by their code.
 """
 
 import contextlib
+import math
 import threading
-import time
 import types
 import warnings
+import weakref
 from typing import NamedTuple
 
 import numpy as np
 
-from dualmc import reverse
-from dualmc.automatic import exceptions, way
-from dualmc.automatic.closed import Closed, NotClosed
+from dualmc import reverse, second
+from dualmc.automatic import cost, exceptions, way
+from dualmc.automatic.closed import NotClosed
 from dualmc.calls import repeats, watch
 from dualmc.duals import levels
 from dualmc.duals.choices import meetings
 from dualmc.passes.jacobian import jacobian, usual
 from dualmc.unchanged.code.exchange import code_of
 
-# Codes that are counted, and calls of one that are not timed yet.
-MOST_COUNTED, UNTIMED = 4096, 2
+# Codes whose calls are counted, and so many calls of one that are only counted.
+MOST_COUNTED, FIRST_CALLS = 4096, 2
 # Functions that have machine code, and ways of each.
 MOST_FUNCTIONS, MOST_WAYS = 64, 4
-# Seconds of fresh calls after which f is asked whether it is closed.
-ASKED_AFTER = 0.005
+# Fresh calls after which f is asked whether it is closed, and how many steps it takes.
+ASKED_AFTER = 8
 # Replays that are compared with fresh calls, each way, before they count.
 COMPARED = 3
 # Calls that no way answers, beyond those that one did, after which f is given up.
@@ -37,6 +39,7 @@ MISSES = 32
 _FORWARD = (usual, jacobian)
 _REVERSE = (reverse._jacobian, reverse._jacobian)
 _GRADIENT = (reverse.gradient_of, reverse.gradient_of)
+_HESSIAN = (second.hessian_of, second.hessian_of)
 FRESH = {
     "jacobian_fwd": _FORWARD,
     "value_and_jacobian_fwd": _FORWARD,
@@ -45,6 +48,7 @@ FRESH = {
     "value_and_jacobian_rev": _REVERSE,
     "gradient": _GRADIENT,
     "value_and_gradient": _GRADIENT,
+    "hessian": _HESSIAN,
 }
 
 
@@ -72,16 +76,20 @@ class _Thread(threading.local):
 
 FIRST = "it is called for the first times"
 _thread = _Thread()
-# By id of a code: calls so far; a `Timed`; or (code, why it is never replayed).
+# By id of a code, while it lives: calls so far; a `Repeats`; or why it is never replayed.
 _known: dict = {}
-_order: list = []  # the ids of those that are timed, the oldest first
+_alive: dict = {}  # weak references to the codes, by id
+_order: list = []  # the ids of those that have `Repeats`, the oldest first
 _lock = threading.Lock()
 _stack = levels.stack
 
 
-def answer(f):
+def answer(f, prepare=True):
     """What takes the place of the verb's own function in a call of f; None: nothing."""
     if _stack.levels or _stack.watchers:  # inside of another call
+        return None
+    if not prepare:
+        _thread.last = "it was asked for by prepare=False"
         return None
     if type(f) is not types.FunctionType:
         _thread.last = "f is no function of Python's"
@@ -90,12 +98,14 @@ def answer(f):
     found = _known.get(id(code), 0)
     if type(found) is int:
         _thread.last = FIRST
-        if found < UNTIMED:
+        if found < FIRST_CALLS:
+            if not found:
+                _note(code)
             _known[id(code)] = found + 1
             return None
-        found = _timed(f, code)
-    elif type(found) is tuple:
-        _thread.last = found[1] if found[0] is code else FIRST
+        found = _repeats(f, code)
+    elif type(found) is str:
+        _thread.last = found
         return None
     return found.call if found is not None and found.code is code else None
 
@@ -112,26 +122,38 @@ def forget():
     """Drop all that is known of functions, and their machine code."""
     with _lock:
         _known.clear()
+        _alive.clear()
         _order.clear()
 
 
-def _timed(f, code):
-    """A new `Timed`; None if the code of f is exchanged just now."""
+def _note(code):
+    """Forget what is known of `code` when it dies: another one may get its id."""
+    number = id(code)
+
+    def dead(_):
+        _known.pop(number, None)
+        _alive.pop(number, None)
+
+    _alive[number] = weakref.ref(code, dead)
+
+
+def _repeats(f, code):
+    """A new `Repeats`; None if the code of f is exchanged just now."""
     if code_of(f) is not code:
         return None
     with _lock:
         if len(_known) > MOST_COUNTED:
             for other, found in tuple(_known.items()):  # at once: others count meanwhile
-                if type(found) is not Timed:
+                if type(found) is not Repeats:
                     _known.pop(other, None)
         while len(_order) >= MOST_FUNCTIONS:
             _known.pop(_order.pop(0), None)
-        found = _known[id(code)] = Timed(code)
+        found = _known[id(code)] = Repeats(code)
         _order.append(id(code))
     return found
 
 
-class Timed:
+class Repeats:
     """The ways to ask for derivatives of a function, which is known by its code."""
 
     __slots__ = ("code", "kinds")
@@ -145,12 +167,14 @@ class Timed:
         if watch.watched or meetings.split or not args or options and not _are_usual(*options):
             _thread.last = "it is asked for in a way that is not replayed"
             return FRESH[caller][bool(options)](caller, f, args, *options)
-        key = (caller, *options[:1], *options[2:3]) if options else caller
+        key = caller
+        if options and (options[0] != 0 or len(options) > 2 and options[2]):
+            key = (caller, *options[:1], *options[2:3])
         kind = self.kinds.get(key)
         if kind is None:
             sparse = len(options) > 2 and options[2]
             asked = way.Asked(caller, options[0] if options else 0, sparse)
-            kind = self.kinds.setdefault(key, Repeated(self, asked, FRESH[caller][bool(options)]))
+            kind = self.kinds.setdefault(key, Repeated(self, asked))
         return kind.call(f, args, options)
 
 
@@ -161,10 +185,15 @@ def _are_usual(argnums, *options):
             return False
     if len(options) == 1:  # of a gradient: has_aux
         return options[0] is False
-    chunk_size, sparse, layout, has_aux, *spread = options
+    chunk_size, sparse, *others = options
+    if chunk_size is not None or not (sparse is False or sparse is True):
+        return False
+    if not others:  # a Hessian
+        return True
+    layout, has_aux, *spread = others
     return (
-        chunk_size is None and (sparse is False or sparse is True) and has_aux is False
-        and type(layout) is str and layout == "numerator" and (not spread or spread[0] is None)
+        has_aux is False and type(layout) is str and layout == "numerator"
+        and (not spread or spread[0] is None)
     )  # fmt: skip
 
 
@@ -174,19 +203,20 @@ class Repeated:
     `reason` says why nothing is replayed, for good.
     """
 
-    # Seconds that the fastest recording took; before any, what loading the compiler takes as well.
-    price = 1.0
+    # Whether the compiler has been loaded for one of them.
+    is_loaded = False
 
-    __slots__ = ("function", "asked", "fresh", "ways", "reason", "spent", "least", "due", "replays",
-                 "misses", "is_asked", "lock")  # fmt: skip
+    __slots__ = ("function", "asked", "ways", "reason", "calls", "due", "seconds", "making",
+                 "replays", "misses", "lock")  # fmt: skip
 
-    def __init__(self, function, asked, fresh):
-        self.function, self.asked, self.fresh = function, asked, fresh
+    def __init__(self, function, asked):
+        self.function, self.asked = function, asked
         self.ways = ()  # the latest first
         self.reason = None if exceptions.IS_KNOWN else "of this machine it is not known how"
-        self.spent, self.least, self.due = 0.0, None, None
+        # Fresh calls; at how many of them something is done; the seconds of one, and of machine
+        # code, by the model.
+        self.calls, self.due, self.seconds, self.making = 0, ASKED_AFTER, None, None
         self.replays = self.misses = 0
-        self.is_asked = False
         self.lock = threading.Lock()
 
     def told(self, is_replay):
@@ -198,10 +228,11 @@ class Repeated:
             return "replays are compared with it"
         if self.ways:
             return "f goes another way, or what it reads has changed"
-        return f"fresh calls have taken {self.spent:.2g} s so far"
+        when = "what it costs is asked" if self.seconds is None else "it is recorded"
+        return f"it is number {self.calls}, and {when} at number {self.due}"
 
     def call(self, f, args, options):
-        """The answer to a call: by a way, or by a fresh call that is timed."""
+        """The answer to a call: by a way, or by a fresh call that is counted."""
         if self.reason is not None:
             _thread.last = self, False
             return self._fresh(f, args, options)
@@ -219,19 +250,15 @@ class Repeated:
             self.misses += 1
             if self.misses > MISSES + self.replays:
                 self._give_up(f"none of its ways answered {self.misses} calls")
-        start = time.perf_counter()
         found = self._fresh(f, args, options)
-        self._note(time.perf_counter() - start)
-        if self.spent > (ASKED_AFTER if not self.is_asked else self.due):
+        self.calls += 1
+        if self.calls >= self.due:
             self._look(f, args, found)
         return found
 
     def _fresh(self, f, args, options):
-        return self.fresh(self.asked.caller, f, args, *options)
-
-    def _note(self, seconds):
-        self.spent += seconds
-        self.least = seconds if self.least is None else min(self.least, seconds)
+        caller = self.asked.caller
+        return FRESH[caller][bool(options)](caller, f, args, *options)
 
     def _give_up(self, reason):
         self.ways, self.reason = (), reason
@@ -239,61 +266,62 @@ class Repeated:
     def _compared(self, one, found, f, args, options):
         """A fresh call, with which the replay `found` by the way `one` is compared."""
         _thread.last = self, False
-        start = time.perf_counter()
         fresh = self._fresh(f, args, options)
-        middle = time.perf_counter()
-        one(f, args)
-        seconds = time.perf_counter() - middle
-        self._note(middle - start)
-        one.least = min(one.least, seconds)
         one.compared += 1
         if not one.agrees(found, fresh):
             self._give_up("a replay differs from a fresh call by more than rounding")
-        elif one.compared == COMPARED and self._is_slower(one):
-            self._give_up("a fresh call is faster")
         return fresh
 
-    def _is_slower(self, one):
-        return one.least > self.least
-
     def _look(self, f, args, found):
-        """See whether f is closed; when fresh calls have cost enough, record it."""
+        """See whether f is closed, and what it costs; when that is enough, record it."""
+        if not way.is_calm():
+            self.due = 2 * self.calls
+            return
         if not self.lock.acquire(blocking=False):
             return  # another thread is at it
         try:
-            if not self.is_asked:
-                self.is_asked, self.due = True, Repeated.price
-                Closed(f)
-            if self.spent < self.due or len(self.ways) >= MOST_WAYS:
-                return
-            self._record(f, args, found)
+            if self.reason is None and self.seconds is None:
+                self._weigh(f, args)
+            if self.calls >= self.due and len(self.ways) < MOST_WAYS:
+                self._record(f, args, found)
         except NotClosed as problem:
             self._give_up(f"f is not closed: {problem}")
-            _known[id(self.function.code)] = self.function.code, self.reason
+            _known[id(self.function.code)] = self.reason
         except way.Refused as problem:
             if "max_seconds" in str(problem):  # more may do, later
-                self.due = 2.0 * self.spent
+                self.due = 2 * self.calls
             elif not self.ways:
                 self._give_up(str(problem))
             else:
-                self.due = float("inf")
+                self.due = math.inf
         except Exception as problem:  # the fresh call went well
             self._give_up(f"recording it raised {type(problem).__name__}: {problem}")
         finally:
             self.lock.release()
 
+    def _weigh(self, f, args):
+        """Note what a fresh call costs, and at which call it has cost as much as machine code."""
+        self.due = 2 * self.calls  # also where an interrupt comes
+        with _silence(), np.errstate(all="ignore"):
+            self.seconds, self.making = way.weighed(f, args, self.asked)
+        price = self.making + cost.LOADING * (not Repeated.is_loaded)
+        self.due = max(self.calls, math.ceil(price / self.seconds))
+
     def _record(self, f, args, found):
-        seconds = self.spent
-        self.due = 2.0 * seconds  # also where an interrupt comes
-        start = time.perf_counter()
+        seconds = self.calls * self.seconds
+        self.due = 2 * self.calls  # also where an interrupt comes
         with _silence() as told, np.errstate(all="ignore"):
-            one = way.recorded(f, args, self.asked, seconds)
+            one = way.recorded(f, args, self.asked, cost.Worth(seconds, self.seconds))
         if told:
             raise way.Refused(f"it warns: {told[0].message}")
-        Repeated.price = min(Repeated.price, time.perf_counter() - start)
-        self.due = self.spent + (1 + len(self.ways)) * Repeated.price
+        Repeated.is_loaded = True
+        self.due = self.calls + math.ceil((1 + len(self.ways)) * self.making / self.seconds)
         one.is_array = type(found[1][0] if self.asked.is_tuple else found[1]) is np.ndarray
-        if not one.agrees(one(f, args), found):
+        replay = one(f, args)
+        if replay is None:  # not at these very numbers
+            self.due = 2 * self.calls
+            return
+        if not one.agrees(replay, found):
             raise way.Refused("a replay differs from a fresh call by more than rounding")
         self.ways = (one, *self.ways)
 
@@ -302,14 +330,28 @@ class Repeated:
 def _silence():
     """A list of the warnings of f while it is recorded, which nobody else hears.
 
-    Python's filters belong to all threads: where others run, they are left alone.
+    Python's filters belong to all threads: where others run, they are left alone, and the list has
+    what they let through.
     """
-    if threading.active_count() > 1:
-        yield []
-    else:
+    if threading.active_count() == 1:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             yield told
+        return
+    told, own, show = [], threading.get_ident(), warnings.showwarning
+
+    def heard(*warning, **where):
+        if threading.get_ident() == own:
+            told.append(warnings.WarningMessage(*warning, **where))
+        else:
+            show(*warning, **where)
+
+    warnings.showwarning = heard
+    try:
+        yield told
+    finally:
+        own = None  # should another thread put `heard` back later
+        warnings.showwarning = show
 
 
 def switch(is_on):

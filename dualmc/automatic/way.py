@@ -1,11 +1,12 @@
 """One recorded way through a closed function: its replays, and whether they are what f gives."""
 
+import contextlib
 import math
 import warnings
 
 import numpy as np
 
-from dualmc.automatic import allowed, exceptions
+from dualmc.automatic import allowed, cost, exceptions
 from dualmc.automatic.closed import Closed, NotClosed
 from dualmc.automatic.guard import guard
 from dualmc.calls.inputs import FLOAT64
@@ -17,6 +18,7 @@ from dualmc.replay.fresh_calls import FRESH
 from dualmc.replay.guards.arguments import arguments_of, inputs_of
 from dualmc.replay.guards.snapshot import Book
 from dualmc.replay.paths import Paths
+from dualmc.replay.recording.program import NotReplayable
 from dualmc.unchanged import registered
 from dualmc.unchanged.standins import table
 
@@ -34,22 +36,48 @@ class Asked:
 
     def __init__(self, caller, argnums, sparse):
         self.caller = caller
-        self.of = "gradient" if "gradient" in caller else "jacobian"
+        known = [of for of in ("gradient", "hessian") if of in caller]
+        self.of = known[0] if known else "jacobian"
         self.has_value = caller.startswith("value_and")
         self.argnums, self.sparse = argnums, sparse
         self.is_tuple = type(argnums) is tuple
         self.options = {"argnums": argnums, "sparse": sparse, "layout": "numerator"}
 
 
-def recorded(f, args, asked, seconds):
+def weighed(f, args, asked):
+    """`cost.weighed`, if f is closed.
+
+    Raises
+    ------
+    NotClosed, Refused
+    """
+    closed, request = _looked_at(f, args, asked)
+    is_reverse = asked.of == "gradient" or asked.caller.endswith("_rev")
+    with _unwritten(closed, args):
+        try:
+            return cost.weighed(f, args, request.numbers, is_reverse)
+        except Structure:
+            raise Refused("it returns a structure") from None
+        except NotReplayable as problem:
+            raise Refused(str(problem)) from None
+
+
+def recorded(f, args, asked, worth):
     """The `Way` of f at `args`.
 
     Raises
     ------
     NotClosed, Refused
     """
+    closed, request = _looked_at(f, args, asked)
+    with _unwritten(closed, args):
+        return _recorded(f, args, asked, worth, request, guard(closed, f))
+
+
+def _looked_at(f, args, asked):
+    """f as `Closed`, and the `Request` for what is asked."""
     try:
-        check = guard(Closed(f), f)
+        closed = Closed(f)
     except RecursionError:
         raise NotClosed("its functions are nested too deeply") from None
     try:
@@ -62,11 +90,17 @@ def recorded(f, args, asked, seconds):
         )  # fmt: skip
         if not is_known:
             raise NotClosed(f"argument {i} is a {type(a).__name__}")
-    is_direct = len(request.xs) == 1 and not request.is_tuple
-    if not is_direct and asked.sparse:
+    if asked.sparse and (len(request.xs) > 1 or request.is_tuple):
         raise Refused("it has several sparse Jacobians")
+    if asked.of == "hessian" and request.is_tuple:
+        raise Refused("its Hessian has several parts")
+    return closed, request
+
+
+def _recorded(f, args, asked, worth, request, check):
     fresh = _fresh(asked.of, f)
-    paths = Paths(request, asked.of, fresh, asked.options, seconds, is_direct)
+    is_direct = len(request.xs) == 1 and not request.is_tuple
+    paths = Paths(request, asked.of, fresh, asked.options, worth, is_direct)
     try:
         paths.add(args, paths.kept)
     except Structure:
@@ -79,11 +113,43 @@ def recorded(f, args, asked, seconds):
     return Way(f, args, asked, key, path, check)
 
 
+@contextlib.contextmanager
+def _unwritten(closed, args):
+    """A block in which f is run that was not asked to: arrays of others then hold what they held.
+
+    Raises
+    ------
+    Refused
+        Where f wrote to one.
+    """
+    arrays = [a for a in (*closed.arrays(), *args) if allowed.is_array(a)]
+    before = [a.copy() for a in arrays]
+    written = []
+    try:
+        yield
+    finally:
+        for a, b in zip(arrays, before, strict=True):
+            if a.tobytes() != b.tobytes():
+                a[...] = b
+                written.append(a)
+    if written:
+        raise Refused("it writes to an array of others")
+
+
 def _fresh(of, f):
     def fresh(args, with_value, **options):
         return FRESH[of](f, args, with_value, **options)
 
     return fresh
+
+
+def is_calm():
+    """Whether neither an error of arithmetic nor a warning is an exception."""
+    return _is_quiet() and warning_action() != "error"
+
+
+def _is_quiet():
+    return loud_errors() is None and np.geterr()["under"] == "ignore"
 
 
 class Way:
@@ -101,7 +167,7 @@ class Way:
         self.types = tuple(map(type, args))
         self.fixed = [(i, Book().match(args[i])) for i, wanted in enumerate(key) if wanted is None]
         self.is_one = len(args) == 1 and type(args[0]) in (float, np.ndarray)
-        self.least, self.compared = math.inf, 0  # seconds of a replay; how often it was right
+        self.compared = 0  # how often a replay was right
         self.version, self.standins = table.version(), dict(registered.REGISTERED_STANDINS)
         self.state = error_state()
         self.filters = self.first = None
@@ -151,7 +217,7 @@ class Way:
                 return False
             self.version = table.CHANGES[0]  # the stand-ins of a library that was imported
         if error_state() is not self.state:
-            if loud_errors() is not None or np.geterr()["under"] != "ignore":
+            if not _is_quiet():
                 return False
             self.state = error_state()
         filters = warnings.filters

@@ -29,7 +29,7 @@ class Dual:
     Parameters
     ----------
     primal : array_like of floats, shape S
-    tangent : array_like, shape S or (k, *S)
+    tangent : array_like, shape S or (k,) + S
         One tangent, or k of them with the basis axis first.
 
     Examples
@@ -92,7 +92,7 @@ class Dual:
 
     @property
     def tangent(self):
-        """The tangent as a dense array, (k, *S); S for a Dual made by hand with one tangent."""
+        """The tangent as a dense array, ``(k, *S)``; S for a Dual made by hand with one tangent."""
         return conversions.tangent_array(self)
 
     def own_tangent(self):

@@ -39,7 +39,8 @@ NOT_KEPT = frozenset(
 
 
 @adapt.restarting
-def _recorded(f, args, traced, active, catches, budget, call):
+def recorded(f, args, traced, active, catches, budget, call):
+    """The recorder and the program of f, of as many steps as `budget` has."""
     recorder = Recorder(whole=True, call=budget.counted(call))
     try:
         return recorder, trace_program(f, args, traced, active, recorder, catches)
@@ -64,11 +65,10 @@ class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
     def __init__(
-        self, f, args, traced, active, sparse, guarded="by the code", seconds=None, of="jacobian",
-        catches=True, slowest=lambda: math.inf,
+        self, f, args, traced, active, sparse, guarded, budget, of, catches, is_whole=False
     ):  # fmt: skip
-        """``slowest()``: the seconds that a replay may take."""
-        budget = self._budget = Budget(seconds, slowest)
+        """`is_whole`: the code computes the value, too, for what the processor notes of it."""
+        self._budget = budget
         self._count_of_inputs, vector = len(traced), None
         if of in PRODUCTS:  # the last argument is not f's, but multiplies
             if traced[-1] != len(args) - 1:
@@ -76,7 +76,7 @@ class Path:
             vector = given(len(traced) - 1, (np.size(args[-1]),))
             args, traced = args[:-1], traced[:-1]
         call = machine if guarded == "by its rounding" else called
-        recorder, program = _recorded(f, args, traced, active, catches, budget, call)
+        recorder, program = recorded(f, args, traced, active, catches, budget, call)
         budget.check()
         self.asks_memory = recorder.asked_memory
         positions = [traced.index(i) for i in active]
@@ -105,11 +105,15 @@ class Path:
         asking: list = []
         expected = asked_by_code(guards, asked, ties, asking, is_doubted)
         self._arithmetic = Arithmetic(output, entries, asking, expected)
-        is_large = result.is_wide or guarded == GUARDED[-1]
+        is_wide = result.is_wide or guarded == GUARDED[-1]
         least = Least(budget.slowest)
         least.check([a for a, *_ in (*entries, *asking)])
-        made = plan([*entries, *asking])
-        self.is_mixed = is_large or least.is_near or _is_mixed(made)
+        value = self._value_sinks()[1] if is_whole else []
+        made = plan([*value, *entries, *asking])
+        # Whether only a measurement tells if a fresh call is faster, and if it might be.
+        self.is_large = is_wide or least.is_near or _has_large_products(made)
+        self.is_mixed = self.is_large or bool(made.calls)
+        self.steps = budget.steps
         self.code = self._compiled(made)
         budget.release()
         self._with_value = None  # (code, where it puts the value), once somebody asks
@@ -258,10 +262,10 @@ class Path:
         return out
 
 
-def _is_mixed(made):
-    """Whether a fresh call might be faster: large products, or steps that NumPy runs."""
+def _has_large_products(made):
+    """Whether BLAS, in a fresh call, might be faster."""
     products = [leaf for leaves in made.products.values() for leaf, _ in leaves]
-    return bool(made.calls) or sum(map(_multiplications, products)) > MANY_PRODUCTS
+    return sum(map(_multiplications, products)) > MANY_PRODUCTS
 
 
 def _multiplications(leaf):

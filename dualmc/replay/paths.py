@@ -21,6 +21,7 @@ from dualmc.replay.guards.arguments import are_plain, inputs_of, key_of, with_me
 from dualmc.replay.guards.outside import made_within
 from dualmc.replay.path import GUARDED, Path
 from dualmc.replay.recording import derivatives
+from dualmc.replay.recording.budget import Budget
 from dualmc.replay.recording.program import NotReplayable
 from dualmc.replay.verify import verify
 
@@ -30,6 +31,24 @@ MOST = 8
 # How many times each a replay and a fresh call are timed, where either may be faster, and how many
 # times longer the replay may take.
 TRIALS, SLOWER = 5, 1.2
+
+
+class Worth:
+    """What a recording may cost, and whether a replay is worth it: by the clock."""
+
+    is_whole = False  # whether the steps that only the value needs have to be taken, too
+
+    def __init__(self, max_seconds: float | None) -> None:
+        self.max_seconds = max_seconds
+
+    def budget(self, fresh: Callable | None) -> Budget:
+        """That of one recording; a replay may not be slower than ``fresh()``, if that is given."""
+        slowest = (lambda: math.inf) if fresh is None else lambda: SLOWER * _least(fresh)
+        return Budget(self.max_seconds, slowest)
+
+    def is_faster(self, path: Path, inputs: list | None, fresh: Callable) -> bool:
+        """Whether a replay of `path`, which may be slow, is not clearly slower than ``fresh()``."""
+        return _is_faster(path, inputs, fresh)
 
 
 class Paths:
@@ -44,7 +63,8 @@ class Paths:
         ``fresh(args, with_value, **options)`` is (value, derivative) without machine code.
     options : dict
         Those that a fresh call takes.
-    max_seconds : float or None
+    worth : Worth
+        What a recording may cost, and whether a replay is worth it.
     is_direct : bool
         Whether a result is the array of one argument as a path has it.
 
@@ -71,7 +91,7 @@ class Paths:
         of: str,
         fresh: Callable,
         options: dict,
-        max_seconds: float | None,
+        worth: "Worth",
         is_direct: bool,
     ) -> None:
         self._request = request
@@ -81,7 +101,7 @@ class Paths:
         self._of = of
         self._fresh = fresh
         self._options = options
-        self._max_seconds = max_seconds
+        self._worth = worth
         self._is_direct = is_direct
         self._misses = 0
         self._guarded = 0  # which of GUARDED is tried first
@@ -189,30 +209,30 @@ class Paths:
         key = key_of(args, self.active)
         fresh = functools.partial(self._fresh, args, False, **self._options)
 
-        def slowest():
-            return math.inf if is_slow_fine else SLOWER * _least(fresh)
+        def budget():
+            return self._worth.budget(None if is_slow_fine else fresh)
 
         path, path.outside = made_within(
-            self._request.f, args, key, lambda catches: self._recorded(key, args, catches, slowest)
+            self._request.f, args, key, lambda catches: self._recorded(key, args, catches, budget)
         )
         path.check = path.outside.check
         path.fixed = {i: a for i, a in enumerate(copying.kept(args)) if key[i] is None}
-        if path.is_mixed and not _is_faster(path, inputs_of(key, args), fresh):
-            if not is_slow_fine:
+        if path.is_mixed and not is_slow_fine:
+            if not self._worth.is_faster(path, inputs_of(key, args), fresh):
                 raise NotReplayable(TOO_SLOW)
         if path.asks_memory and (key := with_memory(key, args)) is None:
             raise NotReplayable("it asks how an argument lies in memory, not as its copy")
         return key, path
 
-    def _recorded(self, key: tuple, args: tuple, catches: bool, slowest: Callable) -> Path:
+    def _recorded(self, key: tuple, args: tuple, catches: bool, budget: Callable) -> Path:
         """A verified path at `args`: one that holds at these very numbers."""
         traced = [i for i, wanted in enumerate(key) if wanted is not None]
         inputs = inputs_of(key, args)
         f = derivatives.reached(self._request.f)
         for guarded in GUARDED[self._guarded :]:
             path = Path(
-                f, args, traced, self.active, self._request.sparse, guarded,
-                self._max_seconds, self._of, catches, slowest,
+                f, args, traced, self.active, self._request.sparse, guarded, budget(), self._of,
+                catches, self._worth.is_whole,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break
@@ -261,7 +281,7 @@ def _least(call: Callable) -> float:
     return min(times)
 
 
-def _is_faster(path: Path, inputs: list, fresh: Callable) -> bool:
+def _is_faster(path: Path, inputs: list | None, fresh: Callable) -> bool:
     """Whether a replay is not clearly slower than a fresh call: the least of some of each."""
     times: list[list[float]] = [[], []]
     for _ in range(TRIALS):

@@ -21,7 +21,7 @@ from dualmc.replay import at_points, compiled_function, copying, fresh_calls
 from dualmc.replay.arithmetic.derivatives import PRODUCTS
 from dualmc.replay.export.methods import Exported
 from dualmc.replay.path import Path
-from dualmc.replay.paths import Paths
+from dualmc.replay.paths import Paths, Worth
 from dualmc.replay.saved.methods import Saved
 from dualmc.replay.structures import Structured
 
@@ -96,7 +96,7 @@ class Prepared(Exported, Saved):
         paths = compiled_function.of(request, of, self._is_direct)
         if paths is None:
             paths = Paths(
-                request, of, self._fresh, self._options, self._max_seconds, self._is_direct
+                request, of, self._fresh, self._options, Worth(self._max_seconds), self._is_direct
             )
             paths.add(args, paths.kept) if fill is None else fill(paths)
         self._paths = paths

@@ -1,19 +1,18 @@
-"""What the tests of `auto_prepare` share: functions are recorded as soon as they are timed."""
+"""What the tests of `auto_prepare` share: functions are recorded as soon as they are weighed."""
 
 import pytest
 
 import dualmc as dm
-from dualmc.automatic import repeated, way
+from dualmc.automatic import cost, repeated
 
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Functions are recorded as soon as they are timed, however long that takes."""
-    record = way.recorded
-    monkeypatch.setattr(repeated.Repeated, "price", 0.0)
-    monkeypatch.setattr(repeated, "ASKED_AFTER", 0.0)
-    monkeypatch.setattr(way, "recorded", lambda f, args, asked, _: record(f, args, asked, None))
-    monkeypatch.setattr("dualmc.replay.paths.SLOWER", 1e9)
-    monkeypatch.setattr(repeated.Repeated, "_is_slower", lambda self, one: False)
+    """Functions are recorded as soon as they are weighed, whatever that costs."""
+    for name in ("LOADING", "MAKING", "RECORDED", "OPERATION"):
+        monkeypatch.setattr(cost, name, 0.0)
+    monkeypatch.setattr(cost.Counted, "pace", 0.0)
+    monkeypatch.setattr(cost, "SLOWER", 1e9)
+    monkeypatch.setattr(repeated, "ASKED_AFTER", 1)
     with dm.auto_prepare():
         yield

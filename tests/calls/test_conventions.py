@@ -80,6 +80,7 @@ def test_rows_differ():
     assert all(TABLE.values())
 
 
+@pytest.mark.table
 @every_mode
 @every_derivative
 def test_jacobian(row, mode):

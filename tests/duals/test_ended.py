@@ -410,6 +410,7 @@ def leaked():
     return found
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("use", USES_INSIDE)
 @pytest.mark.parametrize("call", ["jacobian_fwd", "jacobian_rev", "hvp", "explain"])
 def test_inside_another_call_it_is_refused(call, use, leaked):

@@ -10,6 +10,7 @@ import operator
 import numpy as np
 import pytest
 from array_classes import ARRAYS, MAKERS, V, X, is_refusal, of_class, said
+from entries import parts
 
 import dualmc as dm
 from dualmc.duals.subclasses import extra
@@ -154,12 +155,18 @@ def outcome(run, f, want):
     return "right"
 
 
+every_part = pytest.mark.parametrize("names", parts(EXPRESSIONS), ids=lambda names: names[0])
+
+
+@pytest.mark.table
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", MAKERS)
+@every_part
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
-def test_right_or_refused(kind, mode):
+def test_right_or_refused(names, kind, mode):
     c = MAKERS[kind]()
-    for name, expression in EXPRESSIONS.items():
+    for name in names:
+        expression = EXPRESSIONS[name]
 
         def f(x, expression=expression):
             return np.asarray(expression(x, c))
@@ -203,14 +210,17 @@ def test_own_code_runs(kind, mode):
             assert outcome(MODES[mode], f, want) == "right", name
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ARRAYS)
+@every_part
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_arrays_that_are_no_more_are_arrays(kind, mode):
+def test_arrays_that_are_no_more_are_arrays(names, kind, mode):
     """Bit for bit what the same numbers give as an ndarray, errors included."""
     c = of_class(kind)
     assert extra(kind) is None
-    for name, expression in EXPRESSIONS.items():
+    for name in names:
+        expression = EXPRESSIONS[name]
         found = []
         for operand in (V, c):
             f = lambda x, e=expression, c=operand: np.asarray(e(x, c))  # noqa: E731

@@ -187,6 +187,7 @@ def test_lattice_paths_are_binomials():
 # --- Plain NumPy code ----------------------------------------------------------------------------
 
 
+@pytest.mark.table
 @pytest.mark.parametrize(
     "case", [c for c in CASES if not c.name.startswith("complex")], ids=lambda c: c.name
 )

@@ -78,6 +78,7 @@ def test_of_every_idiom(case, untrue):
     assert untrue == []
 
 
+@pytest.mark.table
 @pytest.mark.parametrize("seed", range(100))
 def test_of_random_programs(seed, untrue):
     f, _ = functions_of(Program(seed).source())

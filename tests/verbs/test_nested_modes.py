@@ -31,14 +31,13 @@ SLOPES = {
 }
 
 
-pairs_of_slopes = pytest.mark.parametrize(
-    ("outer", "inner"),
-    [(outer, inner) for outer in SLOPES.values() for inner in SLOPES.values()],
-    ids=[f"{outer} of {inner}" for outer in SLOPES for inner in SLOPES],
-)
+every_outer = pytest.mark.parametrize("outer", SLOPES.values(), ids=SLOPES)
+every_inner = pytest.mark.parametrize("inner", SLOPES.values(), ids=SLOPES)
 
 
-@pairs_of_slopes
+@pytest.mark.table
+@every_inner
+@every_outer
 def test_no_confusion_in_any_pair(outer, inner):
     assert 1.0 == outer(lambda x: x * inner(lambda y: x + y, 1.0), 1.0)
     assert 6.0 == outer(lambda x: x * inner(lambda y: x * y, 2.0), 3.0)
@@ -56,7 +55,9 @@ def test_no_confusion_in_any_pair(outer, inner):
     assert 9.0 == actual
 
 
-@pairs_of_slopes
+@pytest.mark.table
+@every_inner
+@every_outer
 @pytest.mark.parametrize(
     ("f", "second"),
     [

@@ -27,6 +27,7 @@ def rows_by_pullback(f, x):
 # --- Every idiom, against an oracle that knows nothing of dualmc ---------------------------------
 
 
+@pytest.mark.table
 @every_case
 def test_value_is_what_numpy_computes(case):
     expected = np.asarray(case.f(case.x.copy()))

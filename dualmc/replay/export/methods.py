@@ -95,13 +95,13 @@ class Exported:
         Parameters
         ----------
         signature : str, optional
-            "double (double)", "double (double, void *)"
+            ``"double (double)"``, ``"double (double, void *)"``
                 Of a function of one number.
-            "double (int, double *)", "double (int, double *, void *)"
+            ``"double (int, double *)"``, ``"double (int, double *, void *)"``
                 Of n numbers: all arguments of f, one after the other.
-            "int (double *, npy_intp, double *, void *)"
+            ``"int (double *, npy_intp, double *, void *)"``
                 Of n numbers, as SciPy's `generic_filter` takes it: 1, or 0 where the call fails.
-            "void (double, double *, double *, double *)"
+            ``"void (double, double *, double *, double *)"``
                 Of (t, u, result, p), for ``f(u)`` or ``f(t, u, ...)`` where t is a float; arguments
                 beyond u are read from p, one after the other.
             None

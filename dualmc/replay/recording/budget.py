@@ -84,10 +84,10 @@ class Budget:
         """Refuse to compile `count` operations if that would take too long."""
         if count > LARGEST:
             raise NotReplayable(f"it takes {count} steps, more than {LARGEST}")
-        if self._is_late(count * Budget.pace):
+        if self._is_late(count * self.pace):
             raise NotReplayable(
                 f"machine code of its {count} operations would take about "
-                f"{count * Budget.pace:.1g} seconds to make, which max_seconds={self.seconds:g} "
+                f"{count * self.pace:.1g} seconds to make, which max_seconds={self.seconds:g} "
                 f"does not leave"
             )
 

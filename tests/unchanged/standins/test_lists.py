@@ -220,6 +220,7 @@ def seen():
 NOT_OF_LISTS = {np.astype, np.block, np.empty_like, np.may_share_memory, np.shares_memory}
 
 
+@pytest.mark.table
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("case", function_cases.CASES, ids=lambda case: case.name)
 def test_every_case_with_lists(case, monkeypatch, seen):
