@@ -21,17 +21,18 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "code_blocks",
     "command_help",
-    "drawn_mathematics",
+    "sphinx-mathjax-offline",  # MathJax and its fonts, put beside the pages
+    "gallery",
     "links_out",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["extensions"]
 
 # Pages
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "amsmath", "dollarmath"]
 myst_heading_anchors = 4
-html_math_renderer = "mathml"
 
 # The reference
 autosummary_generate = True

@@ -17,15 +17,16 @@ class auto_prepare:
     It is off where dualmc is imported, unless ``DUALMC_AUTO_PREPARE=1`` stands in the environment.
     It holds from now on, in all threads; as a block (``with dm.auto_prepare():``) until that ends.
 
-    While it is on, calls of `jacobian_fwd`, `jacobian_rev`, `gradient`, `derivative` and the verbs
-    that give the value too are counted by the code of f: functions made anew by the same lines
-    count.  When fresh calls have cost as much as recording and compiling f does, by a fixed model
-    of the steps that f takes, and f is closed, that is done, as by `prepare`, and later calls are
-    replays: the same calls in every run of a program.  f is closed if its code,
-    with all functions that it calls, reads nothing but its arguments, constants, functions of NumPy
-    and `math`, and numbers, texts and arrays in global names and in the functions around it: these
-    are compared at every call.  Attributes of objects, items of lists and dicts from outside,
-    random numbers, ``try``, ``with``, ``import`` and other packages are not closed.
+    While it is on, calls of `jacobian_fwd`, `jacobian_rev`, `gradient`, `derivative`, `hessian` and
+    the verbs that give the value too are counted by the code of f: functions made anew by the same
+    lines count.  When fresh calls have cost as much as recording and compiling f does, by a fixed
+    model of the steps that f takes, and f is closed, that is done, as by `prepare`, and later calls
+    are replays: the same calls in every run of a program.  f is closed if its code, with all
+    functions that it calls, reads nothing but its arguments, constants, functions of NumPy and
+    `math`, and numbers, texts and arrays in global names and in the functions around it: these are
+    compared at every call.  Attributes of objects, items of lists and dicts from outside, random
+    numbers, ``try``, ``with``, ``import`` and other packages are not closed.  With
+    ``prepare=False`` a call is fresh.
 
     A replay gives the derivative to rounding; a value is f's own, to the bit.  Where anything has
     changed, f goes another way, an entry is not finite, or NumPy would warn, the call is fresh.

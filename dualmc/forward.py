@@ -38,6 +38,7 @@ def _with_options(
     out: Any = None,
     resume: bool = False,
     progress: bool = False,
+    prepare: bool = True,
     **unknown: Any,
 ) -> Any:
     """What `jacobian_fwd` and `value_and_jacobian_fwd` return where options are given."""
@@ -49,7 +50,7 @@ def _with_options(
     options = argnums, chunk_size, sparse, layout, has_aux, spread
     if batch is not False:
         return points.answered(caller, f, args, batch, *options)
-    y, J, aux = (repeats.answer and repeats.answer(f) or jacobian)(caller, f, args, *options)
+    y, J, aux = (repeats.asked(f, prepare, caller) or jacobian)(caller, f, args, *options)
     if caller == "jacobian_fwd":
         return (J, aux) if has_aux else J
     return ((y, aux), J) if has_aux else (y, J)
@@ -102,6 +103,8 @@ def jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
         Go on with the columns that an interrupted call has left in the file of `out`.
     progress : bool, optional
         Show the columns that are done; needs tqdm.
+    prepare : bool, optional
+        False: f is run, and nothing is recorded, also after `auto_prepare`.
 
     Returns
     -------
@@ -175,13 +178,15 @@ def value_and_jacobian_fwd(f: Callable, *args: Any, **options: Any) -> Any:
     return (repeats.answer and repeats.answer(f) or usual)("value_and_jacobian_fwd", f, args)[:2]
 
 
-def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
+def derivative(f: Callable, x: ArrayLike, *args: Any, prepare: bool = True, **unknown: Any) -> Any:
     """Derivative of `f` with respect to a scalar.
 
     Parameters
     ----------
     f : callable, ``f(x, *args)`` returns a number or an array
     x : float
+    prepare : bool, optional
+        As for `jacobian_fwd`.
 
     Returns
     -------
@@ -209,7 +214,7 @@ def derivative(f: Callable, x: ArrayLike, *args: Any, **unknown: Any) -> Any:
         raise ValueError(
             f"derivative needs a scalar x, got shape {shape}. Use jacobian_fwd for arrays."
         )
-    J = (repeats.answer and repeats.answer(f) or usual)("derivative", f, (x, *args))[1]
+    J = (repeats.asked(f, prepare, "derivative") or usual)("derivative", f, (x, *args))[1]
     is_whole = type(J) is ndarray or not trees.is_container(J)
     return scalar(J) if is_whole else trees.mapped(scalar, J)
 

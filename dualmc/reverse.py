@@ -41,6 +41,7 @@ def jacobian_rev(
     layout: Layout = "numerator",
     has_aux: bool = False,
     batch: Batch = False,
+    prepare: bool = True,
     **unknown: Any,
 ) -> Any:
     """Jacobian of `f` at `args[argnums]`, by reverse mode.
@@ -51,7 +52,7 @@ def jacobian_rev(
 
     Parameters
     ----------
-    f, args, argnums, layout, has_aux, batch
+    f, args, argnums, layout, has_aux, batch, prepare
         As for `jacobian_fwd`.
     chunk_size : int, optional
         Rows per sweep; by default as many as fit the cache.  Beyond rounding the result does not
@@ -87,7 +88,7 @@ def jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("jacobian_rev", f, args, batch, *options)
-    _, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
+    _, J, aux = (repeats.asked(f, prepare, "jacobian_rev") or _jacobian)(
         "jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return (J, aux) if has_aux else J
@@ -103,6 +104,7 @@ def value_and_jacobian_rev(
     layout: Layout = "numerator",
     has_aux: bool = False,
     batch: Batch = False,
+    prepare: bool = True,
     **unknown: Any,
 ) -> Any:
     """The value of `f` and its Jacobian by reverse mode, from one call of `f`.
@@ -132,7 +134,7 @@ def value_and_jacobian_rev(
     if batch is not False:
         options = argnums, chunk_size, sparse, layout, has_aux
         return points.answered("value_and_jacobian_rev", f, args, batch, *options)
-    y, J, aux = (repeats.answer and repeats.answer(f) or _jacobian)(
+    y, J, aux = (repeats.asked(f, prepare, "value_and_jacobian_rev") or _jacobian)(
         "value_and_jacobian_rev", f, args, argnums, chunk_size, sparse, layout, has_aux
     )
     return ((y, aux), J) if has_aux else (y, J)
@@ -147,6 +149,7 @@ def _gradient_with_options(
     argnums: Argnums = 0,
     has_aux: bool = False,
     batch: Batch = False,
+    prepare: bool = True,
     **unknown: Any,
 ) -> Any:
     """What `gradient` and `value_and_gradient` return where options are given."""
@@ -154,7 +157,7 @@ def _gradient_with_options(
         names.refuse_keywords(caller, unknown)
     if batch is not False:
         return points.answered(caller, f, args, batch, argnums, has_aux=has_aux)
-    differentiate = repeats.answer and repeats.answer(f) or gradient_of
+    differentiate = repeats.asked(f, prepare, caller) or gradient_of
     y, g, aux = differentiate(caller, f, args, argnums, has_aux)
     if caller == "gradient":
         return (g, aux) if has_aux else g
@@ -168,7 +171,7 @@ def gradient(f: Callable, *args: Any, **options: Any) -> Any:
 
     Parameters
     ----------
-    f, args, argnums, has_aux, batch
+    f, args, argnums, has_aux, batch, prepare
         As for `jacobian_fwd`; `f` returns one number, or an array that holds one; `batch` means
         many points, and g of shape ``(points, *x.shape)``.
 

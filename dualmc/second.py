@@ -14,13 +14,13 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 from numpy.typing import ArrayLike
 
-from dualmc.calls import banded, names, signatures, watch
+from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.options import Argnums, Batch, Sparse
 from dualmc.calls.outputs import scalar
 from dualmc.calls.request import Request, check_callable
 from dualmc.calls.structures import points, structured, trees
 from dualmc.calls.structures.trees import Structure
-from dualmc.forward import jacobian_fwd
+from dualmc.passes.jacobian import jacobian
 from dualmc.products import jvp_of
 from dualmc.reverse import gradient_of
 
@@ -33,13 +33,14 @@ def hessian(
     chunk_size: int | None = None,
     sparse: Sparse = False,
     batch: Batch = False,
+    prepare: bool = True,
     **unknown: Any,
 ) -> Any:
     """Hessian of a scalar function, from one forward pass over its gradient.
 
     Parameters
     ----------
-    f, args, argnums, chunk_size, batch
+    f, args, argnums, chunk_size, batch, prepare
         As for `jacobian_fwd`; `f` returns one number; `batch` means many points, and H of shape
         ``(points, *x.shape, *x.shape)``.
     sparse : bool or {"csr", "csc", "coo", "banded"}, optional
@@ -69,35 +70,47 @@ def hessian(
         names.refuse_keywords("hessian", unknown)
     if batch is not False:
         return points.answered("hessian", f, args, batch, argnums, chunk_size, sparse)
+    call = "hessian", f, args, argnums, chunk_size, sparse
+    return (repeats.asked(f, prepare, "hessian") or hessian_of)(*call)[1]
+
+
+def hessian_of(caller, f, args, argnums=0, chunk_size=None, sparse=False):
+    """Nothing, the Hessian and nothing, as other verbs have value, derivative and aux."""
+    return None, _hessian(caller, f, args, argnums, chunk_size, sparse), None
+
+
+def _hessian(caller, f, args, argnums, chunk_size, sparse):
     if banded.is_asked(sparse):
-        H = hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse="csr")
-        return banded.all_packed(H, sparse, "hessian")
+        H = _hessian(caller, f, args, argnums, chunk_size, "csr")
+        return banded.all_packed(H, sparse, caller)
     try:  # here, so that what is wrong with the arguments is said of this call
-        request = Request("hessian", f, args, argnums, chunk_size, sparse, "numerator", False)
+        request = Request(caller, f, args, argnums, chunk_size, sparse, "numerator", False)
     except Structure as met:
-        return structured.hessian(
-            met, hessian, f, args, argnums, chunk_size=chunk_size, sparse=sparse
-        )
+
+        def flat(g, *inner, argnums):
+            return _hessian(caller, g, inner, argnums, chunk_size, sparse)
+
+        return structured.hessian(met, flat, f, args, argnums)
     if type(f) is CPUDispatcher:
         H = _of_compiled(request)
         if H is not None:
             return H
     if watch.watched and watch.is_due():
         with watch.looked_at(request):
-            return hessian(f, *args, argnums=argnums, chunk_size=chunk_size, sparse=sparse)
+            return _hessian(caller, f, args, argnums, chunk_size, sparse)
+
+    def differentiated(g, sparse):
+        call = args, argnums, chunk_size, sparse, "numerator", False
+        return jacobian("jacobian_fwd", g, *call)[1]
+
     if not isinstance(argnums, (tuple, list)):
-        return jacobian_fwd(
-            lambda *inner: _gradient("hessian", f, inner, argnums), *args, argnums=argnums,
-            chunk_size=chunk_size, sparse=sparse,
-        )  # fmt: skip
+        return differentiated(lambda *inner: _gradient(caller, f, inner, argnums), sparse)
 
     def joined(*inner: Any) -> Any:
-        parts = _gradient("hessian", f, inner, argnums)
+        parts = _gradient(caller, f, inner, argnums)
         return np.concatenate([np.ravel(part) for part in parts])
 
-    columns = jacobian_fwd(
-        joined, *args, argnums=argnums, chunk_size=chunk_size, sparse=request.sparse
-    )
+    columns = differentiated(joined, request.sparse)
     shapes = [np.shape(args[i]) for i in argnums]
     ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
     rows = []

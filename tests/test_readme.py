@@ -52,7 +52,8 @@ def test_public_function_has_an_example(name):
 def test_paths_exist(page):
     """Links, and paths in backticks: from the root, the page's folder, or that of the last path."""
     text = page.read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+    prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", prose)
     missing = [link for link in links if not (page.parent / link).exists()]
     folders = [ROOT, page.parent, ROOT]
     for path in re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))[ `]", text):

@@ -31,10 +31,11 @@ OPERATIONS = frozenset(
     POP_JUMP_FORWARD_IF_TRUE POP_JUMP_FORWARD_IF_FALSE POP_JUMP_FORWARD_IF_NONE
     POP_JUMP_FORWARD_IF_NOT_NONE POP_JUMP_BACKWARD_IF_TRUE POP_JUMP_BACKWARD_IF_FALSE
     POP_JUMP_BACKWARD_IF_NONE POP_JUMP_BACKWARD_IF_NOT_NONE
-    MAKE_FUNCTION SET_FUNCTION_ATTRIBUTE FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE
-    RAISE_VARARGS LOAD_ASSERTION_ERROR RERAISE
+    MAKE_FUNCTION SET_FUNCTION_ATTRIBUTE RAISE_VARARGS LOAD_ASSERTION_ERROR RERAISE
     """.split()
 )
+# What makes texts of numbers, by NumPy's print options, which nobody compares: where f raises them.
+FORMATS = frozenset("FORMAT_VALUE FORMAT_SIMPLE FORMAT_WITH_SPEC CONVERT_VALUE".split())
 # Beside these, those of generator expressions, which nobody but the function around them runs.
 GENERATING = OPERATIONS | frozenset(
     "RETURN_GENERATOR YIELD_VALUE CALL_INTRINSIC_1 GET_YIELD_FROM_ITER".split()
@@ -60,11 +61,13 @@ BUILTINS = {name: getattr(builtins, name) for name in _BUILTINS}
 MODULES = frozenset({np, np.linalg, np.fft, math})
 NUMBERS = (bool, int, float, complex, np.number, np.bool_)
 _CLASSES = frozenset({np.ndarray, np.generic, np.float64, np.int64, np.intp, np.bool_})
-# What depends on settings of NumPy's, or on where arrays lie.
+# What depends on settings of NumPy's, or on where arrays lie, or warns by what numbers are, through
+# `warnings`, of which the processor notes nothing.
 _UNSETTLED = frozenset(
     """
     array_repr array_str array2string format_float_positional format_float_scientific
     may_share_memory shares_memory
+    nanmean nanmax nanmin nanmedian nanpercentile nanquantile nanstd nanvar polyfit
     """.split()
 )
 _MADE = "zeros ones empty full eye identity tri arange linspace array asarray isscalar".split()
@@ -94,11 +97,13 @@ def is_function(value):
 
 
 def is_constant(value):
-    """Whether `value` is a number, a text or nothing, or a tuple of these."""
+    """Whether `value` is a number, nothing, a text without % (which makes others), or a tuple."""
     kind = type(value)
     if kind is tuple:
         return all(map(is_constant, value))
-    return value is None or value is Ellipsis or kind is str or is_class_of_numbers(kind)
+    if kind is str:
+        return "%" not in value
+    return value is None or value is Ellipsis or is_class_of_numbers(kind)
 
 
 def is_class_of_numbers(kind):

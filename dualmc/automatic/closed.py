@@ -19,6 +19,7 @@ from dualmc.unchanged.registered import REGISTERED_STANDINS
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _CONSTANT = frozenset({"LOAD_CONST", "RETURN_CONST", "LOAD_CONST_IMMORTAL", "LOAD_CONST_MORTAL"})
 _CELL = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF"})
+_KEEPING = ("STORE", "RETURN", "YIELD", "FOR_ITER", "SEND")
 _GENERATOR = inspect.CO_GENERATOR
 _NO_FUNCTION = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 
@@ -93,8 +94,11 @@ class Closed:
             k += 1
             if name in allowed_here:
                 continue
-            if name in _CONSTANT:
-                self._constant(argument)
+            if name in allowed.FORMATS:
+                if not _is_raised(steps, k):
+                    raise NotClosed("it makes a text of a number")
+            elif name in _CONSTANT:
+                self._constant(argument, steps, k)
             elif name == "LOAD_GLOBAL":
                 k = self._attributes_of(self._global(read, argument), argument, steps, k)
             elif name in _CELL:
@@ -112,11 +116,13 @@ class Closed:
             if type(constant) is types.CodeType:
                 self._code(read, constant, local)
 
-    def _constant(self, value):
+    def _constant(self, value, steps, k):
         kind = type(value)
+        if kind is str and "%" in value and not _is_raised(steps, k):
+            raise NotClosed("it has a text with %, which may make one of a number")
         if not (
             allowed.is_constant(value)
-            or kind in (types.CodeType, bytes, slice)
+            or kind in (types.CodeType, slice, str)
             or kind is frozenset
             and all(map(allowed.is_constant, value))
         ):
@@ -192,6 +198,16 @@ def _is_of_constant(steps, k):
     """Whether step `k`, an ``is``, compares with the constant right before it."""
     name, value, _ = steps[k - 1]
     return name in _CONSTANT and (value is None or type(value) is bool) and not steps[k][2]
+
+
+def _is_raised(steps, k):
+    """Whether f raises, whatever comes, before it turns anywhere or keeps anything, from step k."""
+    for name, _, is_target in steps[k:]:
+        if is_target or "JUMP" in name or name.startswith(_KEEPING):
+            return False
+        if name == "RAISE_VARARGS":
+            return True
+    return False
 
 
 def _words(name, argument):

@@ -59,6 +59,8 @@ class Worth:
     """What a recording may cost, and whether a replay is worth it, beside a fresh call of so many
     seconds."""
 
+    is_whole = True  # a fresh call warns of what they do
+
     def __init__(self, seconds, fresh):
         self.seconds, self.fresh = seconds, fresh
 

@@ -62,8 +62,10 @@ class _Writer:
             self.value(f"{v}.__closure__[{number}].cell_contents", value)
         for name, value in read.globals.items():
             self.value(f"{names}[{name!r}]", value)
+        found = self.name(f.__builtins__) if read.builtins else None
+        if found is not None:
+            self.add(f"{v}.__builtins__ is not {found}")
         for name, value in read.builtins.items():
-            found = self.name(f.__builtins__)
             self.add(f"{name!r} in {names} or {found}[{name!r}] is not {self.name(value)}")
 
     def value(self, text, value):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dualmc import reverse
+from dualmc import reverse, second
 from dualmc.automatic import cost, exceptions, way
 from dualmc.automatic.closed import NotClosed
 from dualmc.calls import repeats, watch
@@ -39,6 +39,7 @@ MISSES = 32
 _FORWARD = (usual, jacobian)
 _REVERSE = (reverse._jacobian, reverse._jacobian)
 _GRADIENT = (reverse.gradient_of, reverse.gradient_of)
+_HESSIAN = (second.hessian_of, second.hessian_of)
 FRESH = {
     "jacobian_fwd": _FORWARD,
     "value_and_jacobian_fwd": _FORWARD,
@@ -47,6 +48,7 @@ FRESH = {
     "value_and_jacobian_rev": _REVERSE,
     "gradient": _GRADIENT,
     "value_and_gradient": _GRADIENT,
+    "hessian": _HESSIAN,
 }
 
 
@@ -82,9 +84,12 @@ _lock = threading.Lock()
 _stack = levels.stack
 
 
-def answer(f):
+def answer(f, prepare=True):
     """What takes the place of the verb's own function in a call of f; None: nothing."""
     if _stack.levels or _stack.watchers:  # inside of another call
+        return None
+    if not prepare:
+        _thread.last = "it was asked for by prepare=False"
         return None
     if type(f) is not types.FunctionType:
         _thread.last = "f is no function of Python's"
@@ -162,12 +167,14 @@ class Repeats:
         if watch.watched or meetings.split or not args or options and not _are_usual(*options):
             _thread.last = "it is asked for in a way that is not replayed"
             return FRESH[caller][bool(options)](caller, f, args, *options)
-        key = (caller, *options[:1], *options[2:3]) if options else caller
+        key = caller
+        if options and (options[0] != 0 or len(options) > 2 and options[2]):
+            key = (caller, *options[:1], *options[2:3])
         kind = self.kinds.get(key)
         if kind is None:
             sparse = len(options) > 2 and options[2]
             asked = way.Asked(caller, options[0] if options else 0, sparse)
-            kind = self.kinds.setdefault(key, Repeated(self, asked, FRESH[caller][bool(options)]))
+            kind = self.kinds.setdefault(key, Repeated(self, asked))
         return kind.call(f, args, options)
 
 
@@ -178,10 +185,15 @@ def _are_usual(argnums, *options):
             return False
     if len(options) == 1:  # of a gradient: has_aux
         return options[0] is False
-    chunk_size, sparse, layout, has_aux, *spread = options
+    chunk_size, sparse, *others = options
+    if chunk_size is not None or not (sparse is False or sparse is True):
+        return False
+    if not others:  # a Hessian
+        return True
+    layout, has_aux, *spread = others
     return (
-        chunk_size is None and (sparse is False or sparse is True) and has_aux is False
-        and type(layout) is str and layout == "numerator" and (not spread or spread[0] is None)
+        has_aux is False and type(layout) is str and layout == "numerator"
+        and (not spread or spread[0] is None)
     )  # fmt: skip
 
 
@@ -194,11 +206,11 @@ class Repeated:
     # Whether the compiler has been loaded for one of them.
     is_loaded = False
 
-    __slots__ = ("function", "asked", "fresh", "ways", "reason", "calls", "due", "seconds",
-                 "making", "replays", "misses", "lock")  # fmt: skip
+    __slots__ = ("function", "asked", "ways", "reason", "calls", "due", "seconds", "making",
+                 "replays", "misses", "lock")  # fmt: skip
 
-    def __init__(self, function, asked, fresh):
-        self.function, self.asked, self.fresh = function, asked, fresh
+    def __init__(self, function, asked):
+        self.function, self.asked = function, asked
         self.ways = ()  # the latest first
         self.reason = None if exceptions.IS_KNOWN else "of this machine it is not known how"
         # Fresh calls; at how many of them something is done; the seconds of one, and of machine
@@ -245,7 +257,8 @@ class Repeated:
         return found
 
     def _fresh(self, f, args, options):
-        return self.fresh(self.asked.caller, f, args, *options)
+        caller = self.asked.caller
+        return FRESH[caller][bool(options)](caller, f, args, *options)
 
     def _give_up(self, reason):
         self.ways, self.reason = (), reason
@@ -317,14 +330,28 @@ class Repeated:
 def _silence():
     """A list of the warnings of f while it is recorded, which nobody else hears.
 
-    Python's filters belong to all threads: where others run, they are left alone.
+    Python's filters belong to all threads: where others run, they are left alone, and the list has
+    what they let through.
     """
-    if threading.active_count() > 1:
-        yield []
-    else:
+    if threading.active_count() == 1:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             yield told
+        return
+    told, own, show = [], threading.get_ident(), warnings.showwarning
+
+    def heard(*warning, **where):
+        if threading.get_ident() == own:
+            told.append(warnings.WarningMessage(*warning, **where))
+        else:
+            show(*warning, **where)
+
+    warnings.showwarning = heard
+    try:
+        yield told
+    finally:
+        own = None  # should another thread put `heard` back later
+        warnings.showwarning = show
 
 
 def switch(is_on):

@@ -36,7 +36,8 @@ class Asked:
 
     def __init__(self, caller, argnums, sparse):
         self.caller = caller
-        self.of = "gradient" if "gradient" in caller else "jacobian"
+        known = [of for of in ("gradient", "hessian") if of in caller]
+        self.of = known[0] if known else "jacobian"
         self.has_value = caller.startswith("value_and")
         self.argnums, self.sparse = argnums, sparse
         self.is_tuple = type(argnums) is tuple
@@ -91,6 +92,8 @@ def _looked_at(f, args, asked):
             raise NotClosed(f"argument {i} is a {type(a).__name__}")
     if asked.sparse and (len(request.xs) > 1 or request.is_tuple):
         raise Refused("it has several sparse Jacobians")
+    if asked.of == "hessian" and request.is_tuple:
+        raise Refused("its Hessian has several parts")
     return closed, request
 
 

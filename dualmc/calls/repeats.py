@@ -8,3 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 answer: Callable[..., Any] | None = None
+
+
+def asked(f: Callable, prepare: bool, caller: str) -> Any:
+    """``answer(f)`` for a call with the option `prepare`; None where f is to be run.
+
+    Raises
+    ------
+    TypeError
+        If `prepare` is no bool.
+    """
+    if prepare is not True and prepare is not False:
+        raise TypeError(f"{caller}: prepare must be True or False, got prepare={prepare!r}.")
+    return answer and answer(f, prepare)

@@ -35,7 +35,7 @@ def get(dual, key):
     level = dual.level
     kind = type(key)
     if level.records:
-        if (kind is slice or kind is int) and level.open:
+        if level.open and (kind is slice or kind is int or kind is tuple and is_plain(key)):
             y = _recorded(dual, key, level)
             if y is not None:
                 return y
@@ -73,16 +73,23 @@ def _recorded(dual, key, level):
         p, t = parts(dual)
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
+    if type(key) is not tuple:
+        path = (key,)
+    elif p.ndim:
+        path = key
+    else:
+        return None
     y = p[key]
-    out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
+    whole = path if Ellipsis in path else (*path, Ellipsis)
+    out = recorded(y, level, pull_slice, (t,), whole)
     which = out._tangent.shape, type(y) is ndarray
     out._signature = TAPE.get(which) or tape_signature(*which)
     if type(y) is ndarray:  # else a number, which is a copy
         if view is None:
-            out._view = new = KeyView(dual, (key,))
+            out._view = new = KeyView(dual, path)
             new.seen = dual._writes
         else:
-            out._view = new = InnerKeyView(dual, (key,))
+            out._view = new = InnerKeyView(dual, path)
             new.seen = new.root._writes
     return out
 

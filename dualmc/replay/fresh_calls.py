@@ -9,7 +9,7 @@ from typing import Any
 from dualmc.forward import jacobian_of
 from dualmc.products import jvp, vjp
 from dualmc.reverse import gradient_of
-from dualmc.second import hessian, hvp
+from dualmc.second import hessian_of, hvp
 from dualmc.unchanged import adapt
 
 
@@ -24,7 +24,7 @@ def _gradient(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple
 def _hessian(f: Callable, args: Any, with_value: bool, **options: Any) -> tuple[Any, Any]:
     argnums = options["argnums"]
     value = gradient_of("gradient", f, args, argnums, False)[1] if with_value else None
-    return value, hessian(f, *args, argnums=argnums, sparse=options["sparse"])
+    return value, hessian_of("hessian", f, args, argnums, None, options["sparse"])[1]
 
 
 def _of_one(f: Callable, args: Any, argnums: int) -> Callable:

@@ -64,7 +64,10 @@ class Arithmetic(NamedTuple):
 class Path:
     """f by one program: ``path(inputs)`` is its Jacobian there, or None where it does not hold."""
 
-    def __init__(self, f, args, traced, active, sparse, guarded, budget, of, catches):
+    def __init__(
+        self, f, args, traced, active, sparse, guarded, budget, of, catches, is_whole=False
+    ):  # fmt: skip
+        """`is_whole`: the code computes the value, too, for what the processor notes of it."""
         self._budget = budget
         self._count_of_inputs, vector = len(traced), None
         if of in PRODUCTS:  # the last argument is not f's, but multiplies
@@ -105,7 +108,8 @@ class Path:
         is_wide = result.is_wide or guarded == GUARDED[-1]
         least = Least(budget.slowest)
         least.check([a for a, *_ in (*entries, *asking)])
-        made = plan([*entries, *asking])
+        value = self._value_sinks()[1] if is_whole else []
+        made = plan([*value, *entries, *asking])
         # Whether only a measurement tells if a fresh call is faster, and if it might be.
         self.is_large = is_wide or least.is_near or _has_large_products(made)
         self.is_mixed = self.is_large or bool(made.calls)

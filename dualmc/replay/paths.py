@@ -36,6 +36,8 @@ TRIALS, SLOWER = 5, 1.2
 class Worth:
     """What a recording may cost, and whether a replay is worth it: by the clock."""
 
+    is_whole = False  # whether the steps that only the value needs have to be taken, too
+
     def __init__(self, max_seconds: float | None) -> None:
         self.max_seconds = max_seconds
 
@@ -230,7 +232,7 @@ class Paths:
         for guarded in GUARDED[self._guarded :]:
             path = Path(
                 f, args, traced, self.active, self._request.sparse, guarded, budget(), self._of,
-                catches,
+                catches, self._worth.is_whole,
             )  # fmt: skip
             if path(inputs) is not None or path.held:
                 break

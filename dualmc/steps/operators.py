@@ -251,7 +251,9 @@ def _power(self, other):
         ufunc = SHORTCUTS.get(other)
         if ufunc is not None:
             if self.level.records:
-                y = finding.of_one(ufunc, self, other)(self)
+                signature = self._signature
+                plan = None if signature is None else signature.plans.get((ufunc, other))
+                y = (plan or finding.of_one(ufunc, self, other))(self)
                 if y is not None:
                     return y
             else:

@@ -7,8 +7,10 @@ same time says what is right.
 import builtins
 import functools
 import math
+import threading
 import time
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -284,6 +286,7 @@ class Holder:
 
 HOLDER = Holder()
 LIST, DICT, COUNT = [2.0], {"k": 2.0}, 0
+PERCENT = "%s"
 OBJECTS = np.array([2.0, 3.0, 4.0], dtype=object)
 
 
@@ -424,6 +427,12 @@ NOT_CLOSED = {
     "set": (sets, "BUILD_SET"),
     "write-attribute": (lambda x: [setattr(HOLDER, "k", 2.0), x][1], "setattr"),
     "as-is": (dm.as_is(lambda x: x * 2.0), "attributes"),
+    "text": (lambda x: x * len(f"{X}"), "text of a number"),
+    "text-chosen": (lambda x: x * len(f"{X}" if x[0] > 0 else ""), "text of a number"),
+    "text-by-percent": (lambda x: x * len("%s" % X), "text with %"),  # noqa: UP031
+    "text-elsewhere": (lambda x: x * len(PERCENT % X), "PERCENT"),
+    "bytes": (lambda x: x * len(b"%a" % X), "bytes"),
+    "nanmax": (lambda x: x * np.nanmax(x), "nanmax"),
     "await": (types.coroutine(lambda x: x), ""),
 }  # fmt: skip
 PARTIAL = functools.partial(np.multiply, 2.0)
@@ -482,6 +491,38 @@ def test_arrays_beside_x_are_read():
     assert not same(dm.jacobian_fwd, f, X, w, n)
 
 
+def accumulated(x):
+    TOTAL[0] += 1.0
+    return x * 2.0
+
+
+def accumulated_in_place(x):
+    np.add(TOTAL, 1.0, out=TOTAL)
+    return x * TOTAL
+
+
+def counts_in_argument(x, total):
+    total[0] += 1
+    return x * 2.0
+
+
+TOTAL = np.zeros(3)
+
+
+@pytest.mark.parametrize("f", [accumulated, accumulated_in_place, counts_in_argument])
+def test_f_runs_as_often_as_afresh(f):
+    found = []
+    count = np.zeros(2, int)
+    args = (count,) if f is counts_in_argument else ()
+    for total in (TOTAL, count):
+        total[:] = 0
+    for k in range(2 * CALLS):
+        dm.jacobian_fwd(f, X + 0.01 * k, *args)
+        found.append(float(TOTAL[0] + count[0]))
+    assert found == list(range(1, 2 * CALLS + 1))
+    assert dm.last_call().reason == "it writes to an array of others"
+
+
 def test_an_array_that_f_writes_is_no_constant():
     kept = np.zeros(3)
 
@@ -500,6 +541,15 @@ class Names(dict):
 
     def __missing__(self, name):
         return 2.0
+
+
+def test_builtins_of_a_function_made_anew():
+    scope = {}
+    exec("def made(): return lambda x: x * sum((1.0, 2.0))", scope)
+    code = scope["made"]().__code__
+    replayed(types.FunctionType(code, scope))
+    scope["__builtins__"] = {**vars(builtins), "sum": lambda v: 50.0}
+    assert not same(dm.value_and_jacobian_fwd, types.FunctionType(code, scope), X)
 
 
 def test_global_names_must_be_a_dict():
@@ -533,14 +583,48 @@ def test_stand_ins_of_a_library_that_is_imported_change_nothing(module):
     assert same(dm.value_and_jacobian_fwd, f, X)
 
 
-def test_what_warns_is_not_recorded():
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_warns_is_not_recorded(others):
     def f(x):
         return x * 2.0 + np.nan_to_num(np.mean(x[:0]))
 
-    for _ in range(CALLS):
-        with np.errstate(invalid="ignore"), pytest.warns(RuntimeWarning, match="empty slice"):
-            dm.jacobian_fwd(f, X)
+    end = threading.Event()
+    threads = [threading.Thread(target=end.wait) for _ in range(others)]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(CALLS):
+            with np.errstate(invalid="ignore"), pytest.warns(RuntimeWarning) as told:
+                dm.jacobian_fwd(f, X)
+            assert {str(w.message) for w in told} == {"Mean of empty slice"} and len(told) == 1
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
     assert "it warns: " in dm.last_call().reason
+
+
+def test_warnings_of_other_threads_are_heard(module):
+    """While f is recorded in this one."""
+    heard = []
+
+    def f(x):
+        thread = threading.Thread(target=warnings.warn, args=("of another thread",))
+        thread.start()
+        thread.join()
+        return x
+
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    try:
+        with pytest.warns(UserWarning, match="of another thread"), repeated._silence() as heard:
+            f(1.0)
+            warnings.warn("of this one", stacklevel=1)
+    finally:
+        end.set()
+        other.join()
+    assert [str(w.message) for w in heard] == ["of this one"]
 
 
 def test_unknown_operations_are_not_closed(monkeypatch):

@@ -75,6 +75,12 @@ def loops(x):
     return total
 
 
+def with_error(x):
+    if x[0] < 0:
+        raise ValueError(f"{x[0]:.3f} is negative, and %s" % x[1])
+    return x * len("100 ")
+
+
 def filled(x):
     y = np.zeros(3)
     y[1:] = x[:2] * x[1:]
@@ -100,7 +106,7 @@ CLOSED = {
     "list": (lambda x: [x[0] * x[1], x[2], 1.0], (3,)),
     "reduce": (lambda x: np.add.reduce(x * x), (3,)),
     "comprehension": (lambda x: np.array([v * i for i, v in enumerate(x)]), (3,)),
-    "text-of-an-error": (lambda x: x if x.size else f"{x}", (3,)),
+    "text-of-an-error": (with_error, (3,)),
     "none": (lambda x, k=None: x if k is None else x * k, (3,)),
     "identity": (lambda x: np.linalg.norm(x) * x, (3,)),
 }  # fmt: skip
@@ -123,6 +129,53 @@ def test_gradients_are_replayed(verb, name):
 
 def test_derivatives_are_replayed():
     assert is_replayed(dm.derivative, lambda x: np.array([x, x**3]), ())
+
+
+@pytest.mark.parametrize("name", ["helper", "loops", "reduce"])
+def test_hessians_are_replayed(name):
+    f, shape = CLOSED[name]
+    assert is_replayed(dm.hessian, lambda x: np.sin(f(x)) * x[1], shape)
+    assert is_replayed(dm.hessian, lambda k, x: np.sin(f(x)) * k, (), shape, argnums=1)
+
+
+def test_sparse_hessians_are_replayed():
+    f = lambda x: np.sum((x[1:] * x[:-1]) ** 2)  # noqa: E731
+    assert is_replayed(dm.hessian, f, (6,), sparse=True)
+    for _ in range(CALLS):
+        assert not same(dm.hessian, f, np.ones(6), sparse="banded")
+        assert not same(dm.hessian, f, np.ones(6), argnums=(0,))
+        assert not same(dm.hessian, f, np.ones(6), chunk_size=2)
+
+
+VERBS = [
+    dm.jacobian_fwd, dm.value_and_jacobian_fwd, dm.jacobian_rev, dm.value_and_jacobian_rev,
+    dm.gradient, dm.value_and_gradient, dm.derivative, dm.hessian,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_prepare_false_is_fresh(verb):
+    f = lambda x: np.sin(x) * x  # noqa: E731
+    assert is_replayed(verb, f, ())
+    with fresh_calls():
+        expected = verb(f, 0.7)
+    found = verb(f, 0.7, prepare=False)
+    assert dm.last_call() == (False, "it was asked for by prepare=False")
+    assert np.array(found).tobytes() == np.array(expected).tobytes()
+    assert same(verb, f, 0.7)
+    verb(f, 0.7, prepare=True)
+    assert dm.last_call().is_replay
+    for wrong in (0, None, "no", np.False_):
+        with pytest.raises(TypeError, match=f"{verb.__name__}: prepare must be True or False"):
+            verb(f, 0.7, prepare=wrong)
+
+
+def test_prepare_false_is_not_counted():
+    f = lambda x: np.sin(x) * x  # noqa: E731
+    for _ in range(3 * CALLS):
+        dm.derivative(f, 0.7, prepare=False)
+    assert not same(dm.derivative, f, 0.7)
+    assert dm.last_call().reason == repeated.FIRST
 
 
 def test_sparse_jacobians_are_replayed():
@@ -237,6 +290,25 @@ def test_warnings_are_those_of_numpy(verb, x):
                     y = repr(error)
             found.append((y, {str(w.message) for w in told}))
         assert found[0] == found[1]
+
+
+def test_warnings_of_steps_that_only_the_value_needs():
+    f = lambda x: [x * 2.0, np.floor(np.log(x)), x**2]  # noqa: E731
+    assert is_replayed(dm.jacobian_fwd, f, ())
+    for x, said in ((-1.0, "invalid value"), (0.0, "divide by zero"), (1e200, "overflow")):
+        with pytest.warns(RuntimeWarning, match=said):
+            dm.jacobian_fwd(f, x)
+    assert same(dm.jacobian_fwd, f, 1.0)
+
+
+@pytest.mark.parametrize("name", ["nanmean", "nanmax", "nanstd", "nanmedian", "nanquantile"])
+def test_warnings_that_numbers_decide(name):
+    function = getattr(np, name)
+    f = lambda x: function(x, *[0.5] * (name == "nanquantile"), axis=1)  # noqa: E731
+    for _ in range(CALLS):
+        same(dm.jacobian_fwd, f, np.arange(6.0).reshape(2, 3))
+    with pytest.warns(RuntimeWarning):
+        dm.jacobian_fwd(f, np.array([[1.0, 2.0, 3.0], [np.nan] * 3]))
 
 
 def test_nested_calls_are_fresh():
@@ -399,7 +471,7 @@ def test_ways_that_no_call_takes_are_given_up(monkeypatch):
 def test_odd_options_are_as_they_are_afresh(options):
     f = lambda x: x * x  # noqa: E731
     assert is_replayed(dm.jacobian_fwd, f, (3,))
-    assert is_replayed(dm.jacobian_fwd, f, (3,), argnums=0)
+    assert same(dm.jacobian_fwd, f, VALUES, argnums=0)  # the same as none
     for _ in range(2):
         with fresh_calls():
             expected = repr(outcome(dm.jacobian_fwd, f, (VALUES,), options))

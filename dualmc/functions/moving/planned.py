@@ -8,11 +8,20 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.move_plans import gather_plan, looked_at
-from dualmc.duals.signatures import DENSE, FLOAT64, SLOTS, dense_signature, made, slots_signature
+from dualmc.duals.signatures import (
+    DENSE,
+    FLOAT64,
+    SLOTS,
+    UNSERVED,
+    dense_signature,
+    made,
+    slots_signature,
+)
 from dualmc.duals.views import positions
 from dualmc.functions.moving.joining import keys_of_parts, way_of
 from dualmc.kernels import buffers
 from dualmc.rules.registry import FUNCTIONS, plans
+from dualmc.steps import recording
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
@@ -39,6 +48,12 @@ def _signed(a):
     """The signature of a Dual in C order; None: not served."""
     s = looked_at(a)
     return s if s.is_c and (s.kind is SLOTS or s.kind is DENSE) else None
+
+
+def _taped(a):
+    """The signature of a Dual on a tape; None: not served."""
+    s = looked_at(a)
+    return None if s is UNSERVED else s
 
 
 def room(shape):
@@ -77,7 +92,7 @@ def join(function, args, kwargs):
         if type(a) is Dual:
             s = a._signature
             if s is None or s.own is not s or s.kind is not SLOTS and s.kind is not DENSE:
-                s = _signed(a)
+                s = _taped(a) if a.level.records else _signed(a)
             if s is None:
                 return None
             s = s.own
@@ -111,7 +126,12 @@ def _join_plan(function, args, kwargs, signatures):
         return None
     y = FUNCTIONS[function].handler(*args, **kwargs)
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
-    way, signature = way_of(function, arrays, axis), result_signature(y)
+    way = way_of(function, arrays, axis)
+    if kind is None and way is not None:
+        is_active = [type(a) is Dual for a in arrays]
+        keys = keys_of_parts(*way, arrays, y.ndim)
+        return recording.join_plan(*way, keys, is_active, y.shape)
+    signature = result_signature(y)
     if way is None or signature is None or signature.kind is not kind or not y._primal.size:
         return None
     is_stack, axis = way
@@ -173,8 +193,10 @@ def where(function, args, kwargs):
     condition, x, y = args
     if type(condition) is not ndarray or condition.dtype is not _BOOL:
         return None
-    s = _signed(x) if type(x) is Dual else _numbers_of(x)
-    u = _signed(y) if type(y) is Dual else _numbers_of(y)
+    s, u = (
+        (_taped if a.level.records else _signed)(a) if type(a) is Dual else _numbers_of(a)
+        for a in (x, y)
+    )
     if s is None or u is None:
         return None
     if type(x) is not Dual:
@@ -203,6 +225,8 @@ _BOOL = np.dtype(bool)
 
 def _choice_plan(condition, s, u):
     duals = [a for a in (s, u) if a is not float and type(a) is not tuple]
+    if duals[0].kind is None:
+        return recording.choice_plan(s in duals, u in duals)
     shapes = {a.shape for a in duals} | {condition.shape}
     shapes |= {a for a in (s, u) if type(a) is tuple and a != ()}
     if len(shapes) > 1 or len({a.kind for a in duals}) > 1 or not condition.size:
