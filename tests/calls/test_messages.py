@@ -132,7 +132,7 @@ def test_keyword_arguments_of_f(name):
 
 def test_options_of_other_calls():
     """An option that this call has not, and others have; and the name of it elsewhere."""
-    with pytest.raises(TypeError, match=r"'argnums'\. jacobian_fwd, jacobian_rev, gradient and hess"):
+    with pytest.raises(TypeError, match=r"'argnums'\. jacobian_fwd, .* and hessian have it"):
         dm.derivative(np.sin, 1.0, argnums=0)
     with pytest.raises(TypeError, match=r"'layout'\. jacobian_fwd and jacobian_rev have it\."):
         dm.gradient(np.sum, X, layout="denominator")
