@@ -65,13 +65,10 @@ def name_of(key):
 
 
 def part(x, s, key):
-    """``x[key]``, a slice or a tuple, of a Dual with the signature `s`; None: not served."""
-    if type(key) is slice:
-        name, key = ((key.start, key.stop, key.step),), (key,)
-    else:
-        name = name_of(key)
-        if name is None:
-            return None
+    """``x[key]``, a tuple, of a Dual with the signature `s`; None: not served."""
+    name = name_of(key)
+    if name is None:
+        return None
     try:
         plan = s.plans[name]
     except KeyError:
