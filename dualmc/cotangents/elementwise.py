@@ -13,7 +13,7 @@ import numpy as np
 from dualmc.cotangents.quick_partials import quick_pair
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, is_finite, unbroadcast
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import FLOATS, line, strided, times, vector
+from dualmc.kernels.payload import FLOATS, line, of_numpy, strided, times, vector
 from dualmc.rules.table import chooses
 
 
@@ -182,7 +182,9 @@ def pull_elementwise(node, bar, owned, sweep):
             _scaled_by(_bound(kernel, operands), rows, part, chosen)
             part = part.reshape(bar.shape)
         else:
-            part = scaled(bar, partial(*primals, y), chosen, False, sweep)
+            with np.errstate(all="ignore"):
+                factor = partial(*of_numpy(primals), y)
+            part = scaled(bar, factor, chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
 

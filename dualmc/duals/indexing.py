@@ -153,15 +153,14 @@ def _number_of_block(dual, i):
         return None
     y, block, scale = p[i], t.block, t.scale
     seeded = dense.SEEDED.get(id(block))
-    if seeded is not None and (scale is seeded[1] or scale is not None and dense.is_unit(scale)):
+    if seeded is not None and (scale is seeded[1] or dense.is_unit(scale)):
         column = seeded[0] + (i if i >= 0 else i + p.size)
         if 0 <= column < t.level.n:
             return make(y, NumberTangent(t.level, (column,), _ONE), dual.level)
         return make(y, NumberTangent(t.level, (), ()), dual.level)
     if type(block) is not ndarray:
         return None
-    if scale is not None:
-        scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
+    scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
     return make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
 
 

@@ -114,7 +114,10 @@ def keys_of_parts(is_stack, axis, arrays, ndim):
 
 
 def _register_joined(function):
-    def handler(arrays, *args, out=None, **kwargs):
+    name = "arrays" if function is np.concatenate or function is np.stack else "tup"
+
+    def handler(*args, out=None, **kwargs):
+        arrays, *args = args or [kwargs.pop(name)]
         if type(arrays) is Dual:
             arrays = list(arrays)
         return written(out, joined(function, arrays, *args, **kwargs))

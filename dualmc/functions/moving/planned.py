@@ -79,7 +79,7 @@ def result_signature(y):
 def join(function, args, kwargs):
     if kwargs or len(args) == 2:
         axis = args[1] if len(args) == 2 else kwargs.get("axis")
-        if len(args) + len(kwargs) != 2 or type(axis) is not int:
+        if not args or len(args) + len(kwargs) != 2 or type(axis) is not int:
             return None
     else:
         axis = None
@@ -124,6 +124,9 @@ def _join_plan(function, args, kwargs, signatures):
     kind = looked_at(duals[0]).kind
     if not duals[0].level.open or any(looked_at(a).kind is not kind for a in duals):
         return None
+    is_single = len(duals) == 1
+    if is_single and not duals[0].size:
+        return None
     y = FUNCTIONS[function].handler(*args, **kwargs)
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
     way = way_of(function, arrays, axis)
@@ -148,6 +151,8 @@ def _join_plan(function, args, kwargs, signatures):
             parts.append((slice(s.width), *key))
             ones.append(dense.unit(s.shape, FLOAT64))
 
+    unit = dense.unit(shape, FLOAT64)
+
     def plan(arrays, level):
         if not level.open or nbytes > dense_tangent.MEMORY_BUDGET:
             return None
@@ -155,7 +160,7 @@ def _join_plan(function, args, kwargs, signatures):
             col = column()
             if col is None:
                 return None
-        rows, primals = zeros(rows_shape), []
+        rows, primals, scale = zeros(rows_shape), [], unit
         for a, part, one in zip(arrays, parts, ones, strict=True):
             if part is None:
                 primals.append(a)
@@ -164,23 +169,25 @@ def _join_plan(function, args, kwargs, signatures):
             t = a._tangent
             if is_sparse:
                 rows[part] = t.coef
+            elif t.scale is one:
+                rows[part] = t.block
+            elif is_single:  # goes on under its factor
+                rows[part] = t.block
+                scale = np.full((1, *shape), t.scale.item(-1))
+                scale[part] = t.scale
             else:
-                rows[part] = t.block if t.scale is one else t.dense()
+                rows[part] = t.dense()
         if is_stack:
             y = np.empty(shape)
             for p, key in zip(primals, keys, strict=True):
                 y[key] = p
         else:
             y = np.concatenate(primals, axis)
-        t = SparseTangent(level, rows, col) if is_sparse else _block(level, rows, unit)
-        return made(y, t, level, signature)
+        if is_sparse:
+            return made(y, SparseTangent(level, rows, col), level, signature)
+        return made(y, DenseTangent(level, rows, scale), level, signature)
 
-    unit = dense.unit(shape, FLOAT64)
     return plan
-
-
-def _block(level, block, unit):
-    return DenseTangent(level, block, unit)
 
 
 # --- Choices -------------------------------------------------------------------------------------
@@ -300,14 +307,19 @@ def _block_choice(s, u, duals, shape):
         value = np.where(condition, x._primal if is_first else x, y._primal if is_second else y)
         if value.dtype is not FLOAT64:
             return None
-        a = b = 0.0
-        if is_first:
-            t = x._tangent
+        scale = unit
+        if is_first and is_second:
+            t, r = x._tangent, y._tangent
             a = t.block if t.scale is unit else t.dense()
-        if is_second:
-            t = y._tangent
-            b = t.block if t.scale is unit else t.dense()
-        t = DenseTangent(level, np.where(condition, a, b), unit)
+            b = r.block if r.scale is unit else r.dense()
+        else:  # it goes on under its factor
+            t = x._tangent if is_first else y._tangent
+            a, b = (t.block, 0.0) if is_first else (0.0, t.block)
+            if t.scale is not unit:
+                last = t.scale.item(-1)
+                a_scale, b_scale = (t.scale, last) if is_first else (last, t.scale)
+                scale = np.where(condition, a_scale, b_scale)
+        t = DenseTangent(level, np.where(condition, a, b), scale)
         return made(value, t, level, signature)
 
     return plan
