@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
+from dualmc.cotangents.quick_partials import quick_pair
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, is_finite, unbroadcast
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import FLOATS, line, strided, times, vector
+from dualmc.kernels.payload import FLOATS, line, of_numpy, strided, times, vector
 from dualmc.rules.table import chooses
 
 
@@ -145,7 +145,7 @@ def _product(bar, factor, is_constant, sweep):
 def pull_elementwise(node, bar, owned, sweep):
     """Any other function of one or more arguments: ``x_bar = p y_bar`` with its partials p."""
     function, partials, variant, primals, y, argnums = node.data
-    quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
+    quick = quick_pair(function, primals, argnums)
     if quick is not None and not sweep.is_careful and is_finite(y):
         for parent, i in zip(node.parents, argnums, strict=True):
             if parent.shape == node.shape:
@@ -182,7 +182,9 @@ def pull_elementwise(node, bar, owned, sweep):
             _scaled_by(_bound(kernel, operands), rows, part, chosen)
             part = part.reshape(bar.shape)
         else:
-            part = scaled(bar, partial(*primals, y), chosen, False, sweep)
+            with np.errstate(all="ignore"):
+                factor = partial(*of_numpy(primals), y)
+            part = scaled(bar, factor, chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)
 

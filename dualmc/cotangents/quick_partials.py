@@ -49,12 +49,25 @@ QUICK = {
 QUICK_PAIRS = {
     np.divide: (lambda bar, a, b, y: bar / b, lambda bar, a, b, y: -(bar * (y / b))),
 }
-# Where no other argument is active.
+# Where no other argument is active; powers where the exponent is a whole number.
 QUICK_ALONE = {
     **QUICK_PAIRS,
     np.maximum: (lambda bar, a, b, y: bar * (a > b), lambda bar, a, b, y: bar * (b > a)),
     np.minimum: (lambda bar, a, b, y: bar * (a < b), lambda bar, a, b, y: bar * (b < a)),
+    np.power: (lambda bar, a, b, y: bar * (a ** (b - 1) * b),),  # b - 1 is exact
 }
+_EXACT = 2**53
+
+
+def quick_pair(function, primals, argnums):
+    """The products, per argument, of a function whose result is finite; None: not quickly."""
+    if len(argnums) != 1:
+        return QUICK_PAIRS.get(function)
+    if function is np.power:
+        b = primals[1]
+        if argnums[0] or type(b) is not int and type(b) is not float or b % 1 or abs(b) > _EXACT:
+            return None
+    return QUICK_ALONE.get(function)
 
 
 class Unary:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from dualmc.cotangents import elementwise, moves, sums
-from dualmc.cotangents.quick_partials import QUICK_ALONE, QUICK_PAIRS
+from dualmc.cotangents.quick_partials import quick_pair
 from dualmc.cotangents.single import add_to, general, put
 from dualmc.cotangents.sweep import is_finite, unbroadcast
 from dualmc.kernels import buffers
@@ -83,7 +83,7 @@ def _unary(node, bar, sweep):
 
 def _elementwise(node, bar, sweep):
     function, _, _, primals, y, argnums = node.data
-    quick = (QUICK_ALONE if len(argnums) == 1 else QUICK_PAIRS).get(function)
+    quick = quick_pair(function, primals, argnums)
     if quick is None or _is_large(bar, y) or function is not np.divide and not is_finite(y):
         return general(node, bar, sweep)
     shape = node.shape

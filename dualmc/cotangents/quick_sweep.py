@@ -9,6 +9,7 @@ Steps are numbered as they are recorded, so that all that was made of one has be
 is met on the way down the numbers: what does not reach the output has no cotangent and is passed.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -40,7 +41,8 @@ def pulled(output, bar, inputs):
     try:
         with quiet():
             # The numbers between are those of others: dead ends, other calls, other threads.
-            for node in filter(None, map(nodes.get, range(latest, oldest, -1))):
+            serials = range(latest, oldest, -1)
+            for node in filter(None, map(nodes.pop, serials, itertools.repeat(None))):
                 if node.dtype is not FLOAT64:
                     return NotImplemented
                 pull = node.pull

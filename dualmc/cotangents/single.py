@@ -20,7 +20,7 @@ class SingleSweep(Sweep):
         self.is_careful = False
         self.identity = self.first = None
         self.known = {}  # the cotangents so far
-        self.nodes = {}  # the Vars that have one
+        self.nodes = {}  # the Vars that have one, until they are swept
         self.own = set()  # those whose cotangent, an array, may be written in place
 
     def add(self, var, bar, owned):

@@ -35,7 +35,7 @@ def get(dual, key):
     level = dual.level
     kind = type(key)
     if level.records:
-        if (kind is slice or kind is int) and level.open:
+        if level.open and (kind is slice or kind is int or kind is tuple and is_plain(key)):
             y = _recorded(dual, key, level)
             if y is not None:
                 return y
@@ -73,16 +73,22 @@ def _recorded(dual, key, level):
         p, t = parts(dual)
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
+    if type(key) is not tuple:
+        path, whole = (key,), (key, Ellipsis)
+    elif p.ndim:
+        path, whole = key, key if Ellipsis in key else (*key, Ellipsis)
+    else:
+        return None
     y = p[key]
-    out = recorded(y, level, pull_slice, (t,), (key, Ellipsis))
+    out = recorded(y, level, pull_slice, (t,), whole)
     which = out._tangent.shape, type(y) is ndarray
     out._signature = TAPE.get(which) or tape_signature(*which)
     if type(y) is ndarray:  # else a number, which is a copy
         if view is None:
-            out._view = new = KeyView(dual, (key,))
+            out._view = new = KeyView(dual, path)
             new.seen = dual._writes
         else:
-            out._view = new = InnerKeyView(dual, (key,))
+            out._view = new = InnerKeyView(dual, path)
             new.seen = new.root._writes
     return out
 
@@ -147,15 +153,14 @@ def _number_of_block(dual, i):
         return None
     y, block, scale = p[i], t.block, t.scale
     seeded = dense.SEEDED.get(id(block))
-    if seeded is not None and (scale is seeded[1] or scale is not None and dense.is_unit(scale)):
+    if seeded is not None and (scale is seeded[1] or dense.is_unit(scale)):
         column = seeded[0] + (i if i >= 0 else i + p.size)
         if 0 <= column < t.level.n:
             return make(y, NumberTangent(t.level, (column,), _ONE), dual.level)
         return make(y, NumberTangent(t.level, (), ()), dual.level)
     if type(block) is not ndarray:
         return None
-    if scale is not None:
-        scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
+    scale = dense.unit((), scale.dtype) if dense.is_unit(scale) else scale[:, i]
     return make(y, DenseTangent(t.level, block[:, i], scale, t.finite or None), dual.level)
 
 

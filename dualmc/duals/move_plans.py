@@ -232,7 +232,7 @@ def taken(x, index):
     s = looked_at(x)
     if s.kind is None or index.dtype.kind not in "ib" or index.nbytes > CONTENT:
         return None
-    name = index.dtype.char, index.shape, index.tobytes()
+    name = index.dtype, index.shape, index.tobytes()
     plan = s.plans.get(name)
     if plan is None:
         if name in s.plans or len(s.plans) >= MANY:

@@ -131,9 +131,7 @@ def _signature(x, p, t):
     block, scale = t.block, t.scale
     if type(block) is not ndarray or block.dtype is not FLOAT64:
         return UNSERVED
-    if scale is None:
-        t.scale = dense.unit(p.shape, FLOAT64)
-    elif type(scale) is not ndarray or scale.dtype is not FLOAT64:
+    if type(scale) is not ndarray or scale.dtype is not FLOAT64:
         return UNSERVED
     elif not scale.flags.carray:
         t.scale = scale.copy()

@@ -25,6 +25,11 @@ def fits_kernel(*arrays):
     return dtype in FLOATS and all(type(a) is np.ndarray and a.dtype == dtype for a in arrays)
 
 
+def of_numpy(operands):
+    """`operands` with Python's numbers as NumPy's, which divide by zero."""
+    return [np.float64(a) if type(a) is float or type(a) is int else a for a in operands]
+
+
 def flat(a):
     """(w, *S) as a C-contiguous (w, size)."""
     if not a.flags.c_contiguous:

@@ -211,7 +211,7 @@ def pair(code, p, at_p, block_p, scale_p, q, at_q, block_q, scale_q, y, out):
                 g = block_q[r, at_q[i]]
                 if g != 0:
                     g = g * factor_q[i]
-                out[r, i] = c + g
+                out[r, i] = c + g + 0.0
 
 
 @on_first_call

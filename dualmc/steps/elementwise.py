@@ -20,7 +20,7 @@ from dualmc.duals.operands import (
 )
 from dualmc.errors import missing_rule
 from dualmc.kernels import buffers, stamped
-from dualmc.kernels.payload import is_plain, strided, vector
+from dualmc.kernels.payload import is_plain, of_numpy, strided, vector
 from dualmc.rules import registry
 from dualmc.rules.derived import Derived
 from dualmc.rules.table import RULES, Rule
@@ -166,7 +166,7 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
         return t.with_rows(out)
     else:
         with np.errstate(all="ignore"):
-            factor = partial(*primals, y)
+            factor = partial(*of_numpy(primals), y)
         t = t.times(factor if type(factor) is Dual else np.asarray(factor), rule.chooses)
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 

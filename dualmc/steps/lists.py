@@ -19,7 +19,7 @@ def _row(t):
     block, scale = t.block, t.scale
     if type(block) is not ndarray or block.dtype is not FLOAT64:
         return None
-    if scale is None or scale is UNIT:
+    if scale is UNIT:
         return block, 1.0
     if type(scale) is not ndarray:
         return None

@@ -16,7 +16,6 @@ from dualmc.steps import floats
 from dualmc.steps.accumulating import accumulated
 from dualmc.steps.elementwise import apply
 from dualmc.steps.plans import finding, numbers
-from dualmc.tangents.number_tangent import NumberTangent
 
 ndarray = np.ndarray
 BINARY = {
@@ -244,14 +243,15 @@ def _power(self, other):
         return floats.power(self, other)
     y = None
     if type(other) is int or type(other) is float:
-        if type(self._tangent) is NumberTangent:
-            y = numbers.power(self, other)
-            if y is not None:
-                return y
+        y = numbers.power(self, other) if self._primal.ndim == 0 else None
+        if y is not None:
+            return y
         ufunc = SHORTCUTS.get(other)
         if ufunc is not None:
             if self.level.records:
-                y = finding.of_one(ufunc, self, other)(self)
+                signature = self._signature
+                plan = None if signature is None else signature.plans.get((ufunc, other))
+                y = (plan or finding.of_one(ufunc, self, other))(self)
                 if y is not None:
                     return y
             else:

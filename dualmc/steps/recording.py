@@ -1,122 +1,140 @@
-"""The short way of recording reductions and joins of float64 arrays: as little Python as possible.
+"""Plans of reductions, joins and choices of float64 arrays on a tape: as little Python as possible.
 
-The general path of `elementwise.py` inspects everything an operand may be, which costs more than
-the arithmetic on small arrays.  Here the operands are float64 arrays of one level, or plain ones
-beside such; whatever is not gets None and goes the general way.  The steps recorded are the same.
-Element-wise functions and products of matrices have plans: `plans/recorded.py`.
+The general handlers inspect everything an operand may be, which costs more than the arithmetic on
+small arrays.  A plan knows what the signature says: shape, axes, and the result's; it computes the
+primal as NumPy does and records what leads to the cotangents of the handler, bit for bit.  Where
+None is returned, the handler is to do it.
+Element-wise functions and products of matrices have plans in `plans/recorded.py`.
 """
 
 import numpy as np
 
 from dualmc.cotangents.elementwise import pull_scaled, pull_times
-from dualmc.cotangents.moves import pull_parts
+from dualmc.cotangents.moves import pull_chosen, pull_parts
 from dualmc.cotangents.sums import pull_running_sum, pull_sum
-from dualmc.duals.dual import Dual, make
-from dualmc.duals.recorded import is_float64, parts, recorded
-from dualmc.duals.signatures import tape_signature
-from dualmc.steps.plans import finding
-from dualmc.tangents.tape import step
+from dualmc.duals.recorded import recorded
+from dualmc.duals.signatures import FLOAT64, tape_signature
+from dualmc.tangents.tape import keep, step
+
+_add = np.add.reduce
 
 
-def record_sum(x, axis, keepdims, is_mean=False):
-    """The sum of a Dual, or its mean, over one axis or all; None: not here."""
-    p, t = parts(x)
-    if t is None or not x.level.open or not is_float64(p) or not p.size:
+def reduction_plan(function, s, axis, keepdims):
+    """The plan of `np.sum`, `np.mean`, `np.max`, `np.min` or `np.cumsum` along one axis or all."""
+    ndim, make = len(s.shape), _REDUCTIONS.get(function)
+    if make is None or not s.size or axis is not None and not -ndim <= axis < ndim:
         return None
-    axes = _negative_axes(axis, p.ndim)
-    if axes is None:
-        return None
-    y = np.add.reduce(p, axis, None, None, keepdims)
-    if not is_mean:
-        own = tape_signature(y.shape)
-        return recorded(y, x.level, pull_sum, (t,), axes, y.shape, False, own)
-    total = step(pull_sum, (t,), axes, y.shape)
-    y = y / (p.size // y.size)  # as NumPy divides
-    return recorded(y, x.level, pull_scaled, (total,), (y.size / p.size,))
+    axes = tuple(range(-ndim, 0)) if axis is None else (axis - ndim * (axis >= 0),)
+    shape = tuple(
+        1 if i - ndim in axes else n
+        for i, n in enumerate(s.shape)
+        if keepdims or i - ndim not in axes
+    )
+    return make(s, axis, axes, keepdims, shape)
 
 
-def record_dot(a, b):
-    """``np.dot`` of vectors and matrices, where it is a matrix product; None: not here."""
-    if not (a if type(a) is Dual else b).level.records:
-        return None
-    return finding.of_two(np.dot, a, b)(a, b) if 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2 else None
+def _sum(s, axis, axes, keepdims, shape):
+    own = tape_signature(shape)
 
-
-def record_extremum(function, x, axis, keepdims):
-    """`np.max` or `np.min` of a Dual: the mean of the elements that are it; None: not here."""
-    p, t = parts(x)
-    if t is None or not x.level.open or not is_float64(p) or not p.size:
-        return None
-    axes = _negative_axes(axis, p.ndim)
-    if axes is None:
-        return None
-    wide = function.reduce(p, axis, None, None, True)
-    weights = p == wide
-    count = np.count_nonzero(weights)
-    if count < wide.size:  # a NaN is equal to nothing
-        return None
-    if count > wide.size:
-        weights = weights / np.add.reduce(weights, axis, None, None, True)
-    y = wide if keepdims else wide.reshape([p.shape[i] for i in range(-p.ndim, 0) if i not in axes])
-    chosen = step(pull_times, (t,), ((weights,), True), p.shape)
-    return recorded(y, x.level, pull_sum, (chosen,), axes)
-
-
-def record_running_sum(x, axis):
-    """`np.cumsum` of a Dual along one axis; None: not here."""
-    p, t = parts(x)
-    if t is None or not x.level.open or not is_float64(p):
-        return None
-    axes = _negative_axes(axis, p.ndim)
-    if axes is None or len(axes) != 1:
-        return None
-    y = np.add.accumulate(p, axes[0])
-    return recorded(y, x.level, pull_running_sum, (t,), axes[0])
-
-
-def record_joined(arrays, axis, is_stack):
-    """`np.concatenate` or `np.stack` of Duals and plain arrays; None: not here."""
-    level = None
-    plain, tangents = [], []
-    for a in arrays:
-        t = None
-        if type(a) is Dual:
-            if level is None:
-                level = a.level
-                if not level.records or not level.open:
-                    return None
-            elif level is not a.level:
-                return None
-            a, t = parts(a)
-        if not is_float64(a):
+    def plan(x):
+        level = x.level
+        if not level.open:
             return None
-        plain.append(a)
-        tangents.append(t)
-    if level is None or type(axis) is not int:
+        y = _add(x._primal, axis, None, None, keepdims)
+        return recorded(y, level, pull_sum, (x._tangent,), axes, shape, False, own)
+
+    return plan
+
+
+def _mean(s, axis, axes, keepdims, shape):
+    own = tape_signature(shape)
+    count, share = s.size // own.size, (own.size / s.size,)
+
+    def plan(x):
+        level = x.level
+        if not level.open:
+            return None
+        y = _add(x._primal, axis, None, None, keepdims) / count  # as NumPy divides
+        total = step(pull_sum, (x._tangent,), axes, shape)
+        return recorded(y, level, pull_scaled, (total,), share, shape, False, own)
+
+    return plan
+
+
+def _running_sum(s, axis, axes, keepdims, shape):
+    if len(axes) != 1:
         return None
-    y = np.stack(plain, axis) if is_stack else np.concatenate(plain, axis)
-    axis %= y.ndim
-    lead = (slice(None),) * axis
-    parents, keys = [], []
-    stop = 0
-    for p, t in zip(plain, tangents, strict=True):
-        start = stop
-        stop += 1 if is_stack else p.shape[axis]
-        if t is not None:
-            parents.append(t)
-            keys.append((*lead, start if is_stack else slice(start, stop), Ellipsis))
-    if not parents:
-        return make(y, None, level)
-    return recorded(y, level, pull_parts, tuple(parents), tuple(keys))
+    (axis,) = axes
+
+    def plan(x):
+        level = x.level
+        if not level.open:
+            return None
+        y = np.add.accumulate(x._primal, axis)
+        return recorded(y, level, pull_running_sum, (x._tangent,), axis, s.shape, False, s.own)
+
+    return plan
 
 
-_ALL_AXES = [tuple(range(-ndim, 0)) for ndim in range(65)]
+def _extremum(function):
+    """The mean of the elements that are the largest or the smallest."""
+
+    def make(s, axis, axes, keepdims, shape):
+        def plan(x):
+            level, p = x.level, x._primal
+            if not level.open:
+                return None
+            wide = function.reduce(p, axis, None, None, True)
+            weights = p == wide
+            count = np.count_nonzero(weights)
+            if count < wide.size:  # a NaN is equal to nothing
+                return None
+            if count > wide.size:
+                weights = weights / _add(weights, axis, None, None, True)
+            y = wide if keepdims else wide.reshape(shape)
+            chosen = step(pull_times, (x._tangent,), ((weights,), True), s.shape)
+            return recorded(y, level, pull_sum, (chosen,), axes)
+
+        return plan
+
+    return make
 
 
-def _negative_axes(axis, ndim):
-    """`axis` (None: all) counted from the end; None where it is neither None nor an axis."""
-    if axis is None:
-        return _ALL_AXES[ndim]
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis if axis < 0 else axis - ndim,)
-    return None
+_REDUCTIONS = {np.sum: _sum, np.mean: _mean, np.cumsum: _running_sum,
+               np.max: _extremum(np.maximum), np.min: _extremum(np.minimum)}  # fmt: skip
+
+
+def choice_plan(is_first, is_second):
+    """The plan of `np.where`; which of the arrays that it chooses from are on a tape."""
+
+    def plan(condition, x, y, level):
+        if not level.open:
+            return None
+        value = np.where(condition, x._primal if is_first else x, y._primal if is_second else y)
+        if value.dtype is not FLOAT64:
+            return None
+        parents = x._tangent if is_first else None, y._tangent if is_second else None
+        return recorded(value, level, pull_chosen, parents, keep(condition, level))
+
+    return plan
+
+
+def join_plan(is_stack, axis, keys, is_active, shape):
+    """The plan of a join of arrays, those that `is_active` says on a tape, at `keys` of `shape`."""
+    keys = tuple(key for key, active in zip(keys, is_active, strict=True) if active)
+    own = tape_signature(shape)
+
+    def plan(arrays, level):
+        if not level.open:
+            return None
+        primals, parents = [], []
+        for a, active in zip(arrays, is_active):  # noqa: B905
+            if active:
+                primals.append(a._primal)
+                parents.append(a._tangent)
+            else:
+                primals.append(a)
+        y = np.stack(primals, axis) if is_stack else np.concatenate(primals, axis)
+        return recorded(y, level, pull_parts, tuple(parents), keys, shape, False, own)
+
+    return plan

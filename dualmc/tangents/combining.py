@@ -10,7 +10,7 @@ import numpy as np
 from dualmc.kernels import buffers, slot_kernels, stamped
 from dualmc.kernels.payload import fits_kernel, flat, is_plain
 from dualmc.tangents import dense, tape
-from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
 from dualmc.tangents.packed import PackedTangent
 from dualmc.tangents.slots import SparseTangent
 from dualmc.tangents.structure import content_of, key_of
@@ -46,17 +46,17 @@ def add(t, u):
         if is_plain(u.coef) and u.dtype == t.dtype and dense.fits(t.block, t.scale):
             need_block(t.level, t.block.shape, t.dtype)
             slots = flat(u.col), flat(u.coef)
-            return rows_tangent(t.level, dense.total_with_slots(t.block, t.scale, *slots))
+            return DenseTangent(t.level, dense.total_with_slots(t.block, t.scale, *slots))
     elif PackedTangent in (type(t), type(u)):
         if t.dtype == u.dtype and _fits_stored(t) and _fits_stored(u):
             need_block(t.level, (t.level.n, *t.shape), t.dtype)
-            return rows_tangent(t.level, dense.total(t.stored(), t.scale, u.stored(), u.scale))
+            return DenseTangent(t.level, dense.total(t.stored(), t.scale, u.stored(), u.scale))
     t, u = t.to_dense(), u.to_dense()
-    if t.block is u.block and t.scale is not None and u.scale is not None:
-        return DenseTangent(t.level, t.block, t.scale + u.scale)
+    if t.block is u.block:
+        return DenseTangent(t.level, t.block, t.coefficients() + u.coefficients())
     if t.dtype == u.dtype and dense.fits(t.block, t.scale) and dense.fits(u.block, u.scale):
         need_block(t.level, t.block.shape, t.dtype)
-        return rows_tangent(t.level, dense.total(t.block, t.scale, u.block, u.scale))
+        return DenseTangent(t.level, dense.total(t.block, t.scale, u.block, u.scale))
     if (
         t.scale is not None
         and u.scale is not None
@@ -72,6 +72,7 @@ def add(t, u):
             flat(u.scale)[0],
             out,
         )
+        out += 0.0  # turns -0 into 0
         return DenseTangent(t.level, out.reshape(t.block.shape))
     need_block(t.level, t.block.shape, t.dtype)
     return DenseTangent(t.level, t.dense() + u.dense())

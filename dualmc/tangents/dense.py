@@ -208,8 +208,6 @@ def reduced(stored, scale, axes):
     shape, k = stored.shape[1:], stored.shape[0]
     out = empty(k, kept(shape, axes), stored.dtype)
     if not is_inner(k):
-        if scale is None:
-            scale = unit(shape, stored.dtype)
         parts = in_the_middle(stored, axes)
         after = parts.shape[1], parts.shape[3]
         short_kernels.sum_middle(parts, in_the_middle(scale, axes)[0], out.reshape((k, *after)))

@@ -52,13 +52,19 @@ def is_wide(width, n):
 
 
 class DenseTangent:
-    """`block`, (k, *S), times a lazy element-wise factor `scale`, (1, *S) (None: 1)."""
+    """`block`, (k, *S), times a lazy element-wise factor `scale`, (1, *S).
+
+    A plain block has one from the start, the shared 1 of `dense.unit`, so that whether a step finds
+    one does not depend on what made the tangent.  None is the factor 1 of a block of Duals.
+    """
 
     __slots__ = ("level", "block", "scale", "finite")
     is_sparse = False
     is_recorded = False
 
     def __init__(self, level, block, scale=None, finite=None):
+        if scale is None and type(block) is np.ndarray:
+            scale = dense.unit(block.shape[1:], block.dtype)
         self.level = level
         self.block = block
         self.scale = scale
@@ -157,8 +163,7 @@ class DenseTangent:
     def take(self, index):
         block = self.block
         need_block(self.level, (block.shape[0], *index.shape), block.dtype)
-        arrays = (block,) if self.scale is None else (block, self.scale)
-        if block.shape[0] <= dense.FEW and is_plain(*arrays) and math.prod(self.shape):
+        if block.shape[0] <= dense.FEW and is_plain(block, self.scale) and math.prod(self.shape):
             return self._taken_few(index)
         is_fit = dense.fits(block) and math.prod(self.shape)
         taken = dense.taken(block, index) if is_fit else gather_rows(block, index)
@@ -171,11 +176,10 @@ class DenseTangent:
         scale = self.scale
         if (index < 0).any():
             block[:, index < 0] = 0
-        if scale is not None:
-            if dense.is_unit(scale):
-                scale = dense.unit(index.shape, scale.dtype)
-            else:
-                scale = scale.reshape((1, -1)).take(index, 1, mode="wrap")
+        if dense.is_unit(scale):
+            scale = dense.unit(index.shape, scale.dtype)
+        else:
+            scale = scale.reshape((1, -1)).take(index, 1, mode="wrap")
         return DenseTangent(self.level, block, scale, self.finite or None)
 
     def take_by(self, key, find):
@@ -193,7 +197,7 @@ class DenseTangent:
         stored, scale = self.stored(), self.scale
         if _is_summed_by_kernel(stored, scale):
             need_block(self.level, (stored.shape[0], *dense.kept(shape, axes)), stored.dtype)
-            return rows_tangent(self.level, dense.reduced(stored, scale, axes))
+            return DenseTangent(self.level, dense.reduced(stored, scale, axes))
         return DenseTangent(self.level, self.dense().sum(axis=axes))
 
     def part(self, function):
@@ -222,8 +226,3 @@ def _scaled_few(block, scale):
     size = scale.size
     stamped.multiply(block.reshape((k, size)), scale.reshape(size), out.reshape((k, size)))
     return out
-
-
-def rows_tangent(level, block, finite=None):
-    """A dense tangent with its factor from the start, so that element-wise steps find it there."""
-    return DenseTangent(level, block, dense.unit(block.shape[1:], block.dtype), finite)

@@ -37,8 +37,7 @@ def packed(t):
     stored[:-1] = rows[where]
     index = np.full(len(rows), where.size)
     index[where] = np.arange(where.size)
-    scale = dense.unit(t.shape, t.dtype) if t.scale is None else t.scale
-    return PackedTangent(t.level, stored, index.reshape((1, *t.shape)), scale, t.finite)
+    return PackedTangent(t.level, stored, index.reshape((1, *t.shape)), t.scale, t.finite)
 
 
 class PackedTangent(DenseTangent):

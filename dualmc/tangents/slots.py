@@ -21,7 +21,7 @@ from dualmc.kernels.payload import (
     take_slots,
 )
 from dualmc.tangents import dense, dense_tangent
-from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
 
 # Elements that int32 can number.
 INT32 = np.iinfo(np.int32).max
@@ -166,7 +166,7 @@ class SparseTangent:
         coef = dense.in_the_middle(coef, axes)
         out = block.reshape((level.n, coef.shape[1], coef.shape[3]))
         short_kernels.scatter_middle(dense.in_the_middle(self.col, axes), coef, out)
-        return rows_tangent(level, block)
+        return DenseTangent(level, block)
 
     def part(self, function):
         return self.like(np.copy(function(self.coef)))

@@ -314,3 +314,41 @@ def test_bitwise_and_integer_functions_are_numpys_type_errors():
             f(ONES)
         with pytest.raises((TypeError, dm.MissingRuleError)):
             dm.jacobian_fwd(f, ONES)
+
+
+# --- Constants in arrays from outside ------------------------------------------------------------
+
+INTO_PLAIN = {
+    "copyto": lambda W, a: np.copyto(W, a),
+    "copyto where": lambda W, a: np.copyto(W, a, where=W > 1.0),
+    "put": lambda W, a: np.put(W, [0, 2], a[1:]),
+    "place": lambda W, a: np.place(W, W > 1.0, a[:1]),
+    "putmask": lambda W, a: np.putmask(W, W > 1.0, a),
+    "fill_diagonal": lambda W, a: np.fill_diagonal(W.reshape(3, 1), a),
+    "put_along_axis": lambda W, a: np.put_along_axis(W, np.array([1, 0]), a[:2], 0),
+}
+
+
+@pytest.mark.parametrize("name", INTO_PLAIN)
+@pytest.mark.parametrize("call", [dm.jacobian_fwd, dm.jacobian_rev], ids=["forward", "reverse"])
+@pytest.mark.parametrize("made", [np.floor, lambda x: np.zeros(3) + 7.0], ids=["floor", "zeros"])
+def test_constants_are_written_to_arrays_from_outside(call, name, made):
+    """What has no derivative goes where NumPy puts it; the array is a constant of f."""
+    write, x = INTO_PLAIN[name], np.array([1.5, 2.5, 3.5])
+    expected, W = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])
+    write(expected, made(x))
+
+    def f(x):
+        write(W, made(x))
+        return W * x
+
+    assert np.array_equal(np.diag(expected), call(f, x))
+    assert np.array_equal(expected, W)
+
+
+@pytest.mark.parametrize("name", INTO_PLAIN)
+def test_a_derivative_is_not(name):
+    W = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(dm.TangentLostError, match="derivative would be lost"):
+        dm.jacobian_fwd(lambda x: (INTO_PLAIN[name](W, x), W * x)[1], np.array([1.5, 2.5, 3.5]))
+    assert np.array_equal([1.0, 2.0, 3.0], W)

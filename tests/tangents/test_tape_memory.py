@@ -12,6 +12,7 @@ from oracles import complex_step
 
 import dualmc as dm
 from dualmc.kernels import buffers
+from dualmc.passes.reverse_pass import Tape
 from dualmc.tangents import tape
 
 X3 = np.array([0.5, 1.5, 2.5])
@@ -376,3 +377,23 @@ def test_one_pullback_in_many_threads():
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(lambda i: pullback(np.eye(6)[i % 6]), range(60)))
     np.testing.assert_allclose(rows, np.tile(expected, (10, 1)), rtol=1e-14)
+
+
+def test_a_sweep_holds_no_more_than_the_steps_that_wait():
+    """Of a long chain of numbers, whose cotangents are used up one by one."""
+
+    def f(x):
+        total = 0.0
+        for i in range(999):
+            total = total + 100.0 * (x[i + 1] - x[i] ** 2) ** 2 + (1.0 - x[i]) ** 2
+        return total
+
+    x = np.linspace(0.5, 1.5, 1000)
+    recorded = Tape.of_array("gradient", f, (x,))
+    recorded.gradients()
+    gc.collect()
+    tracemalloc.start()
+    recorded.gradients()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * x.nbytes

@@ -22,7 +22,7 @@ from dualmc.duals import levels
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.recorded import recorded
 from dualmc.tangents.dense import FEW as FEW_ROWS
-from dualmc.tangents.dense_tangent import rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent
 
 FLOAT64 = np.dtype(np.float64)
@@ -91,14 +91,11 @@ def _tangent(level, slopes, tangents):
             return found
     total = None
     for d, t in zip(slopes, tangents, strict=True):
-        part = t.to_dense()
-        block = part.block
-        if part.scale is not None:
-            block = part.dense()
+        block = t.to_dense().dense()
         total = d * block if total is None else total + d * block
     if len(total) <= FEW_ROWS or total.flags.c_contiguous:
-        return rows_tangent(level, total)
-    return rows_tangent(level, np.ascontiguousarray(total))
+        return DenseTangent(level, total)
+    return DenseTangent(level, np.ascontiguousarray(total))
 
 
 def learn(info, dispatcher, args, way, y):

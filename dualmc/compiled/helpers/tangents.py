@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dualmc.tangents import dense, tape
-from dualmc.tangents.dense_tangent import rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import FEW, NumberTangent
 from dualmc.tangents.slots import Compacted
 
@@ -18,7 +18,7 @@ def of_rows(level, rows, dtype):
     block = dense.first(rows)
     if not dense.is_inner(block.shape[0]):
         block = np.ascontiguousarray(block)
-    return rows_tangent(level, block.astype(dtype, copy=False))
+    return DenseTangent(level, block.astype(dtype, copy=False))
 
 
 def of_jacobian(level, J, tangents, y):
@@ -46,8 +46,8 @@ def of_jacobian(level, J, tangents, y):
             total = total + block.reshape((block.shape[0], j - i)) @ J[:, i:j].T
     k = level.n
     if dense.is_inner(k):
-        return rows_tangent(level, dense.first(total.reshape((*y.shape, k))))
-    return rows_tangent(level, total.reshape((k, *y.shape)))
+        return DenseTangent(level, dense.first(total.reshape((*y.shape, k))))
+    return DenseTangent(level, total.reshape((k, *y.shape)))
 
 
 def of_numbers(level, slopes, tangents):

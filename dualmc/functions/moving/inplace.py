@@ -4,24 +4,36 @@ import numpy as np
 
 from dualmc.duals import writing
 from dualmc.duals.dual import Dual
-from dualmc.duals.operands import as_operand
+from dualmc.duals.operands import as_operand, has_tangent
 from dualmc.duals.views import positions
 from dualmc.errors import TangentLostError
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, name_of
+from dualmc.steps.flat import stripped
 
 
-def _needs_dual(a, function):
-    if type(a) is not Dual:
+def _takes(a, function, *operands):
+    """Whether `function` writes into the Dual `a`; else into a plain array, which takes constants.
+
+    Raises
+    ------
+    TangentLostError
+        If a derivative would have to be stored in a plain array.
+    """
+    if type(a) is Dual:
+        return True
+    if has_tangent(operands):
         raise TangentLostError(
             f"{name_of(function)} cannot store a Dual in a plain array: the derivative would be "
             f"lost. Allocate the array with numpy.zeros_like(dual)."
         )
+    return False
 
 
 @handles("in-place", np.copyto)
 def copyto(dst, src, casting="same_kind", where=True):
-    _needs_dual(dst, np.copyto)
+    if not _takes(dst, np.copyto, src):
+        return np.copyto(dst, stripped(src), casting, stripped(where))
     where = values(where)
     src = as_operand(src)
     if where is True:
@@ -33,7 +45,8 @@ def copyto(dst, src, casting="same_kind", where=True):
 
 @handles("in-place", np.put)
 def put(a, ind, v, mode="raise"):
-    _needs_dual(a, np.put)
+    if not _takes(a, np.put, v):
+        return np.put(a, stripped(ind), stripped(v), mode)
     # Which element lands where, by the same call on positions.
     v = np.ravel(as_operand(v))
     landed = np.full(a.size, -1)
@@ -54,7 +67,8 @@ def _scatter(a, landed, v):
 
 @handles("in-place", np.place)
 def place(arr, mask, vals):
-    _needs_dual(arr, np.place)
+    if not _takes(arr, np.place, vals):
+        return np.place(arr, stripped(mask), stripped(vals))
     where = np.flatnonzero(values(mask))
     vals = np.ravel(as_operand(vals))
     landed = np.full(arr.size, -1)
@@ -64,7 +78,8 @@ def place(arr, mask, vals):
 
 @handles("in-place", np.putmask)
 def putmask(a, /, mask, values):
-    _needs_dual(a, np.putmask)
+    if not _takes(a, np.putmask, values):
+        return np.putmask(a, stripped(mask), stripped(values))
     new = np.ravel(as_operand(values))
     landed = np.full(a.size, -1)
     np.putmask(landed, np.ravel(_plain(mask)), np.arange(new.shape[0]))
@@ -79,7 +94,8 @@ def _plain(mask):
 
 @handles("in-place", np.fill_diagonal)
 def fill_diagonal(a, val, wrap=False):
-    _needs_dual(a, np.fill_diagonal)
+    if not _takes(a, np.fill_diagonal, val):
+        return np.fill_diagonal(a, stripped(val), wrap)
     val = np.ravel(as_operand(val))
     marks = np.zeros(a.shape, bool)
     np.fill_diagonal(marks, True, wrap)
@@ -91,7 +107,8 @@ def fill_diagonal(a, val, wrap=False):
 
 @handles("in-place", np.put_along_axis)
 def put_along_axis(arr, indices, values, axis=-1):
-    _needs_dual(arr, np.put_along_axis)
+    if not _takes(arr, np.put_along_axis, values):
+        return np.put_along_axis(arr, stripped(indices), stripped(values), axis)
     where = np.take_along_axis(positions(arr.shape), _plain(indices), axis)
     if axis is None:
         where = np.take_along_axis(positions(arr.shape).reshape(-1), _plain(indices), 0)

@@ -12,7 +12,6 @@ from dualmc.duals.views import plain_key, positions
 from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles, register_one
-from dualmc.steps.recording import record_joined
 from dualmc.tangents import tape
 from dualmc.tangents.combining import are_sparse, chosen, placed, pool
 
@@ -115,17 +114,12 @@ def keys_of_parts(is_stack, axis, arrays, ndim):
 
 
 def _register_joined(function):
-    has_axis = function is np.concatenate or function is np.stack
+    name = "arrays" if function is np.concatenate or function is np.stack else "tup"
 
-    def handler(arrays, *args, out=None, **kwargs):
+    def handler(*args, out=None, **kwargs):
+        arrays, *args = args or [kwargs.pop(name)]
         if type(arrays) is Dual:
             arrays = list(arrays)
-        options = (*args, *kwargs)
-        if out is None and (not options or has_axis and len(options) == 1):
-            axis = args[0] if args else kwargs.get("axis", 0 if has_axis else None)
-            y = None if axis is None else record_joined(arrays, axis, function is np.stack)
-            if y is not None:
-                return y
         return written(out, joined(function, arrays, *args, **kwargs))
 
     register_one("selection", function, handler)

@@ -18,7 +18,6 @@ from dualmc.functions.results import written
 from dualmc.kernels.payload import values
 from dualmc.rules.kink_table import equal_neighbours, generic
 from dualmc.rules.registry import handles
-from dualmc.steps.recording import record_extremum
 from dualmc.tangents.combining import add
 
 # --- Sorting -------------------------------------------------------------------------------------
@@ -154,11 +153,6 @@ def _shared(a, chosen, axes, y):
 def _register_extremum(function, *names):
     @handles("selection", *names)
     def handler(a, axis=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-        if where is True and out is None and initial is np._NoValue and type(a) is Dual:
-            if a.level.records and (function is np.max or function is np.min):
-                y = record_extremum(_PAIRWISE[function], a, axis, keepdims)
-                if y is not None:
-                    return y
         return extremum(function, a, axis, out, keepdims, initial, where)
 
 

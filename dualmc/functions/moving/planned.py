@@ -8,11 +8,20 @@ import numpy as np
 
 from dualmc.duals.dual import Dual
 from dualmc.duals.move_plans import gather_plan, looked_at
-from dualmc.duals.signatures import DENSE, FLOAT64, SLOTS, dense_signature, made, slots_signature
+from dualmc.duals.signatures import (
+    DENSE,
+    FLOAT64,
+    SLOTS,
+    UNSERVED,
+    dense_signature,
+    made,
+    slots_signature,
+)
 from dualmc.duals.views import positions
 from dualmc.functions.moving.joining import keys_of_parts, way_of
 from dualmc.kernels import buffers
 from dualmc.rules.registry import FUNCTIONS, plans
+from dualmc.steps import recording
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.slots import SparseTangent
@@ -41,6 +50,12 @@ def _signed(a):
     return s if s.is_c and (s.kind is SLOTS or s.kind is DENSE) else None
 
 
+def _taped(a):
+    """The signature of a Dual on a tape; None: not served."""
+    s = looked_at(a)
+    return None if s is UNSERVED else s
+
+
 def room(shape):
     """What makes zeros of `shape`."""
     is_small = 8 * np.prod(shape, dtype=np.int64) < buffers.LARGE
@@ -64,7 +79,7 @@ def result_signature(y):
 def join(function, args, kwargs):
     if kwargs or len(args) == 2:
         axis = args[1] if len(args) == 2 else kwargs.get("axis")
-        if len(args) + len(kwargs) != 2 or type(axis) is not int:
+        if not args or len(args) + len(kwargs) != 2 or type(axis) is not int:
             return None
     else:
         axis = None
@@ -77,7 +92,7 @@ def join(function, args, kwargs):
         if type(a) is Dual:
             s = a._signature
             if s is None or s.own is not s or s.kind is not SLOTS and s.kind is not DENSE:
-                s = _signed(a)
+                s = _taped(a) if a.level.records else _signed(a)
             if s is None:
                 return None
             s = s.own
@@ -109,9 +124,17 @@ def _join_plan(function, args, kwargs, signatures):
     kind = looked_at(duals[0]).kind
     if not duals[0].level.open or any(looked_at(a).kind is not kind for a in duals):
         return None
+    is_single = len(duals) == 1
+    if is_single and not duals[0].size:
+        return None
     y = FUNCTIONS[function].handler(*args, **kwargs)
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
-    way, signature = way_of(function, arrays, axis), result_signature(y)
+    way = way_of(function, arrays, axis)
+    if kind is None and way is not None:
+        is_active = [type(a) is Dual for a in arrays]
+        keys = keys_of_parts(*way, arrays, y.ndim)
+        return recording.join_plan(*way, keys, is_active, y.shape)
+    signature = result_signature(y)
     if way is None or signature is None or signature.kind is not kind or not y._primal.size:
         return None
     is_stack, axis = way
@@ -128,6 +151,8 @@ def _join_plan(function, args, kwargs, signatures):
             parts.append((slice(s.width), *key))
             ones.append(dense.unit(s.shape, FLOAT64))
 
+    unit = dense.unit(shape, FLOAT64)
+
     def plan(arrays, level):
         if not level.open or nbytes > dense_tangent.MEMORY_BUDGET:
             return None
@@ -135,7 +160,7 @@ def _join_plan(function, args, kwargs, signatures):
             col = column()
             if col is None:
                 return None
-        rows, primals = zeros(rows_shape), []
+        rows, primals, scale = zeros(rows_shape), [], unit
         for a, part, one in zip(arrays, parts, ones, strict=True):
             if part is None:
                 primals.append(a)
@@ -144,23 +169,25 @@ def _join_plan(function, args, kwargs, signatures):
             t = a._tangent
             if is_sparse:
                 rows[part] = t.coef
+            elif t.scale is one:
+                rows[part] = t.block
+            elif is_single:  # goes on under its factor
+                rows[part] = t.block
+                scale = np.full((1, *shape), t.scale.item(-1))
+                scale[part] = t.scale
             else:
-                rows[part] = t.block if t.scale is one else t.dense()
+                rows[part] = t.dense()
         if is_stack:
             y = np.empty(shape)
             for p, key in zip(primals, keys, strict=True):
                 y[key] = p
         else:
             y = np.concatenate(primals, axis)
-        t = SparseTangent(level, rows, col) if is_sparse else _block(level, rows, unit)
-        return made(y, t, level, signature)
+        if is_sparse:
+            return made(y, SparseTangent(level, rows, col), level, signature)
+        return made(y, DenseTangent(level, rows, scale), level, signature)
 
-    unit = dense.unit(shape, FLOAT64)
     return plan
-
-
-def _block(level, block, unit):
-    return DenseTangent(level, block, unit)
 
 
 # --- Choices -------------------------------------------------------------------------------------
@@ -173,8 +200,10 @@ def where(function, args, kwargs):
     condition, x, y = args
     if type(condition) is not ndarray or condition.dtype is not _BOOL:
         return None
-    s = _signed(x) if type(x) is Dual else _numbers_of(x)
-    u = _signed(y) if type(y) is Dual else _numbers_of(y)
+    s, u = (
+        (_taped if a.level.records else _signed)(a) if type(a) is Dual else _numbers_of(a)
+        for a in (x, y)
+    )
     if s is None or u is None:
         return None
     if type(x) is not Dual:
@@ -203,6 +232,8 @@ _BOOL = np.dtype(bool)
 
 def _choice_plan(condition, s, u):
     duals = [a for a in (s, u) if a is not float and type(a) is not tuple]
+    if duals[0].kind is None:
+        return recording.choice_plan(s in duals, u in duals)
     shapes = {a.shape for a in duals} | {condition.shape}
     shapes |= {a for a in (s, u) if type(a) is tuple and a != ()}
     if len(shapes) > 1 or len({a.kind for a in duals}) > 1 or not condition.size:
@@ -276,14 +307,19 @@ def _block_choice(s, u, duals, shape):
         value = np.where(condition, x._primal if is_first else x, y._primal if is_second else y)
         if value.dtype is not FLOAT64:
             return None
-        a = b = 0.0
-        if is_first:
-            t = x._tangent
+        scale = unit
+        if is_first and is_second:
+            t, r = x._tangent, y._tangent
             a = t.block if t.scale is unit else t.dense()
-        if is_second:
-            t = y._tangent
-            b = t.block if t.scale is unit else t.dense()
-        t = DenseTangent(level, np.where(condition, a, b), unit)
+            b = r.block if r.scale is unit else r.dense()
+        else:  # it goes on under its factor
+            t = x._tangent if is_first else y._tangent
+            a, b = (t.block, 0.0) if is_first else (0.0, t.block)
+            if t.scale is not unit:
+                last = t.scale.item(-1)
+                a_scale, b_scale = (t.scale, last) if is_first else (last, t.scale)
+                scale = np.where(condition, a_scale, b_scale)
+        t = DenseTangent(level, np.where(condition, a, b), scale)
         return made(value, t, level, signature)
 
     return plan

@@ -13,7 +13,7 @@ from dualmc.duals.dual import make
 from dualmc.kernels import block_kernels, buffers, short_kernels, slot_kernels
 from dualmc.kernels.payload import FLOATS, align, flat, is_plain, is_zero, values
 from dualmc.tangents import dense, dense_tangent
-from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, need_block, new_block
 from dualmc.tangents.packed import PackedTangent
 from dualmc.tangents.slots import SparseTangent, summed_slots
 
@@ -82,18 +82,18 @@ def _is_small(t, other):
         0 < k <= dense.FEW
         and _is_matrix(t, other)
         and 0 < k * math.prod(t.shape) * other.shape[1] <= PRODUCTS
-        and (scale is None or type(scale) is np.ndarray and scale.dtype is FLOAT64)
+        and type(scale) is np.ndarray
+        and scale.dtype is FLOAT64
     )
 
 
 def _contracted_few(t, other, is_constant):
-    (m, p), q, k = t.shape, other.shape[1], t.block.shape[0]
+    m, q, k = t.shape[0], other.shape[1], t.block.shape[0]
     need_block(t.level, (k, m, q), FLOAT64)
-    scale = dense.unit((m, p), FLOAT64) if t.scale is None else t.scale
     out = np.empty((k, m, q))
-    block, scale, other = (np.array(a, order="C") for a in (t.block, scale[0], other))
+    block, scale, other = (np.array(a, order="C") for a in (t.block, t.scale[0], other))
     short_kernels.product(_NO_SCALE, block, scale, other, _NO_BLOCK, _NO_SCALE, is_constant, out)
-    return rows_tangent(t.level, out)
+    return DenseTangent(t.level, out)
 
 
 def _is_narrow(t, other):
@@ -183,7 +183,7 @@ def _contracted_columns(t, other, is_constant):
         out = buffers.empty((t.shape[0], other.shape[1], n), dtype)
         coef = np.ascontiguousarray(t.coef, dtype)
         block_kernels.scatter_product(np.ascontiguousarray(t.col), coef, matrix, out, is_constant)
-        return rows_tangent(t.level, dense.first(out))
+        return DenseTangent(t.level, dense.first(out))
     block = new_block(t.level, n, (t.shape[0], other.shape[1]), dtype)
     slot_kernels.scatter_product(
         t.col,
@@ -201,7 +201,7 @@ def _contracted_rows(t, other, is_constant):
     need_block(t.level, (t.level.n, *batch, t.shape[-2], other.shape[-1]), t.dtype)
     block = dense.product(t.dense(), other)
     if dense.is_finite(block):
-        return rows_tangent(t.level, block, True)
+        return DenseTangent(t.level, block, finite=True)
     return DenseTangent(t.level, _strong_zero_product(t.dense(), other, is_constant))
 
 
@@ -251,7 +251,7 @@ def image(matrix, x):
         with np.errstate(all="ignore"):
             block = np.dot(t.dense(), factor.T)
     if dense.is_finite(block):
-        return make(y, rows_tangent(t.level, block, True), x.level)
+        return make(y, DenseTangent(t.level, block, finite=True), x.level)
     block = _strong_zero_product(t.dense()[:, None], factor.T, True)[:, 0]
     return make(y, DenseTangent(t.level, block), x.level)
 
@@ -272,7 +272,7 @@ def image_of_slots(matrix, x, t):
     wide = (coef.shape[0], 1, p)
     col, coef = flat(t.col).reshape(wide), flat(coef).reshape(wide)
     block_kernels.scatter_product(col, coef, matrix, out, True)
-    return make(y, rows_tangent(t.level, out[0].T), x.level)
+    return make(y, DenseTangent(t.level, out[0].T), x.level)
 
 
 def _alike(a, dtype):

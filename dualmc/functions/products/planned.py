@@ -18,11 +18,13 @@ from dualmc.functions.products.contraction import (
 from dualmc.kernels import buffers, short_kernels
 from dualmc.kernels.compiling import entry
 from dualmc.rules.registry import plans
+from dualmc.steps.plans import finding
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.combining import add
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.packed import packed
 
+_OPERANDS = frozenset({Dual, ndarray})
 _NO_BLOCK, _NO_SCALE = np.empty((0, 0, 0)), np.empty((0, 0))
 
 
@@ -156,4 +158,12 @@ def _dot_of_slots(function, s, u, n):
 
 @plans(np.matmul, np.dot)
 def matrix_product(function, args, kwargs):
-    return None if kwargs or len(args) != 2 else product(function, function, *args)
+    if kwargs or len(args) != 2:
+        return None
+    a, b = args
+    if type(a) not in _OPERANDS or type(b) not in _OPERANDS:
+        return None
+    if not (a if type(a) is Dual else b).level.records:
+        return product(function, function, a, b)
+    is_served = 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2
+    return finding.of_two(function, a, b)(a, b) if is_served else None

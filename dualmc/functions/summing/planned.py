@@ -9,11 +9,20 @@ from numpy import asarray, empty
 
 from dualmc.duals.dual import Dual, make
 from dualmc.duals.move_plans import looked_at
-from dualmc.duals.signatures import DENSE, FLOAT64, SLOTS, dense_signature, made, slots_signature
+from dualmc.duals.signatures import (
+    DENSE,
+    FLOAT64,
+    NUMBER,
+    SLOTS,
+    dense_signature,
+    made,
+    slots_signature,
+)
 from dualmc.kernels import buffers, short_kernels, stamped
 from dualmc.kernels.compiling import entry
 from dualmc.kernels.payload import line
 from dualmc.rules.registry import plans
+from dualmc.steps.recording import reduction_plan
 from dualmc.tangents import dense, dense_tangent
 from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import of_slots
@@ -50,9 +59,12 @@ def reduction(function, args, kwargs):
     name = function, axis, keepdims, ddof
     plan = s.plans.get(name)
     if plan is None:
-        if s.kind is not SLOTS and s.kind is not DENSE or not s.shape or name in s.plans:
+        if s.kind is NUMBER or not s.shape or name in s.plans:
             return None
-        plan = _plan(function, x, s, axis, keepdims, ddof)
+        if s.kind is None:
+            plan = reduction_plan(function, s, axis, keepdims)
+        else:
+            plan = _plan(function, x, s, axis, keepdims, ddof)
         s.keep(name, plan)
         if plan is None:
             return None

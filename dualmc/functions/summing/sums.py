@@ -10,16 +10,10 @@ from dualmc.functions.axes import negative_axes, options_of, summed
 from dualmc.functions.results import applied, written
 from dualmc.kernels.payload import values
 from dualmc.rules.registry import handles
-from dualmc.steps.recording import record_running_sum, record_sum
 
 
 @handles("linear", np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True):
-    is_plain = dtype is None and out is None and initial is np._NoValue and where is True
-    if is_plain and type(a) is Dual and a.level.records:
-        y = record_sum(a, axis, keepdims)
-        if y is not None:
-            return y
     a = as_operand(a)
     where = values(where)
     if where is True and initial is np._NoValue and type(a) is Dual:
@@ -50,10 +44,6 @@ def add_reduce(
 
 @handles("linear", np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
-    if dtype is None and out is None and where is True and a.level.records:
-        y = record_sum(a, axis, keepdims, True)
-        if y is not None:
-            return y
     where = values(where)
     y = np.mean(a.primal, axis, dtype, keepdims=keepdims, where=where)
     y = y if type(y) is Dual else np.asarray(y)
@@ -90,10 +80,6 @@ def _running_sum(a, axis, y):
 
 @handles("linear", np.cumsum)
 def cumsum(a, axis=None, dtype=None, out=None):
-    if dtype is None and out is None and a.level.records:
-        y = record_running_sum(a, axis)
-        if y is not None:
-            return y
     y = np.cumsum(a.primal, axis, dtype)
     return written(out, _running_sum(a, axis, y))
 

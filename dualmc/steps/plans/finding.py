@@ -142,13 +142,21 @@ def _checked(plan, find, ufunc, has_view):
     if not has_view:
         return plan
 
+    def run_one(x):
+        view = x._view
+        if view is not None:  # `is_fresh`, written out: every operation on a view comes here
+            root = view.root
+            if view.seen != root._writes or view.memory is not root._primal:
+                return find(ufunc, x)(x)
+        return plan(x)
+
     def run(*operands):
         for x in operands:
             if type(x) is Dual and x._view is not None and not is_fresh(x):
                 return find(ufunc, *operands)(*operands)
         return plan(*operands)
 
-    return run
+    return run if find is of_two else run_one
 
 
 # --- Operands in another form --------------------------------------------------------------------

@@ -14,7 +14,7 @@ from dualmc.kernels import slot_kernels
 from dualmc.kernels.payload import align, flat
 from dualmc.steps.plans.results import room_for
 from dualmc.tangents import dense
-from dualmc.tangents.dense_tangent import DenseTangent, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent
 from dualmc.tangents.number_tangent import NumberTangent
 from dualmc.tangents.slots import SparseTangent
 
@@ -129,9 +129,7 @@ def rows_of(t):
     block, scale = t.block, t.scale
     if type(block) is not ndarray or block.dtype is not FLOAT64:
         return None, None
-    if scale is None:
-        scale = dense.unit(block.shape[1:], FLOAT64)
-    elif type(scale) is not ndarray or scale.dtype is not FLOAT64:
+    if type(scale) is not ndarray or scale.dtype is not FLOAT64:
         return None, None
     if block.size > SMALL:
         return None, None
@@ -146,7 +144,7 @@ def rows_of_slots(t):
     coef = flat(t.coef)
     block = np.zeros((k, coef.shape[1]))
     slot_kernels.scatter_dense(flat(t.col), coef, block)
-    return rows_tangent(t.level, block.reshape((k, *shape)))
+    return DenseTangent(t.level, block.reshape((k, *shape)))
 
 
 _PLACES: dict = {}

@@ -12,7 +12,8 @@ from numpy import asarray, float64
 from dualmc.duals.signatures import NUMBERS, made
 from dualmc.kernels import stamped
 from dualmc.rules.table import RULES
-from dualmc.tangents.number_tangent import FEW, NumberTangent
+from dualmc.tangents.number_tangent import FEW, NumberTangent, of_slots
+from dualmc.tangents.slots import SparseTangent
 
 # Whole numbers that a float holds exactly.
 EXACT = 2**53
@@ -50,9 +51,19 @@ def _square(x):
 
 
 def power(x, c):
-    """``x ** c`` for a plain number `c`, rounded as by NumPy's scalars; None: not here."""
+    """``x ** c`` for a plain number `c`, rounded as by NumPy's scalars; None: not here.
+
+    So is the derivative, of which the power is a part, whatever holds the few columns of x.
+    """
     if type(c) is int and not -EXACT <= c <= EXACT:
         return None
+    t = x._tangent
+    if type(t) is not NumberTangent:
+        if type(t) is not SparseTangent or x._view is not None or not x.level.open:
+            return None
+        t = of_slots(t.level, t.coef, t.col)
+        if t is None:
+            return None
     p = x._primal.item()
     if type(p) is not float:
         return None
@@ -62,7 +73,7 @@ def power(x, c):
         return None
     if type(y) is not float or not isfinite(y):  # a complex root
         return None
-    return _scaled(y, x._tangent, 2.0 * p if c == 2 else _partials(np.power)[0](p, float(c), y))
+    return _scaled(y, t, 2.0 * p if c == 2 else _partials(np.power)[0](p, float(c), y))
 
 
 def of_two(ufunc):

@@ -17,7 +17,7 @@ from dualmc.kernels.payload import flat, line
 from dualmc.steps.plans.forms import places, rows_of_slots
 from dualmc.steps.plans.results import room_for
 from dualmc.tangents import dense, dense_tangent
-from dualmc.tangents.dense_tangent import is_wide, need_block, rows_tangent
+from dualmc.tangents.dense_tangent import DenseTangent, is_wide, need_block
 from dualmc.tangents.slots import SparseTangent
 from dualmc.tangents.unions import merged, merged_products, union_of
 
@@ -161,7 +161,7 @@ def _of_few(ufunc, code, first, at_p, second, at_q, shape, k):
             kernel(code, p, at_p, block, scale, q, at_q, other, factor, line, out)
         else:
             kernel(code, p, at_p, block, scale, q, at_q, other, factor, y, out)
-        return made(y, rows_tangent(level, out), level, signature)
+        return made(y, DenseTangent(level, out), level, signature)
 
     return plan
 
@@ -198,7 +198,7 @@ def _of_rows(ufunc, code, first, at_p, second, at_q, shape, k):
         out = buffers.empty(rows_shape, FLOAT64)
         rows = out.reshape((size, k))
         kernel(code, line(p), at_p, *t, line(q), at_q, *u, line(y), rows)
-        return made(y, rows_tangent(level, dense.first(out)), level, signature)
+        return made(y, DenseTangent(level, dense.first(out)), level, signature)
 
     return plan
 
