@@ -2,7 +2,9 @@
 
 A table, marked so, is every case of many in every one of several ways.  A plain run takes a part of
 its entries, always the same ones: each case in some way, each way with some cases, as
-`tests/oracles/entries.py` chooses them.  `--tables 1` takes all.
+`tests/oracles/entries.py` chooses them; with `table(most)`, at least every `most`th, which is for
+tests of few ways.  Of tests marked `slow` it takes every fourth in each file.  `--tables 1` takes
+all.
 """
 
 import os
@@ -10,12 +12,14 @@ import zlib
 
 import numpy as np
 import pytest
-from entries import entries
+from entries import entries, in_turn
 
 # Pictures are drawn to memory, wherever the tests run; matplotlib reads it when it is imported.
 os.environ["MPLBACKEND"] = "Agg"
 # `compare` predicts by costs that are the same on every machine, and measures none.
 os.environ["DUALMC_COSTS"] = "off"
+
+SLOW = 4
 
 
 @pytest.fixture
@@ -34,7 +38,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "table: every case in every way; see --tables")
+    config.addinivalue_line("markers", "table(most): every case in every way; see --tables")
+    config.addinivalue_line("markers", "slow: Numba compiles for seconds; see --tables")
 
 
 def is_sampled(name, config):
@@ -46,15 +51,17 @@ def pytest_generate_tests(metafunc):
     """Drops cases before they are made into items, which is most of what collecting takes."""
     yield
     calls = kept = getattr(metafunc, "_calls", [])
-    if metafunc.definition.get_closest_marker("table") and calls:
-        kept = entries(metafunc, metafunc.config.getoption("--tables"))
+    table = metafunc.definition.get_closest_marker("table")
+    if table and calls:
+        kept = entries(metafunc, min(metafunc.config.getoption("--tables"), *table.args, 10**9))
     name = f"{metafunc.definition.nodeid}[%s]"
     kept = [call for call in kept if is_sampled(name % call.id, metafunc.config)]
     calls[:] = kept or calls[:1]  # without any, pytest would take f for a test of no parameters
 
 
 def pytest_collection_modifyitems(config, items):
-    sampled = [item for item in items if is_sampled(item.nodeid, config)]
+    sampled = in_turn(items, min(SLOW, config.getoption("--tables")))
+    sampled = [item for item in sampled if is_sampled(item.nodeid, config)]
     if len(sampled) < len(items):
         chosen = set(sampled)
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

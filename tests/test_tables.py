@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from entries import TAKEN, axes, chosen, parts
+from entries import TAKEN, axes, chosen, in_turn, parts
 from function_cases import CASES
 
 
@@ -57,6 +57,26 @@ def test_parts(n):
     found = parts(range(n))
     assert sorted(sum(found, [])) == list(range(n))
     assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+class Item:
+    def __init__(self, path, is_slow):
+        self.path, self.is_slow = path, is_slow
+
+    def get_closest_marker(self, name):
+        return {"slow": self.is_slow}[name]
+
+
+def test_every_file_has_its_turn():
+    items = [Item(path, i % 2 == 1) for path, count in [("a", 18), ("b", 2), ("c", 9)]
+             for i in range(count)]  # fmt: skip
+    assert in_turn(items, 1) == items
+    taken = in_turn(items, 4)
+    assert [item for item in taken if not item.is_slow] == items[::2][:9] + [items[18]] + items[
+        20::2
+    ]
+    # Of nine, one and four.
+    assert [item for item in taken if item.is_slow] == [*items[1:18:8], items[19], items[21]]
 
 
 def test_of_this_run(request):

@@ -103,6 +103,7 @@ def test_along_and_back(test):
     assert is_right(f, lambda f: dm.gradient(lambda x: f(x) @ V, X), V @ slopes(X))
 
 
+@pytest.mark.table(3)
 @pytest.mark.parametrize("call", REPEATED)
 @pytest.mark.parametrize("test", TESTS)
 @pytest.mark.filterwarnings("ignore:prepare")

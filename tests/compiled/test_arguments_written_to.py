@@ -9,6 +9,8 @@ from numba import typed
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 N = 20
 X = np.linspace(1.0, 2.0, N)
 Pair = namedtuple("Pair", "w c")

@@ -11,6 +11,8 @@ import scipy.sparse
 import dualmc as dm
 from dualmc.compiled.helpers import known, patterns
 
+pytestmark = pytest.mark.slow
+
 N = 300
 X = np.linspace(-1, 1, N)
 

@@ -8,6 +8,8 @@ from scipy.optimize import rosen_der, rosen_hess
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 
 @numba.njit
 def rosenbrock(x):

@@ -12,6 +12,8 @@ import pytest
 import dualmc as dm
 from dualmc.compiled.helpers import known, nested
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.3, 0.5, 0.7])
 
 

@@ -7,6 +7,8 @@ import pytest
 import random_njit_programs
 from random_njit_statements import Program
 
+pytestmark = pytest.mark.slow
+
 COUNT = 6
 
 

@@ -11,6 +11,8 @@ from higher_judge import error, exact_rows, usable
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 ONE = (np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arctanh, np.tanh, np.cbrt, np.exp, np.log1p)
 TWO = (np.hypot, np.logaddexp, np.arctan2)
 TOLERANCE = 1e-12

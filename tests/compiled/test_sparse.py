@@ -9,6 +9,8 @@ from scipy import sparse
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 
 def check(f, *args, **options):
     """The sparse Jacobian of `f`, equal to the dense one of its Python body."""

@@ -205,18 +205,21 @@ def check(table, name, nesting):
     np.testing.assert_allclose(H, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
+@pytest.mark.table(4)
 @every_nesting
 @cases(SMOOTH)
 def test_smooth_functions_of_roots(name, nesting):
     check(SMOOTH, name, nesting)
 
 
+@pytest.mark.table(4)
 @every_nesting
 @cases(INDEPENDENT)
 def test_what_no_choice_decides(name, nesting):
     check(INDEPENDENT, name, nesting)
 
 
+@pytest.mark.table(4)
 @every_nesting
 @cases(UNKNOWN)
 def test_what_is_not_known(name, nesting):

@@ -41,6 +41,7 @@ def outcome(call):
             return None
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("name", "options"), [(n, {}) for n in NAMES] + [(n, {"keepdims": True}) for n in KEPT]

@@ -166,6 +166,7 @@ MODES = {
 }
 
 
+@pytest.mark.table(2)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", CASES)

@@ -71,6 +71,7 @@ def judge(f, x, oracle=differences, rtol=1e-8):
     assert not J[..., x.size :].any()
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", ALONG)
 def test_reductions_along_every_axis(name, shape):
@@ -87,6 +88,7 @@ def test_reductions_along_every_axis(name, shape):
         judge(lambda x, a=axis: function(x, axis=a, keepdims=True) * x, x)
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", [*PER_AXIS, *LONG_AXIS])
 def test_functions_along_every_axis(name, shape):

@@ -153,6 +153,7 @@ STEPS = [sliced, sliced, reshaped, gathered, rolled, joined, joined_along, chose
          computed, computed, difference, written, added, element]  # fmt: skip
 
 
+@pytest.mark.table(4)
 @pytest.mark.parametrize("seed", range(PROGRAMS))
 @pytest.mark.parametrize("n", [6, 24])
 def test_random_programs_have_the_same_bits_without_plans(n, seed):
@@ -379,6 +380,7 @@ PRODUCTS = {
 }
 
 
+@pytest.mark.table(4)
 @pytest.mark.parametrize("name", [*REDUCTIONS, *PRODUCTS])
 @pytest.mark.parametrize(
     "n, options",

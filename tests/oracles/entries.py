@@ -6,6 +6,8 @@ case further: in `step` ways, be they of one test or of several tests of the sam
 is taken once.  A way takes at least one case, as `step` is at most the number of cases.
 """
 
+from collections import Counter
+
 import pytest
 
 TAKEN = pytest.StashKey()  # of each table, all its calls and those that are taken
@@ -61,3 +63,15 @@ def parts(names, count=16):
     """The names in so many parts of about the same length, for a test that goes through a part."""
     names = list(names)
     return [names[k::count] for k in range(min(count, len(names)))]
+
+
+def in_turn(items, step):
+    """The tests without those marked `slow` whose turn it is not: every `step`th of a file runs."""
+    numbers, taken = Counter(), []
+    for item in items:
+        if item.get_closest_marker("slow"):
+            numbers[item.path] += 1
+            if (numbers[item.path] - 1) % step:
+                continue
+        taken.append(item)
+    return taken

@@ -20,6 +20,7 @@ COUNT = 1
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("order", [2, 3])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_nesting_over_the_domain(case, order):

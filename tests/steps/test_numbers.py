@@ -300,6 +300,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.table(4)
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("n", [2, 7, 16, 17, 40])
 def test_random_programs(n, seed):

@@ -81,6 +81,7 @@ def test_every_idiom(case):
     assert_same(case.f, np.array(case.x))
 
 
+@pytest.mark.table(4)
 @pytest.mark.parametrize("seed", range(100))
 def test_random_programs(seed):
     f, _ = functions_of(Program(seed).source())

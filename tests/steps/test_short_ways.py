@@ -197,6 +197,7 @@ def agree(f, x, oracle, rtol):
         np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol * scale)
 
 
+@pytest.mark.table(3)
 @pytest.mark.parametrize("n", [9, 16, 36])
 @pytest.mark.parametrize("name", ANALYTIC)
 def test_analytic(name, n):
@@ -208,12 +209,14 @@ def close_differences(f, x):
     return differences(f, x, 1e-4)
 
 
+@pytest.mark.table(3)
 @pytest.mark.parametrize("n", [9, 16, 36])
 @pytest.mark.parametrize("name", REAL)
 def test_real(name, n):
     agree(lambda x: REAL[name](x, matrix(x)), points(n), close_differences, 1e-8)
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("n", [9, 36])
 @pytest.mark.parametrize("name", [*ANALYTIC])
 def test_second_derivatives(name, n):

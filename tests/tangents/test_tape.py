@@ -350,6 +350,7 @@ USES = [
 ]
 
 
+@pytest.mark.table(3)
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("made", ["input", "result", "view"])
 def test_a_dual_of_a_finished_recording_is_an_error(use, made):

@@ -63,6 +63,7 @@ def judge(f, x, oracle=differences, rtol=1e-8):
     assert_close(expected, rows_by_pullback(f, x), rtol)
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("shape", [s for s in SHAPES if len(s) > 1], ids=str)
 @pytest.mark.parametrize("name", ALONG)
 def test_reductions_along_every_axis(name, shape):

@@ -2,9 +2,12 @@
 
 import numba
 import numpy as np
+import pytest
 from compiled_judge import agrees, close, in_single, second, second_expected
 
 import dualmc as dm
+
+pytestmark = pytest.mark.slow
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
 W = np.arange(1.0, 5.0)

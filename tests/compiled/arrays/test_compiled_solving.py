@@ -7,6 +7,8 @@ from compiled_judge import agrees, close, in_single, second, second_expected
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 
 

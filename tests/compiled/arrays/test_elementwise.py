@@ -7,6 +7,8 @@ from compiled_judge import agrees, close, in_single, second, second_expected
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.7, -1.3, 2.1, 0.4])
 TABLE = np.arange(12.0).reshape(3, 4) - 4.0
 WHOLE = np.arange(4)

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from compiled_judge import close, second, second_expected
 
+pytestmark = pytest.mark.slow
+
 X = np.array([1.1, 0.2, 0.9, 2.3])
 
 

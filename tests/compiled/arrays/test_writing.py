@@ -7,6 +7,8 @@ from compiled_judge import agrees, close, in_single, second, second_expected
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.7, -1.3, 2.1, 0.4])
 W = np.arange(1.0, 5.0)
 PLACES = np.array([3, 0, 2, 1])

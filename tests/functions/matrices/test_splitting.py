@@ -64,6 +64,7 @@ PAIRS = {  # of a function by eigenvalues, the same without
 }
 
 
+@pytest.mark.table
 @every_second
 @every_matrix
 @pytest.mark.parametrize("name", PAIRS)
@@ -93,6 +94,7 @@ def test_matrix_functions(mode, a, eigh):
     close(mode(spectral(lambda w: w, eigh), a), dm.jacobian_fwd(hermitian, a))
 
 
+@pytest.mark.table
 @every_second
 @every_matrix
 def test_hessians_of_matrix_functions(mode, a):

@@ -74,6 +74,7 @@ RIGHT_HAND_SIDES = {
 }
 
 
+@pytest.mark.table(3)
 @both_modes
 @pytest.mark.parametrize("method", ["RK45", "BDF", "LSODA"])
 @pytest.mark.parametrize("name", RIGHT_HAND_SIDES)

@@ -125,6 +125,7 @@ HELD = {
 }
 
 
+@pytest.mark.table(2)
 @pytest.mark.filterwarnings("ignore:delta_grad")
 @pytest.mark.parametrize("name", HELD)
 @pytest.mark.parametrize("mode", [dm.jacobian_fwd, dm.jacobian_rev])

@@ -47,6 +47,7 @@ PRODUCTS = {
 }
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", MODES)
 def test_products(mode, kind):

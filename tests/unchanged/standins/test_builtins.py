@@ -99,6 +99,7 @@ def _written(a):
     return a[:2].tolist()
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:prepare. f is not replayed:UserWarning")
