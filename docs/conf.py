@@ -1,6 +1,5 @@
 """How `sphinx-build -W docs OUT` makes the site: nothing that it shows is fetched by a reader."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -50,6 +49,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = "dualmc"
 html_static_path = ["_static"]
 html_css_files = ["dualmc.css"]
+html_js_files = [("pictures.js", {"defer": "defer"})]
+html_sidebars = {"start/index": []}  # a section of one page
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -66,17 +67,17 @@ html_theme_options = {
 }
 
 
-def _is_about_more_than_an_empty_folder(record):
-    return "glob pattern" not in str(record.msg)
-
-
 def public_signature(app, what, name, obj, options, signature, returned):
     """Without what is there to name options that a call has not."""
     return (signature or "").replace(", **unknown", "") or None, returned
 
 
+def in_its_language(app, name, template, context, doctree):
+    """Tell browsers which pages are Chinese: they choose the font by it."""
+    if name.startswith("zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app):
     app.connect("autodoc-process-signature", public_signature)
-
-
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(_is_about_more_than_an_empty_folder)
+    app.connect("html-page-context", in_its_language)

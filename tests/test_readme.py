@@ -6,6 +6,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pages
 import pytest
 import walk
 
@@ -13,9 +14,7 @@ import dualmc
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-NAMES = ("README.md", "CONTRIBUTING.md", "tests/README.md", "bench/README.md")
-PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").rglob("*.md"))]
-WITH_EXAMPLES = [page for page in PAGES if ">>> " in page.read_text(encoding="utf-8")]
+WITH_EXAMPLES = [page for page in pages.PAGES if pages.python_blocks(page)]
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(dualmc.__path__, "dualmc.")
@@ -23,16 +22,11 @@ MODULES = [
 ]
 
 
-def named(page):
-    return str(page.relative_to(ROOT))
-
-
-@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=named)
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=pages.named)
 def test_examples(page):
-    options = {"encoding": "utf-8", "optionflags": doctest.ELLIPSIS}
-    done = doctest.testfile(str(page), module_relative=False, **options)
-    assert done.attempted > (20 if page == README else 0)
-    assert done.failed == 0
+    count, failed = pages.run(page)
+    assert count > (20 if page == README else 0)
+    assert failed == 0
 
 
 @pytest.mark.parametrize("name", ["dualmc", *MODULES])
@@ -48,13 +42,10 @@ def test_public_function_has_an_example(name):
         assert re.search(r"^ *>>> ", public.__doc__, re.MULTILINE), name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.named)
 def test_paths_exist(page):
-    """Links, and paths in backticks: from the root, the page's folder, or that of the last path."""
-    text = page.read_text(encoding="utf-8")
-    prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
-    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", prose)
-    missing = [link for link in links if not (page.parent / link).exists()]
+    """Paths in backticks: from the root, the page's folder, or that of the last path."""
+    text, missing = page.read_text(encoding="utf-8"), []
     folders = [ROOT, page.parent, ROOT]
     for path in re.findall(r"`(?:python )?([\w./-]+(?:\.(?:py|md|csv|cfg|toml)|/))[ `]", text):
         found = [folder / path for folder in folders if (folder / path).exists()]

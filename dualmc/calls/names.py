@@ -69,8 +69,8 @@ def refuse_keywords(caller: str, unknown: dict) -> None:
     verb = getattr(sys.modules["dualmc"], caller)
     parameters = inspect.signature(verb).parameters.values()
     options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    close = _close(name, options)
-    typed = f" Did you mean {close}?" if close else ""
+    close = "argnums" if name == "wrt" and "argnums" in options else _close(name, options)
+    typed = f" Did you mean {close}?" if close else _offered(name)
     if name == "args":
         raise TypeError(
             f"{caller}() got an unexpected keyword argument 'args'. Further arguments of f follow: "
@@ -81,6 +81,18 @@ def refuse_keywords(caller: str, unknown: dict) -> None:
         f"{caller}() got an unexpected keyword argument {name!r}.{typed} Keyword arguments of f "
         f"are bound to it first: functools.partial(f, {bound}), or lambda x: f(x, {bound})."
     )
+
+
+def _offered(name):
+    """Which verbs have the option `name`, where some have."""
+    verbs = ("jacobian_fwd", "jacobian_rev", "gradient", "hessian")
+    having = [
+        verb
+        for verb in verbs
+        if name in inspect.signature(getattr(sys.modules["dualmc"], verb)).parameters
+    ]
+    listed = " and ".join([", ".join(having[:-1]), having[-1]]) if having[1:] else "".join(having)
+    return f" {listed} have it." if having else ""
 
 
 _MAPPINGS = ("kwargs", "kwds", "kw", "options")

@@ -130,6 +130,16 @@ def test_keyword_arguments_of_f(name):
         getattr(dm, name)(f, *CALLS[name], scale=2.0)
 
 
+def test_options_of_other_calls():
+    """An option that this call has not, and others have; and the name of it elsewhere."""
+    with pytest.raises(TypeError, match=r"'argnums'\. jacobian_fwd, .* and hessian have it"):
+        dm.derivative(np.sin, 1.0, argnums=0)
+    with pytest.raises(TypeError, match=r"'layout'\. jacobian_fwd and jacobian_rev have it\."):
+        dm.gradient(np.sum, X, layout="denominator")
+    with pytest.raises(TypeError, match=r"'wrt'\. Did you mean argnums\?"):
+        dm.jacobian_fwd(np.sin, X, wrt=0)
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_arguments_of_f_as_other_libraries_take_them(name):
     verb = getattr(dm, name)
