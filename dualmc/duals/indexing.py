@@ -74,13 +74,12 @@ def _recorded(dual, key, level):
     if t is None or t.dtype is not FLOAT64 or type(p) is not ndarray:
         return None
     if type(key) is not tuple:
-        path = (key,)
+        path, whole = (key,), (key, Ellipsis)
     elif p.ndim:
-        path = key
+        path, whole = key, key if Ellipsis in key else (*key, Ellipsis)
     else:
         return None
     y = p[key]
-    whole = path if Ellipsis in path else (*path, Ellipsis)
     out = recorded(y, level, pull_slice, (t,), whole)
     which = out._tangent.shape, type(y) is ndarray
     out._signature = TAPE.get(which) or tape_signature(*which)
