@@ -29,7 +29,8 @@ class auto_prepare:
     ``prepare=False`` a call is fresh.
 
     A replay gives the derivative to rounding; a value is f's own, to the bit.  Where anything has
-    changed, f goes another way, an entry is not finite, or NumPy would warn, the call is fresh.
+    changed, f goes another way, an entry is not finite, a number underflows, or NumPy would warn,
+    the call is fresh.
 
     Parameters
     ----------

@@ -1,14 +1,18 @@
-"""Whether the processor noted an overflow, a division by zero or an invalid operation.
+"""Whether the processor noted an over- or underflow, a division by 0 or an invalid operation.
 
-Those are what NumPy warns of, or raises, in a fresh call: a replay in which one came counts for
+Those are what NumPy warns of, or raises, in a fresh call, and of an underflow it would not tell
+that a product taken in another order has lost all digits: a replay in which one came counts for
 nothing.  `fenv.h` of the C library has the marks of the thread.
 """
 
 import ctypes
 import platform
 
-# FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW
-_MARKS = {"x86_64": 13, "AMD64": 13, "i686": 13, "aarch64": 7, "arm64": 7}.get(platform.machine())
+# FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW
+_INTEL, _ARM = 1 | 4 | 8 | 16, 1 | 2 | 4 | 8
+_MARKS = {"x86_64": _INTEL, "AMD64": _INTEL, "i686": _INTEL, "aarch64": _ARM, "arm64": _ARM}.get(
+    platform.machine()
+)
 
 
 def _functions():

@@ -315,6 +315,8 @@ class Repeated:
         if told:
             raise way.Refused(f"it warns: {told[0].message}")
         Repeated.is_loaded = True
+        if one is None:
+            return
         self.due = self.calls + math.ceil((1 + len(self.ways)) * self.making / self.seconds)
         one.is_array = type(found[1][0] if self.asked.is_tuple else found[1]) is np.ndarray
         replay = one(f, args)

@@ -63,7 +63,7 @@ def weighed(f, args, asked):
 
 
 def recorded(f, args, asked, worth):
-    """The `Way` of f at `args`.
+    """The `Way` of f at `args`; None if it could not be compared with fresh calls there.
 
     Raises
     ------
@@ -109,7 +109,9 @@ def _recorded(f, args, asked, worth, request, check):
         raise Refused(paths.reason)
     ((key, path),) = paths.kept
     if not path.is_verified:
-        raise Refused("its replay could not be compared with a fresh call")
+        return None
+    if path._asked is not None or len(path.code.parts) > 1:  # its marks of exceptions are lost
+        raise Refused("steps of it are run by NumPy")
     return Way(f, args, asked, key, path, check)
 
 
@@ -161,9 +163,6 @@ class Way:
     def __init__(self, f, args, asked, key, path, check):
         self.asked, self.key, self.path, self.check = asked, key, path, check
         self.code = path.code
-        # Whether all is machine code.  NumPy, which runs the other steps quietly, clears the marks
-        # of exceptions: f itself then says what there is to warn of.
-        self.is_pure = path._asked is None and len(path.code.parts) == 1
         self.types = tuple(map(type, args))
         self.fixed = [(i, Book().match(args[i])) for i, wanted in enumerate(key) if wanted is None]
         self.is_one = len(args) == 1 and type(args[0]) in (float, np.ndarray)
@@ -195,7 +194,7 @@ class Way:
                 return None
         path, code = self.path, self.code
         entries = path.run(code, inputs)
-        if self.is_pure and exceptions.noted(exceptions.MARKS):  # now, or before
+        if exceptions.noted(exceptions.MARKS):  # now, or before
             exceptions.clear(exceptions.MARKS)
             entries = path.run(code, inputs)
             if exceptions.noted(exceptions.MARKS):
@@ -205,7 +204,7 @@ class Way:
         ):  # a fresh one may be left out
             return None
         J = self._shaped(entries)
-        if self.is_pure and not self.asked.has_value:
+        if not self.asked.has_value:
             return None, J, None
         y = self.value(f, args, inputs)
         return None if y is None else (y, J, None)

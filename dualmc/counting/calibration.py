@@ -52,14 +52,16 @@ def costs():
 
 
 def default_folder():
-    """Where programs of this system keep what they can make again."""
+    """Where programs of this system keep what they can make again; nowhere, if there is no home."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return os.path.join(os.path.expanduser(base), "dualmc")
+        base = os.environ.get("XDG_CACHE_HOME") or ""
+        base = base if os.path.isabs(base) else "~/.cache"  # as its specification says
+    base = os.path.expanduser(base)
+    return os.path.join(base if os.path.isabs(base) else os.devnull, "dualmc")
 
 
 def key():
@@ -76,11 +78,12 @@ def key():
 @cache
 def _of(path, own):
     """The costs under a key: once per process, wherever the file cannot be written."""
-    known = read(path)
-    if own not in known:
-        known[own] = fitted(*times(probes(), SECONDS))
+    found = read(path).get(own)
+    if found is None:
+        found = fitted(*times(probes(), SECONDS))
+        known = {**read(path), own: found}  # with what other processes have written meanwhile
         write(path, dict(list(known.items())[-KEPT:]))
-    return known[own]
+    return found
 
 
 def read(path):

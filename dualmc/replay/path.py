@@ -80,7 +80,7 @@ class Path:
         budget.check()
         self.asks_memory = recorder.asked_memory
         positions = [traced.index(i) for i in active]
-        y, output, guards, asked, ties = derived(of, program, positions, budget, vector)
+        y, output, own, guards, asked, ties = derived(of, program, positions, budget, vector)
         if guarded == GUARDED[-1]:
             guards = dict.fromkeys(guards)
         self.shape, self.value_shape = y.shape, output.shape
@@ -105,15 +105,12 @@ class Path:
         asking: list = []
         expected = asked_by_code(guards, asked, ties, asking, is_doubted)
         self._arithmetic = Arithmetic(output, entries, asking, expected)
-        is_wide = result.is_wide or guarded == GUARDED[-1]
+        is_large = result.is_wide or guarded == GUARDED[-1]
         least = Least(budget.slowest)
         least.check([a for a, *_ in (*entries, *asking)])
-        value = self._value_sinks()[1] if is_whole else []
-        made = plan([*value, *entries, *asking])
-        # Whether only a measurement tells if a fresh call is faster, and if it might be.
-        self.is_large = is_wide or least.is_near or _has_large_products(made)
-        self.is_mixed = self.is_large or bool(made.calls)
-        self.steps = budget.steps
+        whole = [_sink(a)[1] for a in (output, own)] if is_whole else []
+        made = plan([*whole, *entries, *asking])
+        self.is_mixed = is_large or least.is_near or _is_mixed(made)
         self.code = self._compiled(made)
         budget.release()
         self._with_value = None  # (code, where it puts the value), once somebody asks
@@ -202,9 +199,8 @@ class Path:
 
     def _value_sinks(self):
         """Where the value goes, and what puts it there."""
-        output = self.arithmetic.output
-        memory = Memory(output.size, once=constants_in(output))
-        return memory, [(output, memory, np.arange(memory.size), "set")]
+        memory, sink = _sink(self.arithmetic.output)
+        return memory, [sink]
 
     def program(self, with_value):
         """The `Program` for many points; None where NumPy has to run steps of each.
@@ -262,10 +258,16 @@ class Path:
         return out
 
 
-def _has_large_products(made):
-    """Whether BLAS, in a fresh call, might be faster."""
+def _sink(array):
+    """Memory for `array`, and what puts it there."""
+    memory = Memory(array.size, once=constants_in(array))
+    return memory, (array, memory, np.arange(memory.size), "set")
+
+
+def _is_mixed(made):
+    """Whether a fresh call might be faster: large products, or steps that NumPy runs."""
     products = [leaf for leaves in made.products.values() for leaf, _ in leaves]
-    return sum(map(_multiplications, products)) > MANY_PRODUCTS
+    return bool(made.calls) or sum(map(_multiplications, products)) > MANY_PRODUCTS
 
 
 def _multiplications(leaf):

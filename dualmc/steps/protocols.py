@@ -32,13 +32,11 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
                             return y
                 y = planned(ufunc, self)
             elif len(inputs) == 2 and (self.level.records or ufunc is not np.matmul):
-                c, signature = inputs[0], self._signature
-                if type(c) is np.ndarray and signature is not None:
-                    plan = signature.plans.get((c.shape, ufunc))
-                    if plan is not None:
-                        y = plan(c, self)
-                        if y is not None:
-                            return y
+                plan = _known_plan(ufunc, self, *inputs)
+                if plan is not None:
+                    y = plan(*inputs)
+                    if y is not None:
+                        return y
                 y = planned(ufunc, *inputs)
             else:
                 planner = registry.PLANNERS.get(ufunc)
@@ -80,6 +78,23 @@ def _array_ufunc(self, ufunc, method, *inputs, **kwargs):
     except ended.REFUSALS as error:
         call = ufunc if method == "__call__" else getattr(ufunc, method)
         return ended.again(error, call, inputs, kwargs)
+
+
+def _known_plan(ufunc, dual, a, b):
+    """The plan for `dual` and another operand, where its signature has it, but not for scalars
+    of NumPy's before it, whose operators round otherwise.
+    """
+    signature = dual._signature
+    if signature is None:
+        return None
+    if a is dual:
+        kind = type(b)
+        kind = b._signature if kind is Dual else b.shape if kind is np.ndarray else kind
+        return signature.plans.get((ufunc, kind))
+    kind = type(a)
+    if kind is np.ndarray:
+        return signature.plans.get((a.shape, ufunc))
+    return signature.plans.get((kind, ufunc)) if kind is float or kind is int else None
 
 
 def _ufunc_with_options(ufunc, inputs, kwargs):

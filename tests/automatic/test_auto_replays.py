@@ -301,6 +301,38 @@ def test_warnings_of_steps_that_only_the_value_needs():
     assert same(dm.jacobian_fwd, f, 1.0)
 
 
+def test_underflow_is_fresh():
+    """A product that is taken in another order may be 0 where that of a fresh call is not."""
+    f = lambda x: ((x * 1e-150) * x[::-1]) * 1e250  # noqa: E731
+    for verb in (dm.jacobian_fwd, dm.jacobian_rev):
+        assert is_replayed(verb, f, (2,))
+        for size in (1e-100, 1e-150, 1e-158, 1e-160, 1e-200):
+            x = np.array([size, 3.0 * size])
+            is_replay = same(verb, f, x)
+            with fresh_calls():
+                expected = verb(f, x)
+            np.testing.assert_allclose(verb(f, x), expected, rtol=1e-15)
+        assert not is_replay
+
+
+def test_warnings_of_the_value_of_a_hessian():
+    f = lambda x: np.sum(x * x * x)  # noqa: E731
+    assert is_replayed(dm.hessian, f, (3,))
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        dm.hessian(f, np.full(3, 1e120))
+    assert same(dm.hessian, f, VALUES)
+
+
+def test_a_point_of_overflow_is_not_the_last_word():
+    f = lambda x: np.sum(np.exp(x))  # noqa: E731
+    with np.errstate(all="ignore"):
+        for _ in range(CALLS):
+            assert not same(dm.gradient, f, np.full(3, 1000.0))
+    for (x,) in itertools.islice(points((3,)), 8 * CALLS):
+        is_replay = same(dm.gradient, f, x)
+    assert is_replay
+
+
 @pytest.mark.parametrize("name", ["nanmean", "nanmax", "nanstd", "nanmedian", "nanquantile"])
 def test_warnings_that_numbers_decide(name):
     function = getattr(np, name)

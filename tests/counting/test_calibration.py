@@ -169,6 +169,30 @@ class TestKept:
         monkeypatch.setenv("HOME", str(tmp_path))
         assert calibration.default_folder() == str(tmp_path / ".cache" / "dualmc")
 
+    def test_without_a_home_nothing_is_kept(self, fits, monkeypatch, tmp_path):
+        """A user without a home, as containers have: not a folder named ~ where f happens to be."""
+        monkeypatch.delenv(calibration.VARIABLE)
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which its specification says to ignore
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+        monkeypatch.chdir(tmp_path)
+        first = predict.measured_costs()
+        assert predict.measured_costs() == first
+        assert len(fits) == 1
+        assert os.listdir(tmp_path) == []
+
+    def test_what_another_process_has_written_meanwhile_is_kept(self, fits, monkeypatch, tmp_path):
+        path = tmp_path / "kept" / "costs.json"
+        plain = calibration.times
+
+        def times(functions, seconds):
+            calibration.write(path, {"another": dict.fromkeys(NAMES, 3.0)})
+            return plain(functions, seconds)
+
+        monkeypatch.setattr(calibration, "times", times)
+        predict.measured_costs()
+        assert list(json.loads(path.read_bytes())) == ["another", calibration.key()]
+
     def test_compare_and_crossover_predict_by_them(self, fits):
         f = np.sin
         dm.compare(f, np.ones(3), seconds=0.01)

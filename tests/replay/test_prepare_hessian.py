@@ -300,3 +300,15 @@ def test_copies_keep_what_it_is_of():
 def test_options_without_a_meaning_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         dm.prepare(rosenbrock, X, **options)
+
+
+@pytest.mark.parametrize("power", [2, 3, 4, 2.5, -1])
+@pytest.mark.parametrize("size", [1e-200, 1e-155, 1e-100, 1.0])
+def test_powers_of_tiny_numbers(power, size):
+    """The gradient may underflow where the second derivative does not."""
+    x = size * np.array([1.0, 2.0, 3.0])
+    for f in (lambda x: np.sum(x**power), lambda x: np.sum(np.abs(x) ** np.full(3, power))):
+        H = dm.prepare(f, x / size, of="hessian")
+        with np.errstate(all="ignore"):
+            expected = power * (power - 1.0) * x ** (power - 2.0)
+            np.testing.assert_allclose(np.diag(H(x)), expected, rtol=1e-13, atol=5e-324)

@@ -18,7 +18,8 @@ PRODUCTS = ("jvp", "vjp", "hvp")
 
 
 def derived(of, program, positions, budget, vector):
-    """The `Pair` of which the derivative `of` is the Jacobian, and the value that goes with it.
+    """The `Pair` of which the derivative `of` is the Jacobian, the value that goes with it, and the
+    one of f.
 
     `positions` are those of the inputs that are differentiated.  Then what is to be asked: the
     `Pair`s of guards, the arrays of events (None: those that have no replayed form), and arrays
@@ -41,7 +42,7 @@ def derived(of, program, positions, budget, vector):
     elif of in ("hessian", "hvp"):
         y, ties = _gradient(_number(pair), program, positions, budget, vector)
         value = y.array
-    return y, value, guards, asked, ties
+    return y, value, pair.array, guards, asked, ties
 
 
 def _along(vector):

@@ -81,10 +81,21 @@ def _usable(y, partial):
     return np.where((size > _TINY) & (size < _HUGE), partial, np.nan)
 
 
+def _is_whole_or_half(b):
+    """Whether powers to `b` are products and roots, of which derivatives are too."""
+    return b.const is not None and (2 * b.const == np.rint(2 * b.const)).all()
+
+
 def _by_base(a, b, y):
-    if b.const is not None and (2 * b.const == np.rint(2 * b.const)).all():
+    if _is_whole_or_half(b):
         return b * np.power(a, b - 1.0)
     return _usable(y, b * y / a)
+
+
+def _by_base_twice(a, b, y, d):
+    if _is_whole_or_half(b):  # d may be 0 by underflow where this is not
+        return b * (b - 1.0) * np.power(a, b - 2.0)
+    return _usable(d, (b - 1.0) * (d / a))
 
 
 def _mixed(a, b, y, d):
@@ -92,7 +103,7 @@ def _mixed(a, b, y, d):
 
 
 _POWER = (
-    Derived(_by_base, lambda a, b, y, d: (b - 1.0) * (d / a), _mixed),
+    Derived(_by_base, _by_base_twice, _mixed),
     Derived(lambda a, b, y: _usable(y, y * np.log(a)), _mixed, lambda a, b, y, d: d * np.log(a)),
 )
 

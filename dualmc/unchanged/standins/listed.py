@@ -131,6 +131,10 @@ def _of_function(function):
     of_any = of_items or function is np.where  # whose condition is seldom a Dual
 
     def standin(*args, **kwargs):
+        if function in registry.PLANNERS and args and type(args[0]) is Dual:
+            y = registry.PLANNERS[function](args, kwargs)
+            if y is not None:
+                return y
         first = None
         for a in args:
             kind = type(a)
