@@ -8,6 +8,8 @@ import benches
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 with benches.importable():
     from problems import PROBLEMS as PLAIN
     from problems.jitted import PROBLEMS, differences, hand, lstm, rosenbrock

@@ -11,6 +11,8 @@ from compiled_judge import agrees
 import dualmc as dm
 from dualmc.compiled import arena
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.3, -1.2, 2.0])
 
 

@@ -11,6 +11,8 @@ import pytest
 import dualmc as dm
 from dualmc.compiled import stamps
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 HELPER = "import numba\n\n@numba.njit(cache=True)\ndef h(a):\n    return a * SCALE\n"

@@ -14,6 +14,8 @@ import pytest
 import dualmc as dm
 from dualmc import forward
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.3, 1.7, -0.4])
 
 

@@ -7,6 +7,8 @@ import pytest
 import dualmc as dm
 from dualmc.compiled import points
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(6)
 X = RNG.uniform(0.1, 1.0, (30, 3))
 

@@ -13,6 +13,8 @@ import dualmc as dm
 from dualmc.compiled import everything  # noqa: F401
 from dualmc.compiled.scalars import gamma
 
+pytestmark = pytest.mark.slow
+
 
 @numba.njit
 def f(x):

@@ -16,6 +16,8 @@ import dualmc as dm
 from dualmc.compiled.helpers import known, policy
 from dualmc.errors import CompiledFallbackWarning
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.3, 0.5, 0.7])
 
 

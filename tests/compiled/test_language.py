@@ -11,6 +11,8 @@ from numba.extending import register_jitable
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 X = np.array([0.7, 0.3, -1.2])
 Pair = namedtuple("Pair", "a b")
 CASES = []

@@ -7,6 +7,8 @@ from numba.core.errors import TypingError
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 
 @numba.njit
 def rhs(t, y, dy, k):

@@ -10,6 +10,8 @@ import pytest
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 
 @numba.njit
 def wave(t, y):

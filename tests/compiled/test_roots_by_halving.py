@@ -13,6 +13,8 @@ from bisections import HALVING, POINT, illinois, newton, slopes
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 REFUSED = "decides ever closer to where it would switch"
 CALLS = {
     "forward": dm.jacobian_fwd,

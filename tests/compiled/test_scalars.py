@@ -4,6 +4,8 @@ import njit_scalars
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("LOGIC", "CHOICES", "WHOLE", "ELEMENTARY", "POWERS")
 
 

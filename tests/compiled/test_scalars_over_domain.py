@@ -14,6 +14,8 @@ from ulps import errors_in_ulps, samples
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 # As operators: the ufunc itself makes an array of two numbers in Numba, or has no scalar form.
 OPERATORS = {
     "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}",

@@ -9,6 +9,8 @@ from scipy import sparse
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 
 @numba.njit
 def reaction(u, rate):

@@ -11,6 +11,8 @@ from dualmc.compiled.sparse import codes, decisions, plan
 from dualmc.compiled.sparse.colouring import coloured
 from dualmc.compiled.sparse.patterns import patterns_of
 
+pytestmark = pytest.mark.slow
+
 
 def random_pattern(m, n, density, seed):
     S = sparse.random_array((m, n), density=density, rng=np.random.default_rng(seed), format="csr")

@@ -11,6 +11,8 @@ import pytest
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 X = np.linspace(0.1, 0.9, 700)
 
 

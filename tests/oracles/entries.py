@@ -1,31 +1,43 @@
-"""Which entries of a table a plain run takes: every case in some way, every way with some cases.
+"""Which tests a plain run takes of many alike: every case in some way, every way with some cases.
 
-A table is a test with parameters.  Its longest axis is that of the cases; what the other axes say
-is the way in which a case is tested.  A way takes every `step`th case, and the next way begins one
-case further: in `step` ways, be they of one test or of several tests of the same cases, each case
-is taken once.  A way takes at least one case, as `step` is at most the number of cases.
+A test of several axes of parameters is a product: its longest axis is that of the cases; what the
+other axes say is the way in which a case is tested.  A way takes every `step`th case, and the next
+way begins one case further.  A way takes at least one case, as `step` is at most their number, and
+where there are at least `step` ways each case is taken.
+
+In a table, a test marked so, the ways go on from one test of a file to the next of the same cases,
+and `step` is larger: it is together that they take each case.
 """
 
 from collections import Counter
 
 import pytest
 
-TAKEN = pytest.StashKey()  # of each table, all its calls and those that are taken
-WAYS = pytest.StashKey()  # of the cases of each file, in how many ways its tests go through them
+TAKEN = pytest.StashKey()  # of each test: all calls, those that are taken, whether it is a table
+WAYS = pytest.StashKey()  # of the cases of each file, in how many ways its tables go through them
+PRODUCT = 4  # the largest step of products that are no tables
+SMALL = 16  # products of fewer entries are taken whole
+SLOW = 4  # every so many of the slow tests of a file
 
 
 def entries(metafunc, step):
     """The calls that are taken of a test's, which is collected."""
     calls, stash = list(metafunc._calls), metafunc.config.stash
-    columns = axes(calls)
+    table = metafunc.definition.get_closest_marker("table")
+    columns = axes(calls) if calls else []
+    if not columns or not table and (len(columns) == 1 or len(calls) < SMALL):
+        return calls
     name, column = max(columns, key=lambda axis: len(set(axis[1])))
-    cases = metafunc.module.__name__, name, len(set(column))
-    ways = stash.setdefault(WAYS, {})
-    first = ways.get(cases, 0)
-    numbers, count = chosen([c for _, c in columns], step, first)
-    ways[cases] = first + count
-    taken = [calls[k] for k in numbers]
-    stash.setdefault(TAKEN, {})[metafunc.definition.nodeid] = calls, taken
+    count, first = len(set(column)), 0
+    if table:
+        cases, ways = (metafunc.module.__name__, name, count), stash.setdefault(WAYS, {})
+        first = ways.get(cases, 0)
+        ways[cases] = first + len(calls) // count
+        step = min(step, *table.args) if table.args else step
+    else:
+        step = min(step, PRODUCT, len(calls) // count)
+    taken = [calls[k] for k in chosen([c for _, c in columns], step, first)]
+    stash.setdefault(TAKEN, {})[metafunc.definition.nodeid] = calls, taken, bool(table)
     return taken
 
 
@@ -38,7 +50,7 @@ def axes(calls):
 
 
 def chosen(columns, step, first):
-    """The numbers of the entries that are taken, and how many ways there are.
+    """The numbers of the entries that are taken.
 
     Args:
         columns: for each axis, the position along it of each entry.
@@ -51,12 +63,11 @@ def chosen(columns, step, first):
     ways = {way: first + i for i, way in enumerate(dict.fromkeys(rest))}
     places = {case: i for i, case in enumerate(dict.fromkeys(cases))}
     step = min(step, len(places))
-    taken = [
+    return [
         k
         for k, (case, way) in enumerate(zip(cases, rest, strict=True))
         if (places[case] + ways[way]) % step == 0
     ]
-    return taken, len(ways)
 
 
 def parts(names, count=16):

@@ -7,6 +7,7 @@ import random_programs
 SEEDS = range(240)
 
 
+@pytest.mark.table(3)
 @pytest.mark.parametrize("seeds", [SEEDS[i::12] for i in range(12)], ids=lambda s: f"from {s[0]}")
 def test_every_mode_is_right(seeds):
     judges = [judge for judge in map(random_programs.judged, seeds) if judge is not None]

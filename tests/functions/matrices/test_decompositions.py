@@ -85,11 +85,13 @@ CASES = {
 FIRST_ONLY = {"svd of lost rank put together"}
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize("f, x", CASES.values(), ids=CASES)
 def test_first_derivative(f, x):
     judge_first(f, x)
 
 
+@pytest.mark.table(2)
 @pytest.mark.parametrize(
     "f, x", [c for n, c in CASES.items() if n not in FIRST_ONLY],
     ids=[n for n in CASES if n not in FIRST_ONLY],
