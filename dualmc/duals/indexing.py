@@ -39,17 +39,12 @@ def get(dual, key):
             y = _recorded(dual, key, level)
             if y is not None:
                 return y
-    elif kind is slice or kind is tuple:
+    elif kind is slice or kind is tuple or kind is int and dual._primal.ndim > 1:
         s = dual._signature
         if s is None and dual._view is None and not dual._owned:
             s = signature_of(dual)  # not of what is being written to: that would cost it its array
         if s is not None:
-            try:
-                plan = s.plans[((key.start, key.stop, key.step),)]
-            except (KeyError, TypeError, AttributeError):
-                y = move_plans.part(dual, s, key)
-            else:
-                y = plan and plan(dual, (key,))
+            y = move_plans.part(dual, s, key if kind is tuple else (key,))
             if y is not None:
                 return y
     elif kind is ndarray:
