@@ -32,9 +32,12 @@ def _reduced(part, shape, parent):
 
 
 def _scaled(node, bar, sweep):
-    shape = node.shape
+    shape, parents = node.shape, node.parents
+    if len(parents) == 1 and parents[0].shape == shape:
+        (c,) = node.data
+        return bar if c == 1.0 else -bar if c == -1.0 else bar * c
     first = None
-    for parent, c in zip(node.parents, node.data):  # noqa: B905
+    for parent, c in zip(parents, node.data):  # noqa: B905
         part = bar if parent.shape == shape else _reduced(bar, shape, parent)
         part = part if c == 1.0 else -part if c == -1.0 else part * c
         if first is None:
@@ -72,7 +75,7 @@ def _times(node, bar, sweep):
 
 def _unary(node, bar, sweep):
     rule, x, y = node.data
-    if rule.small is not None and (type(bar) is ndarray or not _is_large(bar, y)):
+    if rule.small is not None and (type(bar) is ndarray or y.nbytes < LARGE):
         return rule.small(bar, x, y)
     if type(bar) is ndarray and x.ndim and x.flags.c_contiguous and y.flags.c_contiguous:
         part = np.empty((1, x.size))

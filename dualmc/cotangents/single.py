@@ -13,12 +13,10 @@ class SingleSweep(Sweep):
     """The cotangents on the way back, by the serials of the Vars."""
 
     __slots__ = ("known", "nodes", "own")
+    width, lead, is_careful = FLOAT64, (), False
+    identity = first = None
 
     def __init__(self):
-        self.width = FLOAT64
-        self.lead = ()
-        self.is_careful = False
-        self.identity = self.first = None
         self.known = {}  # the cotangents so far
         self.nodes = {}  # the Vars that have one, until they are swept
         self.own = set()  # those whose cotangent, an array, may be written in place

@@ -55,6 +55,12 @@ def pull_matmul(node, bar, owned, sweep):
         if u is not None:
             sweep.add(u, bar * a if is_row else np.matmul(bar, a), True)
         return
+    if len(shape_a) == 1 and len(shape_b) == 2 and not sweep.lead and not sweep.is_careful:
+        if t is not None:
+            sweep.add(t, np.matmul(b, bar), True)
+        if u is not None:
+            sweep.add(u, a.reshape((-1, 1)) * bar, True)
+        return
     if len(shape_a) == len(shape_b) == 2 and not sweep.lead and not sweep.is_careful:
         if t is not None:
             sweep.add(t, np.matmul(bar, b.T), True)

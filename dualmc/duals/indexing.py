@@ -39,17 +39,12 @@ def get(dual, key):
             y = _recorded(dual, key, level)
             if y is not None:
                 return y
-    elif kind is slice or kind is tuple:
+    elif kind is slice or kind is tuple or kind is int and dual._primal.ndim > 1:
         s = dual._signature
         if s is None and dual._view is None and not dual._owned:
             s = signature_of(dual)  # not of what is being written to: that would cost it its array
         if s is not None:
-            try:
-                plan = s.plans[((key.start, key.stop, key.step),)]
-            except (KeyError, TypeError, AttributeError):
-                y = move_plans.part(dual, s, key)
-            else:
-                y = plan and plan(dual, (key,))
+            y = move_plans.part(dual, s, key if kind is tuple else (key,))
             if y is not None:
                 return y
     elif kind is ndarray:
@@ -80,10 +75,11 @@ def _recorded(dual, key, level):
     else:
         return None
     y = p[key]
-    out = recorded(y, level, pull_slice, (t,), whole)
-    which = out._tangent.shape, type(y) is ndarray
-    out._signature = TAPE.get(which) or tape_signature(*which)
-    if type(y) is ndarray:  # else a number, which is a copy
+    is_array = type(y) is ndarray  # else a number, which is a copy
+    which = y.shape, is_array
+    own = TAPE.get(which) or tape_signature(*which)
+    out = recorded(y, level, pull_slice, (t,), whole, y.shape, False, own)
+    if is_array:
         if view is None:
             out._view = new = KeyView(dual, path)
             new.seen = dual._writes

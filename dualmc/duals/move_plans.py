@@ -65,13 +65,10 @@ def name_of(key):
 
 
 def part(x, s, key):
-    """``x[key]``, a slice or a tuple, of a Dual with the signature `s`; None: not served."""
-    if type(key) is slice:
-        name, key = ((key.start, key.stop, key.step),), (key,)
-    else:
-        name = name_of(key)
-        if name is None:
-            return None
+    """``x[key]``, a tuple, of a Dual with the signature `s`; None: not served."""
+    name = name_of(key)
+    if name is None:
+        return None
     try:
         plan = s.plans[name]
     except KeyError:
@@ -123,16 +120,64 @@ def view_plan(x, s, take, key, path, name, view_of=None):
     y = take(p, key)
     if type(y) is not ndarray or not y.ndim or not y.size:
         return None
-    is_sparse = s.kind is SLOTS
+    is_sparse, is_view, shape = s.kind is SLOTS, s.is_view, y.shape
     rows = take(t.coef if is_sparse else t.block, path)
-    copies = not rows.flags.c_contiguous and (is_sparse or s.width <= dense.FEW)
+    is_few = s.width <= dense.FEW
+    copies = not rows.flags.c_contiguous and (is_sparse or is_few)
     if copies and rows.nbytes > COPIED:
         return None
     is_c = y.flags.c_contiguous and y.flags.aligned
-    view_of = view_of or (_inner_view if s.is_view else _key_view)
+    view_of = view_of or (_inner_view if is_view else _key_view)
     if is_sparse:
-        return _slots_plan(x, s, take, path, name, copies, is_c, view_of)
-    return _block_plan(s, y.shape, take, path, is_c, view_of)
+        structures, col = x.level.structures, s.column()
+        if col is None:
+            return None
+        col = structures.moved(col, lambda a: take(a, path), name)
+        if id(col) not in structures.held:
+            return None
+        signature = slots_signature(structures, col, is_c, True)
+    else:  # of few directions the signature says that the block is contiguous
+        signature = dense_signature(shape, s.width, is_few, is_c, True)
+        one, other_one = dense.unit(s.shape, FLOAT64), dense.unit(shape, FLOAT64)
+    column = signature.column
+
+    def plan(x, key):
+        level, t = x.level, x._tangent
+        if not level.open or is_view and not is_fresh(x):
+            return None
+        if is_sparse:
+            col = column()
+            if col is None:
+                return None
+            u = _new_slots(SparseTangent)
+            coef = take(t.coef, path)
+            u.coef = coef.copy() if copies else coef
+            u.col = col
+        else:
+            u = _new_block(DenseTangent)
+            block, scale = take(t.block, path), t.scale
+            u.block = block.copy() if is_few and not block.flags.c_contiguous else block
+            if scale is one:
+                u.scale = other_one
+            else:
+                scale = take(scale, path)
+                u.scale = scale if scale.flags.c_contiguous else scale.copy()
+            u.finite = t.finite or None
+        u.level = level
+        out = _new_dual(Dual)
+        out._primal = y = take(x._primal, key)
+        out.level = level
+        out._tangent = u
+        out._view = view = view_of(x, key, y)
+        if view is None:
+            return None
+        view.seen = view.root._writes
+        out._writes = 0
+        out._owned = out._kept = False
+        out._signature = signature
+        return out
+
+    return plan
 
 
 def _key_view(x, key, y):
@@ -149,79 +194,6 @@ def _inner_view(x, key, y):
     if type(x._view) is PartView:
         return None
     return InnerKeyView(x, key)
-
-
-def _slots_plan(x, s, take, path, name, copies, is_c, view_of):
-    structures, col = x.level.structures, s.column()
-    if col is None:
-        return None
-    col = structures.moved(col, lambda a: take(a, path), name)
-    if id(col) not in structures.held:
-        return None
-    signature = slots_signature(structures, col, is_c, True)
-    column, is_view = signature.column, s.is_view
-
-    def plan(x, key):
-        level, col = x.level, column()
-        if col is None or not level.open or is_view and not is_fresh(x):
-            return None
-        t = _new_slots(SparseTangent)
-        t.level = level
-        coef = take(x._tangent.coef, path)
-        t.coef = coef.copy() if copies else coef
-        t.col = col
-        out = _new_dual(Dual)
-        out._primal = y = take(x._primal, key)
-        out.level = level
-        out._tangent = t
-        out._view = view = view_of(x, key, y)
-        if view is None:
-            return None
-        view.seen = view.root._writes
-        out._writes = 0
-        out._owned = out._kept = False
-        out._signature = signature
-        return out
-
-    return plan
-
-
-def _block_plan(s, shape, take, path, is_c, view_of):
-    k, is_view = s.width, s.is_view
-    is_few = k <= dense.FEW  # then the signature says that the block is contiguous
-    signature = dense_signature(shape, k, is_few, is_c, True)
-    one, other_one = dense.unit(s.shape, FLOAT64), dense.unit(shape, FLOAT64)
-
-    def plan(x, key):
-        level, t = x.level, x._tangent
-        if not level.open or is_view and not is_fresh(x):
-            return None
-        block, scale, finite = take(t.block, path), t.scale, t.finite or None
-        if scale is one:
-            scale = other_one
-        else:
-            scale = take(scale, path)
-            if not scale.flags.c_contiguous:
-                scale = scale.copy()
-        t = _new_block(DenseTangent)
-        t.level = level
-        t.block = block.copy() if is_few and not block.flags.c_contiguous else block
-        t.scale = scale
-        t.finite = finite
-        out = _new_dual(Dual)
-        out._primal = y = take(x._primal, key)
-        out.level = level
-        out._tangent = t
-        out._view = view = view_of(x, key, y)
-        if view is None:
-            return None
-        view.seen = view.root._writes
-        out._writes = 0
-        out._owned = out._kept = False
-        out._signature = signature
-        return out
-
-    return plan
 
 
 # --- Gathers -------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def running_sum(block, scale, out):
     for s in range(block.shape[0]):
         for i in range(block.shape[1]):
             for n in range(block.shape[3]):
-                total = 0.0
+                total = -0.0  # plus the first term that term, -0 too, as NumPy accumulates
                 for j in range(block.shape[2]):
                     c = block[s, i, j, n]
                     total += c if c == 0 else c * scale[i, j, n]

@@ -1,7 +1,10 @@
-"""Which of NumPy's functions are differentiated, and how: the table in `docs/coverage.md`.
+"""Which functions of NumPy and of scipy.special are differentiated, and how: two pages of `docs/`.
 
 python -m dualmc.rules.coverage > docs/coverage.md
+python -m dualmc.rules.coverage scipy.special > docs/coverage_special.md
 """
+
+import sys
 
 import numpy as np
 
@@ -22,6 +25,24 @@ MEANING = {
     "missing": "raises `MissingRuleError` when given a Dual",
     "not dispatched": "does not reach dualmc: makes arrays, or handles no array of floats",
 }
+
+SPECIAL = """\
+# Special functions of SciPy and their derivatives
+
+Made by `python -m dualmc.rules.coverage scipy.special`; a test compares it with the library. These
+are the ufuncs of `scipy.special`, which `f` calls as they are:
+
+```python
+>>> import dualmc as dm
+>>> from scipy.special import gammaln
+>>> dm.derivative(gammaln, 1.0).round(6).item()  # less Euler's constant
+-0.577216
+```
+
+An argument that has no derivative may be a constant; a Dual there is refused by name, as a Dual is
+by a function that is not differentiated. The rest of SciPy: [arrays, splines, filters,
+images](scipy.md), [sparse matrices and integrals](scipy_algebra.md), [differential
+equations](odes.md), [solvers](with_scipy.md)."""
 
 
 def functions():
@@ -70,5 +91,41 @@ def table():
     return "\n".join(lines) + "\n"
 
 
+def special_functions():
+    """The ufuncs of scipy.special: ``{name: what is said of it}``, of those without a rule None.
+
+    What is said is empty, or by which arguments there is no derivative.
+    """
+    from scipy import special
+
+    found = {}
+    for name in sorted(special.__all__):
+        function = getattr(special, name)
+        if isinstance(function, np.ufunc):
+            found[name] = _refused_of(function) if registry.learn(function) else None
+    return found
+
+
+def _refused_of(ufunc):
+    """By which arguments a ufunc that has a rule is not differentiated, in words."""
+    partials = RULES[ufunc].partials if ufunc in RULES else ()
+    refused = [by.error[1] for by in partials if hasattr(by, "error")]
+    return ", ".join(dict.fromkeys(words.removeprefix("with respect to ") for words in refused))
+
+
+def special_table():
+    """The page of scipy.special, in Markdown."""
+    found = special_functions()
+    kinds = {
+        "By every argument": [f"`{name}`" for name, but in found.items() if but == ""],
+        "By some arguments": [f"`{name}` (not by {but})" for name, but in found.items() if but],
+        "Not differentiated": [f"`{name}`" for name, but in found.items() if but is None],
+    }
+    lines = [SPECIAL]
+    for kind, names in kinds.items():
+        lines += ["", f"## {kind}", "", f"{len(names)} functions: " + ", ".join(names) + "."]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
-    print(table(), end="")
+    print(special_table() if sys.argv[1:] == ["scipy.special"] else table(), end="")

@@ -49,7 +49,7 @@ def accumulated(dual, other, sign):
             return False
         need_block(level, (level.n, *root._primal.shape), FLOAT64)
         block, term = t.dense(), u.dense()
-        if not root._owned:
+        if not root._owned or block is not t.block:
             block = dense.copied(block, FLOAT64)
         t = DenseTangent(level, block)
     step = np.add if sign > 0 else np.subtract

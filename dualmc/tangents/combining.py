@@ -215,7 +215,7 @@ def put(t, shape, place, u, level, dtype, owned, is_small, writes):
         block = new_block(level, u.block.shape[0], shape, dtype)
     else:
         block = t.dense()
-        if not owned or block.dtype != dtype:
+        if not owned or block is not t.block or block.dtype != dtype:
             block = dense.copied(block, dtype)
     place.write(block, 0 if u is None else u.dense())
     return DenseTangent(level, block)

@@ -58,7 +58,7 @@ class DenseTangent:
     one does not depend on what made the tangent.  None is the factor 1 of a block of Duals.
     """
 
-    __slots__ = ("level", "block", "scale", "finite")
+    __slots__ = ("level", "block", "scale", "finite", "applied")  # the last is unset at first
     is_sparse = False
     is_recorded = False
 
@@ -88,22 +88,24 @@ class DenseTangent:
         return is_zero(self.dense()).all(axis=0)
 
     def dense(self):
-        """The full block, the factor applied once and remembered."""
-        if self.has_factor():
-            need_block(self.level, self.block.shape, self.scale.dtype)
-            block = _scaled_few(self.block, self.scale)
-            if block is not None:
-                self.block, self.scale = block, dense.unit(self.shape, block.dtype)
-            elif dense.fits(self.block, self.scale):
-                self.block = dense.scaled(self.block, self.scale)
-                self.scale = dense.unit(self.shape, self.block.dtype)
-            else:
-                self.block, self.scale = (
-                    scale_rows(self.block, self.scale.reshape(self.shape)),
-                    None,
-                )
-            self.finite = None
-        return self.block
+        """The full block, not to be written to; remembered beside the others where it is small.
+
+        The tangent stays as it is: later steps round alike, whoever has asked for the block.
+        """
+        if not self.has_factor():
+            return self.block
+        found = getattr(self, "applied", None)
+        if found is not None:
+            return found
+        need_block(self.level, self.block.shape, self.scale.dtype)
+        block = _scaled_few(self.block, self.scale)
+        if block is None:
+            is_fit = dense.fits(self.block, self.scale)
+            scale = self.scale if is_fit else self.scale.reshape(self.shape)
+            block = (dense.scaled if is_fit else scale_rows)(self.block, scale)
+        if type(block) is np.ndarray and block.nbytes < buffers.LARGE:
+            self.applied = block
+        return block
 
     def has_factor(self):
         """Whether there is a factor that is still to be applied."""

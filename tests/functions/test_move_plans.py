@@ -289,6 +289,32 @@ def test_a_dual_of_a_call_that_has_ended_is_refused(use):
 
 
 @pytest.mark.parametrize("n", [6, 24])
+def test_rows_of_a_matrix_have_plans(n):
+    """By an integer too; and see what is written to the matrix, and the reverse."""
+    x, planned = np.linspace(0.2, 0.9, n), []
+
+    @dm.as_is
+    def f(x):
+        X = np.reshape(3.0 * x, (2, n // 2))
+        first, last, part = X[0], X[-1], X[1][1:]
+        planned.append(all(row._signature is not None for row in (first, last, part)))
+        with pytest.raises(IndexError):
+            X[2]
+        before = first * last
+        X[0, 1] = x[0] * x[1]
+        last[0] = 7.0
+        return np.concatenate([before, first, X[1], part])
+
+    J = compared(f, x)
+    assert planned[:2] == [True, True] and not planned[2]
+    half, E = n // 2, 3.0 * np.eye(n)
+    u, v = E[:half], E[half:]
+    assert np.array_equal(J[:half], 3.0 * (x[half:, None] * u + x[:half, None] * v))
+    assert J[half + 1, 0] == x[1] and J[half + 1, 1] == x[0] and not J[n].any()
+    assert np.array_equal(J[n + 1 : n + half], v[1:]) and np.array_equal(J[n + half :], v[1:])
+
+
+@pytest.mark.parametrize("n", [6, 24])
 def test_the_second_call_runs_plans_and_no_handlers(n, monkeypatch):
     x = np.linspace(0.2, 0.9, n)
 

@@ -48,6 +48,16 @@ def written_after(x):
     return [y, z, j, d, e, v, w]
 
 
+def joined_before_read(x):
+    """A block under a factor, whose join asks for the product; then views and others of it."""
+    c = (x * np.sin(x[::-1])) * 0.7
+    v, w, d = c[1:], c.reshape(3, 4), c + 1.0
+    j = np.concatenate([c, c])
+    chosen = np.where(MASK, c, x)
+    c[0] = x[1]
+    return [j, v * 0.3, w * 0.3, d * 0.3, chosen * 0.3, c[2:] * 0.3, c @ x]
+
+
 CALLS = {
     "joins": lambda x: [
         np.stack([x, x * 2], axis=-1), np.stack(arrays=[x, x * 2], axis=0), np.stack([x, x * 2], 1),
@@ -140,6 +150,7 @@ CALLS = {
     ],
     "out": into_arrays,
     "written-after": written_after,
+    "joined-before-read": joined_before_read,
 }  # fmt: skip
 
 

@@ -20,6 +20,18 @@ K = 20  # more directions than those that stay first in memory
 DTYPES = (np.float64, np.float32)
 
 
+@pytest.mark.parametrize("k", [3, 20])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_asking_for_the_product_leaves_block_and_factor(k, dtype):
+    """Later steps round alike, whether or not somebody has asked."""
+    block = dense.empty(k, (5,), dtype)
+    block[...] = np.cos(np.arange(5.0 * k)).reshape(k, 5)
+    scale = np.linspace(0.3, 1.7, 5).astype(dtype)[None]
+    t = DenseTangent(levels.manual_level(k), block, scale)
+    assert np.array_equal(t.dense(), block * scale) and np.array_equal(t.dense(), block * scale)
+    assert t.block is block and t.scale is scale and t.has_factor()
+
+
 def block_of(rng, shape, dtype=np.float64, k=K):
     """A block, and the same numbers as (k, *shape) in C order."""
     block = dense.empty(k, shape, dtype)

@@ -64,6 +64,11 @@ def _below(n):
     return np.maximum(n - 1, 0)
 
 
+def _whole(n):
+    """A degree for functions that take whole numbers alone: a constant may have become a float."""
+    return np.asarray(n).astype(np.int64)
+
+
 def _degree(name):
     return refused(name, "the degree")
 
@@ -178,11 +183,11 @@ INTEGRALS = {
     ),
     "eval_hermite": (
         _degree("eval_hermite"),
-        _polynomial(lambda n, x, y: 2.0 * n, lambda n, x, y: sc.eval_hermite(n, x)),
+        _polynomial(lambda n, x, y: 2.0 * n, lambda n, x, y: sc.eval_hermite(_whole(n), x)),
     ),
     "eval_hermitenorm": (
         _degree("eval_hermitenorm"),
-        _polynomial(lambda n, x, y: n, lambda n, x, y: sc.eval_hermitenorm(n, x)),
+        _polynomial(lambda n, x, y: n, lambda n, x, y: sc.eval_hermitenorm(_whole(n), x)),
     ),
     "eval_laguerre": (
         _degree("eval_laguerre"),
