@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 import warnings
 
 import numpy as np
@@ -119,6 +120,8 @@ def _recorded(f, args, asked, worth, request, check):
 def _unwritten(closed, args):
     """A block in which f is run that was not asked to: arrays of others then hold what they held.
 
+    Where other threads run, what has changed may be theirs, and stays.
+
     Raises
     ------
     Refused
@@ -132,8 +135,9 @@ def _unwritten(closed, args):
     finally:
         for a, b in zip(arrays, before, strict=True):
             if a.tobytes() != b.tobytes():
-                a[...] = b
                 written.append(a)
+                if threading.active_count() == 1:
+                    a[...] = b
     if written:
         raise Refused("it writes to an array of others")
 

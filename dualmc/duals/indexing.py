@@ -81,10 +81,11 @@ def _recorded(dual, key, level):
     else:
         return None
     y = p[key]
-    out = recorded(y, level, pull_slice, (t,), whole)
-    which = out._tangent.shape, type(y) is ndarray
-    out._signature = TAPE.get(which) or tape_signature(*which)
-    if type(y) is ndarray:  # else a number, which is a copy
+    is_array = type(y) is ndarray  # else a number, which is a copy
+    which = y.shape, is_array
+    own = TAPE.get(which) or tape_signature(*which)
+    out = recorded(y, level, pull_slice, (t,), whole, y.shape, False, own)
+    if is_array:
         if view is None:
             out._view = new = KeyView(dual, path)
             new.seen = dual._writes

@@ -523,6 +523,30 @@ def test_f_runs_as_often_as_afresh(f):
     assert dm.last_call().reason == "it writes to an array of others"
 
 
+def test_what_another_thread_writes_stays(module, monkeypatch):
+    """Also while f is recorded."""
+    record, f = repeated.way.recorded, module.array
+
+    def recorded(*args):
+        monkeypatch.setattr(repeated.way, "recorded", record)
+        end = threading.Event()
+        other = threading.Thread(target=end.wait)
+        other.start()
+        try:
+            with repeated.way._unwritten(repeated.way.Closed(f), ()):
+                module.w[1] = 55.0
+                return record(*args)
+        finally:
+            end.set()
+            other.join()
+
+    monkeypatch.setattr(repeated.way, "recorded", recorded)
+    for _ in range(CALLS):
+        dm.jacobian_fwd(f, X)
+    assert module.w[1] == 55.0
+    same(dm.jacobian_fwd, f, X)
+
+
 def test_an_array_that_f_writes_is_no_constant():
     kept = np.zeros(3)
 
