@@ -15,6 +15,9 @@ _was_collecting = gc.isenabled()
 gc.disable()
 try:
     # isort: off
+    from dualmc import lowest
+
+    lowest.check()
     from dualmc.functions import tables  # noqa: F401  (first: the tables fill as it is imported)
     from dualmc.duals.dual import Dual
     from dualmc.unchanged import attributes  # noqa: F401  (likewise)
@@ -47,6 +50,10 @@ try:
     # isort: on
 finally:
     if _was_collecting:
+        if not gc.get_freeze_count():
+            # To the oldest generation, unseen: the next collection need not look through it.
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
 
 if TYPE_CHECKING:
@@ -110,7 +117,7 @@ __all__ = [
     "MissingRuleError",
     "TangentLostError",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 # Modules of names of their own, imported when they are asked for.
 _MODULES = ("numpy", "testing")
 # Where the names are that few programs need, imported likewise; none is called as a module beside

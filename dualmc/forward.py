@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from numba.core.registry import CPUDispatcher
 from numpy import ndarray
-from numpy.typing import ArrayLike
 
 from dualmc.calls import names, repeats, signatures, watch
 from dualmc.calls.inputs import FLOAT64, as_input
@@ -20,6 +19,8 @@ from dualmc.passes.jacobian import jacobian, usual
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from numpy.typing import ArrayLike
 
 
 def _with_options(

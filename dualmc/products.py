@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from dualmc.calls import names, signatures, watch
 from dualmc.calls.inputs import as_input, as_read, is_sparse_matrix
@@ -26,6 +25,9 @@ from dualmc.passes.forward_pass import along
 from dualmc.passes.reverse_pass import taped
 from dualmc.reverse import gradient_of
 from dualmc.unchanged import adapt
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def jvp(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from numpy.typing import ArrayLike
 
 from dualmc.calls import banded, names, repeats, signatures, watch
 from dualmc.calls.options import Argnums, Batch, Sparse
@@ -23,6 +22,9 @@ from dualmc.calls.structures.trees import Structure
 from dualmc.passes.jacobian import jacobian
 from dualmc.products import jvp_of
 from dualmc.reverse import gradient_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @signatures.hessian

@@ -202,9 +202,9 @@ def _kind_of(error, way):
     if not isinstance(error, TypeError):
         return None
     kind = _class_of_arrays(error)
-    if kind or _UNDONE.search(str(error)):
+    if kind or re.search(_UNDONE, str(error)):
         return class_advice(kind or "The class of an operand")
-    if way.library is None and _OBJECTS.search(str(error)):
+    if way.library is None and re.search(_OBJECTS, str(error)):
         return OBJECTS_ADVICE
     return None
 
@@ -216,7 +216,7 @@ def _class_of_arrays(error):
         names = tb.tb_frame.f_locals
         for owner in (names.get("cls"), type(names.get("self"))):
             if isinstance(owner, type) and issubclass(owner, np.ndarray):
-                if has_dual(list(names.values())) or _REFUSED.search(str(error)):
+                if has_dual(list(names.values())) or re.search(_REFUSED, str(error)):
                     found = owner.__name__
         tb = tb.tb_next
     return found
@@ -237,19 +237,15 @@ def _hides_refusal(error, level):
 
 
 # What NumPy says of operands that leave an operation to each other.
-_UNDONE = re.compile(
+_UNDONE = (
     r"all returned NotImplemented|no implementation found for"
     r"|unsupported operand type(?!.*'(NoneType|str|dict|set|object)').*'(Dual|Traced)'"
 )
 
 
 # What it says of arrays of objects, of which the elements are Duals.
-_OBJECTS = re.compile(
-    r"dtype\('O'\)|ufunc '\w+' not supported for the input types|no callable \w+ method"
-)
+_OBJECTS = r"dtype\('O'\)|ufunc '\w+' not supported for the input types|no callable \w+ method"
 
 
 # What code says that names a Dual, or arrays of objects, which some become.
-_REFUSED = re.compile(
-    r"\bDual\b|\bobject (arrays|dtype)|dtype\W?object|'object'|\('O'\)|ObjectDType"
-)
+_REFUSED = r"\bDual\b|\bobject (arrays|dtype)|dtype\W?object|'object'|\('O'\)|ObjectDType"

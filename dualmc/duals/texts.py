@@ -5,7 +5,6 @@ its numbers were shown; where adapted code makes a number of text, one of them i
 """
 
 import opcode
-from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
@@ -41,9 +40,11 @@ def check(text):
 
 
 def _is_of(text, numbers):
+    import decimal  # which takes a millisecond, and few programs read numbers of text
+
     try:
-        given = Decimal(text.decode() if isinstance(text, (bytes, bytearray)) else text)
-    except (InvalidOperation, UnicodeDecodeError):
+        given = decimal.Decimal(text.decode() if isinstance(text, (bytes, bytearray)) else text)
+    except (decimal.InvalidOperation, UnicodeDecodeError):
         return False
     value = float(given)
     if value in numbers:

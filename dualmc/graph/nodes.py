@@ -8,7 +8,6 @@ called again on other values or on Duals.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -116,7 +115,6 @@ class UfuncMethod:
         return hash(self.__name__)
 
 
-@dataclass
 class Graph:
     """The operations on the paths from the inputs of a function to its output.
 
@@ -134,11 +132,16 @@ class Graph:
         By the `id` of an array that is the transpose of such a one, the name of that.
     """
 
-    inputs: list[Node]
-    nodes: list[Node]
-    output: Node
-    constants: dict[int, tuple[str, Any]] = field(default_factory=dict)
-    transposes: dict[int, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        inputs: list[Node],
+        nodes: list[Node],
+        output: Node,
+        constants: dict[int, tuple[str, Any]],
+        transposes: dict[int, str],
+    ) -> None:
+        self.inputs, self.nodes, self.output = inputs, nodes, output
+        self.constants, self.transposes = constants, transposes
 
     @property
     def value(self) -> Any:

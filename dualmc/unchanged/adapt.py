@@ -22,7 +22,6 @@ from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, MARK
 from dualmc.unchanged.code import exchange, learning, modules, plans, values
 from dualmc.unchanged.code.rewriting import is_rewritten
-from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import (  # noqa: F401 (their stand-ins enter the table)
     arrays,
     builtins,
@@ -118,6 +117,8 @@ def _unwrapped(args):
     for a in args:
         kind = type(a)
         if kind not in DATA and kind.__module__.startswith("scipy.sparse"):
+            from dualmc.unchanged.scipy import sparse_products
+
             return tuple(map(sparse_products.view_of, args))
     return args
 

@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import threading
 import types
+import warnings
 
 from dualmc.duals import beside
 from dualmc.rules import registry
@@ -18,6 +19,7 @@ from dualmc.unchanged.standins.table import PATCHED, STANDINS
 # Where the handlers are, by the SciPy module they stand in for: a dict HANDLERS by dotted name, or
 # a function handlers() that makes it; and a dict ROWS of rules for ufuncs, if it has some.
 SOURCES = {
+    "decimal": "dualmc.unchanged.standins.decimal_module",
     "cmath": "dualmc.unchanged.standins.cmath_module",
     "statistics": "dualmc.unchanged.standins.statistics_module",
     "numpy.ma": "dualmc.unchanged.masked.functions",
@@ -78,8 +80,17 @@ def register():
 def _register(module, source):
     if importlib.util.find_spec(source) is None:
         return
-    found = importlib.import_module(source)
-    handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+    before = dict(STANDINS)
+    try:
+        found = importlib.import_module(source)
+        handlers = found.handlers() if hasattr(found, "handlers") else found.HANDLERS
+    except (ImportError, AttributeError, LookupError, TypeError) as problem:
+        # Another SciPy than those it was written for.  No part of it stays: what has no stand-in
+        # refuses Duals by itself.
+        STANDINS.clear()
+        STANDINS.update(before)
+        _warn(module, problem)
+        return
     for name, handler in handlers.items():
         owner, _, function = name.rpartition(".")
         original = getattr(sys.modules.get(owner), function, None)
@@ -92,6 +103,17 @@ def _register(module, source):
     PATCHED.update({"scipy", module, module.rpartition(".")[0]})
     _rows.update(getattr(found, "ROWS", {}))
     table.changed()
+
+
+def _warn(module, problem):
+    package = module.partition(".")[0]
+    version = getattr(sys.modules.get(package), "__version__", "")
+    text = (
+        f"dualmc takes no derivatives by {module} of {package} {version}, which differs from the "
+        f"versions that it knows ({type(problem).__name__}: {problem}): its functions refuse them. "
+        f"pip install dualmc[sparse] brings a SciPy that it knows."
+    )
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def learn(ufunc):

@@ -53,6 +53,7 @@ def shaped(y, shape):
     return y
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape")  # NumPy 2.5
 def test_the_shape_can_be_set():
     judge(lambda x: shaped(2 * x, (2, 1))[:, 0], 2 * np.eye(2))
     judge(lambda x: shaped(np.outer(x, x), -1)[[0, 3]], np.diag(2 * X))

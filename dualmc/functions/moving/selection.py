@@ -15,10 +15,9 @@ from dualmc.rules.registry import handles, register_one
 
 
 def _register_by_position(function):
-    first = next(iter(inspect.signature(function).parameters))
-
     def handler(*args, **kwargs):
         if not args:
+            first = next(iter(inspect.signature(function).parameters))
             args = (kwargs.pop(first),)
         if "out" in kwargs:
             return written(kwargs.pop("out"), handler(*args, **kwargs))

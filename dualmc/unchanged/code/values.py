@@ -13,7 +13,6 @@ from dualmc.unchanged import foreign
 from dualmc.unchanged.as_is import DATA, DISPATCHER, MARK
 from dualmc.unchanged.code import modules
 from dualmc.unchanged.code.bytecode import ORIGINALS, REWRITTEN
-from dualmc.unchanged.scipy import sparse_products
 from dualmc.unchanged.standins import compiled_functions, compiled_ufuncs, listed, methods
 from dualmc.unchanged.standins.by_element import vectorize
 from dualmc.unchanged.standins.kinds import unbound
@@ -112,6 +111,8 @@ def _of_object(value, kind):
     if home == "functools" and hasattr(value, "__wrapped__"):  # lru_cache: Duals have no hash
         return adapted(value.__wrapped__)
     if kind.__name__ == "SuperLU" or home.startswith("scipy.sparse.") and hasattr(value, "tocsr"):
+        from dualmc.unchanged.scipy import sparse_products
+
         return sparse_products.view_of(value)
     if home.startswith(("numpy.ma", "_cython")) and callable(value):  # its ufuncs are objects
         return STANDINS.get(value, value)

@@ -83,6 +83,8 @@ def functional(formula):
 
 # --- Classes -------------------------------------------------------------------------------------
 
+# The attribute of the object that does the work of another one, in some classes of SciPy >= 1.18.
+INNER = "_delegate_to"
 _METHODS: dict = {}  # by class: its methods that look for carriers
 
 
@@ -127,7 +129,8 @@ def _state(owner):
         for name in kind.__dict__.get("__slots__", ()):
             if hasattr(owner, name):
                 yield getattr(owner, name)
-    yield from getattr(owner, "__dict__", {}).values()
+    for name, value in getattr(owner, "__dict__", {}).items():
+        yield from _state(value) if name == INNER else (value,)
 
 
 @functools.cache

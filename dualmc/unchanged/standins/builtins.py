@@ -8,17 +8,14 @@ give plain numbers.  Nor do ``abs``, ``divmod``, ``pow``, ``sum``: they call the
 """
 
 import array
-import decimal
 import functools
 import itertools
 
 import numpy as np
 
 from dualmc.duals import texts, weak
-from dualmc.duals.dual import Dual
 from dualmc.duals.elements import opened
 from dualmc.duals.operands import has_tangent
-from dualmc.errors import TangentLostError
 from dualmc.graph.traced import Traced
 from dualmc.unchanged.standins.table import (
     CALLED,
@@ -97,7 +94,7 @@ def called(original):
 # --- Python's numbers ----------------------------------------------------------------------------
 
 
-def _number(x):
+def number(x):
     """What `x` is to a conversion: a carrier without axes, or as it is."""
     if type(x) in _TEXT:
         texts.check(x)
@@ -111,7 +108,7 @@ def _number(x):
 @called(float)
 def to_float(x=0.0, /):
     """``float``, which keeps the derivative."""
-    x = _number(x)
+    x = number(x)
     if not is_carrier(x):
         y = by_own_method(x, "__float__")
         return y if is_carrier(y) else float(x)
@@ -137,7 +134,7 @@ def _traced_float(x):
 @called(complex)
 def to_complex(real=0, imag=None):
     """``complex``, which keeps the derivatives of its parts."""
-    parts = [_number(a) for a in ((real,) if imag is None else (real, imag))]
+    parts = [number(a) for a in ((real,) if imag is None else (real, imag))]
     if imag is None and not is_carrier(real):
         parts = [y if is_carrier(y := by_own_method(real, "__complex__")) else parts[0]]
     if not any(map(is_carrier, parts)):
@@ -157,7 +154,7 @@ def _number_of_numpys(kind):
     def standin(*args, **kwargs):
         if len(args) != 1 or kwargs:
             return kind(*args, **kwargs)
-        x = _number(args[0])
+        x = number(args[0])
         if not has_carrier(x):
             y = by_own_method(x, "__float__") if issubclass(kind, np.floating) else None
             return kind(x) if not is_carrier(y) else standin(y)
@@ -172,7 +169,7 @@ for _kind in {*np.sctypeDict.values()}:
         called(_kind)(_number_of_numpys(_kind))
 
 
-def _whole_number(kind):
+def _wholenumber(kind):
     @functools.wraps(kind, updated=())
     def standin(*args, **kwargs):
         return kind(*map(looked_at, args), **kwargs)
@@ -182,7 +179,7 @@ def _whole_number(kind):
 
 for _kind in {*np.sctypeDict.values()}:
     if issubclass(_kind, (np.integer, np.bool_)):
-        called(_kind)(_whole_number(_kind))
+        called(_kind)(_wholenumber(_kind))
 
 
 # --- Functions that are handed a class to call ---------------------------------------------------
@@ -226,23 +223,6 @@ for _function in (sorted, min, max):
     called(_function)(_of_named(_function, "key"))
 called(itertools.groupby)(_of_named(itertools.groupby, "key", 1))
 called(itertools.accumulate)(_of_named(itertools.accumulate, "func", 1))
-
-
-# --- Numbers that hold no derivative -------------------------------------------------------------
-
-
-@called(decimal.Decimal)
-def to_decimal(value="0", context=None):
-    """``decimal.Decimal``, of plain numbers."""
-    value = _number(value)
-    if is_carrier(value):
-        if type(value) is Dual and not has_tangent(value):
-            return decimal.Decimal(looked_at(value).item(), context)
-        raise TangentLostError(
-            "decimal.Decimal(x) would lose the derivative: decimal numbers carry none. Compute "
-            "with floats, or give the derivative of the step with @dualmc.custom_jvp."
-        )
-    return decimal.Decimal(value, context)
 
 
 # --- Arrays of the module array ------------------------------------------------------------------

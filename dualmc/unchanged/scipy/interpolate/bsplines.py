@@ -10,7 +10,7 @@ from scipy.interpolate import BSpline
 from dualmc.duals.dual import Dual
 from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
-from dualmc.unchanged.scipy.entering import floats, functional, look, method, plain, value_of
+from dualmc.unchanged.scipy.entering import floats, functional, method, plain, value_of
 from dualmc.unchanged.scipy.interpolate.piecewise import (
     by_argument,
     evaluated,
@@ -18,6 +18,7 @@ from dualmc.unchanged.scipy.interpolate.piecewise import (
     trailing,
     wrapped_into,
 )
+from dualmc.unchanged.scipy.interpolate.stored import store, stored
 from dualmc.unchanged.scipy.linear_maps import at_bottom
 
 
@@ -78,27 +79,22 @@ def _de_boor(t, c, k, p, nu, extrapolate):
 # --- Objects -------------------------------------------------------------------------------------
 
 
-def hold(spline, t=None, c=None):
-    """Let a BSpline, made of plain numbers, hold carriers."""
-    if t is not None:
-        spline._t = t
-    if c is not None:
-        spline._c = c
-    spline._asarray = lambda a, copy=None: np.array(a) if copy else a
-    return look(spline)
+def tck_of(spline):
+    """The knots, coefficients and degree, carriers as they are."""
+    return *stored(spline, "t", "c"), spline.k
 
 
 def spline_of(kind, t, c, k, extrapolate, axis):
     """A BSpline of class `kind` of arrays that may be carriers."""
     made = BSpline.construct_fast.__func__(kind, value_of(t), value_of(c), k, extrapolate, axis)
-    return hold(made, t, c)
+    return store(made, t=t, c=c)
 
 
 @method(BSpline, "__init__")
 def _init(original, self, t, c, k, extrapolate=True, axis=0):
     t, c = given(t) * 1.0, given(c) * 1.0
     original(self, plain(t), plain(c), k, extrapolate, axis)
-    hold(self, t, np.moveaxis(c, self.axis, 0))
+    store(self, t=t, c=np.moveaxis(c, self.axis, 0))
 
 
 @method(BSpline, "construct_fast")
@@ -108,8 +104,7 @@ def _construct_fast(original, kind, t, c, k, extrapolate=True, axis=0):
 
 @method(BSpline, "__call__")
 def _call(original, self, x, nu=0, extrapolate=None):
-    state = (self._t, self._c, self.k)
-    return evaluated(self, bspline_value, state, x, nu, extrapolate, self._c.ndim - 1)
+    return evaluated(self, bspline_value, tck_of(self), x, nu, extrapolate)
 
 
 def differentiated(t, c, k):
@@ -132,7 +127,7 @@ def integrated(t, c, k):
 
 @method(BSpline, "derivative")
 def _derivative(original, self, nu=1):
-    tck = self._t, self._c, self.k
+    tck = tck_of(self)
     if nu > self.k:
         return original(self, nu)  # SciPy's error
     for _ in range(nu):
@@ -142,7 +137,7 @@ def _derivative(original, self, nu=1):
 
 @method(BSpline, "antiderivative")
 def _antiderivative(original, self, nu=1):
-    tck = self._t, self._c, self.k
+    tck = tck_of(self)
     for _ in range(nu):
         tck = integrated(*tck)
     extrapolate = False if self.extrapolate == "periodic" else self.extrapolate
@@ -152,7 +147,7 @@ def _antiderivative(original, self, nu=1):
 @method(BSpline, "integrate")
 def _integrate(original, self, a, b, extrapolate=None):
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
-    return integral(self._t, self._c, self.k, given(a), given(b), extrapolate)
+    return integral(*tck_of(self), given(a), given(b), extrapolate)
 
 
 def integral(t, c, k, a, b, extrapolate):

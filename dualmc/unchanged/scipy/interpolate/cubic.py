@@ -18,7 +18,8 @@ from scipy.sparse.linalg import splu
 from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.entering import floats, functional, has_carrier, method, plain
-from dualmc.unchanged.scipy.interpolate.piecewise import given, hold, trailing
+from dualmc.unchanged.scipy.interpolate.piecewise import given, trailing
+from dualmc.unchanged.scipy.interpolate.stored import store, stored
 from dualmc.unchanged.scipy.linear_maps import agreed, refined, size, solving
 
 
@@ -32,7 +33,8 @@ def hermite(x, y, slopes):
 
 def _made(self, x, y, slopes, axis):
     """Let an interpolant, made of plain numbers, hold the carriers."""
-    hold(self, hermite(x, y, slopes), x if has_carrier(x) else None)
+    knots = {"x": x} if has_carrier(x) else {}
+    store(self, c=hermite(x, y, slopes), **knots)
     self.axis = axis % y.ndim
 
 
@@ -73,7 +75,7 @@ def _slopes_by_equations(x, y, bc_type):
 def spline_slopes(x, y, bc_type):
     """The slopes of a cubic spline at its knots; y is (n, ...)."""
     spline = CubicSpline(x, y, 0, bc_type)
-    return np.concatenate([spline._c[2], spline(x[-1:], 1, False)])
+    return np.concatenate([stored(spline, "c")[2], spline(x[-1:], 1, False)])
 
 
 def _ends(bc_type, n, mean):
@@ -165,7 +167,7 @@ def _steepest(x, y):
 
 
 def _last_slopes(poly, x):
-    c, h = poly._c, x[-1] - x[-2]
+    c, h = stored(poly, "c"), x[-1] - x[-2]
     return np.concatenate([c[2], (3 * c[0, -1:] * h + 2 * c[1, -1:]) * h + c[2, -1:]])
 
 

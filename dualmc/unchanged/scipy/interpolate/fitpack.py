@@ -92,7 +92,7 @@ def _enters(name):
 def _parts(tck):
     """Knots, coefficients and degree, of a tuple or a BSpline."""
     if isinstance(tck, BSpline):
-        return tck._t, tck._c, tck.k
+        return bsplines.tck_of(tck)
     t, c, k = tck
     return given(t), given(c), k
 

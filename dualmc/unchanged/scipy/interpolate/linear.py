@@ -7,7 +7,7 @@ from dualmc.functions.matrices.differentials import quiet
 from dualmc.kernels.payload import values
 from dualmc.unchanged.scipy.entering import floats, functional, look, method, plain, value_of
 from dualmc.unchanged.scipy.interpolate import spline_fits
-from dualmc.unchanged.scipy.interpolate.bsplines import bspline_value
+from dualmc.unchanged.scipy.interpolate.bsplines import bspline_value, tck_of
 from dualmc.unchanged.scipy.interpolate.piecewise import given, moved_axes, trailing
 from dualmc.unchanged.scipy.linear_maps import at_bottom
 from dualmc.unchanged.standins.table import looked_at
@@ -88,9 +88,9 @@ def called(self, x_new):
         if self.bounds_error and not np.all((p >= x[0]) & (p <= x[-1])):
             type(self)._check_bounds(_Bounds(self, plain(x)), np.atleast_1d(value_of(p)))
     if self._kind == "spline":
-        c = self._spline._c
+        t, c, k = tck_of(self._spline)
         c = np.reshape(c, (c.shape[0], *y.shape[1:]))
-        y = bspline_value(self._spline._t, c, self._spline.k, p, 0, True)
+        y = bspline_value(t, c, k, p, 0, True)
         y = filled(y, p, x, fill)
     else:
         y = line_value(x, y, p, self._kind, fill)

@@ -17,14 +17,15 @@ from dualmc.unchanged.scipy.entering import (
     floats,
     functional,
     has_carrier,
-    look,
     method,
     plain,
     value_of,
 )
+from dualmc.unchanged.scipy.interpolate.stored import store, stored
 from dualmc.unchanged.scipy.linear_maps import at_bottom, depth_of
 
-_BASE = PPoly.__mro__[1]  # where SciPy defines the methods that PPoly shares with BPoly
+# Where SciPy defines the methods that PPoly may share with BPoly.
+_BASE = next(kind for kind in PPoly.__mro__ if "construct_fast" in kind.__dict__)
 
 
 def trailing(s, ndim):
@@ -93,24 +94,10 @@ def given(a):
     return a if type(a) is np.ndarray else floats(a) if has_carrier(a) else np.asarray(a)
 
 
-def hold(poly, c=None, x=None):
-    """Let a PPoly, made of plain numbers, hold carriers."""
-    if c is not None:
-        poly._c = c
-    if x is not None:
-        poly._x = x
-    poly._asarray = _as_it_is
-    return look(poly)
-
-
-def _as_it_is(a, copy=None):
-    return np.array(a) if copy else a
-
-
 def polynomial(kind, c, x, extrapolate, axis):
     """A PPoly of class `kind` of arrays that may be carriers."""
     made = PPoly.construct_fast.__func__(kind, value_of(c), value_of(x), extrapolate, axis)
-    return hold(made, c, x)
+    return store(made, c=c, x=x)
 
 
 @method(_BASE, "__init__")
@@ -119,7 +106,7 @@ def _init(original, self, c, x, extrapolate=None, axis=0):
     original(self, plain(c), plain(x), extrapolate, axis)
     if axis:
         c = np.moveaxis(np.moveaxis(c, axis + 1, 0), axis + 1, 0)
-    hold(self, c if c.dtype.kind in "fc" else c.astype(float), x)
+    store(self, c=c if c.dtype.kind in "fc" else c.astype(float), x=x)
 
 
 @method(_BASE, "construct_fast")
@@ -129,10 +116,10 @@ def _construct_fast(original, kind, c, x, extrapolate=None, axis=0):
 
 @method(_BASE, "__call__")
 def _call(original, self, x, nu=0, extrapolate=None):
-    return evaluated(self, ppoly_value, (self._c, self._x), x, nu, extrapolate, self._c.ndim - 2)
+    return evaluated(self, ppoly_value, stored(self, "c", "x"), x, nu, extrapolate)
 
 
-def evaluated(self, value, state, x, nu, extrapolate, ndim):
+def evaluated(self, value, state, x, nu, extrapolate):
     """An object's value at x, its interpolation axis replaced by those of x."""
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
     x = given(x)
@@ -153,13 +140,13 @@ def moved_axes(y, lead, axis):
 def _derivative(original, self, nu=1):
     if nu < 0:
         return self.antiderivative(-nu)
-    c = self._c
+    c, x = stored(self, "c", "x")
     k = c.shape[0]
     powers = np.arange(k - 1, -1, -1)
     factor = np.prod([powers - i for i in range(nu)], axis=0) * np.ones(k)
     kept = max(k - nu, 1)
     c = c[:kept] * np.reshape(factor[:kept], (-1,) + (1,) * (c.ndim - 1))
-    return polynomial(type(self), c, self._x, self.extrapolate, self.axis)
+    return polynomial(type(self), c, x, self.extrapolate, self.axis)
 
 
 def primitive(c, x):
@@ -178,17 +165,18 @@ def primitive(c, x):
 def _antiderivative(original, self, nu=1):
     if nu <= 0:
         return self.derivative(-nu)
-    c = self._c
+    c, x = stored(self, "c", "x")
     for _ in range(nu):
-        c = primitive(c, self._x)
+        c = primitive(c, x)
     extrapolate = False if self.extrapolate == "periodic" else self.extrapolate
-    return polynomial(type(self), c, self._x, extrapolate, self.axis)
+    return polynomial(type(self), c, x, extrapolate, self.axis)
 
 
 @method(PPoly, "integrate")
 def _integrate(original, self, a, b, extrapolate=None):
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
-    c, x, a, b = primitive(self._c, self._x), self._x, given(a), given(b)
+    c, x = stored(self, "c", "x")
+    c, a, b = primitive(c, x), given(a), given(b)
     if extrapolate != "periodic":
         return ppoly_value(c, x, b, 0, extrapolate) - ppoly_value(c, x, a, 0, extrapolate)
 
@@ -204,7 +192,7 @@ def _integrate(original, self, a, b, extrapolate=None):
 def _solve(original, self, y=0.0, discontinuity=True, extrapolate=None):
     """The roots by the theorem of implicit functions: Newton's step on Duals at SciPy's roots."""
     extrapolate = self.extrapolate if extrapolate is None else extrapolate
-    c, x, y = self._c, self._x, given(y)
+    (c, x), y = stored(self, "c", "x"), given(y)
     if has_traced((c, x, y)):
         raise missing_case("the roots of a PPoly", "in a graph, as prepare and explain record it")
     poly = PPoly(value_of(c), value_of(x), extrapolate, 0)

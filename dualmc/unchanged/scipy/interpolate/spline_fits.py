@@ -25,8 +25,9 @@ from dualmc.unchanged.scipy.entering import (
     plain,
     value_of,
 )
-from dualmc.unchanged.scipy.interpolate.bsplines import bspline_value, hold, interval
+from dualmc.unchanged.scipy.interpolate.bsplines import bspline_value, interval
 from dualmc.unchanged.scipy.interpolate.piecewise import given, trailing
+from dualmc.unchanged.scipy.interpolate.stored import store, stored
 from dualmc.unchanged.scipy.linear_maps import dense_along, refined, solving, sparse_along
 from dualmc.unchanged.standins.table import STANDINS
 
@@ -63,20 +64,20 @@ def make_interp_spline(x, y, k=3, t=None, bc_type=None, axis=0, check_finite=Tru
     t = None if t is None else given(t) * 1.0
     spline = original(value_of(x), value_of(y), k, None if t is None else value_of(t),
                       plain(bc_type), axis, check_finite)  # fmt: skip
-    axis = spline.axis
+    axis, own = spline.axis, stored(spline, "t")
     y = np.moveaxis(y, axis, 0)
     left, right = _conditions(bc_type)
     if k <= 1 and t is None:
         t = np.concatenate([x[:1]] * k + [x, x[-1:]])
-        return hold(spline, agreeing(t, spline._t), y)
+        return store(spline, t=agreeing(t, own), c=y)
     if t is None and has_carrier(x):
         if bc_type == "periodic":
             raise missing_case(NAME, "by the points x of a periodic spline")
         t = with_ends(x, x, k) if left or right else not_a_knot(x, k)
-    t = spline._t if t is None else agreeing(t, spline._t)
+    t = own if t is None else agreeing(t, own)
     if bc_type == "periodic":
-        return hold(spline, t, _periodic(x, y, k))
-    return hold(spline, t, interpolating(x, y, t, k, left, right))
+        return store(spline, t=t, c=_periodic(x, y, k))
+    return store(spline, t=t, c=interpolating(x, y, t, k, left, right))
 
 
 def _conditions(bc_type):
@@ -117,7 +118,7 @@ def _interpolating_formula(x, y, t, k, left, right):
 def interpolating(x, y, t, k, left, right):
     """The coefficients of the spline through y, (n, ...), with derivatives given at both ends."""
     ends = [[(o, np.broadcast_to(v, y.shape[1:])) for o, v in e] or None for e in (left, right)]
-    return scipy.interpolate.make_interp_spline(x, y, k, t, tuple(ends))._c
+    return scipy.interpolate.make_interp_spline(x, y, k, t, tuple(ends)).c
 
 
 def _difference(t, c, k, x, order, value, y):
@@ -169,7 +170,8 @@ def make_lsq_spline(x, y, t, k=3, w=None, axis=0, check_finite=True, **options):
     spline = original(value_of(x), value_of(y), value_of(t), k, plain(w), axis, check_finite,
                       **options)  # fmt: skip
     y = np.moveaxis(y, spline.axis, 0)
-    return hold(spline, t, least_squares(x, y, t, k, np.ones(x.shape) if w is None else w))
+    weights = np.ones(x.shape) if w is None else w
+    return store(spline, t=t, c=least_squares(x, y, t, k, weights))
 
 
 def _least_squares_formula(x, y, t, k, w):
@@ -197,7 +199,7 @@ def _least_squares_formula(x, y, t, k, w):
 @functional(_least_squares_formula)
 def least_squares(x, y, t, k, w):
     """The coefficients that minimize the sum of squares of w (y - spline(x)); y is (n, ...)."""
-    return scipy.interpolate.make_lsq_spline(x, y, t, k, w)._c
+    return scipy.interpolate.make_lsq_spline(x, y, t, k, w).c
 
 
 def whole(original, formula):

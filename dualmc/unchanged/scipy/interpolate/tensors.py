@@ -81,7 +81,7 @@ def _init(original, self, t, c, k, *, extrapolate=None):
 
 @method(NdBSpline, "__call__")
 def _call(original, self, xi, *, nu=None, extrapolate=None):
-    t, c = getattr(self, "_varying", (list(self.t), self._c))
+    t, c = getattr(self, "_varying", (list(self.t), self.c))
     nu = (0,) * len(t) if nu is None else tuple(int(n) for n in nu)
     extrapolate = self.extrapolate if extrapolate is None else bool(extrapolate)
     return nd_value(t, c, self.k, given(xi) * 1.0, nu, extrapolate)
