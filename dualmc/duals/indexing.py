@@ -44,7 +44,13 @@ def get(dual, key):
         if s is None and dual._view is None and not dual._owned:
             s = signature_of(dual)  # not of what is being written to: that would cost it its array
         if s is not None:
-            y = move_plans.part(dual, s, key if kind is tuple else (key,))
+            plan, path = False, key if kind is tuple else (key,)
+            if kind is slice:  # `part`, written out
+                try:
+                    plan = s.plans[((key.start, key.stop, key.step),)]
+                except (KeyError, TypeError):
+                    pass
+            y = move_plans.part(dual, s, path) if plan is False else plan and plan(dual, path)
             if y is not None:
                 return y
     elif kind is ndarray:
