@@ -44,7 +44,13 @@ def get(dual, key):
         if s is None and dual._view is None and not dual._owned:
             s = signature_of(dual)  # not of what is being written to: that would cost it its array
         if s is not None:
-            y = move_plans.part(dual, s, key if kind is tuple else (key,))
+            plan, path = False, key if kind is tuple else (key,)
+            if kind is slice:  # `part`, written out
+                try:
+                    plan = s.plans[((key.start, key.stop, key.step),)]
+                except (KeyError, TypeError):
+                    pass
+            y = move_plans.part(dual, s, path) if plan is False else plan and plan(dual, path)
             if y is not None:
                 return y
     elif kind is ndarray:
@@ -75,10 +81,11 @@ def _recorded(dual, key, level):
     else:
         return None
     y = p[key]
-    out = recorded(y, level, pull_slice, (t,), whole)
-    which = out._tangent.shape, type(y) is ndarray
-    out._signature = TAPE.get(which) or tape_signature(*which)
-    if type(y) is ndarray:  # else a number, which is a copy
+    is_array = type(y) is ndarray  # else a number, which is a copy
+    which = y.shape, is_array
+    own = TAPE.get(which) or tape_signature(*which)
+    out = recorded(y, level, pull_slice, (t,), whole, y.shape, False, own)
+    if is_array:
         if view is None:
             out._view = new = KeyView(dual, path)
             new.seen = dual._writes

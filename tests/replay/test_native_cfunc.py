@@ -13,6 +13,8 @@ from scipy import LowLevelCallable, integrate, ndimage
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 VECTOR = "double (int, double *, void *)"
 RATES = "void (double, double *, double *, double *)"
 U = np.array([1.0, 2.0])

@@ -12,6 +12,8 @@ from two_ways import OTHER, X, branching, jacobian_of_branching, value_of_branch
 
 import dualmc as dm
 
+pytestmark = pytest.mark.slow
+
 RATE = 2.0
 
 

@@ -130,7 +130,8 @@ CALLS = {
         np.abs(x.reshape(3, 4)[1, 0]) ** p for p in (1.5, 0.5, 3, -1, 2, 0, np.float64(1.3))
     ] + [np.sum(x[:3]) ** 1.5, x[0] ** 1.5, np.float64(1.5) ** x[1], np.max(x) ** -1.0],
     "no-inputs": lambda x: [
-        np.max(nothing(x)), np.min(nothing(x).reshape(3, 4), axis=0), np.sum(nothing(x)),
+        np.max(nothing(x)), np.max(nothing(x) + X), np.min(nothing(x) * X) * x,
+        np.min(nothing(x).reshape(3, 4), axis=0), np.sum(nothing(x)),
         np.sum(nothing(x).reshape(3, 4), axis=1, keepdims=True), np.cumsum(nothing(x)),
         np.roll(nothing(x), 1), nothing(x)[::2], nothing(x)[[1, 2]], np.prod(nothing(x)) * x,
         np.var(nothing(x)) + x, nothing(x) @ x * x, np.ones((3, 12)) @ nothing(x),

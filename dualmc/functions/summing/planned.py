@@ -20,7 +20,7 @@ from dualmc.duals.signatures import (
 )
 from dualmc.kernels import buffers, short_kernels, stamped
 from dualmc.kernels.compiling import entry
-from dualmc.kernels.payload import line
+from dualmc.kernels.payload import flat, line
 from dualmc.rules.registry import plans
 from dualmc.steps.recording import reduction_plan
 from dualmc.tangents import dense, dense_tangent
@@ -264,22 +264,30 @@ _CHOSEN = {np.max: np.maximum.reduce, np.min: np.minimum.reduce}
 
 
 def _extremum(lanes, s, reduce):
-    axis, keepdims, parts = lanes.axis, lanes.keepdims, lanes.parts
-    around, is_slots, shape = (parts[0], parts[2]), s.kind is SLOTS, lanes.shape
+    axis, keepdims, parts, shape = lanes.axis, lanes.keepdims, lanes.parts, lanes.shape
+    around, count = (parts[0], parts[2]), parts[0] * parts[2]
+    is_slots, is_few = s.kind is SLOTS, s.kind is DENSE and s.width <= dense.FEW
+    kernel = entry(short_kernels.chosen_index, 3, 2, (1, np.dtype(np.int64)))
+    k, size = s.width, s.size
+    signature = dense_signature(shape, k, True) if is_few else None
+    one, other_one = dense.unit(s.shape, FLOAT64), dense.unit(shape, FLOAT64)
 
     def plan(x):
         level, t, p = x.level, x._tangent, x._primal
         if not level.open:
             return None
         y = asarray(reduce(p, axis, None, None, keepdims))
-        index = empty(around, np.int64)
-        x, top = line(p).reshape(parts), line(y).reshape(around)
-        if not short_kernels.chosen_index(x, top, index.reshape(-1)):
+        index = empty(count, np.int64)
+        if not kernel(line(p).reshape(parts), line(y).reshape(around), index):
             return None  # equal elements
+        if is_few:
+            block, scale = t.block.reshape((k, size)).take(index, 1), other_one
+            if t.scale is not one:
+                scale = t.scale.reshape((1, size)).take(index, 1).reshape((1, *shape))
+            t = DenseTangent(level, block.reshape((k, *shape)), scale, t.finite or None)
+            return made(y, t, level, signature)
         if is_slots and not shape:
-            u = of_slots(
-                level, *(a.reshape((len(a), -1))[:, index.item()] for a in (t.coef, t.col))
-            )
+            u = of_slots(level, *(flat(a)[:, index.item()] for a in (t.coef, t.col)))
             if u is not None:
                 return make(y, u, level)
         return make(y, t.take(index.reshape(shape)), level)

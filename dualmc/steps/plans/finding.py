@@ -142,7 +142,7 @@ def _checked(plan, find, ufunc, has_view):
     if not has_view:
         return plan
 
-    def run_one(x):
+    def of_one_view(x):
         view = x._view
         if view is not None:  # `is_fresh`, written out: every operation on a view comes here
             root = view.root
@@ -150,13 +150,17 @@ def _checked(plan, find, ufunc, has_view):
                 return find(ufunc, x)(x)
         return plan(x)
 
-    def run(*operands):
-        for x in operands:
-            if type(x) is Dual and x._view is not None and not is_fresh(x):
-                return find(ufunc, *operands)(*operands)
-        return plan(*operands)
+    def of_views(a, b):
+        for x in (a, b):
+            if type(x) is Dual:
+                view = x._view
+                if view is not None:
+                    root = view.root
+                    if view.seen != root._writes or view.memory is not root._primal:
+                        return find(ufunc, a, b)(a, b)
+        return plan(a, b)
 
-    return run if find is of_two else run_one
+    return of_views if find is of_two else of_one_view
 
 
 # --- Operands in another form --------------------------------------------------------------------
