@@ -204,3 +204,23 @@ def test_grid_shares_its_values_with_the_caller():
     value, J = dm.value_and_jacobian_fwd(f, [1.0, 2.0, 3.0])
     np.testing.assert_allclose(value, f(np.array([1.0, 2.0, 3.0])))
     np.testing.assert_allclose(J, [[3.0, 0, 0], [2.5, 0, 0.5]])
+
+
+BERNSTEIN = {
+    "by coefficients": lambda x: si.BPoly(C * x[0], T)(1.3),
+    "by breakpoints": lambda x: si.BPoly(C, T * x[0])(1.3),
+    "by the argument": lambda x: si.BPoly(C, T)(x[0]),
+    "made without checks": lambda x: si.BPoly.construct_fast(C * x[0], T)(1.3),
+    "its slope": lambda x: si.BPoly(C, T).derivative()(x[0]),
+    "its integral": lambda x: si.BPoly(C, T).integrate(0.0, x[0]),
+    "by derivatives": lambda x: si.BPoly.from_derivatives(T, np.outer(T, x))(1.3),
+}
+C, T = np.arange(15.0).reshape(3, 5) ** 2, np.linspace(0.0, 3.0, 6)
+
+
+@pytest.mark.parametrize("how", BERNSTEIN)
+@pytest.mark.parametrize("mode", [dm.jacobian_fwd, dm.jacobian_rev])
+def test_bernstein_polynomials_are_refused(how, mode):
+    """They share methods with PPoly, and were read as if their coefficients were of powers."""
+    with pytest.raises((dm.MissingRuleError, dm.TangentLostError), match="BPoly|array"):
+        mode(BERNSTEIN[how], np.array([1.1, 2.0]))

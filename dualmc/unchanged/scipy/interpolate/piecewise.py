@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import PPoly
 
 from dualmc.duals.dual import Dual
-from dualmc.errors import missing_case
+from dualmc.errors import missing_case, missing_rule
 from dualmc.functions.matrices.differentials import held, quiet
 from dualmc.functions.results import with_primal
 from dualmc.graph.record import has_traced
@@ -100,8 +100,15 @@ def polynomial(kind, c, x, extrapolate, axis):
     return store(made, c=c, x=x)
 
 
+def _check_basis(kind):
+    """Refuse what has the methods of a PPoly and other polynomials: Bernstein's, in a BPoly."""
+    if PPoly not in kind.__mro__:
+        raise missing_rule(f"scipy.interpolate.{kind.__name__}")
+
+
 @method(_BASE, "__init__")
 def _init(original, self, c, x, extrapolate=None, axis=0):
+    _check_basis(type(self))
     c, x = given(c), given(x)
     original(self, plain(c), plain(x), extrapolate, axis)
     if axis:
@@ -111,11 +118,13 @@ def _init(original, self, c, x, extrapolate=None, axis=0):
 
 @method(_BASE, "construct_fast")
 def _construct_fast(original, kind, c, x, extrapolate=None, axis=0):
+    _check_basis(kind)
     return polynomial(kind, given(c), given(x), extrapolate, axis)
 
 
 @method(_BASE, "__call__")
 def _call(original, self, x, nu=0, extrapolate=None):
+    _check_basis(type(self))
     return evaluated(self, ppoly_value, stored(self, "c", "x"), x, nu, extrapolate)
 
 
