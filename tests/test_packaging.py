@@ -73,7 +73,7 @@ def test_the_version_is_written_once():
 
 
 def test_what_is_read_at_run_time_is_in_the_wheel():
-    package = ROOT / "dualmc"
+    package = Path(dm.__file__).parent
     data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
         "package-data"
     ]

@@ -6,7 +6,10 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("README.md", "CONTRIBUTING.md", "tests/README.md", "bench/README.md", "examples/README.md")
+NAMES = (
+    "README.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md", "bench/README.md",
+    "examples/README.md", "examples/notebooks/README.md",
+)  # fmt: skip
 PAGES = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^( *)(`{3,}|:{3,}) *(\S*)[^\n]*\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
 
