@@ -26,7 +26,7 @@ def fits_kernel(*arrays):
 
 
 def of_numpy(operands, integer=()):
-    """`operands` with Python's numbers as NumPy's, which divide by zero, but for those `integer`."""
+    """`operands` with Python's numbers as NumPy's, which divide by zero; not those `integer`."""
     return [
         np.float64(a) if (type(a) is float or type(a) is int) and i not in integer else a
         for i, a in enumerate(operands)
