@@ -14,7 +14,7 @@ from dualmc.cotangents.quick_partials import quick_pair
 from dualmc.cotangents.sweep import PLAIN, UNIFORM, is_finite, unbroadcast
 from dualmc.kernels import buffers, stamped
 from dualmc.kernels.payload import FLOATS, line, of_numpy, strided, times, vector
-from dualmc.rules.table import chooses
+from dualmc.rules.table import chooses, integers
 
 
 def pull_unary(node, bar, owned, sweep):
@@ -183,7 +183,7 @@ def pull_elementwise(node, bar, owned, sweep):
             part = part.reshape(bar.shape)
         else:
             with np.errstate(all="ignore"):
-                factor = partial(*of_numpy(primals), y)
+                factor = partial(*of_numpy(primals, integers(function)), y)
             part = scaled(bar, factor, chosen, False, sweep)
         shared = part is bar
         sweep.add(parent, unbroadcast(part, parent.shape, sweep.lead), not shared)

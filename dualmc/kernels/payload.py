@@ -25,9 +25,12 @@ def fits_kernel(*arrays):
     return dtype in FLOATS and all(type(a) is np.ndarray and a.dtype == dtype for a in arrays)
 
 
-def of_numpy(operands):
-    """`operands` with Python's numbers as NumPy's, which divide by zero."""
-    return [np.float64(a) if type(a) is float or type(a) is int else a for a in operands]
+def of_numpy(operands, integer=()):
+    """`operands` with Python's numbers as NumPy's, which divide by zero; not those `integer`."""
+    return [
+        np.float64(a) if (type(a) is float or type(a) is int) and i not in integer else a
+        for i, a in enumerate(operands)
+    ]
 
 
 def flat(a):

@@ -410,3 +410,9 @@ def chooses(function):
     """Whether `function` returns one of its arguments."""
     rule = RULES.get(function)
     return rule is not None and rule.chooses
+
+
+def integers(function):
+    """The places of its arguments that must be integers."""
+    rule = RULES.get(function)
+    return () if rule is None else rule.integer

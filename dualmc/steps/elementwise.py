@@ -166,7 +166,7 @@ def _one_active(rule, function, primals, y, argnum, t, alone):
         return t.with_rows(out)
     else:
         with np.errstate(all="ignore"):
-            factor = partial(*of_numpy(primals), y)
+            factor = partial(*of_numpy(primals, rule.integer), y)
         t = t.times(factor if type(factor) is Dual else np.asarray(factor), rule.chooses)
     return t if t.dtype == y.dtype else t.astype(y.dtype)
 
