@@ -207,15 +207,15 @@ def test_grid_shares_its_values_with_the_caller():
 
 
 BERNSTEIN = {
-    "by coefficients": lambda x: si.BPoly(C * x[0], T)(1.3),
-    "by breakpoints": lambda x: si.BPoly(C, T * x[0])(1.3),
-    "by the argument": lambda x: si.BPoly(C, T)(x[0]),
-    "made without checks": lambda x: si.BPoly.construct_fast(C * x[0], T)(1.3),
-    "its slope": lambda x: si.BPoly(C, T).derivative()(x[0]),
-    "its integral": lambda x: si.BPoly(C, T).integrate(0.0, x[0]),
-    "by derivatives": lambda x: si.BPoly.from_derivatives(T, np.outer(T, x))(1.3),
+    "by coefficients": lambda x: si.BPoly(COEFFICIENTS * x[0], BREAKS)(1.3),
+    "by breakpoints": lambda x: si.BPoly(COEFFICIENTS, BREAKS * x[0])(1.3),
+    "by the argument": lambda x: si.BPoly(COEFFICIENTS, BREAKS)(x[0]),
+    "made without checks": lambda x: si.BPoly.construct_fast(COEFFICIENTS * x[0], BREAKS)(1.3),
+    "its slope": lambda x: si.BPoly(COEFFICIENTS, BREAKS).derivative()(x[0]),
+    "its integral": lambda x: si.BPoly(COEFFICIENTS, BREAKS).integrate(0.0, x[0]),
+    "by derivatives": lambda x: si.BPoly.from_derivatives(BREAKS, np.outer(BREAKS, x))(1.3),
 }
-C, T = np.arange(15.0).reshape(3, 5) ** 2, np.linspace(0.0, 3.0, 6)
+COEFFICIENTS, BREAKS = np.arange(15.0).reshape(3, 5) ** 2, np.linspace(0.0, 3.0, 6)
 
 
 @pytest.mark.parametrize("how", BERNSTEIN)
