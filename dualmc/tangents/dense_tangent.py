@@ -88,9 +88,10 @@ class DenseTangent:
         return is_zero(self.dense()).all(axis=0)
 
     def dense(self):
-        """The full block, not to be written to; remembered beside the others where it is small.
+        """The full block, not to be written to.
 
-        The tangent stays as it is: later steps round alike, whoever has asked for the block.
+        Where it is small, it is remembered beside block and factor, so that later steps round
+        alike, whoever has asked for it; a large one takes their place, in memory too.
         """
         if not self.has_factor():
             return self.block
@@ -103,8 +104,13 @@ class DenseTangent:
             is_fit = dense.fits(self.block, self.scale)
             scale = self.scale if is_fit else self.scale.reshape(self.shape)
             block = (dense.scaled if is_fit else scale_rows)(self.block, scale)
-        if type(block) is np.ndarray and block.nbytes < buffers.LARGE:
+        if type(block) is not np.ndarray:
+            return block
+        if block.nbytes < buffers.LARGE:
             self.applied = block
+        else:
+            self.block, self.scale = block, dense.unit(block.shape[1:], block.dtype)
+            self.finite = None  # the factor may not have been
         return block
 
     def has_factor(self):

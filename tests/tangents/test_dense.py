@@ -32,6 +32,32 @@ def test_asking_for_the_product_leaves_block_and_factor(k, dtype):
     assert t.block is block and t.scale is scale and t.has_factor()
 
 
+def test_a_large_product_takes_the_place_of_block_and_factor():
+    """Only one of the two is kept; that the block was finite says nothing of the product."""
+    k, size = 256, 64  # 2**17 bytes
+    block, scale = np.ones((k, size)), np.full((1, size), np.inf)
+    t = DenseTangent(levels.manual_level(k), block, scale, True)
+    product = t.dense()
+    assert np.array_equal(product, np.full((k, size), np.inf))
+    assert t.block is product is t.dense() and not t.has_factor() and not t.is_finite()
+
+
+@pytest.mark.parametrize("n", [40, 200])
+def test_infinite_slopes_stay_so_whoever_has_asked(n):
+    """0 * inf is NaN, for large blocks too, also after a product of a matrix and the array."""
+    W, x = np.eye(n), np.arange(float(n))
+
+    def f(x, asks):
+        y = np.sqrt(W @ x)  # infinite at 0
+        if asks:
+            W @ y
+        return y * y
+
+    first = dm.jacobian_fwd(f, x, False)
+    assert np.array_equal(first, dm.jacobian_fwd(f, x, True), equal_nan=True)
+    assert np.isnan(first[0, 0]) and np.isfinite(first[1:, 1:]).all()
+
+
 def block_of(rng, shape, dtype=np.float64, k=K):
     """A block, and the same numbers as (k, *shape) in C order."""
     block = dense.empty(k, shape, dtype)
