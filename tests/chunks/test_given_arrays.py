@@ -411,6 +411,8 @@ def test_control_c_in_a_terminal(tmp_path, monkeypatch):
     run = subprocess.Popen(
         [sys.executable, str(script), "slowly"], stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # Where the tests run in the background, a shell has them ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     until = time.monotonic() + 120
     while time.monotonic() < until and run.poll() is None:
