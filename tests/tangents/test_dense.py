@@ -597,3 +597,45 @@ def test_splits_that_numpy_refuses(split):
     with pytest.raises(type(plain.value)) as found:
         dm.jacobian_fwd(lambda x: split(x)[0], np.ones(N))
     assert str(plain.value) == str(found.value)
+
+
+# --- Products that are asked for between writes ---------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [12, 200])  # whose blocks are remembered, and replaced
+@pytest.mark.parametrize("seed", range(8))
+def test_products_between_writes(n, seed):
+    """Random steps that read whole blocks, and write to the array and its views, by complex step."""
+    rng = np.random.default_rng(seed)
+    W, x, steps = rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n), rng.integers(0, 8, 12)
+    places = rng.integers(0, n - 1, steps.size)
+
+    def f(x):
+        y = np.sin(W @ x)
+        v, out = y, []
+        for step, i in zip(steps, places, strict=True):
+            if step == 0:
+                out.append(W @ y)
+            elif step == 1:
+                y[i] = y[i + 1] * 2
+            elif step == 2:
+                y *= 1.1
+            elif step == 3:
+                y[i:] += y[: n - i]
+            elif step == 4:
+                v = y[::2]
+                out.append(v * 3)
+            elif step == 5:
+                y = np.exp(y) * np.cos(y)
+            elif step == 6:
+                v[...] = v * 1.5
+            else:
+                y = np.where(np.arange(n) % 2 == 0, y, y * y)
+        return np.concatenate([*out, y])
+
+    h = 1e-30
+    expected = np.stack([np.imag(f(x + 1j * h * e)) / h for e in np.eye(n)], -1)
+    size = np.abs(expected).max()
+    for options in ({}, {"chunk_size": n // 3}):
+        found = dm.jacobian_fwd(f, x, **options)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11 * size)
