@@ -605,7 +605,7 @@ def test_splits_that_numpy_refuses(split):
 @pytest.mark.parametrize("n", [12, 200])  # whose blocks are remembered, and replaced
 @pytest.mark.parametrize("seed", range(8))
 def test_products_between_writes(n, seed):
-    """Random steps that read whole blocks, and write to the array and its views, by complex step."""
+    """Random steps that read whole blocks, and write to the array and to views, by complex step."""
     rng = np.random.default_rng(seed)
     W, x, steps = rng.normal(size=(n, n)) / n**0.5, rng.normal(size=n), rng.integers(0, 8, 12)
     places = rng.integers(0, n - 1, steps.size)
